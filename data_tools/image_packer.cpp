@@ -1,0 +1,85 @@
+#include "data_tools/image_packer.hpp"
+
+#include <algorithm>
+
+#include "data_tools/jpeg_encode.hpp"
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+
+namespace ijepa::tools {
+
+PackedImage ImagePacker::pack(Payload payload) {
+  if (!payload.problem.empty()) return {{}, payload.problem};
+  try {
+    if (!payload.file.empty()) {
+      const File file(payload.file, File::Mode::read);
+      payload.bytes.resize(static_cast<std::size_t>(file.size()));
+      file.read(0, payload.bytes.data(), payload.bytes.size());
+    }
+    if (payload.bytes.empty()) return {{}, "an empty file"};
+    if (image_format(payload.bytes) == ImageFormat::unknown)
+      return {{}, "neither JPEG nor PNG by its first bytes"};
+    const Size size = decoder_.open(payload.bytes);
+    const ImageView picture = decoder_.decode();
+    if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
+      shrink(picture, payload.bytes);
+    return {std::move(payload.bytes), ""};
+  } catch (const Error& error) {
+    return {{}, error.what()};
+  }
+}
+
+void ImagePacker::shrink(const ImageView& picture, std::vector<std::uint8_t>& bytes) {
+  const Size size =
+      covering_size({picture.height, picture.width}, {rules_.short_side, rules_.short_side});
+  Image small{size.height, size.width,
+              std::vector<std::uint8_t>(std::size_t{3} * static_cast<std::size_t>(size.height) *
+                                        static_cast<std::size_t>(size.width))};
+  resizer_.resize(picture, size, small.rgb.data());
+  bytes = encode_jpeg(small.view(), rules_.quality);
+}
+
+ImageWorkers::ImageWorkers(const ImageRules& rules, int threads) {
+  for (int i = 0; i < threads; ++i)
+    threads_.emplace_back([this, rules] { work(ImagePacker(rules)); });
+}
+
+ImageWorkers::~ImageWorkers() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    tasks_.clear();
+  }
+  arrived_.notify_all();
+}
+
+void ImageWorkers::submit(Payload payload) {
+  Task task(
+      [p = std::move(payload)](ImagePacker& packer) mutable { return packer.pack(std::move(p)); });
+  results_.push_back(task.get_future());
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  arrived_.notify_one();
+}
+
+PackedImage ImageWorkers::take() {
+  auto result = std::move(results_.front());
+  results_.pop_front();
+  return result.get();
+}
+
+void ImageWorkers::work(ImagePacker packer) {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    if (stopping_) return;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task(packer);
+  }
+}
+
+}  // namespace ijepa::tools

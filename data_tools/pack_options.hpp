@@ -1,0 +1,29 @@
+// PackOptions: what ijepa-shards is asked to do.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "ijepa/data/image.hpp"
+
+namespace ijepa::tools {
+
+/// How each image is checked and, if asked for, made smaller.
+struct ImageRules {
+  int short_side = 0;  // larger images are resized to it and stored as JPEG; 0: original bytes
+  int quality = 90;    // of those JPEGs, 1 to 100
+  std::int64_t max_pixels = ImageDecoder::default_max_pixels;
+};
+
+struct PackOptions {
+  std::string input;                                 // folder or archive
+  std::string out;                                   // folder of the shard set
+  std::string subdir;                                // only what lies below it, "" for all
+  std::int64_t shard_bytes = std::int64_t{1} << 30;  // of original images, on average
+  std::int64_t images_per_shard = 0;                 // instead of shard_bytes where not 0
+  double test_share = 0;                             // put aside where the input has no two splits
+  std::uint64_t seed = 0;                            // of the order
+  ImageRules image;
+  int threads = 1;  // that decode, in each rank
+};
+
+}  // namespace ijepa::tools

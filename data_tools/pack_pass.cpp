@@ -1,0 +1,104 @@
+#include "data_tools/pack_pass.hpp"
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/data/shard_format.hpp"
+
+namespace ijepa::tools {
+namespace {
+
+constexpr std::int64_t max_image_bytes = std::int64_t{256} << 20;
+constexpr std::uint64_t max_pending_bytes = std::uint64_t{256} << 20;  // read and not yet spilled
+constexpr std::size_t pending_per_thread = 32;
+constexpr std::size_t stray_shard = 0;  // whose list of rejected files has those of no class
+
+}  // namespace
+
+PackPass::PackPass(const PackOptions& options, const Plan& plan, const OutFolder& out,
+                   Progress& progress)
+    : options_(options), plan_(plan), out_(out), progress_(progress) {}
+
+std::vector<std::unique_ptr<Spill>> PackPass::fill(const std::vector<std::size_t>& shards) {
+  std::vector<std::unique_ptr<Spill>> spills;
+  spills_.assign(plan_.shards().size(), nullptr);
+  ordinals_.assign(plan_.layout().splits.size(), 0);
+  for (const auto shard : shards) {
+    spills.push_back(std::make_unique<Spill>(out_.spill(shard)));
+    spills_[shard] = spills.back().get();
+  }
+  workers_ = std::make_unique<ImageWorkers>(options_.image, options_.threads);
+  pending_.clear();
+  ListingHash listing;
+  const auto source = open_source(options_.input);
+  for (SourceEntry entry; source->next(entry);) {
+    if (entry.is_directory) continue;
+    take_entry(*source, entry, static_cast<std::uint64_t>(listing.entries()));
+    listing.add(entry);
+  }
+  while (!pending_.empty()) settle_oldest();
+  workers_.reset();
+  check(listing.entries() == plan_.entries() && listing.value() == plan_.listing_hash(),
+        "{} has changed since packing began: {} files then, {} now (or other names and sizes). "
+        "Remove {} to start again.",
+        options_.input, plan_.entries(), listing.entries(), out_.path());
+  return spills;
+}
+
+void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_t number) {
+  if (!options_.subdir.empty() && !entry.path.starts_with(options_.subdir + "/")) return;
+  const auto place = plan_.layout().place(entry.path);
+  const Plan::Slot slot =
+      place ? plan_.slot(place->split, ordinals_[place->split]++) : Plan::Slot{stray_shard, 0};
+  Spill* spill = spills_[slot.shard];
+  if (spill == nullptr) return;
+  if (number < spill->next_entry()) {
+    progress_.add(place ? 1 : 0, 0, 0);
+    return;
+  }
+  Pending pending;
+  pending.spill = spill;
+  pending.path = entry.path;
+  pending.record.entry = number;
+  pending.record.position = slot.position;
+  pending.record.source_bytes = static_cast<std::uint64_t>(entry.bytes);
+  if (place) {
+    pending.record.label = place->label;
+    pending.record.key = place->key;
+  }
+  const std::string problem = problem_of(entry, pending, place.has_value());
+  pending_bytes_ += pending.record.source_bytes;
+  workers_->submit(problem.empty() ? source.fetch() : Payload{{}, "", problem});
+  pending_.push_back(std::move(pending));
+  const std::size_t most = pending_per_thread * static_cast<std::size_t>(options_.threads);
+  while (pending_.size() > most || (pending_bytes_ > max_pending_bytes && !pending_.empty()))
+    settle_oldest();
+}
+
+std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pending,
+                                 bool placed) const {
+  if (!entry.problem.empty()) return entry.problem;
+  if (!placed) return "outside of every class folder";
+  if (pending.record.key.size() > max_key_bytes)
+    return fmt::format("its path is longer than {} bytes", max_key_bytes);
+  if (entry.bytes > max_image_bytes) return "larger than 256 MiB";
+  return "";
+}
+
+void PackPass::settle_oldest() {
+  const PackedImage image = workers_->take();
+  Pending& p = pending_.front();
+  const bool rejected = !image.problem.empty();
+  if (rejected) {
+    p.record.kind = SpillRecord::Kind::rejected;
+    p.record.key = p.path;
+    const auto* text = reinterpret_cast<const std::uint8_t*>(image.problem.data());
+    p.spill->append(p.record, {text, image.problem.size()});
+  } else {
+    p.record.checksum = image_checksum(image.bytes, p.record.key, p.record.label);
+    p.spill->append(p.record, image.bytes);
+  }
+  progress_.add(1, static_cast<std::int64_t>(image.bytes.size()), rejected ? 1 : 0);
+  pending_bytes_ -= p.record.source_bytes;
+  pending_.pop_front();
+}
+
+}  // namespace ijepa::tools

@@ -1,0 +1,81 @@
+#include "data_tools/shards_cli.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <CLI/CLI.hpp>
+
+#include "data_tools/progress.hpp"
+
+namespace ijepa::tools {
+
+PackOptions default_pack_options() {
+  PackOptions options;
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  // The cores this process is bound to, which under mpirun and srun may be few.
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0) options.threads = CPU_COUNT(&cores);
+  return options;
+}
+
+void add_pack_options(CLI::App& app, PackOptions& o) {
+  app.add_option(
+         "input", o.input,
+         "Folder of class folders, tar of them (plain, gz, bz2, xz, zst), or folder or tar of "
+         "class tars; images without folders get no label")
+      ->required();
+  app.add_option("--out", o.out, "Folder of the shard set, or of one set a split (train, val, ...)")
+      ->required();
+  app.add_option("--subdir", o.subdir, "Pack only what lies below this folder of the input");
+  auto* size = app.add_option("--shard-size", o.shard_bytes, "Images in a shard, in bytes")
+                   ->transform(CLI::AsSizeValue(false))
+                   ->default_str("1GiB");
+  app.add_option("--images-per-shard", o.images_per_shard, "Images in a shard, in number")
+      ->check(CLI::PositiveNumber)
+      ->excludes(size);
+  app.add_option("--test-share", o.test_share,
+                 "Share of the images put aside at random as the split test, where the input has "
+                 "no two splits of its own")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  app.add_option("--seed", o.seed, "Of the random order")->capture_default_str();
+  auto* side = app.add_option("--short-side", o.image.short_side,
+                              "Resize larger images to this short side and store them as JPEG "
+                              "(default: original bytes)")
+                   ->check(CLI::Range(1, 16384));
+  app.add_option("--quality", o.image.quality, "Of the JPEGs of --short-side")
+      ->check(CLI::Range(1, 100))
+      ->needs(side)
+      ->capture_default_str();
+  app.add_option("--max-pixels", o.image.max_pixels, "Leave larger images out")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--threads", o.threads, "That decode, in each rank")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.final_callback([&o] {
+    while (o.subdir.starts_with("./")) o.subdir.erase(0, 2);
+    while (o.subdir.ends_with("/")) o.subdir.pop_back();
+  });
+}
+
+std::string summary_text(const PackSummary& s) {
+  std::string text = s.was_complete ? "The set was complete already; nothing was done.\n" : "";
+  for (const auto& set : s.sets)
+    text += fmt::format("{}: {} images in {} shards, {}, fingerprint {:016x}\n", set.path,
+                        set.images, set.shards, bytes_text(set.bytes), set.fingerprint);
+  text += s.class_names.empty()
+              ? std::string("No classes.\n")
+              : fmt::format("{} classes: {}{}\n", s.class_names.size(),
+                            fmt::join(s.class_names.begin(),
+                                      s.class_names.begin() +
+                                          std::min<std::ptrdiff_t>(10, std::ssize(s.class_names)),
+                                      ", "),
+                            s.class_names.size() > 10 ? ", ..." : "");
+  if (s.rejected > 0)
+    text += fmt::format("{} files were left out; {} says why.\n", s.rejected, s.rejected_path);
+  return text;
+}
+
+}  // namespace ijepa::tools

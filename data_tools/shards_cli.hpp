@@ -1,0 +1,15 @@
+// The command line and the closing words of ijepa-shards.
+#pragma once
+#include <CLI/App.hpp>
+#include <string>
+
+#include "data_tools/packer.hpp"
+
+namespace ijepa::tools {
+
+/// The defaults; as many threads as the process may use cores.
+PackOptions default_pack_options();
+void add_pack_options(CLI::App& app, PackOptions& options);
+std::string summary_text(const PackSummary& summary);
+
+}  // namespace ijepa::tools

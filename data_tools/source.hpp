@@ -1,0 +1,48 @@
+// Source: the files of a folder or an archive as one stream in a fixed order. Packing reads it once
+// to count and once more a group of shards; neither needs random access.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ijepa::tools {
+
+/// One file, or a folder (which matters only as a class without images).
+struct SourceEntry {
+  std::string path;  // "train/cat/1.jpg": relative, '/' between parts, no leading "./"
+  std::int64_t bytes = 0;
+  bool is_directory = false;
+  std::string problem;  // why its bytes cannot be had, else empty
+};
+
+/// The bytes of an entry, or the file that holds them (so that a worker thread reads it).
+struct Payload {
+  std::vector<std::uint8_t> bytes;
+  std::string file;     // empty: `bytes` is complete
+  std::string problem;  // why the bytes cannot be had, else empty
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// Moves to the next entry; false at the end. Error: the input is damaged from here on.
+  virtual bool next(SourceEntry& entry) = 0;
+  /// The bytes of the current entry; at most once an entry.
+  virtual Payload fetch() = 0;
+};
+
+/// A folder or a tar (plain or compressed), chosen by what `path` is. In both, tars that are
+/// members (the class tars of ILSVRC2012 and ImageNet-22k) are read as folders named like them.
+/// Error: nothing there, not an archive.
+std::unique_ptr<Source> open_source(const std::string& path);
+
+/// A file's name as one line of UTF-8: other bytes and control characters become "\\xE9".
+std::string utf8_name(const std::string& name);
+
+/// True for "n01440764.tar", "x.tar.gz", ...
+bool has_archive_name(const std::string& path);
+/// The name without the archive's endings: "a/n01440764.tar.gz" to "a/n01440764".
+std::string without_archive_name(const std::string& path);
+
+}  // namespace ijepa::tools

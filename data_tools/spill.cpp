@@ -1,0 +1,93 @@
+#include "data_tools/spill.hpp"
+
+#include <cstddef>
+#include <cstring>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/data/shard_format.hpp"
+
+namespace ijepa::tools {
+namespace {
+
+/// What a record looks like in the file; key and payload follow.
+struct RawRecord {
+  std::uint32_t kind = 0;
+  std::int32_t label = 0;
+  std::uint64_t entry = 0, position = 0, source_bytes = 0, checksum = 0;
+  std::uint64_t key_bytes = 0, payload_bytes = 0;
+  std::uint64_t hash = 0;  // of the fields above and the key
+};
+static_assert(sizeof(RawRecord) == 64);
+
+constexpr std::uint64_t max_path_bytes = 1U << 16;
+
+std::uint64_t hash_of(const RawRecord& raw, const char* key) {
+  return hash_bytes(&raw, offsetof(RawRecord, hash), hash_bytes(key, raw.key_bytes));
+}
+
+}  // namespace
+
+Spill::Spill(const std::string& path) : file_(path, File::Mode::update) {
+  const std::int64_t bytes = file_.size();
+  SpillRecord record;
+  while (read_record(end_, bytes, record)) next_entry_ = record.entry + 1;
+  if (end_ < bytes) file_.truncate(end_);
+}
+
+void Spill::append(const SpillRecord& record, std::span<const std::uint8_t> payload) {
+  RawRecord raw{static_cast<std::uint32_t>(record.kind),
+                record.label,
+                record.entry,
+                record.position,
+                record.source_bytes,
+                record.checksum,
+                record.key.size(),
+                payload.size(),
+                0};
+  raw.hash = hash_of(raw, record.key.data());
+  buffer_.resize(sizeof raw + record.key.size() + payload.size());
+  std::memcpy(buffer_.data(), &raw, sizeof raw);
+  std::memcpy(buffer_.data() + sizeof raw, record.key.data(), record.key.size());
+  if (!payload.empty())
+    std::memcpy(buffer_.data() + sizeof raw + record.key.size(), payload.data(), payload.size());
+  file_.write(end_, buffer_.data(), buffer_.size());
+  end_ += static_cast<std::int64_t>(buffer_.size());
+  next_entry_ = record.entry + 1;
+}
+
+bool Spill::read_record(std::int64_t& at, std::int64_t end, SpillRecord& record) const {
+  const auto left = static_cast<std::uint64_t>(end - at);
+  RawRecord raw;
+  if (left < sizeof raw) return false;
+  file_.read(at, &raw, sizeof raw);
+  if (raw.key_bytes > max_path_bytes || raw.payload_bytes > left ||
+      sizeof raw + raw.key_bytes + raw.payload_bytes > left)
+    return false;
+  record.key.resize(raw.key_bytes);
+  file_.read(at + static_cast<std::int64_t>(sizeof raw), record.key.data(), raw.key_bytes);
+  if (raw.hash != hash_of(raw, record.key.data())) return false;
+  record.kind = static_cast<SpillRecord::Kind>(raw.kind);
+  record.label = raw.label;
+  record.entry = raw.entry;
+  record.position = raw.position;
+  record.source_bytes = raw.source_bytes;
+  record.checksum = raw.checksum;
+  record.payload_bytes = raw.payload_bytes;
+  record.payload_at = at + static_cast<std::int64_t>(sizeof raw + raw.key_bytes);
+  at = record.payload_at + static_cast<std::int64_t>(raw.payload_bytes);
+  return true;
+}
+
+std::vector<SpillRecord> Spill::records() const {
+  std::vector<SpillRecord> records;
+  SpillRecord record;
+  for (std::int64_t at = 0; read_record(at, end_, record);) records.push_back(record);
+  return records;
+}
+
+void Spill::read_payload(const SpillRecord& record, std::vector<std::uint8_t>& payload) const {
+  payload.resize(record.payload_bytes);
+  file_.read(record.payload_at, payload.data(), payload.size());
+}
+
+}  // namespace ijepa::tools

@@ -1,0 +1,50 @@
+// Agreement: the few things that all ranks must have in common, and work that one rank does for
+// all. Either every rank goes on or every rank throws the same AgreedError; nobody is left waiting.
+#pragma once
+#include <string>
+#include <utility>
+
+#include "ijepa/comm/communicator.hpp"
+
+namespace ijepa {
+
+/// An AgreedError on every rank names `what` and the ranks whose value differs from rank 0's.
+void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
+                                const std::string& value);
+
+/// `problem` is this rank's complaint, empty when it has none. An AgreedError on every rank lists
+/// the complaints with their ranks, or gives the one that all ranks have.
+void require_no_problem_on_any_rank(Communicator& comm, const std::string& problem);
+
+/// Runs `work`, which says nothing to other ranks, on every rank; an exception on any becomes an
+/// AgreedError on all.
+template <class F>
+void on_all_ranks(Communicator& comm, F&& work) {
+  std::string problem;
+  try {
+    std::forward<F>(work)();
+  } catch (const std::exception& e) {
+    problem = e.what();
+    if (problem.empty()) problem = "Unknown error.";
+  }
+  require_no_problem_on_any_rank(comm, problem);
+}
+
+/// Runs `work` on rank 0; an exception there becomes an AgreedError on every rank. Returns when
+/// rank 0 is done.
+template <class F>
+void on_rank_0(Communicator& comm, F&& work) {
+  std::string problem;
+  if (comm.rank() == 0) {
+    try {
+      std::forward<F>(work)();
+    } catch (const std::exception& e) {
+      problem = e.what();
+      if (problem.empty()) problem = "Unknown error.";
+    }
+  }
+  problem = comm.broadcast_text(std::move(problem), 0);
+  if (!problem.empty()) throw AgreedError(problem);
+}
+
+}  // namespace ijepa

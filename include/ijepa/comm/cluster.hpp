@@ -1,0 +1,43 @@
+// Cluster: what the launcher (mpirun, srun, none) says about this process, read from the
+// environment as a pure function, and the checks that make a wrong start an error instead of N
+// separate runs.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace ijepa {
+
+using Environment = std::map<std::string, std::string>;
+
+enum class Launcher : std::uint8_t { none, mpirun, srun, hydra };
+
+struct Cluster {
+  Launcher launcher = Launcher::none;
+  int ranks = 1;            // as the launcher started them; 1 without a launcher
+  int rank = -1;            // -1: not told
+  int local_rank = -1;      // on this node; -1: not told
+  int allocated_tasks = 0;  // tasks of the Slurm allocation; 0: no Slurm
+  std::string job_id;       // of the batch system; empty: none
+  int restart_count = 0;    // how often Slurm requeued the job
+  std::string node_list;    // as Slurm abbreviates it; empty: none
+  double kill_seconds = 1;  // mpirun: from passing a signal on to killing its ranks
+};
+
+/// The environment of this process.
+Environment process_environment();
+std::string host_name();
+
+/// An Error names a variable that does not hold a number where one belongs.
+Cluster parse_cluster(const Environment& environment);
+
+/// Why a world of `world_size` MPI ranks is not what the launcher started, with advice; nothing
+/// when all is well. N processes that srun started without connecting them are N worlds of one.
+std::optional<std::string> launch_problem(const Cluster& cluster, int world_size);
+
+/// The warning to give under mpirun when it would kill its ranks before a checkpoint that takes
+/// `save_seconds` is written; nothing elsewhere.
+std::optional<std::string> kill_time_warning(const Cluster& cluster, double save_seconds);
+
+}  // namespace ijepa

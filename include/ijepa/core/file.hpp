@@ -1,0 +1,65 @@
+// File: a POSIX file descriptor that closes itself, with whole reads and writes at an offset, and
+// the two steps that make a new file appear complete or not at all (sync, then rename).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace ijepa {
+
+class File {
+ public:
+  enum class Mode {
+    read,
+    create,
+    update
+  };  // create: new or emptied; update: read and write, made if missing
+
+  /// Opens `path`; an Error with the system's reason if that fails.
+  File(const std::string& path, Mode mode);
+  ~File();
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+
+  const std::string& path() const { return path_; }
+  int descriptor() const { return descriptor_; }
+  std::int64_t size() const;  // bytes now
+
+  /// Exactly `bytes` bytes from `offset`; an Error at the end of the file. Any thread.
+  void read(std::int64_t offset, void* to, std::size_t bytes) const;
+  /// All of them or an Error (a full disk is named as such). Any thread.
+  void write(std::int64_t offset, const void* from, std::size_t bytes);
+  void truncate(std::int64_t bytes);
+  void sync();  // until the data is on the device
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+};
+
+/// A file under a temporary name beside its final one (`path` + ".tmp"). publish() syncs it,
+/// renames it and syncs the folder, so that `path` is always absent, the old one or complete,
+/// whatever interrupts the program; without publish() the temporary file is removed.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& path);
+  ~TemporaryFile();
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  File& file() { return file_; }
+  void publish();
+
+ private:
+  std::string path_;
+  File file_;
+  bool published_ = false;
+};
+
+/// Writes a small text file through a TemporaryFile.
+void write_file_atomically(const std::string& path, const std::string& text);
+
+/// The whole of a small file.
+std::string read_text_file(const std::string& path);
+
+}  // namespace ijepa

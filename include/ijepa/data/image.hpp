@@ -1,0 +1,88 @@
+// Image: decoding of JPEG and PNG bytes to 8-bit RGB with PIL's pixel semantics, or of only a box
+// of it. A decoder owns its buffers and is used again and again by one thread.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ijepa {
+
+struct Size {
+  int height = 0, width = 0;
+  bool operator==(const Size&) const = default;
+};
+
+/// A rectangle of pixels.
+struct Box {
+  int top = 0, left = 0, height = 0, width = 0;
+  bool operator==(const Box&) const = default;
+};
+
+/// Pixels owned by someone else: row y starts at rgb + y * stride, three bytes a pixel.
+struct ImageView {
+  const std::uint8_t* rgb = nullptr;
+  int height = 0, width = 0;
+  std::ptrdiff_t stride = 0;  // bytes from row to row
+
+  /// The pixels of `box`, which must lie inside.
+  ImageView part(const Box& box) const {
+    return {rgb + box.top * stride + std::ptrdiff_t{3} * box.left, box.height, box.width, stride};
+  }
+};
+
+/// An owned picture, uint8 (height, width, 3), red first.
+struct Image {
+  int height = 0, width = 0;
+  std::vector<std::uint8_t> rgb;
+
+  ImageView view() const { return {rgb.data(), height, width, std::ptrdiff_t{3} * width}; }
+};
+
+enum class ImageFormat : std::uint8_t { unknown, jpeg, png };
+
+/// By the first bytes alone.
+ImageFormat image_format(std::span<const std::uint8_t> bytes);
+
+/// Decodes as PIL's `open(...).convert("RGB")`: accurate integer inverse DCT, fancy upsampling,
+/// EXIF orientation ignored, CMYK and YCCK as Adobe writes them, alpha dropped. One exception:
+/// 16-bit grey PNGs keep their upper byte, where PIL clips them to white. Truncated or damaged
+/// bytes, other formats and pictures above the pixel limit are an Error; no input crashes it.
+class ImageDecoder {
+ public:
+  static constexpr std::int64_t default_max_pixels = 100'000'000;
+
+  explicit ImageDecoder(std::int64_t max_pixels = default_max_pixels);
+  ~ImageDecoder();
+  ImageDecoder(ImageDecoder&&) noexcept;
+  ImageDecoder& operator=(ImageDecoder&&) noexcept;
+
+  /// Reads the header. `bytes` must stay until the picture is decoded.
+  Size open(std::span<const std::uint8_t> bytes);
+
+  /// The pixels of `box` of the opened picture, bit for bit those of a full decode; valid until the
+  /// next call. Once after each open(). Rows below the box are not read, so damage there goes
+  /// unseen.
+  ImageView decode(const Box& box);
+
+  /// The whole picture, read to its end; valid until the next call. Once after each open().
+  ImageView decode();
+
+ private:
+  class Codec;
+  class Jpeg;
+  class Png;
+
+  std::int64_t max_pixels_;
+  Size size_;
+  std::unique_ptr<Jpeg> jpeg_;
+  std::unique_ptr<Png> png_;
+  Codec* opened_ = nullptr;  // the codec between open() and decode()
+};
+
+/// open() and decode() with a decoder of its own, into an owned picture.
+Image decode_image(std::span<const std::uint8_t> bytes,
+                   std::int64_t max_pixels = ImageDecoder::default_max_pixels);
+
+}  // namespace ijepa

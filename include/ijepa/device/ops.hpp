@@ -1,0 +1,134 @@
+// Ops: what a device can compute. Layers and the whole training step are written once against it.
+// Calls may be asynchronous on the device's one compute stream; operands must stay valid until
+// synchronize(). Every operand is contiguous. `_inout` is read and overwritten, `_accum` is added to.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "ijepa/core/scalar.hpp"
+#include "ijepa/core/tensor.hpp"
+
+namespace ijepa {
+
+enum class Write : std::uint8_t { overwrite, accumulate };
+
+/// `count` consecutive sequences of `length` rows each, in a packed token tensor.
+struct SequenceGroup {
+  std::int64_t count = 0, length = 0;
+};
+using Groups = std::span<const SequenceGroup>;
+
+/// Where the patches of an image tensor lie. Grid rows and columns are independent (H and W).
+struct PatchGrid {
+  std::int64_t rows = 0, cols = 0, patch = 0;
+  std::int64_t tokens() const { return rows * cols; }
+};
+
+/// Normalisation of uint8 images: (value / 255 - mean) / std, by channel (R, G, B).
+struct Normalisation {
+  std::array<double, 3> mean{0.485, 0.456, 0.406}, std{0.229, 0.224, 0.225};
+};
+
+/// One contiguous range of the flat parameter buffers for the optimizer. All tensors have the same
+/// length; `target`, `working` and `target_working` may be empty. decay holds 0 or 1 a chunk.
+struct OptimizerRange {
+  Tensor weight, m, v, gradient;       // parameter type (float32 or float64)
+  Tensor target;                       // EMA weights, parameter type; empty: no EMA here
+  Tensor working, target_working;      // bfloat16 copies written in the same pass; may be empty
+  Tensor decay;                        // (length / chunk) float32
+};
+
+/// Elements that share one weight-decay flag; every parameter starts on a multiple of it.
+constexpr std::int64_t parameter_chunk = 256;
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  // ---- memory ----
+  /// dst <- host bytes. The host memory may be reused when the call returns.
+  virtual void upload(const void* host, Tensor dst) = 0;
+  /// host <- src. The host memory holds the values after synchronize().
+  virtual void download(Tensor src, void* host) = 0;
+  virtual void synchronize() = 0;
+  virtual void fill_zero(Tensor y) = 0;
+  /// y = x, converting between floating types (round to nearest even).
+  virtual void copy(Tensor x, Tensor y) = 0;
+
+  // ---- linear: x (M, K), w (N, K), b (N) in the parameter type, y (M, N) ----
+  // x, w, y share the compute type. Accumulation is at least float32.
+  /// y = x w^T + b. b may be empty.
+  virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) = 0;
+  /// pre = x w^T + b; y = gelu(pre) of the value stored in pre.
+  virtual void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y);
+  /// y = residual + (x w^T + b). residual and y have the residual type; `branch` (M, N) in the
+  /// compute type is scratch that a fusing device leaves alone.
+  virtual void linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
+                                       Tensor y);
+  /// dx = dy w.
+  virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
+  /// dw (+)= dy^T x, db (+)= column sums of dy. dw, db in the parameter type. db may be empty.
+  virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) = 0;
+  /// Weights were written: copies that the device keeps of them in its own layout are stale.
+  virtual void weights_changed() = 0;
+
+  // ---- layer norm: x (M, D) residual type; mean, rstd (M) statistics type ----
+  /// y = (x - mean) * rstd * w + b; w and b empty: no affine part. y in any floating type.
+  virtual void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
+                                  Tensor mean, Tensor rstd) = 0;
+  /// dx_accum += d loss / dx; dw, db (+)= their gradients (not empty).
+  virtual void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
+                                   Tensor dx_accum, Tensor dw, Tensor db, Write mode) = 0;
+
+  // ---- attention on packed rows: qkv (T, 3 D), out (T, D), lse (T, heads) statistics type ----
+  // A row of qkv is [q | k | v], each with its heads contiguous. Scores scale by head_dim^-0.5.
+  /// out = softmax(q k^T) v inside each sequence; lse = log of the sum of exponentials.
+  virtual void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+                                 Tensor lse) = 0;
+  virtual void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
+                                  std::int64_t heads, Groups groups, Tensor dqkv) = 0;
+
+  // ---- element-wise ----
+  virtual void gelu_forward(Tensor x, Tensor y) = 0;
+  /// dy_inout *= gelu'(x).
+  virtual void gelu_backward(Tensor x, Tensor dy_inout) = 0;
+  /// y = a + b. y may be a. Types may differ; the sum is made in the wider one.
+  virtual void add(Tensor a, Tensor b, Tensor y) = 0;
+  /// y (M, D) = a + scale[row_sequence[i]] * b, row by row. scale: statistics type; indices int32.
+  /// a may be empty (then y = scale * b) and y may be a.
+  virtual void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) = 0;
+
+  // ---- tokens ----
+  /// Patches of `images` at token rows `rows` (T) int32 = image * tokens + patch (empty: all), to
+  /// y (T, 3 p p) in (channel, y, x) order. images: uint8 (B, H, W, 3), normalised on the way, or
+  /// floating (B, 3, H, W), taken as it is.
+  virtual void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
+                              Tensor rows, Tensor y) = 0;
+  /// x (T, D) += table[rows[i] mod table rows]. rows empty: rows[i] = i.
+  virtual void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) = 0;
+  /// y[i] = x[rows[i]], converting types.
+  virtual void gather_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  /// y = 0, then y[rows[i]] = x[i], converting types. Rows must not repeat.
+  virtual void scatter_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  /// y[i] = sum over j of x[rows[i * n + j]], n = rows.numel() / y.rows(): the backward of a gather
+  /// in which each source row is used n times, without atomics.
+  virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  /// y[i] = rows[i] >= 0 ? x[rows[i]] : token + table[-1 - rows[i]].  (mask tokens among others)
+  virtual void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows,
+                                    Tensor y) = 0;
+  /// y (D) (+)= sum over i of x[rows[i]] (rows empty: all rows of x), y in the parameter type.
+  virtual void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) = 0;
+
+  // ---- loss and optimizer ----
+  /// loss (1) statistics type += scale * sum smooth_l1(prediction - target);
+  /// dprediction = scale * smooth_l1'. prediction, dprediction compute type; target residual type.
+  virtual void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
+                         Tensor dprediction) = 0;
+  /// result (1) statistics type += sum of squares of x.
+  virtual void sum_squares(Tensor x, Tensor result_accum) = 0;
+  /// AdamW, EMA and working copies in one pass over a range. The EMA sees
+  /// the updated weight (Assran et al. 2023, section 3).
+  virtual void adamw_ema(const OptimizerRange& range, const AdamWStep& step) = 0;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,20 @@
+// The machine's own limits, measured: what "percent of peak" means in the trainer and benchmarks.
+#pragma once
+#include "ijepa/device/device.hpp"
+
+namespace ijepa {
+
+struct Peak {
+  double gflops_f32 = 0, gflops_bf16 = 0;  // 1e9 operations a second of a large matrix product
+  double gbytes = 0;                       // 1e9 bytes a second of a large copy, reads and writes
+
+  double gflops(DType type) const { return type == DType::bf16 ? gflops_bf16 : gflops_f32; }
+};
+
+/// 1e9 operations a second of a large matrix product of this type; takes an eighth of a second.
+double measure_gflops(Device& device, DType type);
+
+/// Measures on the device's own threads, in about half a second; the best of several tries.
+Peak measure_peak(Device& device);
+
+}  // namespace ijepa

@@ -1,0 +1,33 @@
+// DevicePlan: the index lists of a TokenPlan on the device, for the time of one step.
+#pragma once
+#include <vector>
+
+#include "ijepa/model/token_plan.hpp"
+#include "ijepa/nn/pass.hpp"
+
+namespace ijepa {
+
+/// All tensors int32, kept in the arena; names and lengths as in TokenPlan.
+struct DevicePlan {
+  Tensor context_rows, context_sequence_of_row;
+  Tensor predictor_rows, predictor_sequence_of_row, context_uses;
+  Tensor mask_rows, target_rows;
+};
+
+inline Tensor upload_indices(Pass& p, const std::vector<std::int32_t>& indices) {
+  Tensor t = p.arena.keep(DType::i32, {static_cast<std::int64_t>(indices.size())});
+  p.ops.upload(indices.data(), t);
+  return t;
+}
+
+inline DevicePlan upload_plan(Pass& p, const TokenPlan& plan) {
+  return {.context_rows = upload_indices(p, plan.context_rows),
+          .context_sequence_of_row = upload_indices(p, plan.context_sequence_of_row),
+          .predictor_rows = upload_indices(p, plan.predictor_rows),
+          .predictor_sequence_of_row = upload_indices(p, plan.predictor_sequence_of_row),
+          .context_uses = upload_indices(p, plan.context_uses),
+          .mask_rows = upload_indices(p, plan.mask_rows),
+          .target_rows = upload_indices(p, plan.target_rows)};
+}
+
+}  // namespace ijepa

@@ -1,0 +1,60 @@
+// Encoder: a vision transformer without class token on the kept patches of each image (Assran et
+// al., arXiv 2301.08243). One object serves the context encoder and, with the EMA weights in the
+// Pass, the target encoder.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "ijepa/model/config.hpp"
+#include "ijepa/nn/drop_path.hpp"
+#include "ijepa/nn/vit_stack.hpp"
+
+namespace ijepa {
+
+/// Images of one micro-batch on the device: uint8 (B, H, W, 3), or floating (B, 3, H, W) already
+/// normalised.
+struct ImageBatch {
+  Tensor pixels;
+  Normalisation normalisation;
+  std::int64_t count() const { return pixels.shape[0]; }
+};
+
+class Encoder {
+ public:
+  /// `positions` (N, D): the position table of the grid, row-major.
+  Encoder(ParamLayout& layout, const EncoderConfig& config, std::span<const double> positions);
+
+  struct Saved {
+    Tensor patches;  // (Tc, 3 p p) compute type
+    VitStack::Saved stack;
+    LayerNorm::Saved norm;
+    Sequences sequences;
+  };
+
+  const EncoderConfig& config() const { return config_; }
+
+  /// The patches at token rows `rows` (Tc) int32 = image * N + patch, in `sequences`, to features
+  /// (Tc, D) compute type after the final norm.
+  Tensor forward(Pass& p, const ImageBatch& images, Tensor rows, const Sequences& sequences,
+                 std::vector<BranchScales> scales, Recompute recompute, Saved& s) const;
+  /// dz (Tc, D) compute type: gradient of forward's result.
+  void backward(Pass& p, Tensor dz, Recompute recompute, Saved& s,
+                const ReadyCallback& ready) const;
+  /// All tokens of all images without masks or drop path: (B N, D) residual type after the final
+  /// norm. Only the result and what lay below stay in the arena.
+  /// `after_block(i, x)`, if given, sees the residual stream (B N, D) after every block.
+  Tensor infer(Pass& p, const ImageBatch& images,
+               const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
+
+ private:
+  Tensor embed(Pass& p, Tensor patches, Tensor rows) const;
+  Tensor gather(Pass& p, const ImageBatch& images, Tensor rows, std::int64_t count) const;
+
+  EncoderConfig config_;
+  Linear patch_embed_;
+  Constant positions_;
+  VitStack stack_;
+  LayerNorm norm_;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,66 @@
+// IJepa: one step of the joint-embedding predictive architecture (Assran et al., arXiv 2301.08243):
+// targets from the EMA encoder, context features, predictions, smooth-L1 loss, and every gradient.
+#pragma once
+#include <functional>
+#include <memory>
+
+#include "ijepa/model/encoder.hpp"
+#include "ijepa/model/predictor.hpp"
+
+namespace ijepa {
+
+/// What a step shows of itself while the tensors live (tests, health of the features).
+struct StepObserver {
+  /// (B N, D) after the target encoder's norm, and (Tt, D) the targets; residual and parameter type.
+  std::function<void(Tensor features, Tensor targets)> targets;
+  /// (Tc, D) and (Tt, D), compute type.
+  std::function<void(Tensor context, Tensor predictions)> predictions;
+};
+
+struct StepInput {
+  ImageBatch images;
+  const TokenPlan& plan;
+  double loss_scale = 1;  // 1 / (target elements of the global batch): losses of parts add up
+  DropPathDraw drop_path = {};  // without positions: nothing is dropped
+  Recompute recompute = Recompute::none;
+};
+
+class IJepa {
+ public:
+  /// Builds the parameter layout: [encoder | predictor].
+  IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor);
+  IJepa(const IJepa&) = delete;
+  IJepa& operator=(const IJepa&) = delete;
+
+  const ParamLayout& layout() const { return layout_; }
+  const Encoder& encoder() const { return *encoder_; }
+  const Predictor& predictor() const { return *predictor_; }
+
+  /// Adds this micro-batch's share to `loss_accum` (1) parameter type, and writes or adds gradients
+  /// as online.write says. The arena is left as it was found.
+  void step(Pass& online, Pass& target, const StepInput& input, Tensor loss_accum,
+            const StepObserver& observer, const ReadyCallback& ready) const;
+
+  /// The step without loss and gradients, for what the observer sees. The arena is left as found.
+  void evaluate(Pass& online, Pass& target, const StepInput& input,
+                const StepObserver& observer) const;
+
+ private:
+  struct Forward {
+    DevicePlan rows;
+    Tensor targets, context, predictions;
+    Encoder::Saved encoder;
+    Predictor::Saved predictor;
+  };
+
+  Forward forward(Pass& online, Pass& target, const StepInput& input,
+                  const StepObserver& observer) const;
+  Tensor make_targets(Pass& target, const StepInput& input, const DevicePlan& rows,
+                      const StepObserver& observer) const;
+
+  ParamLayout layout_;
+  std::unique_ptr<Encoder> encoder_;
+  std::unique_ptr<Predictor> predictor_;
+};
+
+}  // namespace ijepa

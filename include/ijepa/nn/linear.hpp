@@ -1,0 +1,51 @@
+// Linear: y = x W^T + b.
+#pragma once
+#include <string>
+
+#include "ijepa/nn/pass.hpp"
+
+namespace ijepa {
+
+class Linear {
+ public:
+  struct Shape {
+    std::int64_t in = 0, out = 0;
+    double init_scale = 1;
+    std::vector<std::int64_t> stored = {};  // shape of the weight in checkpoints; {out, in} if empty
+  };
+
+  Linear(ParamLayout& layout, const std::string& name, const Shape& shape)
+      : weight_(layout.matrix(name + ".weight", shape.out, shape.in, shape.stored,
+                              shape.init_scale)),
+        bias_(layout.vector(name + ".bias", shape.out, Init::zeros)) {}
+
+  std::int64_t in() const { return weight_.cols; }
+  std::int64_t out() const { return weight_.rows; }
+  std::int64_t first_offset() const { return weight_.offset; }
+
+  /// x (M, in) -> y (M, out), compute type. Backward needs x again.
+  void forward(Pass& p, Tensor x, Tensor y) const {
+    p.ops.linear_forward(x, p.matrix(weight_), p.vector(bias_), y);
+  }
+  /// pre = x W^T + b, y = gelu(pre).
+  void forward_gelu(Pass& p, Tensor x, Tensor pre, Tensor y) const {
+    p.ops.linear_gelu_forward(x, p.matrix(weight_), p.vector(bias_), pre, y);
+  }
+  /// y = residual + x W^T + b, y and residual in the residual type; branch (M, out) is scratch.
+  void forward_residual(Pass& p, Tensor x, Tensor residual, Tensor branch, Tensor y) const {
+    p.ops.linear_residual_forward(x, p.matrix(weight_), p.vector(bias_), residual, branch, y);
+  }
+  /// dW = dy^T x, db = sum of dy over rows.
+  void backward_params(Pass& p, Tensor dy, Tensor x) const {
+    p.ops.linear_backward_params(dy, x, p.gradient(weight_), p.gradient(bias_), p.write);
+  }
+  /// dx = dy W.
+  void backward_input(Pass& p, Tensor dy, Tensor dx) const {
+    p.ops.linear_backward_input(dy, p.matrix(weight_), dx);
+  }
+
+ private:
+  Param weight_, bias_;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,72 @@
+// Engine: one rank's model on its device. All memory is taken at construction; a step is a row of
+// micro-batches that add up, one gradient sum over the ranks, and one update.
+#pragma once
+#include <memory>
+#include <span>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/device/device.hpp"
+#include "ijepa/model/ijepa.hpp"
+#include "ijepa/nn/param_store.hpp"
+#include "ijepa/train/grad_sync.hpp"
+#include "ijepa/train/recipe.hpp"
+
+namespace ijepa {
+
+struct MicroBatch {
+  std::span<const std::uint8_t> pixels;  // (B, H, W, 3)
+  const TokenPlan& plan;
+  DropPathDraw drop_path = {};
+};
+
+/// Sums over the global batch, the same on every rank.
+struct StepSums {
+  double loss = 0;
+  double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
+  bool finite() const;
+};
+
+/// Which part of a step a micro-batch is: the first overwrites gradients, the last starts summing
+/// them over ranks while backward still runs.
+enum class Part : std::uint8_t { only, first, middle, last };
+Part part_of(std::int64_t micro, std::int64_t micros);
+
+class Engine {
+ public:
+  Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& device,
+         Communicator& comm);
+
+  /// One micro-batch's share of loss and gradients. loss_scale = 1 / target elements of the global
+  /// batch.
+  void accumulate(const MicroBatch& batch, double loss_scale, Part part);
+  /// Waits for the gradient sums of all ranks.
+  StepSums finish();
+  /// Multiplies the gradients so that their norm is at most `largest`, then AdamW and EMA.
+  void update(const AdamWStep& step);
+  /// Whether every weight is a number, after any step.
+  bool weights_finite();
+  /// Targets and predictions without gradients, for diagnostics.
+  void evaluate(const MicroBatch& batch, const StepObserver& observer);
+
+  ParamStore& store() { return store_; }
+  const IJepa& model() const { return model_; }
+  Ops& ops() { return device_.ops(); }
+  double exposed_seconds() const { return sync_.exposed_seconds(); }
+
+ private:
+  StepInput input_of(const MicroBatch& batch, double loss_scale);
+  Pass online_pass(Arena& arena, Write write);
+  Pass target_pass(Arena& arena);
+  double norm_of(Tensor flat);
+
+  Device& device_;
+  Communicator& comm_;
+  Normalisation normalisation_;
+  Recompute recompute_;
+  IJepa model_;
+  ParamStore store_;
+  Buffer arena_, pixels_, scalars_;
+  GradSync sync_;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,76 @@
+// Metrics log: what a run leaves in its folder while it trains. metrics.csv has a row a step and
+// begins with the columns of the authors' log, events.jsonl one JSON object an event. Logging never
+// stops a run that has started: on a full disk lines are dropped, with one warning.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "ijepa/core/file.hpp"
+#include "ijepa/core/log.hpp"
+
+namespace ijepa {
+
+/// One step, over all ranks.
+struct StepMetrics {
+  std::int64_t epoch = 1;      // from 1
+  std::int64_t iteration = 0;  // in the epoch, from 0
+  double loss = 0;
+  double context_tokens = 0, target_tokens = 0;  // mean length of a mask
+  double milliseconds = 0;
+  double learning_rate = 0, weight_decay = 0, momentum = 0;
+  double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
+  double images_per_second = 0;
+  double data_wait = 0;   // share of the step in which the computation waited for images, 0 to 1
+  double memory_mib = 0;  // of this rank
+};
+
+/// A text file to which whole lines are appended. Opening removes an unfinished last line, as a
+/// kill leaves it.
+class LineFile {
+ public:
+  /// Opens or creates; an Error if that is impossible.
+  LineFile(const std::string& path, Log log);
+
+  /// Writes the line or, where the system refuses, nothing of it.
+  void append(std::string_view line);
+  std::int64_t dropped_lines() const { return dropped_; }
+
+ private:
+  Log log_;
+  File file_;
+  std::int64_t size_ = 0;
+  std::int64_t dropped_ = 0;
+};
+
+class MetricsLog {
+ public:
+  /// Goes on with the file at `path`, or starts it. The next row will be (epoch, iteration): rows
+  /// from there on, of steps that are repeated after a resume, are removed in one atomic step, as
+  /// are rows that cannot be read. A file with other columns is kept under a new name.
+  MetricsLog(const std::string& path, std::int64_t epoch, std::int64_t iteration, const Log& log);
+
+  void append(const StepMetrics& metrics);
+  std::int64_t dropped_lines() const { return lines_.dropped_lines(); }
+
+  /// The first line of the file: "epoch,itr,loss,mask-A,mask-B,time (ms),lr,...".
+  static std::string header();
+
+ private:
+  LineFile lines_;
+};
+
+class EventLog {
+ public:
+  EventLog(const std::string& path, const Log& log) : lines_(path, log) {}
+
+  /// Appends {"time": UTC, "event": name, ...fields}. `fields` is an object; numbers that are not
+  /// finite become null.
+  void write(std::string_view event, const nlohmann::json& fields);
+
+ private:
+  LineFile lines_;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,50 @@
+// The start of a run, in the order in which things can go wrong: folder and lock, data, device, and
+// whether a checkpoint belongs to this run. Everything here is agreed by all ranks or stops all.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ijepa/comm/cluster.hpp"
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/data/shard_set.hpp"
+#include "ijepa/device/device.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/health.hpp"
+#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/run_lock.hpp"
+
+namespace ijepa {
+
+/// The same recipe on all ranks, then the folder and its lock on rank 0 (null elsewhere).
+std::unique_ptr<RunLock> take_run_folder(const PretrainRecipe& recipe, const Cluster& cluster,
+                                         Communicator& comm, const Log& log);
+
+/// The training shards, staged on the node's disk where the recipe says so; the same set on all
+/// ranks.
+ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const Log& log);
+
+/// plan_run() for these ranks; rank 0 prints its notes.
+RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Communicator& comm,
+                      const Log& log);
+
+/// This rank's device; rank 0 prints the table of ranks, hosts and devices.
+std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
+                                    Communicator& comm, const Log& log);
+
+/// What a checkpoint says beside its tensors: "config" (recipe_text()) and "shards" (fingerprint).
+std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,
+                                                    const ShardSet& shards);
+
+/// An Error when the checkpoint is of other settings or other data.
+void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
+                    const ShardSet& shards, const std::string& folder);
+
+/// "rankme 85.2, std 0.07, cosine 0.31, ...": the diagnostics in a line.
+std::string health_line(const Health& health);
+
+/// Resident memory of this process in MiB; NaN where the system does not tell.
+double resident_mib();
+
+}  // namespace ijepa

@@ -1,0 +1,82 @@
+// Trainer: a pretraining run on one rank, from the run folder to the last checkpoint. Everything a
+// step needs follows from its number, so going on after an interruption is setting that number.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "ijepa/comm/cluster.hpp"
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/stop_signal.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/data/loader.hpp"
+#include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/engine.hpp"
+#include "ijepa/train/health_monitor.hpp"
+#include "ijepa/train/metrics_log.hpp"
+#include "ijepa/train/progress.hpp"
+#include "ijepa/train/run_data.hpp"
+#include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/schedule.hpp"
+
+namespace ijepa {
+
+enum class Outcome : std::uint8_t { finished, interrupted };
+
+/// Exit code of a run that saved because of a signal and can be started again to go on.
+constexpr int exit_saved = 85;
+
+class Trainer {
+ public:
+  /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest valid
+  /// checkpoint, if there is one. An Error says what does not fit.
+  Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm, const Log& log);
+  ~Trainer();
+
+  /// Trains until the last step or until a rank receives a stop signal; saves at the end of both.
+  Outcome run(const StopSignal& stop);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Logs;
+
+  void restore();
+  void start_logs();
+  void start_loader();
+  std::optional<HealthMonitor> make_health_monitor();
+  StepMetrics train_step(const StepPlace& place);
+  StepSums forward_and_backward(const StepPlace& place, const StepMasks& masks);
+  void update(const StepPlace& place, const StepSums& sums);
+  void skip_step(const StepPlace& place, const StepSums& sums);
+  void report(const StepMetrics& metrics);
+  void check_health();
+  bool save_is_due() const;
+  void save();
+
+  PretrainRecipe recipe_;
+  Cluster cluster_;
+  Communicator& comm_;
+  Log log_;
+  std::unique_ptr<RunLock> lock_;  // rank 0
+  ShardSet shards_;
+  RunPlan plan_;
+  Schedule schedule_;
+  std::unique_ptr<Device> device_;
+  Engine engine_;
+  RunState state_;
+  CheckpointStore checkpoints_;
+  std::int64_t step_ = 0;  // the next one
+  std::int64_t saved_step_ = -1;
+  std::int64_t non_finite_ = 0;  // steps in a row
+  double flops_ = 0;       // of this rank in the last step, without recomputation
+  double peak_flops_ = 0;  // a second, of this rank's device
+  Clock::time_point saved_at_ = Clock::now();
+  std::unique_ptr<Loader> loader_;
+  std::optional<HealthMonitor> health_monitor_;  // rank 0
+  std::optional<Health> last_health_;
+  std::unique_ptr<Logs> logs_;  // rank 0
+};
+
+}  // namespace ijepa

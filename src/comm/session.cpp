@@ -1,0 +1,94 @@
+#include "ijepa/comm/session.hpp"
+
+#include <mpi.h>
+#include <unistd.h>
+
+#include <exception>
+#include <new>
+
+#include "ijepa/comm/cluster.hpp"
+#include "mpi_communicator.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr int failure_code = 1;
+constexpr unsigned abort_seconds = 20;
+
+void print(const std::string& text) {
+  const std::string line = text + "\n";
+  // A closed standard error leaves nobody to tell; the exit code remains.
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "Out of memory.";
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "An exception of an unknown type was thrown.";
+  }
+}
+
+[[noreturn]] void abort_job(const Communicator& comm, const std::string& message) {
+  print(fmt::format("error on rank {} of {} ({}): {}", comm.rank(), comm.size(), host_name(),
+                    message));
+  // MPI_Abort is called beside a thread that may sit inside a collective. Should it block, the
+  // alarm ends this process, and the launcher then ends the job.
+  ::alarm(abort_seconds);
+  MPI_Abort(MPI_COMM_WORLD, failure_code);
+  ::_exit(failure_code);
+}
+
+int run_body(Communicator& comm, const std::function<int(Communicator&)>& body) {
+  try {
+    return body(comm);
+  } catch (const AgreedError& e) {
+    if (comm.rank() == 0) print(fmt::format("error: {}", e.what()));
+  } catch (...) {
+    const auto message = message_of(std::current_exception());
+    if (comm.size() > 1) abort_job(comm, message);
+    print(fmt::format("error: {}", message));
+  }
+  return failure_code;
+}
+
+int run_checked(const Environment& before_init, const std::function<int(Communicator&)>& body) {
+  int world = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &world);
+  const Cluster cluster = parse_cluster(before_init);
+  if (const auto problem = launch_problem(cluster, world)) {
+    // Unconnected ranks all believe to be the first: the launcher's number picks one speaker.
+    if (cluster.rank <= 0) print("error: " + *problem);
+    return failure_code;
+  }
+  const auto comm = world == 1 ? local_communicator() : mpi_communicator();
+  return run_body(*comm, body);
+}
+
+}  // namespace
+
+int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body) {
+  // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
+  const Environment before_init = process_environment();
+  int provided = MPI_THREAD_SINGLE;
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided);
+  int code = failure_code;
+  if (provided < MPI_THREAD_SERIALIZED) {
+    print(
+        "error: This MPI library lacks MPI_THREAD_SERIALIZED: use one built with thread support.");
+  } else {
+    try {
+      code = run_checked(before_init, body);
+    } catch (const Error& e) {
+      print(fmt::format("error: {}", e.what()));
+    }
+  }
+  MPI_Finalize();
+  return code;
+}
+
+}  // namespace ijepa

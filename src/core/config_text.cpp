@@ -1,0 +1,126 @@
+#include "config_text.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overload(F...) -> Overload<F...>;
+
+std::string value_text(const Slot& slot) {
+  return std::visit(Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
+                             [](const std::int64_t* v) { return fmt::format("{}", *v); },
+                             [](const double* v) { return number(*v); },
+                             [](const std::string* v) { return quote(*v); },
+                             [](std::span<double> v) {
+                               std::vector<std::string> items;
+                               for (const double x : v) items.push_back(number(x));
+                               return fmt::format("[{}]", fmt::join(items, ", "));
+                             },
+                             [](const Choice& v) { return quote(v.names[v.get()]); }},
+                    slot);
+}
+
+std::string section_of(const std::string& path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? "" : path.substr(0, dot);
+}
+
+std::string key_of(const std::string& path) {
+  return path.substr(path.rfind('.') + 1);
+}
+
+std::string allowed(const Field& field) {
+  if (const auto* choice = std::get_if<Choice>(&field.slot)) {
+    return fmt::format("{}", fmt::join(choice->names, ", "));
+  }
+  return field.range.text();
+}
+
+std::string help_of(const Fields& fields, const std::string& section) {
+  for (const auto& [name, help] : fields.sections())
+    if (name == section) return help;
+  return "";
+}
+
+}  // namespace
+
+std::string Range::text() const {
+  const std::string lower = fmt::format("{} {}", low_excluded ? "above" : "at least", low);
+  const std::string upper = fmt::format("{} {}", high_excluded ? "below" : "at most", high);
+  if (!std::isfinite(low)) return std::isfinite(high) ? upper : "";
+  if (!std::isfinite(high)) return lower;
+  return low_excluded || high_excluded ? lower + ", " + upper : fmt::format("{} to {}", low, high);
+}
+
+std::string quote(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\u{:04X}", code);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string number(double value) {
+  const std::string digits = fmt::format("{}", value);
+  // "nan" and "inf" are TOML floats as they stand.
+  return digits.find_first_of(".en") == std::string::npos ? digits + ".0" : digits;
+}
+
+std::string type_name(const Slot& slot) {
+  return std::visit(
+      Overload{[](const bool*) { return std::string("true or false"); },
+               [](const std::int64_t*) { return std::string("a whole number"); },
+               [](const double*) { return std::string("a number"); },
+               [](const std::string*) { return std::string("text in quotes"); },
+               [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
+               [](const Choice& v) {
+                 return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
+               }},
+      slot);
+}
+
+std::string to_toml(const Fields& fields) {
+  std::string out, section;
+  for (const auto& field : fields.fields()) {
+    const std::string current = section_of(field.path);
+    if (current != section) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", current);
+    section = current;
+    out += fmt::format("{} = {}\n", key_of(field.path), value_text(field.slot));
+  }
+  return out;
+}
+
+std::string to_markdown(const Fields& fields) {
+  std::string out, section = "\n";  // no section has this name
+  for (const auto& field : fields.fields()) {
+    const std::string current = section_of(field.path);
+    if (current != section) {
+      out += fmt::format("\n## [{}]\n\n{}\n\n", current, help_of(fields, current));
+      out += "| key | default | type | allowed | meaning |\n|---|---|---|---|---|\n";
+    }
+    section = current;
+    const bool is_choice = std::holds_alternative<Choice>(field.slot);
+    out +=
+        fmt::format("| `{}` | `{}` | {} | {} | {} |\n", key_of(field.path), value_text(field.slot),
+                    is_choice ? "text" : type_name(field.slot), allowed(field), field.help);
+  }
+  return out;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,123 @@
+#include "ijepa/core/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+int flags_of(File::Mode mode) {
+  switch (mode) {
+    case File::Mode::create:
+      return O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
+    case File::Mode::update:
+      return O_RDWR | O_CREAT | O_CLOEXEC;
+    default:
+      return O_RDONLY | O_CLOEXEC;
+  }
+}
+
+[[noreturn]] void fail_with_reason(const char* what, const std::string& path) {
+  const int reason = errno;
+  const bool full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+  fail("{} {}: {}.{}", what, path, std::strerror(reason),
+       full ? " Make room (or raise the quota) and run the same command again." : "");
+}
+
+}  // namespace
+
+File::File(const std::string& path, Mode mode)
+    : path_(path), descriptor_(::open(path.c_str(), flags_of(mode), 0666)) {
+  if (descriptor_ < 0) fail_with_reason("Cannot open", path_);
+}
+
+File::~File() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+File::File(File&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+File& File::operator=(File&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+std::int64_t File::size() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail_with_reason("Cannot read the size of", path_);
+  return status.st_size;
+}
+
+void File::read(std::int64_t offset, void* to, std::size_t bytes) const {
+  auto* at = static_cast<std::byte*>(to);
+  while (bytes > 0) {
+    const ssize_t n = ::pread(descriptor_, at, bytes, offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_with_reason("Cannot read", path_);
+    check(n > 0, "{} ends at byte {}, {} bytes too early.", path_, offset, bytes);
+    at += n;
+    offset += n;
+    bytes -= static_cast<std::size_t>(n);
+  }
+}
+
+void File::write(std::int64_t offset, const void* from, std::size_t bytes) {
+  const auto* at = static_cast<const std::byte*>(from);
+  while (bytes > 0) {
+    const ssize_t n = ::pwrite(descriptor_, at, bytes, offset);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_with_reason("Cannot write", path_);
+    at += n;
+    offset += n;
+    bytes -= static_cast<std::size_t>(n);
+  }
+}
+
+void File::truncate(std::int64_t bytes) {
+  if (::ftruncate(descriptor_, bytes) != 0) fail_with_reason("Cannot shorten", path_);
+}
+
+void File::sync() {
+  if (::fsync(descriptor_) != 0) fail_with_reason("Cannot sync", path_);
+}
+
+TemporaryFile::TemporaryFile(const std::string& path)
+    : path_(path), file_(path + ".tmp", File::Mode::create) {}
+
+TemporaryFile::~TemporaryFile() {
+  if (!published_) ::unlink(file_.path().c_str());
+}
+
+void TemporaryFile::publish() {
+  file_.sync();
+  if (::rename(file_.path().c_str(), path_.c_str()) != 0)
+    fail_with_reason("Cannot rename a file to", path_);
+  published_ = true;
+  const auto folder = std::filesystem::path(path_).parent_path().string();
+  File(folder.empty() ? "." : folder, File::Mode::read).sync();
+}
+
+void write_file_atomically(const std::string& path, const std::string& text) {
+  TemporaryFile temporary(path);
+  temporary.file().write(0, text.data(), text.size());
+  temporary.publish();
+}
+
+std::string read_text_file(const std::string& path) {
+  const File file(path, File::Mode::read);
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  file.read(0, text.data(), text.size());
+  return text;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,82 @@
+#include "ijepa/data/image.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "ijepa/core/error.hpp"
+#include "image_codec.hpp"
+
+namespace ijepa {
+
+ImageFormat image_format(std::span<const std::uint8_t> bytes) {
+  constexpr std::array<std::uint8_t, 3> jpeg{0xFF, 0xD8, 0xFF};
+  constexpr std::array<std::uint8_t, 8> png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  const auto starts_with = [&](std::span<const std::uint8_t> signature) {
+    return bytes.size() >= signature.size() &&
+           std::equal(signature.begin(), signature.end(), bytes.begin());
+  };
+  if (starts_with(jpeg)) return ImageFormat::jpeg;
+  if (starts_with(png)) return ImageFormat::png;
+  return ImageFormat::unknown;
+}
+
+void check_pixels(const Size& size, std::int64_t max_pixels) {
+  check(std::int64_t{size.height} * size.width <= max_pixels,
+        "The image has {} x {} pixels, above the limit of {} pixels.", size.width, size.height,
+        max_pixels);
+}
+
+ImageDecoder::ImageDecoder(std::int64_t max_pixels) : max_pixels_(max_pixels) {}
+ImageDecoder::~ImageDecoder() = default;
+ImageDecoder::ImageDecoder(ImageDecoder&&) noexcept = default;
+ImageDecoder& ImageDecoder::operator=(ImageDecoder&&) noexcept = default;
+
+Size ImageDecoder::open(std::span<const std::uint8_t> bytes) {
+  opened_ = nullptr;
+  Codec* codec = nullptr;
+  switch (image_format(bytes)) {
+    case ImageFormat::jpeg:
+      if (jpeg_ == nullptr) jpeg_ = std::make_unique<Jpeg>(max_pixels_);
+      codec = jpeg_.get();
+      break;
+    case ImageFormat::png:
+      if (png_ == nullptr) png_ = std::make_unique<Png>(max_pixels_);
+      codec = png_.get();
+      break;
+    case ImageFormat::unknown:
+      fail("The first bytes are neither those of a JPEG nor of a PNG image.");
+  }
+  size_ = codec->open(bytes);
+  opened_ = codec;
+  return size_;
+}
+
+ImageView ImageDecoder::decode(const Box& box) {
+  check(opened_ != nullptr, "decode() was called without a successful open().");
+  check(box.top >= 0 && box.left >= 0 && box.height > 0 && box.width > 0 &&
+            box.height <= size_.height - box.top && box.width <= size_.width - box.left,
+        "The box of {} x {} pixels at ({}, {}) does not lie inside the image of {} x {} pixels.",
+        box.width, box.height, box.left, box.top, size_.width, size_.height);
+  return std::exchange(opened_, nullptr)->decode(box);
+}
+
+ImageView ImageDecoder::decode() {
+  check(opened_ != nullptr, "decode() was called without a successful open().");
+  return std::exchange(opened_, nullptr)->decode_all();
+}
+
+Image decode_image(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  ImageDecoder decoder(max_pixels);
+  decoder.open(bytes);
+  const ImageView pixels = decoder.decode();
+  Image image{pixels.height, pixels.width, {}};
+  image.rgb.reserve(static_cast<std::size_t>(pixels.height * std::int64_t{3} * pixels.width));
+  for (int y = 0; y < pixels.height; ++y) {
+    const std::uint8_t* row = pixels.rgb + y * pixels.stride;
+    image.rgb.insert(image.rgb.end(), row, row + std::ptrdiff_t{3} * pixels.width);
+  }
+  return image;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,109 @@
+// PNG through libpng. Like libjpeg it leaves by longjmp, so nothing with a destructor lives between
+// setjmp and its calls.
+#include <png.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "ijepa/core/error.hpp"
+#include "image_codec.hpp"
+
+namespace ijepa {
+
+struct ImageDecoder::Png::State {
+  std::int64_t max_pixels = 0;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::span<const std::uint8_t> bytes;
+  std::size_t at = 0;
+  std::jmp_buf jump{};
+  std::array<char, 160> message{};
+  std::vector<std::uint8_t> pixels;
+  std::vector<png_bytep> rows;
+
+  static State& of(png_structp png) { return *static_cast<State*>(png_get_io_ptr(png)); }
+
+  [[noreturn]] static void on_error(png_structp png, png_const_charp text) {
+    State& s = *static_cast<State*>(png_get_error_ptr(png));
+    std::snprintf(s.message.data(), s.message.size(), "%s", text);
+    std::longjmp(s.jump, 1);
+  }
+  static void on_warning(png_structp, png_const_charp) {}
+  static void on_read(png_structp png, png_bytep out, std::size_t count) {
+    State& s = of(png);
+    if (count > s.bytes.size() - s.at) png_error(png, "the data ends too early");
+    std::memcpy(out, s.bytes.data() + s.at, count);
+    s.at += count;
+  }
+
+  void close() { png_destroy_read_struct(&png, &info, nullptr); }
+
+  template <class Body>
+  void guarded(const Body& body) {
+    if (setjmp(jump) != 0) {
+      close();
+      fail("The PNG data is damaged: {}.", message.data());
+    }
+    body();
+  }
+};
+
+ImageDecoder::Png::Png(std::int64_t max_pixels) : state_(std::make_unique<State>()) {
+  state_->max_pixels = max_pixels;
+}
+
+ImageDecoder::Png::~Png() {
+  state_->close();
+}
+
+Size ImageDecoder::Png::open(std::span<const std::uint8_t> bytes) {
+  State& s = *state_;
+  s.close();
+  s.bytes = bytes;
+  s.at = 0;
+  s.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &s, State::on_error, State::on_warning);
+  check(s.png != nullptr, "libpng could not be started: its version differs from the headers'.");
+  s.guarded([&] {
+    s.info = png_create_info_struct(s.png);
+    png_set_read_fn(s.png, &s, State::on_read);
+    png_read_info(s.png, s.info);
+  });
+  const Size size{static_cast<int>(png_get_image_height(s.png, s.info)),
+                  static_cast<int>(png_get_image_width(s.png, s.info))};
+  check_pixels(size, s.max_pixels);
+  return size;
+}
+
+ImageView ImageDecoder::Png::decode_all() {
+  State& s = *state_;
+  const auto height = static_cast<std::size_t>(png_get_image_height(s.png, s.info));
+  const auto width = static_cast<std::size_t>(png_get_image_width(s.png, s.info));
+  const std::size_t stride = 3 * width;
+  s.pixels.resize(stride * height);
+  s.rows.resize(height);
+  for (std::size_t y = 0; y < height; ++y) s.rows[y] = s.pixels.data() + y * stride;
+  s.guarded([&] {
+    png_set_expand(s.png);  // palette to RGB, few-bit grey to 8, transparent colour to alpha
+    png_set_strip_16(s.png);
+    png_set_strip_alpha(s.png);
+    png_set_gray_to_rgb(s.png);
+    png_set_interlace_handling(s.png);
+    png_read_update_info(s.png, s.info);
+    if (png_get_rowbytes(s.png, s.info) != stride) png_error(s.png, "rows are not RGB");
+    png_read_image(s.png, s.rows.data());
+    png_read_end(s.png, nullptr);
+  });
+  s.close();
+  return {s.pixels.data(), static_cast<int>(height), static_cast<int>(width),
+          static_cast<std::ptrdiff_t>(stride)};
+}
+
+ImageView ImageDecoder::Png::decode(const Box& box) {
+  return decode_all().part(box);
+}
+
+}  // namespace ijepa

@@ -1,0 +1,89 @@
+#include "ijepa/data/sampler.hpp"
+
+#include <algorithm>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/permutation.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr std::int64_t size_limit = std::int64_t{1} << 40;
+
+std::uint64_t unsigned_of(std::int64_t x) {
+  return static_cast<std::uint64_t>(x);
+}
+
+Permutation permutation(std::int64_t size, std::uint64_t seed, std::int64_t epoch,
+                        std::int64_t stream) {
+  return {unsigned_of(size), seed, Purpose::order, unsigned_of(epoch), unsigned_of(stream)};
+}
+
+std::int64_t place(const Permutation& order, std::int64_t i) {
+  return static_cast<std::int64_t>(order(unsigned_of(i)));
+}
+
+/// Shuffled runs of `block` images laid one after another; the one short run, if any, may stand
+/// anywhere among them.
+struct Runs {
+  std::int64_t block, missing;  // images a run; images the short run lacks
+  std::int64_t short_slot;      // where the short run stands
+
+  std::int64_t begin(std::int64_t slot) const {
+    return slot * block - (slot > short_slot ? missing : 0);
+  }
+  std::int64_t slot_of(std::int64_t position) const {
+    return position < begin(short_slot + 1) ? position / block : (position + missing) / block;
+  }
+};
+
+}  // namespace
+
+Sampler::Sampler(std::int64_t size, std::uint64_t seed, const OrderConfig& config)
+    : size_(size), seed_(seed), config_(config) {
+  check(size >= 1 && size < size_limit, "A set of {} images cannot be sampled.", size);
+  check(config.block_images >= 1 && config.block_images < size_limit && config.window_blocks >= 1 &&
+            config.window_blocks < size_limit,
+        "Blocks of {} images in windows of {} blocks: both must be at least 1.",
+        config.block_images, config.window_blocks);
+  check(config.order != Order::blocks ||
+            size / config.block_images / config.window_blocks < Permutation::max_streams - 2,
+        "{} images make too many windows of {} blocks of {} images: make blocks larger.", size,
+        config.window_blocks, config.block_images);
+}
+
+std::int64_t Sampler::index(std::int64_t epoch, std::int64_t position) const {
+  check(position >= 0 && position < size_, "Position {} lies outside an epoch of {} images.",
+        position, size_);
+  switch (config_.order) {
+    case Order::full:
+      return place(permutation(size_, seed_, epoch, 0), position);
+    case Order::blocks:
+      return index_in_blocks(epoch, position);
+    case Order::stored:
+      return position;
+  }
+  fail("Order {} is unknown.", static_cast<int>(config_.order));
+}
+
+// Shuffle the runs; then shuffle the images inside each window of consecutive shuffled runs. Stream
+// 0 orders the runs, stream w + 1 the images of window w.
+std::int64_t Sampler::index_in_blocks(std::int64_t epoch, std::int64_t position) const {
+  const std::int64_t block = std::min(config_.block_images, size_);
+  const std::int64_t blocks = (size_ + block - 1) / block;
+  const Permutation order = permutation(blocks, seed_, epoch, 0);
+  const Runs runs{block, blocks * block - size_,
+                  static_cast<std::int64_t>(order.find(unsigned_of(blocks - 1)))};
+
+  const std::int64_t window = runs.slot_of(position) / config_.window_blocks;
+  const std::int64_t begin = runs.begin(window * config_.window_blocks);
+  const std::int64_t end =
+      runs.begin(std::min(blocks, window * config_.window_blocks + config_.window_blocks));
+  const std::int64_t mixed =
+      begin + place(permutation(end - begin, seed_, epoch, window + 1), position - begin);
+
+  const std::int64_t slot = runs.slot_of(mixed);
+  return place(order, slot) * block + (mixed - runs.begin(slot));
+}
+
+}  // namespace ijepa

@@ -1,0 +1,80 @@
+// CpuOps: the operations on host memory. Calls finish before they return.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "ijepa/device/ops.hpp"
+#include "kernels.hpp"
+
+namespace ijepa::cpu {
+
+class CpuOps final : public Ops {
+ public:
+  explicit CpuOps(int threads, const Kernels& kernels = best_kernels())
+      : threads_(threads), kernels_(kernels) {}
+
+  void upload(const void* host, Tensor dst) override;
+  void download(Tensor src, void* host) override;
+  void synchronize() override {}
+  void fill_zero(Tensor y) override;
+  void copy(Tensor x, Tensor y) override;
+
+  void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) override;
+  void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override;
+  void linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
+                               Tensor y) override;
+  void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
+  void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
+  void weights_changed() override {}
+
+  void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
+                          Tensor rstd) override;
+  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
+                           Tensor dw, Tensor db, Write mode) override;
+
+  void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+                         Tensor lse) override;
+  void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
+                          Groups groups, Tensor dqkv) override;
+
+  void gelu_forward(Tensor x, Tensor y) override;
+  void gelu_backward(Tensor x, Tensor dy_inout) override;
+  void add(Tensor a, Tensor b, Tensor y) override;
+  void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) override;
+
+  void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
+                      Tensor rows, Tensor y) override;
+  void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) override;
+  void gather_rows(Tensor x, Tensor rows, Tensor y) override;
+  void scatter_rows(Tensor x, Tensor rows, Tensor y) override;
+  void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override;
+  void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override;
+  void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) override;
+
+  void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
+                 Tensor dprediction) override;
+  void sum_squares(Tensor x, Tensor result_accum) override;
+  void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;
+
+ private:
+  static void check_linear(std::string_view op, Tensor x, Tensor w, Tensor b, Tensor y);
+  void forward(Product p, Tensor x, Tensor w, Tensor b);
+  void multiply(const Product& p);
+  template <class F>
+  void for_each_head(DType type, std::int64_t heads, std::int64_t width, Groups groups, F&& f);
+
+  /// `bytes` of scratch number `slot`; it grows to the largest ever asked for and stays.
+  template <class T>
+  T* scratch(std::size_t slot, std::int64_t count) {
+    auto& block = scratch_[slot];
+    const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
+    if (block.size() < bytes) block.resize(bytes);
+    return reinterpret_cast<T*>(block.data());
+  }
+
+  int threads_;
+  const Kernels& kernels_;
+  std::array<std::vector<std::byte>, 4> scratch_;
+};
+
+}  // namespace ijepa::cpu

@@ -1,0 +1,105 @@
+// Kernels: the inner loops of CpuOps, single-threaded and on ranges, compiled once per instruction
+// set. CpuOps checks operands, cuts the work and calls these on its threads.
+#pragma once
+#include <cstdint>
+
+#include "ijepa/device/ops.hpp"
+
+namespace ijepa::cpu {
+
+struct Range {
+  std::int64_t begin = 0, end = 0;
+};
+
+/// What happens to c = a b (+ bias) before it is stored.
+enum class Then : std::uint8_t {
+  store,       // c = it
+  accumulate,  // c += it
+  gelu,        // extra = it, c = gelu(extra as stored)
+  residual     // c = extra + it
+};
+
+/// c (m, n) = a (m, k) b (k, n), with element (i, l) of a at a[i * a_row + l * a_col].
+struct Product {
+  std::int64_t m, n, k;
+  DType type;  // of a and b
+  const void* a;
+  std::int64_t a_row, a_col;
+  const void* b;
+  std::int64_t b_row, b_col;
+  void* c;  // row-major, as is extra
+  DType c_type;
+  Then then = Then::store;
+  const void* bias = nullptr;  // (n), parameter type; may be null
+  void* extra = nullptr;
+  DType extra_type = DType::f32;
+};
+
+/// One head of one sequence: its rows and columns in the packed tensors.
+struct Head {
+  std::int64_t row, length;   // first row and number of rows
+  std::int64_t column, dim;   // first column (of out; q, k and v lie D apart) and number of columns
+  std::int64_t width, heads;  // D, and heads in it
+};
+
+/// Operands of layer norm rows. float64 operands do not mix with others.
+struct NormRows {
+  std::int64_t cols;
+  Tensor x, w, b, mean, rstd;  // w, b may be empty
+};
+
+/// An OptimizerRange with weights of type C; null: left out.
+template <class C>
+struct AdamWRange {
+  C *weight, *m, *v;
+  const C* gradient;
+  C* target;
+  BFloat16 *working, *target_working;
+  const float* decay;
+};
+
+class Kernels {
+ public:
+  virtual const char* name() const = 0;
+
+  // ---- matrix products ----
+  /// Bytes of b packed, and of the workspace a thread needs for a block of `rows` rows.
+  virtual std::int64_t packed_bytes(const Product& p) const = 0;
+  virtual std::int64_t workspace_bytes(const Product& p, std::int64_t rows) const = 0;
+  /// Packed panels of b: so many, each of so many columns.
+  virtual std::int64_t panels(const Product& p) const = 0;
+  virtual void pack(const Product& p, Range panels, void* packed) const = 0;
+  virtual void multiply(const Product& p, Range rows, Range panels, const void* packed,
+                        void* workspace) const = 0;
+
+  // ---- attention: one head of one sequence; type is that of qkv and out ----
+  /// Bytes of workspace for forward or backward of sequences up to `length`.
+  virtual std::int64_t attention_bytes(DType type, std::int64_t length, std::int64_t dim) const = 0;
+  virtual void attention_forward(DType type, const Head& head, const void* qkv, void* workspace,
+                                 void* out, void* lse) const = 0;
+  virtual void attention_backward(DType type, const Head& head, const void* dout, const void* qkv,
+                                  const void* out, const void* lse, void* workspace,
+                                  void* dqkv) const = 0;
+
+  // ---- rows and elements ----
+  virtual void gelu_forward(const Tensor& x, const Tensor& y, Range elements) const = 0;
+  virtual void gelu_backward(const Tensor& x, const Tensor& dy, Range elements) const = 0;
+  virtual void layer_norm_forward(const NormRows& n, double epsilon, const Tensor& y,
+                                  Range rows) const = 0;
+  /// Adds to dx; dw and db (cols, parameter type) are added to as well.
+  virtual void layer_norm_backward(const NormRows& n, const Tensor& dy, const Tensor& dx,
+                                   Range rows, void* dw, void* db) const = 0;
+  virtual void adamw_ema(const AdamWRange<float>& r, const AdamWStep& s, Range chunks) const = 0;
+  virtual void adamw_ema(const AdamWRange<double>& r, const AdamWStep& s, Range chunks) const = 0;
+
+ protected:
+  ~Kernels() = default;  // never owned through the base
+};
+
+/// The kernels for the best instruction set of this machine.
+const Kernels& best_kernels();
+
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+
+}  // namespace ijepa::cpu

@@ -1,0 +1,146 @@
+// KernelsOn<I>: the kernels for one instruction set. Only kernels_avx2.cpp and kernels_avx512.cpp
+// include this, each compiled for its set.
+#pragma once
+#include "attention_kernel.hpp"
+#include "gemm_kernel.hpp"
+#include "row_kernel.hpp"
+
+namespace ijepa::cpu {
+
+template <class I>
+class KernelsOn final : public Kernels {
+ public:
+  explicit constexpr KernelsOn(const char* name) : name_(name) {}
+  const char* name() const override { return name_; }
+
+  std::int64_t packed_bytes(const Product& p) const override {
+    return with_element(p.type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      return p.k * panels_of<I, C>(p.n) * panel_cols<I, C> * static_cast<std::int64_t>(sizeof(C));
+    });
+  }
+  std::int64_t workspace_bytes(const Product& p, std::int64_t rows) const override {
+    return with_element(p.type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      const auto sums = blocks_of<I>(p.k) > 1 ? panels_of<I, C>(p.n) * panel_cols<I, C> : 0;
+      return (prepared_size<I>(rows) + rows * sums) * static_cast<std::int64_t>(sizeof(C));
+    });
+  }
+  std::int64_t panels(const Product& p) const override {
+    return with_element(p.type, [&]<class T>(T) { return panels_of<I, Accumulator<T>>(p.n); });
+  }
+  void pack(const Product& p, Range panels, void* packed) const override {
+    with_element(p.type, [&]<class T>(T) {
+      pack_panels<I, T>(p, panels, static_cast<Accumulator<T>*>(packed));
+      return 0;
+    });
+  }
+  void multiply(const Product& p, Range rows, Range panels, const void* packed,
+                void* workspace) const override {
+    with_element(p.type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      multiply_rows<I, T>(p, rows, panels, static_cast<const C*>(packed),
+                          static_cast<C*>(workspace));
+      return 0;
+    });
+  }
+
+  std::int64_t attention_bytes(DType type, std::int64_t length, std::int64_t dim) const override {
+    return with_element(type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      return AttentionShape<I, C>(length, dim).workspace() * static_cast<std::int64_t>(sizeof(C));
+    });
+  }
+  void attention_forward(DType type, const Head& head, const void* qkv, void* workspace, void* out,
+                         void* lse) const override {
+    with_element(type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      attention_forward_head<I>(head, static_cast<const T*>(qkv), static_cast<C*>(workspace),
+                                static_cast<T*>(out), static_cast<C*>(lse));
+      return 0;
+    });
+  }
+  void attention_backward(DType type, const Head& head, const void* dout, const void* qkv,
+                          const void* out, const void* lse, void* workspace,
+                          void* dqkv) const override {
+    with_element(type, [&]<class T>(T) {
+      using C = Accumulator<T>;
+      attention_backward_head<I>(head, static_cast<const T*>(dout), static_cast<const T*>(qkv),
+                                 static_cast<const T*>(out), static_cast<const C*>(lse),
+                                 static_cast<C*>(workspace), static_cast<T*>(dqkv));
+      return 0;
+    });
+  }
+
+  void gelu_forward(const Tensor& x, const Tensor& y, Range e) const override {
+    with_pointer(x, [&](const auto* xs) {
+      with_partner(xs, y, [&](auto* ys) {
+        gelu_forward_range<I>(xs + e.begin, e.end - e.begin, ys + e.begin);
+      });
+    });
+  }
+  void gelu_backward(const Tensor& x, const Tensor& dy, Range e) const override {
+    with_pointer(x, [&](const auto* xs) {
+      with_partner(xs, dy, [&](auto* dys) {
+        gelu_backward_range<I>(xs + e.begin, e.end - e.begin, dys + e.begin);
+      });
+    });
+  }
+  void layer_norm_forward(const NormRows& n, double epsilon, const Tensor& y,
+                          Range rows) const override {
+    with_pointer(n.x, [&]<class X>(X* xs) {
+      using C = Accumulator<X>;
+      with_partner(xs, y, [&](auto* ys) {
+        for (auto i = rows.begin; i < rows.end; ++i)
+          layer_norm_row<I>(xs + i * n.cols, static_cast<const C*>(n.w.data),
+                            static_cast<const C*>(n.b.data), epsilon, n.cols, ys + i * n.cols,
+                            static_cast<C*>(n.mean.data)[i], static_cast<C*>(n.rstd.data)[i]);
+      });
+    });
+  }
+  void layer_norm_backward(const NormRows& n, const Tensor& dy, const Tensor& dx, Range rows,
+                           void* dw, void* db) const override {
+    with_pointer(n.x, [&]<class X>(X* xs) {
+      using C = Accumulator<X>;
+      with_partner(xs, dy, [&](const auto* dys) {
+        with_partner(xs, dx, [&](auto* dxs) {
+          for (auto i = rows.begin; i < rows.end; ++i)
+            layer_norm_backward_row<I>(
+                dys + i * n.cols, xs + i * n.cols, static_cast<const C*>(n.w.data),
+                static_cast<const C*>(n.mean.data)[i], static_cast<const C*>(n.rstd.data)[i],
+                n.cols, dxs + i * n.cols, static_cast<C*>(dw), static_cast<C*>(db));
+        });
+      });
+    });
+  }
+  void adamw_ema(const AdamWRange<float>& r, const AdamWStep& s, Range chunks) const override {
+    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, s, i);
+  }
+  void adamw_ema(const AdamWRange<double>& r, const AdamWStep& s, Range chunks) const override {
+    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, s, i);
+  }
+
+ private:
+  template <class F>
+  static void with_pointer(const Tensor& t, F&& f) {
+    if (t.dtype == DType::f64) return f(static_cast<double*>(t.data));
+    if (t.dtype == DType::f32) return f(static_cast<float*>(t.data));
+    f(static_cast<BFloat16*>(t.data));
+  }
+  /// Like with_pointer, for an operand whose type goes with that of `first`.
+  template <class T, class F>
+  static void with_partner(const T*, const Tensor& t, F&& f) {
+    with_type<Accumulator<T>>(t.dtype, t.data, f);
+  }
+  /// Calls f(T{}) with T the element type.
+  template <class F>
+  static auto with_element(DType type, F&& f) {
+    if (type == DType::f64) return f(double{});
+    if (type == DType::f32) return f(float{});
+    return f(BFloat16{});
+  }
+
+  const char* name_;
+};
+
+}  // namespace ijepa::cpu

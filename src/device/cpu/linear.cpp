@@ -1,0 +1,159 @@
+// Linear layers: y = x w^T + b, dx = dy w, dw = dy^T x, as products of the Kernels. Each packs b
+// whole, then threads take blocks of rows.
+#include "checks.hpp"
+#include "cpu_ops.hpp"
+#include "kernels.hpp"
+#include "parallel.hpp"
+#include "types.hpp"
+
+namespace ijepa::cpu {
+namespace {
+
+/// Rows of c a thread takes at a time: their part of a stays in the second-level cache.
+constexpr std::int64_t block_rows = 96;
+/// Tokens summed at a time in a weight gradient: bounds the packed copy of x.
+constexpr std::int64_t slab_depth = 512;
+
+/// Cuts the rows of c into blocks whose number the threads share evenly.
+std::int64_t row_blocks(std::int64_t rows, int threads) {
+  const auto blocks = (rows + block_rows - 1) / block_rows;
+  return (blocks + threads - 1) / threads * threads;
+}
+
+Product product(DType type, std::int64_t m, std::int64_t n, std::int64_t k) {
+  Product p{};
+  p.m = m;
+  p.n = n;
+  p.k = k;
+  p.type = type;
+  return p;
+}
+
+}  // namespace
+
+void CpuOps::multiply(const Product& p) {
+  if (p.m == 0 || p.n == 0) return;
+  auto* packed = scratch<std::byte>(0, kernels_.packed_bytes(p));
+  const auto panels = kernels_.panels(p);
+  parallel_for(threads_, panels, 4, [&](std::int64_t begin, std::int64_t end) {
+    kernels_.pack(p, {begin, end}, packed);
+  });
+  const auto blocks = row_blocks(p.m, threads_);
+  const auto space = aligned(kernels_.workspace_bytes(p, (p.m + blocks - 1) / blocks));
+  auto* workspace = scratch<std::byte>(1, space * threads_);
+  parallel_pieces(threads_, blocks, 1,
+                  [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
+                    auto* own = workspace + space * piece;
+                    for (auto block = begin; block < end; ++block)
+                      kernels_.multiply(p, {p.m * block / blocks, p.m * (block + 1) / blocks},
+                                        {0, panels}, packed, own);
+                  });
+}
+
+void CpuOps::forward(Product p, Tensor x, Tensor w, Tensor b) {
+  p.a = x.data;
+  p.a_row = p.k;
+  p.a_col = 1;
+  p.b = w.data;
+  p.b_row = 1;
+  p.b_col = p.k;
+  p.bias = b.data;
+  multiply(p);
+}
+
+void CpuOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
+  check_linear("linear_forward", x, w, b, y);
+  auto p = product(x.dtype, x.rows(), w.rows(), x.cols());
+  p.c = y.data;
+  p.c_type = y.dtype;
+  forward(p, x, w, b);
+}
+
+void CpuOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) {
+  constexpr auto op = "linear_gelu_forward";
+  check_linear(op, x, w, b, y);
+  expect_matrix(op, "pre", pre, y.rows(), y.cols());
+  expect_type(op, "pre", pre, x.dtype);
+  auto p = product(x.dtype, x.rows(), w.rows(), x.cols());
+  p.c = y.data;
+  p.c_type = y.dtype;
+  p.then = Then::gelu;
+  p.extra = pre.data;
+  p.extra_type = pre.dtype;
+  forward(p, x, w, b);
+}
+
+void CpuOps::linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
+                                     Tensor y) {
+  constexpr auto op = "linear_residual_forward";
+  const bool exact = x.dtype == DType::f64;
+  if (exact != (residual.dtype == DType::f64) || exact != (y.dtype == DType::f64))
+    return Ops::linear_residual_forward(x, w, b, residual, branch, y);
+  Tensor y_as_branch = y;
+  y_as_branch.dtype = x.dtype;
+  check_linear(op, x, w, b, y_as_branch);
+  expect_matrix(op, "residual", residual, y.rows(), y.cols());
+  auto p = product(x.dtype, x.rows(), w.rows(), x.cols());
+  p.c = y.data;
+  p.c_type = y.dtype;
+  p.then = Then::residual;
+  p.extra = residual.data;
+  p.extra_type = residual.dtype;
+  forward(p, x, w, b);
+}
+
+void CpuOps::check_linear(std::string_view op, Tensor x, Tensor w, Tensor b, Tensor y) {
+  expect_matrix(op, "w", w, w.rows(), x.cols());
+  expect_matrix(op, "y", y, x.rows(), w.rows());
+  expect_type(op, "w", w, x.dtype);
+  expect_type(op, "y", y, x.dtype);
+  if (!b.empty()) expect_vector(op, "b", b, parameter_type(x.dtype), w.rows());
+}
+
+void CpuOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
+  constexpr auto op = "linear_backward_input";
+  const auto m = dy.rows(), n = dy.cols(), k = w.cols();
+  expect_matrix(op, "w", w, n, k);
+  expect_matrix(op, "dx", dx, m, k);
+  expect_type(op, "w", w, dy.dtype);
+  expect_type(op, "dx", dx, dy.dtype);
+  auto p = product(dy.dtype, m, k, n);
+  p.a = dy.data;
+  p.a_row = n;
+  p.a_col = 1;
+  p.b = w.data;
+  p.b_row = k;
+  p.b_col = 1;
+  p.c = dx.data;
+  p.c_type = dx.dtype;
+  multiply(p);
+}
+
+void CpuOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) {
+  constexpr auto op = "linear_backward_params";
+  const auto m = dy.rows(), n = dy.cols(), k = x.cols();
+  expect_matrix(op, "x", x, m, k);
+  expect_matrix(op, "dw", dw, n, k);
+  expect_type(op, "x", x, dy.dtype);
+  expect_type(op, "dw", dw, parameter_type(dy.dtype));
+  if (!db.empty()) sum_rows(dy, {}, db, mode);
+  if (m == 0 && mode == Write::overwrite) fill_zero(dw);
+  const auto bytes = static_cast<std::int64_t>(size_of(dy.dtype));
+  const auto slabs = (m + slab_depth - 1) / slab_depth;
+  for (std::int64_t slab = 0; slab < slabs; ++slab) {
+    const auto begin = m * slab / slabs;
+    auto p = product(dy.dtype, n, k, m * (slab + 1) / slabs - begin);
+    p.a = static_cast<const std::byte*>(dy.data) + begin * n * bytes;
+    p.a_row = 1;
+    p.a_col = n;
+    p.b = static_cast<const std::byte*>(x.data) + begin * k * bytes;
+    p.b_row = k;
+    p.b_col = 1;
+    p.c = dw.data;
+    p.c_type = dw.dtype;
+    p.then = slab > 0 || mode == Write::accumulate ? Then::accumulate : Then::store;
+    multiply(p);
+  }
+}
+
+}  // namespace ijepa::cpu

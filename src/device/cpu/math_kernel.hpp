@@ -1,0 +1,91 @@
+// exp, erf and GELU of vectors. float32: polynomials, errors of a few units in the last place
+// (tests/device/math_test.cpp measures them); float64: the C library, lane by lane.
+#pragma once
+#include "simd.hpp"
+
+namespace ijepa::cpu {
+
+/// e^x for float32; 0 below -87, 2^127 or more above 88. Cephes' expf: x = n ln 2 + r, then a
+/// polynomial in r of degree 7.
+template <class I>
+IJEPA_INLINE Vec<I, float> exp(Vec<I, float> x) {
+  using V = Vec<I, float>;
+  using U = Vec<I, std::int32_t>;
+  const V clamped = min<V>(max<V>(x, splat<I>(-87.3F)), splat<I>(88.0F));
+  // Adding 1.5 * 2^23 leaves the rounded integer in the low bits.
+  const V shifted = clamped * 1.44269504088896341F + 12582912.0F;
+  const V n = shifted - 12582912.0F;
+  const V r = clamped - n * 0.693359375F + n * 2.12194440e-4F;
+  V p = r * 1.9875691500e-4F + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  p = p * r * r + r + 1.0F;
+  const U exponent = (reinterpret_cast<U>(shifted) - 0x4B400000) << 23;
+  const V y = reinterpret_cast<V>(reinterpret_cast<U>(p) + exponent);
+  return x < -87.3F ? V{} : (x != x) ? x : y;
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> exp(Vec<I, double> x) {
+  for (int i = 0; i < lanes<I, double>; ++i) x[i] = __builtin_exp(x[i]);
+  return x;
+}
+
+/// erf(x) for float32: x times a polynomial in u = 2 (x / 3.92)^2 - 1, the Chebyshev interpolant of
+/// erf(sqrt(s)) / sqrt(s) on [0, 3.92^2]; beyond, 1 - erf is below half a unit in the last place.
+template <class I>
+IJEPA_INLINE Vec<I, float> erf(Vec<I, float> x) {
+  using V = Vec<I, float>;
+  constexpr float end = 3.92F;
+  constexpr float coefficients[] = {
+      -9.3927192051e-04F, 2.1278581796e-03F, -1.0452779819e-03F, 1.8203304216e-03F,
+      -8.1704832506e-03F, 1.4343502027e-02F, -1.9617490143e-02F, 2.9609211987e-02F,
+      -4.3585734304e-02F, 5.8425827190e-02F, -7.3989890379e-02F, 9.0592212347e-02F,
+      -1.0918185428e-01F, 1.3408483690e-01F, -1.8010856218e-01F, 3.6073680864e-01F};
+  const V z = min<V>(max<V>(x, splat<I>(-end)), splat<I>(end));
+  const V u = z * z * (2 / (end * end)) - 1.0F;
+  V p = splat<I>(coefficients[0]);
+#pragma GCC unroll 16
+  for (int i = 1; i < 16; ++i) p = p * u + coefficients[i];
+  // Rounding may pass 1 by a unit in the last place, and no distribution function may.
+  return min<V>(max<V>(z * p, splat<I>(-1.0F)), splat<I>(1.0F));
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> erf(Vec<I, double> x) {
+  for (int i = 0; i < lanes<I, double>; ++i) x[i] = __builtin_erf(x[i]);
+  return x;
+}
+
+template <class I, class V>
+IJEPA_INLINE V square_root(V x) {
+  for (std::size_t i = 0; i < sizeof(V) / sizeof(x[0]); ++i)
+    x[i] = static_cast<std::remove_reference_t<decltype(x[0])>>(
+        sizeof(x[0]) == 4 ? __builtin_sqrtf(static_cast<float>(x[i]))
+                          : __builtin_sqrt(static_cast<double>(x[i])));
+  return x;
+}
+
+/// Phi(x), the normal distribution function.
+template <class I, class V>
+IJEPA_INLINE V normal_cdf(V x) {
+  using C = std::remove_reference_t<decltype(x[0])>;
+  return C(0.5) + C(0.5) * erf<I>(V(x * C(0.70710678118654752440)));
+}
+
+template <class I, class V>
+IJEPA_INLINE V gelu(V x) {
+  return x * normal_cdf<I>(x);
+}
+
+/// Phi(x) + x phi(x).
+template <class I, class V>
+IJEPA_INLINE V gelu_gradient(V x) {
+  using C = std::remove_reference_t<decltype(x[0])>;
+  const V density = exp<I>(V(x * x * C(-0.5))) * C(0.39894228040143267794);
+  return normal_cdf<I>(x) + x * density;
+}
+
+}  // namespace ijepa::cpu

@@ -1,0 +1,152 @@
+// simd: vectors of the compiler's vector extension, sized by an instruction set. The same source is
+// compiled once per instruction set; every function is a template on the vector or its set and is
+// always inlined, so that no copy compiled for one set can be linked into code meant for another.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+
+#include "ijepa/core/scalar.hpp"
+
+#define IJEPA_INLINE inline __attribute__((always_inline))
+
+namespace ijepa::cpu {
+
+/// Instruction sets: bytes of a vector and the register tile of matrix products.
+struct Avx2 {
+  static constexpr int bytes = 32, tile_rows = 6;
+};
+struct Avx512 {
+  static constexpr int bytes = 64, tile_rows = 12;
+};
+
+template <class T, int Bytes>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(Bytes)));
+};
+
+/// A vector of T in instruction set I.
+template <class I, class T>
+using Vec = typename VectorOf<T, I::bytes>::type;
+
+template <class I, class T>
+constexpr int lanes = I::bytes / static_cast<int>(sizeof(T));
+
+template <class I, class T>
+IJEPA_INLINE Vec<I, T> splat(T value) {
+  return value - Vec<I, T>{};
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> load(const double* p) {
+  Vec<I, double> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, float> load(const float* p) {
+  Vec<I, float> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, float> load(const BFloat16* p) {
+  typename VectorOf<std::uint16_t, I::bytes / 2>::type half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return reinterpret_cast<Vec<I, float>>(__builtin_convertvector(half, Vec<I, std::uint32_t>)
+                                         << 16);
+}
+
+template <class I>
+IJEPA_INLINE void store(Vec<I, double> v, double* p) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+template <class I>
+IJEPA_INLINE void store(Vec<I, float> v, float* p) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+/// Rounds to nearest even; NaN stays NaN.
+template <class I>
+IJEPA_INLINE void store(Vec<I, float> v, BFloat16* p) {
+  using U = Vec<I, std::uint32_t>;
+  const U u = reinterpret_cast<U>(v);
+  const U rounded = (u + 0x7fffU + ((u >> 16) & 1U)) >> 16;
+  const U quiet = (u >> 16) | 0x40U;
+  const U bits = (v != v) ? quiet : rounded;
+  const auto half =
+      __builtin_convertvector(bits, typename VectorOf<std::uint16_t, I::bytes / 2>::type);
+  __builtin_memcpy(static_cast<void*>(p), &half, sizeof half);
+}
+
+/// The first `count` elements; the rest of the vector is zero.
+template <class I, class T>
+IJEPA_INLINE auto load_some(const T* p, std::int64_t count) {
+  unsigned char buffer[I::bytes] = {};
+  __builtin_memcpy(buffer, p, static_cast<std::size_t>(count) * sizeof(T));
+  return load<I>(reinterpret_cast<const T*>(buffer));
+}
+
+template <class I, class V, class T>
+IJEPA_INLINE void store_some(V v, T* p, std::int64_t count) {
+  unsigned char buffer[I::bytes];
+  store<I>(v, reinterpret_cast<T*>(buffer));
+  __builtin_memcpy(static_cast<void*>(p), buffer, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+template <class I>
+IJEPA_INLINE void store(Vec<I, double> v, BFloat16* p) {
+  for (int i = 0; i < lanes<I, double>; i += 1) {
+    Vec<I, float> one{};
+    one[0] = static_cast<float>(v[i]);
+    BFloat16 rounded[lanes<I, float>];
+    store<I>(one, rounded);
+    p[i] = rounded[0];
+  }
+}
+
+/// One element in the type sums are made in.
+template <class C>
+IJEPA_INLINE C widen(C x) {
+  return x;
+}
+template <class C>
+IJEPA_INLINE C widen(BFloat16 x) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16);
+}
+
+template <class V>
+IJEPA_INLINE V max(V a, V b) {
+  return a > b ? a : b;
+}
+
+template <class V>
+IJEPA_INLINE V min(V a, V b) {
+  return a < b ? a : b;
+}
+
+/// The first `count` lanes; the rest zero.
+template <class I, class C>
+IJEPA_INLINE Vec<I, C> first_lanes(Vec<I, C> v, std::int64_t count) {
+  for (int i = 0; i < lanes<I, C>; ++i) v[i] = i < count ? v[i] : C(0);
+  return v;
+}
+
+/// Sum of the lanes, by halves.
+template <class I, class T>
+IJEPA_INLINE T sum_lanes(Vec<I, T> v) {
+  for (int n = lanes<I, T> / 2; n > 0; n /= 2)
+    for (int i = 0; i < n; ++i) v[i] += v[i + n];
+  return v[0];
+}
+
+template <class I, class T>
+IJEPA_INLINE T max_lane(Vec<I, T> v) {
+  T m = v[0];
+  for (int i = 1; i < lanes<I, T>; ++i) m = v[i] > m ? v[i] : m;
+  return m;
+}
+
+}  // namespace ijepa::cpu

@@ -1,0 +1,89 @@
+#include "ijepa/model/encoder.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr double norm_epsilon = 1e-6;
+
+std::int64_t patch_size(const EncoderConfig& c) { return 3 * c.patch * c.patch; }
+
+StackShape stack_shape(const EncoderConfig& c) {
+  return {.block = {.width = c.width, .heads = c.heads, .mlp_hidden = c.mlp_hidden},
+          .depth = c.depth,
+          .rescale_init = c.rescale_init};
+}
+
+}  // namespace
+
+Encoder::Encoder(ParamLayout& layout, const EncoderConfig& config,
+                 std::span<const double> positions)
+    : config_(config),
+      patch_embed_(layout, "patch_embed.proj",
+                   {.in = patch_size(config),
+                    .out = config.width,
+                    .stored = {config.width, 3, config.patch, config.patch}}),
+      positions_(layout.constant(config.tokens(), config.width, positions)),
+      stack_(layout, "blocks", stack_shape(config)),
+      norm_(layout, "norm", config.width, norm_epsilon) {}
+
+Tensor Encoder::gather(Pass& p, const ImageBatch& images, Tensor rows, std::int64_t count) const {
+  Tensor patches = p.arena.keep(p.precision.compute, {count, patch_size(config_)});
+  const PatchGrid grid{config_.grid_rows(), config_.grid_cols(), config_.patch};
+  p.ops.gather_patches(images.pixels, grid, images.normalisation, rows, patches);
+  return patches;
+}
+
+// Embedding commutes with choosing patches, so only the kept ones are embedded.
+Tensor Encoder::embed(Pass& p, Tensor patches, Tensor rows) const {
+  Tensor x = p.arena.keep(p.precision.residual, {patches.rows(), config_.width});
+  Arena::ScratchScope scope(p.arena);
+  Tensor embedded = p.arena.scratch(p.precision.compute, {patches.rows(), config_.width});
+  patch_embed_.forward(p, patches, embedded);
+  p.ops.copy(embedded, x);
+  p.ops.add_table_rows(x, p.constant(positions_), rows);
+  return x;
+}
+
+Tensor Encoder::forward(Pass& p, const ImageBatch& images, Tensor rows, const Sequences& sequences,
+                        std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
+  s.sequences = sequences;
+  s.patches = gather(p, images, rows, rows.numel());
+  Tensor x = embed(p, s.patches, rows);
+  x = stack_.forward(p, x, sequences, std::move(scales), recompute, s.stack);
+  Tensor z = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
+  norm_.forward(p, x, z, s.norm);
+  return z;
+}
+
+void Encoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& s,
+                       const ReadyCallback& ready) const {
+  Arena::ScratchScope scope(p.arena);
+  Tensor dres = p.arena.scratch(p.precision.residual, {dz.rows(), dz.cols()});
+  p.ops.fill_zero(dres);
+  norm_.backward(p, dz, dres, s.norm);
+  stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
+  Tensor dembedded = dres;
+  if (dres.dtype != p.precision.compute) {
+    dembedded = p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});
+    p.ops.copy(dres, dembedded);
+  }
+  patch_embed_.backward_params(p, dembedded, s.patches);
+  if (ready) ready(patch_embed_.first_offset());
+}
+
+Tensor Encoder::infer(Pass& p, const ImageBatch& images,
+                      const std::function<void(std::int64_t, Tensor)>& after_block) const {
+  const std::int64_t rows = images.count() * config_.tokens();
+  Tensor result = p.arena.keep(p.precision.residual, {rows, config_.width});
+  const std::size_t mark = p.arena.mark();
+  const SequenceGroup whole{images.count(), config_.tokens()};
+  Tensor patches = gather(p, images, {}, rows);
+  Tensor x = embed(p, patches, {});
+  x = stack_.infer(p, x, {Groups(&whole, 1), {}}, after_block);
+  LayerNorm::Saved unused;
+  norm_.forward(p, x, result, unused);
+  p.arena.release(mark);
+  return result;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,92 @@
+#include "ijepa/model/ijepa.hpp"
+
+#include "ijepa/model/positions.hpp"
+
+namespace ijepa {
+namespace {
+
+/// The table as the reference keeps it: computed in float64, rounded once to float32. In float64
+/// runs the difference (6e-8) would be seen.
+std::vector<double> stored_positions(Grid grid, std::int64_t width) {
+  std::vector<double> table = sincos_positions(grid, width);
+  for (double& value : table) value = static_cast<double>(static_cast<float>(value));
+  return table;
+}
+
+}  // namespace
+
+IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor) {
+  const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
+  layout_.begin_group("encoder");
+  encoder_ = std::make_unique<Encoder>(layout_, encoder, stored_positions(grid, encoder.width));
+  layout_.begin_group("predictor");
+  predictor_ = std::make_unique<Predictor>(layout_, predictor, encoder,
+                                           stored_positions(grid, predictor.width));
+}
+
+// h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
+// gather. The second norm has no affine part and epsilon 1e-5 (the default of the framework).
+Tensor IJepa::make_targets(Pass& target, const StepInput& input, const DevicePlan& rows,
+                           const StepObserver& observer) const {
+  constexpr double epsilon = 1e-5;
+  const DType type = target.precision.param;
+  const std::int64_t count = rows.target_rows.numel(), width = encoder_->config().width;
+  Tensor targets = target.arena.keep(type, {count, width});
+  const std::size_t mark = target.arena.mark();
+  Tensor features = encoder_->infer(target, input.images);
+  Tensor gathered = target.arena.keep(target.precision.residual, {count, width});
+  target.ops.gather_rows(features, rows.target_rows, gathered);
+  Tensor mean = target.arena.keep(type, {count}), rstd = target.arena.keep(type, {count});
+  target.ops.layer_norm_forward(gathered, {}, {}, epsilon, targets, mean, rstd);
+  if (observer.targets) observer.targets(features, targets);
+  target.arena.release(mark);
+  return targets;
+}
+
+IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input,
+                              const StepObserver& observer) const {
+  const TokenPlan& plan = input.plan;
+  const EncoderConfig& ec = encoder_->config();
+  const PredictorConfig& pc = predictor_->config();
+  const auto scales = [&](double rate, std::int64_t depth, StackId id,
+                          std::span<const std::int32_t> sequence_image) {
+    return draw_drop_path(online, rate, depth, id, input.drop_path, sequence_image);
+  };
+  Forward f;
+  f.rows = upload_plan(online, plan);
+  f.targets = make_targets(target, input, f.rows, observer);
+  f.context = encoder_->forward(
+      online, input.images, f.rows.context_rows,
+      {plan.context_groups, f.rows.context_sequence_of_row},
+      scales(ec.drop_path, ec.depth, StackId::encoder, plan.context_image), input.recompute,
+      f.encoder);
+  f.predictions = predictor_->forward(
+      online, f.context, plan, f.rows,
+      scales(pc.drop_path, pc.depth, StackId::predictor, plan.predictor_image), input.recompute,
+      f.predictor);
+  if (observer.predictions) observer.predictions(f.context, f.predictions);
+  return f;
+}
+
+void IJepa::evaluate(Pass& online, Pass& target, const StepInput& input,
+                     const StepObserver& observer) const {
+  const std::size_t mark = online.arena.mark();
+  forward(online, target, input, observer);
+  online.arena.release(mark);
+}
+
+void IJepa::step(Pass& online, Pass& target, const StepInput& input, Tensor loss_accum,
+                 const StepObserver& observer, const ReadyCallback& ready) const {
+  Arena& arena = online.arena;
+  const std::size_t mark = arena.mark();
+  Forward f = forward(online, target, input, observer);
+  Arena::ScratchScope scope(arena);
+  const auto like = [&](Tensor t) { return arena.scratch(t.dtype, {t.rows(), t.cols()}); };
+  Tensor dcontext = like(f.context), dpredictions = like(f.predictions);
+  online.ops.smooth_l1(f.predictions, f.targets, input.loss_scale, loss_accum, dpredictions);
+  predictor_->backward(online, dpredictions, f.rows, dcontext, input.recompute, f.predictor, ready);
+  encoder_->backward(online, dcontext, input.recompute, f.encoder, ready);
+  arena.release(mark);
+}
+
+}  // namespace ijepa

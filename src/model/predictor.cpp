@@ -1,0 +1,86 @@
+#include "ijepa/model/predictor.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr double norm_epsilon = 1e-6;
+
+StackShape stack_shape(const PredictorConfig& c, const EncoderConfig& encoder) {
+  return {.block = {.width = c.width, .heads = encoder.heads, .mlp_hidden = c.mlp_hidden},
+          .depth = c.depth,
+          .rescale_init = encoder.rescale_init};
+}
+
+}  // namespace
+
+Predictor::Predictor(ParamLayout& layout, const PredictorConfig& config,
+                     const EncoderConfig& encoder, std::span<const double> positions)
+    : config_(config),
+      embed_(layout, "predictor_embed", {.in = encoder.width, .out = config.width}),
+      mask_token_(layout.token("mask_token", config.width)),
+      positions_(layout.constant(encoder.tokens(), config.width, positions)),
+      stack_(layout, "predictor_blocks", stack_shape(config, encoder)),
+      norm_(layout, "predictor_norm", config.width, norm_epsilon),
+      proj_(layout, "predictor_proj", {.in = config.width, .out = encoder.width}) {}
+
+// Context tokens are embedded once and then used by each of the K target sequences.
+Tensor Predictor::assemble(Pass& p, Tensor context, const DevicePlan& rows) const {
+  Tensor x = p.arena.keep(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  Arena::ScratchScope scope(p.arena);
+  Tensor embedded = p.arena.scratch(p.precision.compute, {context.rows(), config_.width});
+  embed_.forward(p, context, embedded);
+  Tensor placed = p.arena.scratch(p.precision.residual, {context.rows(), config_.width});
+  p.ops.copy(embedded, placed);
+  p.ops.add_table_rows(placed, p.constant(positions_), rows.context_rows);
+  p.ops.gather_rows_or_token(placed, p.vector(mask_token_), p.constant(positions_),
+                             rows.predictor_rows, x);
+  return x;
+}
+
+Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const DevicePlan& rows,
+                          std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
+  s.context = context;
+  s.sequences = {plan.predictor_groups, rows.predictor_sequence_of_row};
+  Tensor x = assemble(p, context, rows);
+  x = stack_.forward(p, x, s.sequences, std::move(scales), recompute, s.stack);
+  const std::int64_t outputs = rows.mask_rows.numel();
+  Tensor masked = p.arena.keep(p.precision.residual, {outputs, config_.width});
+  p.ops.gather_rows(x, rows.mask_rows, masked);
+  s.normed = p.arena.keep(p.precision.compute, {outputs, config_.width});
+  norm_.forward(p, masked, s.normed, s.norm);
+  Tensor prediction = p.arena.keep(p.precision.compute, {outputs, proj_.out()});
+  proj_.forward(p, s.normed, prediction);
+  return prediction;
+}
+
+// d loss / d output of the stack (Tp, P): zero but at the mask tokens. Lives in the caller's scope.
+Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& rows,
+                                 const Saved& s) const {
+  Tensor dres =
+      p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  Arena::ScratchScope scope(p.arena);
+  Tensor dnormed = p.arena.scratch(p.precision.compute, {dprediction.rows(), config_.width});
+  proj_.backward_params(p, dprediction, s.normed);
+  proj_.backward_input(p, dprediction, dnormed);
+  Tensor dmasked = p.arena.scratch(p.precision.residual, {dprediction.rows(), config_.width});
+  p.ops.fill_zero(dmasked);
+  norm_.backward(p, dnormed, dmasked, s.norm);
+  p.ops.scatter_rows(dmasked, rows.mask_rows, dres);
+  return dres;
+}
+
+void Predictor::backward(Pass& p, Tensor dprediction, const DevicePlan& rows, Tensor dcontext,
+                         Recompute recompute, Saved& s, const ReadyCallback& ready) const {
+  Arena::ScratchScope scope(p.arena);
+  Tensor dres = stack_gradient(p, dprediction, rows, s);
+  if (ready) ready(norm_.first_offset());
+  stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
+  p.ops.sum_rows(dres, rows.mask_rows, p.gradient(mask_token_), p.write);
+  Tensor dembedded = p.arena.scratch(p.precision.compute, {dcontext.rows(), config_.width});
+  p.ops.gather_sum_rows(dres, rows.context_uses, dembedded);
+  embed_.backward_params(p, dembedded, s.context);
+  embed_.backward_input(p, dembedded, dcontext);
+  if (ready) ready(embed_.first_offset());
+}
+
+}  // namespace ijepa

@@ -1,0 +1,142 @@
+#include "ijepa/nn/param_store.hpp"
+
+namespace ijepa {
+namespace {
+
+/// Host doubles to a device tensor of the parameter type.
+void upload_values(Ops& ops, const std::vector<double>& values, Tensor dst) {
+  if (dst.dtype == DType::f64) {
+    ops.upload(values.data(), dst);
+    return;
+  }
+  const std::vector<float> narrow(values.begin(), values.end());
+  ops.upload(narrow.data(), dst);
+}
+
+}  // namespace
+
+ParamStore::Bytes ParamStore::bytes(const ParamLayout& layout, Precision precision, StoreUse use) {
+  const auto all = static_cast<std::size_t>(layout.size());
+  const auto encoder = static_cast<std::size_t>(layout.range("encoder").size());
+  const std::size_t param = size_of(precision.param);
+  const std::size_t copy = precision.has_working_copy() ? size_of(precision.compute) : 0;
+  Bytes b;
+  b.weights = all * (param + copy);
+  b.target = encoder * (param + copy);
+  b.constants = layout.constants().size() * param;
+  if (use == StoreUse::training) {
+    b.gradients = all * param;
+    b.optimizer = 2 * all * param + layout.decay().size() * sizeof(float);
+  }
+  return b;
+}
+
+ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision precision,
+                       StoreUse use)
+    : device_(device),
+      layout_(layout),
+      precision_(precision),
+      all_{0, layout.size()},
+      encoder_(layout.range("encoder")) {
+  check(encoder_.begin == 0, "The encoder must come first in the parameter layout.");
+  const auto allocate = [&](std::int64_t count, DType type) {
+    return Buffer(device, static_cast<std::size_t>(count) * size_of(type));
+  };
+  weight_ = allocate(all_.size(), precision.param);
+  target_ = allocate(encoder_.size(), precision.param);
+  if (precision.has_working_copy()) {
+    weight_copy_ = allocate(all_.size(), precision.compute);
+    target_copy_ = allocate(encoder_.size(), precision.compute);
+  }
+  if (use == StoreUse::training) {
+    gradient_ = allocate(all_.size(), precision.param);
+    m_ = allocate(all_.size(), precision.param);
+    v_ = allocate(all_.size(), precision.param);
+    const auto chunks = static_cast<std::int64_t>(layout.decay().size());
+    decay_ = allocate(chunks, DType::f32);
+    device.ops().upload(layout.decay().data(), make_tensor(decay_.data(), DType::f32, {chunks}));
+    for (const Buffer* buffer : {&gradient_, &m_, &v_})
+      device.ops().fill_zero(view(*buffer, precision.param, all_));
+  }
+  // Padding between parameters is written by no layer and no checkpoint: zero once, zero for ever.
+  device.ops().fill_zero(view(weight_, precision.param, all_));
+  device.ops().fill_zero(view(target_, precision.param, encoder_));
+  const auto constants = static_cast<std::int64_t>(layout.constants().size());
+  constants_ = allocate(constants, precision.param);
+  upload_values(device.ops(), layout.constants(),
+                make_tensor(constants_.data(), precision.param, {constants}));
+}
+
+void ParamStore::initialise(std::uint64_t seed) {
+  Ops& ops = device_.ops();
+  ops.fill_zero(flat(Role::weight, all_));
+  const auto& infos = layout_.infos();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    std::vector<double> start(static_cast<std::size_t>(infos[i].size));
+    initial_values(infos[i], seed, i, start);
+    upload_values(ops, start, values(Role::weight, infos[i]));
+  }
+  ops.copy(flat(Role::weight, encoder_), flat(Role::target, encoder_));
+  if (m_.data() != nullptr) {
+    ops.fill_zero(flat(Role::adam_m, all_));
+    ops.fill_zero(flat(Role::adam_v, all_));
+  }
+  refresh_working_copies();
+}
+
+void ParamStore::refresh_working_copies() {
+  if (precision_.has_working_copy()) {
+    device_.ops().copy(flat(Role::weight, all_), view(weight_copy_, precision_.compute, all_));
+    device_.ops().copy(flat(Role::target, encoder_),
+                       view(target_copy_, precision_.compute, encoder_));
+  }
+  device_.ops().weights_changed();
+}
+
+const Buffer& ParamStore::buffer(Role role) const {
+  switch (role) {
+    case Role::weight: return weight_;
+    case Role::target: return target_;
+    case Role::adam_m: return m_;
+    case Role::adam_v: break;
+  }
+  return v_;
+}
+
+Tensor ParamStore::view(const Buffer& buffer, DType type, ParamRange range) const {
+  auto* base = static_cast<std::byte*>(buffer.data());
+  return make_tensor(base + static_cast<std::size_t>(range.begin) * size_of(type), type,
+                     {range.size()});
+}
+
+Tensor ParamStore::flat(Role role, ParamRange range) const {
+  return view(buffer(role), precision_.param, range);
+}
+
+Tensor ParamStore::gradient(ParamRange range) const {
+  return view(gradient_, precision_.param, range);
+}
+
+Tensor ParamStore::values(Role role, const ParamInfo& info) const {
+  return flat(role, {info.offset, info.offset + info.size});
+}
+
+OptimizerRange ParamStore::optimizer_range(ParamRange range) const {
+  const bool has_target = range.end <= encoder_.end;
+  check(has_target || range.begin >= encoder_.end,
+        "An optimizer range must lie inside or outside the encoder.");
+  OptimizerRange r;
+  r.weight = flat(Role::weight, range);
+  r.m = flat(Role::adam_m, range);
+  r.v = flat(Role::adam_v, range);
+  r.gradient = gradient(range);
+  if (has_target) r.target = flat(Role::target, range);
+  if (precision_.has_working_copy()) {
+    r.working = view(weight_copy_, precision_.compute, range);
+    if (has_target) r.target_working = view(target_copy_, precision_.compute, range);
+  }
+  r.decay = view(decay_, DType::f32, {range.begin / parameter_chunk, range.end / parameter_chunk});
+  return r;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,63 @@
+#include "checkpoint_disk.hpp"
+
+#include <fcntl.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr std::size_t block = std::size_t{4} << 20;
+
+void rename_or_fail(const std::string& from, const std::string& to) {
+  check(::rename(from.c_str(), to.c_str()) == 0, "Cannot rename {} to {}: {}.", from, to,
+        std::strerror(errno));
+}
+
+}  // namespace
+
+File open_regular_file(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  check(type == std::filesystem::file_type::regular, "{} {}.", path,
+        type == std::filesystem::file_type::not_found ? "is missing" : "is not a regular file");
+  return File(path, File::Mode::read);
+}
+
+void sync_folder(const std::string& folder) {
+  File(folder, File::Mode::read).sync();
+}
+
+void publish_folder(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;
+  // No folder of that name yet, or a file system that cannot exchange names.
+  if (errno != ENOENT) rename_or_fail(to, from + ".former");
+  rename_or_fail(from, to);
+}
+
+FileHash hash_file(const std::string& path) {
+  const File file = open_regular_file(path);
+  const std::int64_t size = file.size();
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  check(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK, "Out of memory.");
+  std::vector<std::byte> buffer(std::min(static_cast<std::size_t>(size), block));
+  for (std::int64_t at = 0; at < size;) {
+    const auto n = std::min(buffer.size(), static_cast<std::size_t>(size - at));
+    file.read(at, buffer.data(), n);
+    XXH3_64bits_update(state.get(), buffer.data(), n);
+    at += static_cast<std::int64_t>(n);
+  }
+  return {static_cast<std::uint64_t>(size), XXH3_64bits_digest(state.get())};
+}
+
+}  // namespace ijepa

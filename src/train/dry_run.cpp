@@ -1,0 +1,81 @@
+#include "ijepa/train/dry_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/run_data.hpp"
+#include "ijepa/train/schedule.hpp"
+
+namespace ijepa {
+namespace {
+
+std::string memory_text(const MemoryPlan& m) {
+  const auto row = [](const char* name, std::size_t bytes) {
+    return fmt::format("  {:<24}{:>12.1f} MiB\n", name, static_cast<double>(bytes) / 1048576.0);
+  };
+  return "memory of a rank\n" + row("weights", m.state.weights) +
+         row("gradients", m.state.gradients) + row("optimizer", m.state.optimizer) +
+         row("EMA target", m.state.target) + row("constants", m.state.constants) +
+         row("activations (worst mask)", m.activations) + row("images", m.images) +
+         row("total", m.total());
+}
+
+std::string schedule_text(const PretrainRecipe& recipe, const RunPlan& plan) {
+  const Schedule schedule(recipe.optim, plan.steps_per_epoch);
+  std::string text = fmt::format(
+      "steps: {} an epoch, {} in all, {} of warm-up\n"
+      "batch: {} images a step, {} a rank in {} micro-batches of {}\n"
+      "schedule  step        rate       decay    momentum\n",
+      plan.steps_per_epoch, plan.total_steps, plan.warmup_steps, recipe.optim.global_batch,
+      plan.rank_batch, plan.micro_batches, plan.micro_batch);
+  for (const std::int64_t step : {std::int64_t{1}, std::max<std::int64_t>(plan.warmup_steps, 1),
+                                  (plan.total_steps + 1) / 2, plan.total_steps})
+    text += fmt::format("{:>14}{:>12.4g}{:>12.4g}{:>12.6g}\n", step, schedule.learning_rate(step),
+                        schedule.weight_decay(step), schedule.momentum(step));
+  return text;
+}
+
+/// Operations of a step over all ranks, the mean over the first iterations' masks.
+double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const RunPlan& plan,
+                       std::int64_t ranks) {
+  constexpr std::int64_t samples = 16;
+  double flops = 0;
+  for (std::int64_t s = 0; s < samples; ++s) {
+    const StepMasks masks =
+        draw_step_masks(recipe, plan, place_of(s, samples, recipe.optim.global_batch), 0);
+    const TokenPlan tokens =
+        masks.token_plan(0, plan.micro_batch, recipe.model.encoder.tokens());
+    flops += dry_step(model, precision_of(recipe.compute), tokens, recipe.compute.recompute).flops;
+  }
+  return flops / samples * static_cast<double>(plan.micro_batches * ranks);
+}
+
+}  // namespace
+
+std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
+  const IJepa model(recipe.model.encoder, recipe.model.predictor);
+  std::string text =
+      fmt::format("model: {} with {:.1f} M parameters, predictor {:.1f} M\n",
+                  recipe.model.encoder.name,
+                  static_cast<double>(model.layout().count("encoder")) * 1e-6,
+                  static_cast<double>(model.layout().count("predictor")) * 1e-6);
+  std::optional<ShardSet> shards;
+  try {
+    shards = ShardSet::open(recipe.data.shards);
+  } catch (const Error& e) {
+    text += fmt::format("data: {} Steps are not known without it.\n", e.what());
+  }
+  // Without data, an epoch of one batch still tells how a rank's batch is cut.
+  const std::int64_t images = shards ? shards->size() : recipe.optim.global_batch;
+  const RunPlan plan = plan_run(recipe, images, ranks);
+  if (shards) text += fmt::format("data: {} images\n", images) + schedule_text(recipe, plan);
+  text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n",
+                      mean_step_flops(model, recipe, plan, ranks));
+  return text + memory_text(plan_memory(model, recipe, plan.micro_batch));
+}
+
+}  // namespace ijepa

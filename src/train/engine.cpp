@@ -1,0 +1,119 @@
+#include "ijepa/train/engine.hpp"
+
+#include <cmath>
+
+#include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/optimizer.hpp"
+
+namespace ijepa {
+namespace {
+
+ParamRange whole(const ParamLayout& layout) {
+  return {0, layout.size()};
+}
+
+/// A device scalar as double.
+double read_scalar(Ops& ops, Tensor t) {
+  double wide = 0;
+  float narrow = 0;
+  const bool is_wide = t.dtype == DType::f64;
+  ops.download(t, is_wide ? static_cast<void*>(&wide) : static_cast<void*>(&narrow));
+  ops.synchronize();
+  return is_wide ? wide : static_cast<double>(narrow);
+}
+
+}  // namespace
+
+bool StepSums::finite() const {
+  return std::isfinite(loss) && std::isfinite(encoder_gradient) &&
+         std::isfinite(predictor_gradient);
+}
+
+Part part_of(std::int64_t micro, std::int64_t micros) {
+  if (micros == 1) return Part::only;
+  if (micro == 0) return Part::first;
+  return micro == micros - 1 ? Part::last : Part::middle;
+}
+
+Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& device,
+               Communicator& comm)
+    : device_(device),
+      comm_(comm),
+      normalisation_{recipe.data.mean, recipe.data.std},
+      recompute_(recipe.compute.recompute),
+      model_(recipe.model.encoder, recipe.model.predictor),
+      store_(device, model_.layout(), precision_of(recipe.compute), StoreUse::training),
+      arena_(device, measure_worst_step(model_, recipe, micro_batch)),
+      pixels_(device, static_cast<std::size_t>(micro_batch * recipe.model.encoder.image_height *
+                                               recipe.model.encoder.image_width * 3)),
+      scalars_(device, sizeof(double)),
+      sync_(comm, store_.gradient(whole(model_.layout())),
+            {.bucket_bytes = recipe.compute.bucket_mib << 20}) {}
+
+StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
+  const EncoderConfig& c = model_.encoder().config();
+  const Tensor pixels =
+      make_tensor(pixels_.data(), DType::u8, {batch.plan.images, c.image_height, c.image_width, 3});
+  check(pixels.bytes() == batch.pixels.size() && pixels.bytes() <= pixels_.bytes(),
+        "A micro-batch of {} bytes was given where {} images of {} x {} belong.",
+        batch.pixels.size(), batch.plan.images, c.image_height, c.image_width);
+  ops().upload(batch.pixels.data(), pixels);
+  return {{pixels, normalisation_}, batch.plan, loss_scale, batch.drop_path, recompute_};
+}
+
+Pass Engine::online_pass(Arena& arena, Write write) {
+  return {ops(), arena, store_.precision(), store_.online(), store_.gradients(), write};
+}
+
+Pass Engine::target_pass(Arena& arena) {
+  return {ops(), arena, store_.precision(), store_.target()};
+}
+
+void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
+  const bool first = part == Part::only || part == Part::first;
+  const bool last = part == Part::only || part == Part::last;
+  Arena arena(arena_.data(), arena_.bytes());
+  Pass online = online_pass(arena, first ? Write::overwrite : Write::accumulate);
+  Pass target = target_pass(arena);
+  const Tensor loss = make_tensor(scalars_.data(), store_.precision().param, {1});
+  if (first) ops().fill_zero(loss);
+  ReadyCallback ready;
+  if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
+  model_.step(online, target, input_of(batch, loss_scale), loss, {}, ready);
+}
+
+double Engine::norm_of(Tensor flat) {
+  Arena arena(arena_.data(), arena_.bytes());
+  const Tensor sum = arena.keep(store_.precision().statistics(), {1});
+  ops().fill_zero(sum);
+  ops().sum_squares(flat, sum);
+  return std::sqrt(read_scalar(ops(), sum));
+}
+
+StepSums Engine::finish() {
+  StepSums sums;
+  sums.loss = comm_.all_reduce(
+      read_scalar(ops(), make_tensor(scalars_.data(), store_.precision().param, {1})),
+      Reduction::sum);
+  sync_.finish();
+  sums.encoder_gradient = norm_of(store_.gradient(model_.layout().range("encoder")));
+  sums.predictor_gradient = norm_of(store_.gradient(model_.layout().range("predictor")));
+  return sums;
+}
+
+void Engine::update(const AdamWStep& step) {
+  optimizer_step(ops(), store_, step);
+}
+
+bool Engine::weights_finite() {
+  return std::isfinite(norm_of(store_.flat(Role::weight, whole(model_.layout()))));
+}
+
+void Engine::evaluate(const MicroBatch& batch, const StepObserver& observer) {
+  Arena arena(arena_.data(), arena_.bytes());
+  Pass online = online_pass(arena, Write::overwrite);
+  Pass target = target_pass(arena);
+  model_.evaluate(online, target, input_of(batch, 1), observer);
+}
+
+}  // namespace ijepa

@@ -1,0 +1,67 @@
+#include "ijepa/train/memory_plan.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "ijepa/device/counting_ops.hpp"
+#include "ijepa/device/null_ops.hpp"
+#include "ijepa/model/mask_limits.hpp"
+
+namespace ijepa {
+
+Precision precision_of(const ComputeSettings& compute) {
+  if (compute.precision == DType::f64) return Precision::float64();
+  if (compute.precision == DType::bf16) return Precision::bfloat16(compute.residual);
+  return Precision::float32();
+}
+
+DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
+                 Recompute recompute) {
+  NullOps nothing;
+  CountingOps ops(nothing);
+  Arena arena = Arena::measuring();
+  Pass dry{ops, arena, precision, {}};
+  const EncoderConfig& c = model.encoder().config();
+  const std::vector<std::int64_t> positions(static_cast<std::size_t>(plan.images));
+  const Tensor pixels =
+      make_tensor(nullptr, DType::u8, {plan.images, c.image_height, c.image_width, 3});
+  const StepInput input{{pixels, {}}, plan, 1, {0, 0, positions}, recompute};
+  model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
+  return {arena.peak(),
+          ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops};
+}
+
+TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
+                           std::int64_t micro_batch) {
+  const EncoderConfig& c = model.encoder().config();
+  const Grid grid{c.grid_rows(), c.grid_cols()};
+  TokenPlan worst;
+  std::size_t most = 0;
+  for (const MaskLengths& lengths : worst_case_lengths(recipe.mask, grid)) {
+    TokenPlan plan = uniform_token_plan(recipe.mask, lengths, micro_batch, grid.tokens());
+    const std::size_t bytes =
+        dry_step(model, precision_of(recipe.compute), plan, recipe.compute.recompute).arena_bytes;
+    if (bytes <= most) continue;
+    most = bytes;
+    worst = std::move(plan);
+  }
+  return worst;
+}
+
+std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
+                               std::int64_t micro_batch) {
+  return dry_step(model, precision_of(recipe.compute), worst_token_plan(model, recipe, micro_batch),
+                  recipe.compute.recompute)
+      .arena_bytes;
+}
+
+MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe,
+                       std::int64_t micro_batch) {
+  const EncoderConfig& c = model.encoder().config();
+  return {.state = ParamStore::bytes(model.layout(), precision_of(recipe.compute),
+                                     StoreUse::training),
+          .activations = measure_worst_step(model, recipe, micro_batch),
+          .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3)};
+}
+
+}  // namespace ijepa

@@ -1,0 +1,91 @@
+#include "ijepa/train/run_folder.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <string_view>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What may change between the parts of one run: a whole section, or one key.
+constexpr std::array<std::string_view, 16> free_settings{
+    "run.dir",          "run.used_folder",    "run.log_every",      "run.health_every",
+    "run.health_images", "run.checkpoint_steps", "run.checkpoint_minutes", "run.keep_last",
+    "run.keep_every",   "run.nan_limit",      "data.shards",        "data.valid_shards",
+    "data.threads",     "data.prefetch",      "data.stage_dir",     "data.max_bad_rate"};
+
+bool is_free(const std::string& key) {
+  const bool computes = key.starts_with("compute.") && key != "compute.precision" &&
+                        key != "compute.residual";
+  return computes || key == "optim.micro_batch" || key == "optim.max_steps" ||
+         std::find(free_settings.begin(), free_settings.end(), key) != free_settings.end();
+}
+
+/// "section.key" -> value as written, of a text that recipe_text() made.
+std::map<std::string, std::string> settings_of(const std::string& text) {
+  std::map<std::string, std::string> settings;
+  std::istringstream lines(text);
+  std::string line, section;
+  while (std::getline(lines, line)) {
+    if (line.starts_with('[')) section = line.substr(1, line.find(']') - 1) + ".";
+    const auto equals = line.find(" = ");
+    if (line.starts_with('#') || line.starts_with('[') || equals == std::string::npos) continue;
+    settings[section + line.substr(0, equals)] = line.substr(equals + 3);
+  }
+  return settings;
+}
+
+}  // namespace
+
+std::vector<std::string> differing_settings(const std::string& there, const std::string& here) {
+  const auto old_settings = settings_of(there), new_settings = settings_of(here);
+  const auto value = [](const auto& settings, const std::string& key) -> std::string {
+    const auto found = settings.find(key);
+    return found == settings.end() ? "nothing" : found->second;
+  };
+  std::map<std::string, std::string> keys = old_settings;
+  keys.insert(new_settings.begin(), new_settings.end());
+  std::vector<std::string> differing;
+  for (const auto& [key, unused] : keys) {
+    const std::string before = value(old_settings, key), now = value(new_settings, key);
+    if (before != now && !is_free(key))
+      differing.push_back(fmt::format("{}: {} there, {} here", key, before, now));
+  }
+  return differing;
+}
+
+void prepare_run_folder(const PretrainRecipe& recipe, const Log& log) {
+  const fs::path folder = recipe.run.dir, config = folder / "config.toml";
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check(!error, "The run folder {} cannot be made: {}.", folder.string(), error.message());
+  // A start that failed before its first step left a configuration, but no run.
+  const bool used = fs::exists(folder / "metrics.csv") || !list_checkpoints(recipe.run.dir).empty();
+  if (!used || !fs::exists(config)) {
+    write_file_atomically(config.string(), recipe_text(recipe));
+    return;
+  }
+  check(recipe.run.used_folder == UsedFolder::resume,
+        "{} already holds a run and run.used_folder is \"refuse\": give another run.dir, or "
+        "\"resume\" to go on with it.",
+        folder.string());
+  const auto differing = differing_settings(read_text_file(config.string()), recipe_text(recipe));
+  check(differing.empty(),
+        "{} holds a run with other settings ({}): go on with the settings of {}, or give another "
+        "run.dir.",
+        folder.string(), fmt::join(differing, "; "), config.string());
+  log.info("Going on with the run in {}.", folder.string());
+}
+
+}  // namespace ijepa

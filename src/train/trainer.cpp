@@ -1,0 +1,256 @@
+#include "ijepa/train/trainer.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/device/peak.hpp"
+#include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/optimizer.hpp"
+#include "ijepa/train/run_folder.hpp"
+#include "ijepa/train/run_start.hpp"
+
+namespace ijepa {
+
+struct Trainer::Logs {
+  MetricsLog metrics;
+  EventLog events;
+  Progress progress;
+};
+
+Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
+                 const Log& log)
+    : recipe_(recipe),
+      cluster_(cluster),
+      comm_(comm),
+      log_(log),
+      lock_(take_run_folder(recipe, cluster, comm, log)),
+      shards_(open_shards(recipe, comm, log)),
+      plan_(agree_on_plan(recipe, shards_, comm, log)),
+      schedule_(recipe.optim, plan_.steps_per_epoch),
+      device_(open_device(recipe, cluster, comm, log)),
+      engine_(recipe, plan_.micro_batch, *device_, comm),
+      state_(*device_, engine_.store(),
+             {Role::weight, Role::target, Role::adam_m, Role::adam_v}),
+      checkpoints_(recipe.run.dir, {recipe.run.keep_last, recipe.run.keep_every}) {
+  peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
+  restore();
+  start_loader();
+  if (comm_.rank() == 0) {
+    start_logs();
+    health_monitor_ = make_health_monitor();
+  }
+}
+
+Trainer::~Trainer() = default;
+
+Outcome Trainer::run(const StopSignal& stop) {
+  while (step_ < plan_.total_steps) {
+    if (lock_) lock_->check_held();
+    const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
+    const StepMetrics metrics = train_step(place);
+    ++step_;
+    if (logs_) report(metrics);
+    const auto every = recipe_.run.health_every;
+    if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
+      check_health();
+    // One agreement a step: has any rank a signal, does rank 0's clock want a checkpoint?
+    std::array<double, 2> wishes{static_cast<double>(stop.received()), save_is_due() ? 1.0 : 0.0};
+    comm_.all_reduce(wishes, Reduction::max);
+    if (wishes[0] == 0 && wishes[1] == 0 && step_ < plan_.total_steps) continue;
+    save();
+    // A signal that came during the save is obeyed now: a launcher's patience is for one save.
+    if (step_ < plan_.total_steps && (wishes[0] != 0 || stop.agreed(comm_) != 0))
+      return Outcome::interrupted;
+  }
+  return Outcome::finished;
+}
+
+StepMetrics Trainer::train_step(const StepPlace& place) {
+  const auto start = Clock::now();
+  const double waited = loader_->wait_seconds();
+  const StepMasks masks = draw_step_masks(recipe_, plan_, place, comm_.rank());
+  const StepSums sums = forward_and_backward(place, masks);
+  if (sums.finite()) {
+    update(place, sums);
+  } else {
+    skip_step(place, sums);
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  return {.epoch = place.epoch + 1,
+          .iteration = place.iteration,
+          .loss = sums.loss,
+          .context_tokens = masks.context_tokens,
+          .target_tokens = masks.target_tokens,
+          .milliseconds = 1e3 * seconds,
+          .learning_rate = schedule_.learning_rate(place.step + 1),
+          .weight_decay = schedule_.weight_decay(place.step + 1),
+          .momentum = schedule_.momentum(place.step + 1),
+          .encoder_gradient = sums.encoder_gradient,
+          .predictor_gradient = sums.predictor_gradient,
+          .images_per_second = static_cast<double>(recipe_.optim.global_batch) / seconds,
+          .data_wait = (loader_->wait_seconds() - waited) / seconds,
+          .memory_mib = resident_mib()};
+}
+
+StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& masks) {
+  const std::int64_t count = plan_.micro_batch;
+  const std::int64_t first = place.batch_position + comm_.rank() * plan_.rank_batch;
+  flops_ = 0;
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
+  for (std::int64_t m = 0; m < plan_.micro_batches; ++m) {
+    for (std::int64_t i = 0; i < count; ++i)
+      positions[static_cast<std::size_t>(i)] = first + m * count + i;
+    const TokenPlan tokens = masks.token_plan(m, count, recipe_.model.encoder.tokens());
+    flops_ += dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
+    const Batch* batch = loader_->next();
+    const DropPathDraw drop{static_cast<std::uint64_t>(recipe_.run.seed),
+                            static_cast<std::uint64_t>(place.epoch), positions};
+    engine_.accumulate({batch->images, tokens, drop}, masks.loss_scale,
+                       part_of(m, plan_.micro_batches));
+  }
+  if (masks.dropped_constraints > 0 && logs_)
+    logs_->events.write("mask_constraints_dropped",
+                        {{"step", place.step}, {"count", masks.dropped_constraints}});
+  return engine_.finish();
+}
+
+void Trainer::update(const StepPlace& place, const StepSums& sums) {
+  non_finite_ = 0;
+  const OptimSettings& o = recipe_.optim;
+  const std::int64_t s = place.step + 1;
+  AdamWStep step = adamw_step({o.beta1, o.beta2, o.eps}, place.step, schedule_.learning_rate(s),
+                              schedule_.weight_decay(s), schedule_.momentum(s));
+  const double norm = std::hypot(sums.encoder_gradient, sums.predictor_gradient);
+  if (o.clip_grad > 0 && norm > o.clip_grad) step.gradient_scale = o.clip_grad / norm;
+  engine_.update(step);
+}
+
+// Every rank has the same sums, so every rank skips, and every rank stops.
+void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
+  ++non_finite_;
+  if (logs_) {
+    logs_->progress.clear();
+    log_.warn("step {}: loss {} and gradient norms {} and {}: the update is skipped.", place.step,
+              sums.loss, sums.encoder_gradient, sums.predictor_gradient);
+    logs_->events.write("non_finite", {{"step", place.step},
+                                       {"epoch", place.epoch},
+                                       {"first_position", place.batch_position},
+                                       {"loss", sums.loss},
+                                       {"encoder_gradient", sums.encoder_gradient},
+                                       {"predictor_gradient", sums.predictor_gradient}});
+  }
+  if (non_finite_ > recipe_.run.nan_limit)
+    throw AgreedError(fmt::format(
+        "Loss or gradients were not finite in {} steps in a row, up to step {}: lower optim.lr, set "
+        "optim.clip_grad, or look at the images of the steps named in {}/events.jsonl. The last "
+        "checkpoint is from before them.",
+        non_finite_, place.step, recipe_.run.dir));
+}
+
+void Trainer::report(const StepMetrics& metrics) {
+  logs_->metrics.append(metrics);
+  const double seconds = metrics.milliseconds / 1e3;
+  logs_->progress.step(step_, metrics, flops_ / (seconds * peak_flops_));
+}
+
+void Trainer::check_health() {
+  const Health health = health_monitor_->measure(engine_);
+  nlohmann::json fields{{"step", step_}};
+  for (const auto& [name, value] : named_values(health)) fields[std::string(name)] = value;
+  logs_->events.write("health", fields);
+  logs_->progress.clear();
+  log_.info("step {}: {}", step_, health_line(health));
+  for (const std::string& warning : warnings(health, last_health_ ? &*last_health_ : nullptr)) {
+    log_.warn("step {}: {}", step_, warning);
+    logs_->events.write("collapse_warning", {{"step", step_}, {"text", warning}});
+  }
+  last_health_ = health;
+}
+
+bool Trainer::save_is_due() const {
+  const RunSettings& run = recipe_.run;
+  if (run.checkpoint_steps > 0 && step_ % run.checkpoint_steps == 0) return true;
+  const double minutes = std::chrono::duration<double>(Clock::now() - saved_at_).count() / 60;
+  return comm_.rank() == 0 && run.checkpoint_minutes > 0 && minutes >= run.checkpoint_minutes;
+}
+
+void Trainer::save() {
+  // Skipped steps leave weights as they were, but the run may be on its way to stop because of them.
+  if (saved_step_ == step_ || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
+  if (!engine_.weights_finite())
+    throw AgreedError(fmt::format(
+        "The weights are not finite after step {}: lower optim.lr. They are not saved; the last "
+        "checkpoint is from before.",
+        step_));
+  state_.download();
+  const CheckpointMeta meta{step_, checkpoint_texts(recipe_, shards_)};
+  const SavedCheckpoint saved = checkpoints_.save(comm_, meta, state_.tensors());
+  saved_step_ = step_;
+  saved_at_ = Clock::now();
+  if (!logs_) return;
+  logs_->progress.clear();
+  log_.info("step {}: saved {} ({:.1f} MiB in {:.2f} s)", step_, saved.folder,
+            static_cast<double>(saved.bytes) / 1048576.0, saved.seconds);
+  logs_->events.write("saved", {{"step", step_}, {"folder", saved.folder}, {"seconds", saved.seconds}});
+  if (const auto warning = kill_time_warning(cluster_, saved.seconds)) log_.warn("{}", *warning);
+}
+
+void Trainer::restore() {
+  const auto folder = checkpoints_.newest_valid(comm_, log_);
+  if (!folder) {
+    engine_.store().initialise(static_cast<std::uint64_t>(recipe_.run.seed));
+    return;
+  }
+  const CheckpointMeta meta = load_checkpoint(comm_, *folder, state_.tensors());
+  on_all_ranks(comm_, [&] { check_same_run(meta, recipe_, shards_, *folder); });
+  state_.upload(engine_.store());
+  step_ = saved_step_ = meta.step;
+  log_.info("Resumed from {}: {} of {} steps are done.", *folder, step_, plan_.total_steps);
+}
+
+void Trainer::start_loader() {
+  const TrainSchedule schedule{.images = shards_.size(),
+                               .global_batch = recipe_.optim.global_batch,
+                               .micro_batch = plan_.micro_batch,
+                               .rank = comm_.rank(),
+                               .ranks = comm_.size()};
+  LoaderOptions options = loader_options(recipe_);
+  options.first_batch = step_ * plan_.micro_batches;
+  loader_ = std::make_unique<Loader>(
+      shards_, Sampler(shards_.size(), options.seed, recipe_.data.order), schedule, options,
+      log_);
+}
+
+std::optional<HealthMonitor> Trainer::make_health_monitor() {
+  const RunSettings& run = recipe_.run;
+  if (run.health_every == 0) return {};
+  std::optional<ShardSet> valid;
+  if (!recipe_.data.valid_shards.empty()) valid = ShardSet::open(recipe_.data.valid_shards);
+  const ShardSet& held_out = valid ? *valid : shards_;
+  const std::int64_t images = std::min(run.health_images, held_out.size());
+  if (images < 2) return {};
+  return HealthMonitor(recipe_, evaluation_pixels(held_out, loader_options(recipe_), images),
+                       images, plan_.micro_batch);
+}
+
+void Trainer::start_logs() {
+  const std::filesystem::path folder = recipe_.run.dir;
+  const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
+  logs_ = std::make_unique<Logs>(
+      Logs{MetricsLog((folder / "metrics.csv").string(), place.epoch + 1, place.iteration, log_),
+           EventLog((folder / "events.jsonl").string(), log_),
+           Progress({.total_steps = plan_.total_steps,
+                     .log_every = recipe_.run.log_every,
+                     .display = display_of_stderr()})});
+  logs_->events.write("start", {{"step", step_},
+                                {"total_steps", plan_.total_steps},
+                                {"ranks", comm_.size()},
+                                {"host", host_name()},
+                                {"device", device_->describe()},
+                                {"images", shards_.size()},
+                                {"micro_batch", plan_.micro_batch}});
+}
+
+}  // namespace ijepa

@@ -1,0 +1,107 @@
+#include "ijepa/comm/cluster.hpp"
+
+#include <gtest/gtest.h>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+const Environment in_srun{{"SLURM_JOB_ID", "17"},        {"SLURM_NTASKS", "4"},
+                          {"SLURM_STEP_NUM_TASKS", "4"}, {"SLURM_PROCID", "2"},
+                          {"SLURM_LOCALID", "1"},        {"SLURM_JOB_NODELIST", "n[1-2]"},
+                          {"SLURM_RESTART_COUNT", "3"}};
+const Environment in_mpirun{{"OMPI_COMM_WORLD_SIZE", "8"},
+                            {"OMPI_COMM_WORLD_RANK", "5"},
+                            {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}};
+
+Environment both(Environment a, const Environment& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
+TEST(Cluster, ReadsSlurm) {
+  const Cluster c = parse_cluster(in_srun);
+  EXPECT_EQ(c.launcher, Launcher::srun);
+  EXPECT_EQ(c.ranks, 4);
+  EXPECT_EQ(c.rank, 2);
+  EXPECT_EQ(c.local_rank, 1);
+  EXPECT_EQ(c.job_id, "17");
+  EXPECT_EQ(c.restart_count, 3);
+  EXPECT_EQ(c.node_list, "n[1-2]");
+  EXPECT_EQ(c.allocated_tasks, 4);
+}
+
+TEST(Cluster, MpirunInsideASlurmJobCountsItsOwnRanks) {
+  const Cluster c = parse_cluster(both(in_srun, in_mpirun));
+  EXPECT_EQ(c.launcher, Launcher::mpirun);
+  EXPECT_EQ(c.ranks, 8);
+  EXPECT_EQ(c.rank, 5);
+  EXPECT_EQ(c.local_rank, 1);
+  EXPECT_EQ(c.job_id, "17");
+}
+
+TEST(Cluster, OtherLaunchersAndNone) {
+  EXPECT_EQ(parse_cluster({{"PMI_SIZE", "3"}, {"PMI_RANK", "1"}}).launcher, Launcher::hydra);
+  const Cluster c = parse_cluster({{"HOME", "/root"}});
+  EXPECT_EQ(c.launcher, Launcher::none);
+  EXPECT_EQ(c.ranks, 1);
+  EXPECT_EQ(c.restart_count, 0);
+  EXPECT_TRUE(c.job_id.empty());
+}
+
+TEST(Cluster, AVariableThatIsNoNumberIsNamed) {
+  try {
+    parse_cluster({{"OMPI_COMM_WORLD_SIZE", "4x"}});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("OMPI_COMM_WORLD_SIZE is \"4x\""), std::string::npos);
+  }
+}
+
+TEST(Cluster, AConnectedWorldStarts) {
+  EXPECT_FALSE(launch_problem(parse_cluster(in_srun), 4));
+  EXPECT_FALSE(launch_problem(parse_cluster(both(in_srun, in_mpirun)), 8));
+  EXPECT_FALSE(launch_problem(parse_cluster({}), 1));
+  EXPECT_FALSE(launch_problem(parse_cluster({{"SLURM_NTASKS", "1"}}), 1));
+}
+
+TEST(Cluster, UnconnectedSinglesUnderSrunAreRefusedWithAdvice) {
+  const auto problem = launch_problem(parse_cluster(in_srun), 1);
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->find("srun started 4 processes, but MPI connected 1"), std::string::npos);
+  EXPECT_NE(problem->find("--mpi=pmix"), std::string::npos);
+  EXPECT_NE(problem->find("mpirun"), std::string::npos);
+}
+
+TEST(Cluster, AnotherLibrarysMpirunIsRefused) {
+  const auto problem = launch_problem(parse_cluster(in_mpirun), 1);
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->find("started 8 ranks, but MPI connected 1"), std::string::npos);
+}
+
+TEST(Cluster, OneProcessInAJobOfManyTasksIsRefused) {
+  const auto problem = launch_problem(parse_cluster({{"SLURM_NTASKS", "4"}}), 1);
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->find("4 tasks"), std::string::npos);
+}
+
+TEST(Cluster, WarnsWhenMpirunKillsBeforeTheSaveIsDone) {
+  const auto warning = kill_time_warning(parse_cluster(in_mpirun), 2.5);
+  ASSERT_TRUE(warning);
+  EXPECT_NE(warning->find("OMPI_MCA_odls_base_sigkill_timeout="), std::string::npos);
+  const Environment patient{{"OMPI_MCA_odls_base_sigkill_timeout", "60"}};
+  EXPECT_FALSE(kill_time_warning(parse_cluster(both(in_mpirun, patient)), 2.5));
+  EXPECT_TRUE(kill_time_warning(parse_cluster(both(in_mpirun, patient)), 60));
+  EXPECT_FALSE(kill_time_warning(parse_cluster(in_srun), 2.5));
+  EXPECT_FALSE(kill_time_warning(parse_cluster({}), 2.5));
+}
+
+TEST(Cluster, ReadsTheEnvironmentOfThisProcess) {
+  ::setenv("IJEPA_TEST_VARIABLE", "a=b", 1);
+  EXPECT_EQ(process_environment().at("IJEPA_TEST_VARIABLE"), "a=b");
+  EXPECT_FALSE(host_name().empty());
+}
+
+}  // namespace
+}  // namespace ijepa

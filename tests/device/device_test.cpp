@@ -1,0 +1,46 @@
+#include "ijepa/device/device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace ijepa {
+namespace {
+
+std::string error_of(const DeviceOptions& options) {
+  try {
+    make_device(options);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+TEST(MakeDevice, CudaNamesTheOptionThatBuildsIt) {
+  EXPECT_NE(error_of({"cuda", 0}).find("IJEPA_CUDA"), std::string::npos);
+  EXPECT_NE(error_of({"cuda:1", 0}).find("IJEPA_CUDA"), std::string::npos);
+}
+
+TEST(MakeDevice, UnknownNameAndThreadCountAreRefused) {
+  EXPECT_NE(error_of({"tpu", 0}).find("\"tpu\" is unknown"), std::string::npos);
+  EXPECT_NE(error_of({"cpu", -1}).find("-1"), std::string::npos);
+}
+
+TEST(MakeDevice, CpuDescribesItsThreads) {
+  EXPECT_EQ(make_device({"cpu", 2})->describe().rfind("cpu, 2 threads", 0), 0U);
+}
+
+TEST(Device, LinearForwardOfASmallCase) {
+  const auto device = make_device({"cpu", 1});
+  std::array<float, 6> x{1, 2, 3, 4, 5, 6};
+  std::array<float, 6> w{1, 0, 1, 0, 1, 0};
+  std::array<float, 2> b{10, 20};
+  std::array<float, 4> y{};
+  device->ops().linear_forward(
+      make_tensor(x.data(), DType::f32, {2, 3}), make_tensor(w.data(), DType::f32, {2, 3}),
+      make_tensor(b.data(), DType::f32, {2}), make_tensor(y.data(), DType::f32, {2, 2}));
+  EXPECT_EQ(y, (std::array<float, 4>{14, 22, 20, 25}));
+}
+
+}  // namespace
+}  // namespace ijepa

@@ -1,0 +1,117 @@
+// Wrong operands are refused with the operation's and the operand's name.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/support/devices.hpp"
+
+namespace ijepa::test {
+namespace {
+
+Tensor shaped(DType type, std::initializer_list<std::int64_t> shape) {
+  return make_tensor(nullptr, type, shape);
+}
+
+struct BadCall {
+  std::string message;  // how the error starts
+  std::function<void(Ops&)> run;
+};
+
+std::vector<BadCall> bad_linear_calls() {
+  using enum DType;
+  const auto x = shaped(f32, {4, 6}), w = shaped(f32, {5, 6}), y = shaped(f32, {4, 5});
+  const auto v = shaped(f32, {6});
+  return {
+      {"linear_forward: w is float32 (5, 7)",
+       [=](Ops& o) {
+         o.linear_forward(x, shaped(f32, {5, 7}), {}, y);
+       }},
+      {"linear_forward: y is bfloat16 (4, 5)",
+       [=](Ops& o) {
+         o.linear_forward(x, w, {}, shaped(bf16, {4, 5}));
+       }},
+      {"linear_forward: b is float32 (6)", [=](Ops& o) { o.linear_forward(x, w, v, y); }},
+      {"linear_gelu_forward: pre is float32 (4, 6)",
+       [=](Ops& o) { o.linear_gelu_forward(x, w, {}, x, y); }},
+      {"linear_residual_forward: residual is float32 (4, 6)",
+       [=](Ops& o) { o.linear_residual_forward(x, w, {}, x, y, y); }},
+      {"linear_backward_input: dx is float32 (4, 5)",
+       [=](Ops& o) { o.linear_backward_input(y, w, y); }},
+      {"linear_backward_params: dw is bfloat16 (5, 6)",
+       [=](Ops& o) {
+         o.linear_backward_params(y, x, shaped(bf16, {5, 6}), {}, Write::overwrite);
+       }},
+  };
+}
+
+std::vector<BadCall> bad_row_calls() {
+  using enum DType;
+  const auto x = shaped(f32, {4, 6}), y = shaped(f32, {4, 5});
+  const auto i = shaped(i32, {4}), v = shaped(f32, {6}), s = shaped(f32, {4});
+  static const std::vector<SequenceGroup> groups{{2, 2}};
+  return {
+      {"layer_norm_forward: w and b must both",
+       [=](Ops& o) { o.layer_norm_forward(x, v, {}, 1e-6, x, s, s); }},
+      {"layer_norm_forward: y is float64 (4, 6)",
+       [=](Ops& o) {
+         o.layer_norm_forward(x, v, v, 1e-6, shaped(f64, {4, 6}), s, s);
+       }},
+      {"layer_norm_backward: dw is float32 (4)",
+       [=](Ops& o) { o.layer_norm_backward(x, x, v, s, s, x, s, v, Write::overwrite); }},
+      {"attention_forward: a width of 5 is no multiple of 2 heads",
+       [=](Ops& o) {
+         o.attention_forward(shaped(f32, {4, 15}), 2, groups, y, shaped(f32, {4, 2}));
+       }},
+      {"attention_forward: qkv is float32 (5, 15)",
+       [=](Ops& o) {
+         o.attention_forward(shaped(f32, {5, 15}), 1, groups, y, shaped(f32, {4, 1}));
+       }},
+      {"gelu_forward: y is float64",
+       [=](Ops& o) {
+         o.gelu_forward(x, shaped(f64, {4, 6}));
+       }},
+      {"add: b is float32 (4, 5)", [=](Ops& o) { o.add(x, y, x); }},
+      {"add_scaled_rows: row_sequence is float32 (4)",
+       [=](Ops& o) { o.add_scaled_rows(x, x, s, s, x); }},
+      {"gather_patches: images are uint8 (1, 8, 8, 3)",
+       [=](Ops& o) {
+         o.gather_patches(shaped(u8, {1, 8, 8, 3}), {2, 3, 4}, {}, {}, shaped(f32, {6, 48}));
+       }},
+      {"gather_rows: y is float32 (4, 5)", [=](Ops& o) { o.gather_rows(x, i, y); }},
+      {"gather_sum_rows: 4 row indices are no multiple of the 3 rows",
+       [=](Ops& o) {
+         o.gather_sum_rows(x, i, shaped(f32, {3, 6}));
+       }},
+      {"sum_rows: y is bfloat16",
+       [=](Ops& o) { o.sum_rows(x, {}, shaped(bf16, {6}), Write::overwrite); }},
+      {"smooth_l1: target is float32 (4, 5)",
+       [=](Ops& o) { o.smooth_l1(x, y, 1, shaped(f32, {1}), x); }},
+      {"adamw_ema: a range of 6 elements",
+       [=](Ops& o) {
+         o.adamw_ema({v, v, v, v, {}, {}, {}, s}, {});
+       }},
+  };
+}
+
+class BadOperands : public testing::TestWithParam<DeviceOptions> {};
+
+TEST_P(BadOperands, AreNamed) {
+  const auto device = make_device(GetParam());
+  auto calls = bad_linear_calls();
+  for (auto& call : bad_row_calls()) calls.push_back(std::move(call));
+  for (const auto& call : calls) {
+    std::string message = "no error";
+    try {
+      call.run(device->ops());
+    } catch (const Error& e) {
+      message = e.what();
+    }
+    EXPECT_EQ(message.substr(0, call.message.size()), call.message);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, BadOperands, testing::ValuesIn(available_devices()),
+                         [](const auto& param) { return test_name(param.param); });
+
+}  // namespace
+}  // namespace ijepa::test

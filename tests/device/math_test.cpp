@@ -1,0 +1,58 @@
+// exp, erf and GELU of the float32 kernels against the C library in double.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "src/device/cpu/math_kernel.hpp"
+
+namespace ijepa::cpu {
+namespace {
+
+using V = Vec<Avx2, float>;
+
+template <class F>
+void for_each_value(double low, double high, F&& f) {
+  constexpr int n = 200'000;
+  for (int i = 0; i <= n; ++i) f(static_cast<float>(low + (high - low) * i / n));
+}
+
+TEST(VectorMath, ExpIsWithinTwoUnitsInTheLastPlace) {
+  for_each_value(-87, 88, [](float x) {
+    const double want = std::exp(static_cast<double>(x));
+    ASSERT_NEAR(exp<Avx2>(splat<Avx2>(x))[0], want, 2.4e-7 * want) << x;
+  });
+  EXPECT_EQ(exp<Avx2>(splat<Avx2>(-1e30F))[0], 0);
+  EXPECT_TRUE(std::isnan(exp<Avx2>(splat<Avx2>(std::nanf("")))[0]));
+}
+
+TEST(VectorMath, ErfIsWithinTwoTenMillionths) {
+  for_each_value(-6, 6, [](float x) {
+    ASSERT_NEAR(erf<Avx2>(splat<Avx2>(x))[0], std::erf(static_cast<double>(x)), 2e-7) << x;
+  });
+}
+
+/// The tanh form differs by up to 4.7e-4 (value) and is far outside these bounds.
+TEST(VectorMath, GeluIsTheExactForm) {
+  for_each_value(-8, 8, [](float x) {
+    const double z = x, scale = std::max(1.0, std::abs(z));
+    ASSERT_NEAR(gelu<Avx2>(splat<Avx2>(x))[0], ijepa::gelu(z), 2e-7 * scale) << x;
+    ASSERT_NEAR(gelu_gradient<Avx2>(splat<Avx2>(x))[0], ijepa::gelu_gradient(z), 3e-7) << x;
+  });
+}
+
+TEST(VectorMath, BFloat16RoundsLikeTheScalarType) {
+  for_each_value(-1e3, 1e3, [](float x) {
+    BFloat16 stored[lanes<Avx2, float>];
+    store<Avx2>(splat<Avx2>(x), stored);
+    ASSERT_EQ(stored[0].bits, BFloat16(x).bits) << x;
+  });
+  for (const float x : {std::nanf(""), std::numeric_limits<float>::infinity(), -0.0F}) {
+    BFloat16 stored[lanes<Avx2, float>];
+    store<Avx2>(splat<Avx2>(x), stored);
+    EXPECT_EQ(stored[7].bits, BFloat16(x).bits) << x;
+  }
+}
+
+}  // namespace
+}  // namespace ijepa::cpu

@@ -1,0 +1,35 @@
+// A short run on two ranks, as in the quick start: it learns something and leaves what it promises.
+#include "tests/support/pretrain_program.hpp"
+
+namespace ijepa::test {
+namespace {
+
+using testing::HasSubstr;
+
+class Smoke : public PretrainProgram {};
+
+TEST_F(Smoke, FortyStepsBringTheLossBelowThatOfTheZeroPredictor) {
+  const Ended ended =
+      run(on_ranks(2, command({steps(40), "run.health_every=40", "run.health_images=64",
+                               "optim.lr=0.003", "optim.start_lr=0.001", "optim.ema_start=0.99"})));
+  ASSERT_EQ(ended.code, 0) << ended.output;
+  EXPECT_EQ(read_metrics(path("run")).size(), 40U);
+  EXPECT_EQ(final_state(path("run")).step, 40);
+  const std::string events = read_bytes(path("run") / "events.jsonl");
+  const auto last = events.substr(events.rfind("\"health\""));
+  const std::string key = "\"loss_to_zero\":";
+  ASSERT_NE(last.find(key), std::string::npos) << events;
+  EXPECT_LT(std::stod(last.substr(last.find(key) + key.size())), 1) << last;
+}
+
+TEST_F(Smoke, ADryRunTellsWhatARunWouldTakeAndLeavesNothing) {
+  const Ended ended = run(command() + Words{"--dry-run"});
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  for (const char* part : {"70 images", "steps: 4 an epoch, 100 in all, 8 of warm-up",
+                           "activations (worst mask)", "FLOPs a step"})
+    EXPECT_THAT(ended.output, HasSubstr(part));
+  EXPECT_FALSE(std::filesystem::exists(path("run")));
+}
+
+}  // namespace
+}  // namespace ijepa::test

@@ -1,0 +1,166 @@
+// Every gradient of the whole step in float64 against central differences, along a random direction
+// of each parameter, in every mode that changes the path of a gradient.
+#include <gtest/gtest.h>
+
+#include "ijepa/core/rng.hpp"
+#include "ijepa/model/masks.hpp"
+#include "tests/support/step_run.hpp"
+
+namespace ijepa::test {
+namespace {
+
+struct Mode {
+  const char* name;
+  std::int64_t contexts = 1;
+  std::int64_t truncate_group = 4;
+  double drop_path = 0;
+  Recompute recompute = Recompute::none;
+  std::int64_t micro_batches = 1;
+};
+
+EncoderConfig encoder_config(const Mode& mode) {
+  EncoderConfig c;
+  c.width = 24;
+  c.depth = 2;
+  c.heads = 3;
+  c.mlp_hidden = 40;
+  c.patch = 2;
+  c.image_height = 16;
+  c.image_width = 20;  // an 8 x 10 grid: rows and columns must not be mixed up
+  c.drop_path = mode.drop_path;
+  return c;
+}
+
+MaskConfig mask_config(const Mode& mode) {
+  MaskConfig c;
+  c.min_keep = 4;
+  c.num_targets = 3;
+  c.num_contexts = mode.contexts;
+  c.truncate_group = mode.truncate_group;
+  c.compat = false;
+  return c;
+}
+
+class StepGradient : public ::testing::TestWithParam<Mode> {
+ protected:
+  static constexpr std::int64_t images = 4;
+
+  StepGradient()
+      : device_(make_device({.name = "cpu", .threads = 1})),
+        run_(*device_, encoder_config(GetParam()), {12, 1, 20, GetParam().drop_path},
+             Precision::float64()) {
+    run_.store.initialise(3);
+    const auto& infos = run_.model.layout().infos();
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+      // Away from the start values, where biases and norms would hide mistakes.
+      auto values = run_.values(Role::weight, infos[i]);
+      Rng rng(5, Purpose::test, 0, i);
+      for (double& v : values) v += 0.2 * rng.normal();
+      set_values(device_->ops(), values, run_.store.values(Role::weight, infos[i]));
+    }
+    const auto& c = run_.model.encoder().config();
+    pixels_.resize(static_cast<std::size_t>(images * 3 * c.image_height * c.image_width));
+    Rng rng(6, Purpose::test);
+    for (double& v : pixels_) v = rng.normal();
+    const MaskIteration iteration{9, 0, 0, 0, images};
+    masks_ = draw_batch_masks(mask_config(GetParam()), {c.grid_rows(), c.grid_cols()}, iteration, 0,
+                              images)
+                 .images;
+  }
+
+  /// Loss and, as a side effect, gradients: over the mode's number of micro-batches.
+  double loss() {
+    const auto& c = run_.model.encoder().config();
+    const std::int64_t micros = GetParam().micro_batches, count = images / micros;
+    const std::size_t image = pixels_.size() / images;
+    double sum = 0;
+    for (std::int64_t m = 0; m < micros; ++m) {
+      const auto first = static_cast<std::size_t>(m * count);
+      const auto size = static_cast<std::size_t>(count);
+      run_.set_images({pixels_.begin() + static_cast<std::ptrdiff_t>(first * image),
+                       pixels_.begin() + static_cast<std::ptrdiff_t>((first + size) * image)},
+                      count);
+      const TokenPlan plan = make_token_plan(std::span(masks_).subspan(first, size), c.tokens());
+      const std::vector<std::int64_t> all{100, 101, 102, 103};
+      const DropPathDraw draw{7, 1, std::span(all).subspan(first, size)};
+      sum += run_.step(plan, 1e-3, {}, GetParam().recompute, draw,
+                       m == 0 ? Write::overwrite : Write::accumulate);
+    }
+    return sum;
+  }
+
+  std::unique_ptr<Device> device_;
+  StepRun run_;
+  std::vector<double> pixels_;
+  std::vector<ImageMasks> masks_;
+};
+
+TEST_P(StepGradient, AgreesWithCentralDifferences) {
+  loss();
+  const auto& infos = run_.model.layout().infos();
+  std::vector<std::vector<double>> gradients;
+  for (const auto& info : infos) gradients.push_back(run_.gradient(info));
+  Ops& ops = device_->ops();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    const Tensor weight = run_.store.values(Role::weight, infos[i]);
+    const auto start = host_values(ops, weight);
+    Rng rng(8, Purpose::test, 0, i);
+    std::vector<double> direction(start.size());
+    double slope = 0, size = 0;
+    for (std::size_t j = 0; j < direction.size(); ++j) {
+      direction[j] = rng.normal();
+      slope += direction[j] * gradients[i][j];
+      size += std::abs(direction[j] * gradients[i][j]);
+    }
+    const auto loss_at = [&](double h) {
+      auto moved = start;
+      for (std::size_t j = 0; j < moved.size(); ++j) moved[j] += h * direction[j];
+      set_values(ops, moved, weight);
+      const double value = loss();
+      set_values(ops, start, weight);
+      return value;
+    };
+    // Fourth-order central difference: its error is far below the bound.
+    const double h = 1e-4;
+    const double difference =
+        (8 * (loss_at(h) - loss_at(-h)) - (loss_at(2 * h) - loss_at(-2 * h))) / (12 * h);
+    EXPECT_NEAR(difference, slope, 1e-6 * size + 1e-9) << infos[i].group << " " << infos[i].name;
+  }
+}
+
+class StepRecompute : public StepGradient {};
+
+TEST_P(StepRecompute, ChangesNoGradientAndTakesLessMemory) {
+  loss();
+  const auto& infos = run_.model.layout().infos();
+  const std::size_t bytes = run_.arena_bytes;
+  std::vector<std::vector<double>> gradients;
+  for (const auto& info : infos) gradients.push_back(run_.gradient(info));
+  const auto& c = run_.model.encoder().config();
+  const TokenPlan plan = make_token_plan(masks_, c.tokens());
+  const std::vector<std::int64_t> all{100, 101, 102, 103};
+  run_.step(plan, 1e-3, {}, Recompute::none, {7, 1, all});
+  EXPECT_LT(bytes, run_.arena_bytes);
+  for (std::size_t i = 0; i < infos.size(); ++i)
+    EXPECT_EQ(gradients[i], run_.gradient(infos[i])) << infos[i].name;
+}
+
+const auto mode_name = [](const auto& param_info) { return param_info.param.name; };
+
+INSTANTIATE_TEST_SUITE_P(
+    Modes, StepRecompute,
+    ::testing::Values(Mode{"plain", 1, 4, 0, Recompute::block},
+                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
+    mode_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Modes, StepGradient,
+    ::testing::Values(Mode{"plain"}, Mode{"recompute", 1, 4, 0, Recompute::block},
+                      Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1},
+                      Mode{"two_groups", 1, 2}, Mode{"drop_path", 1, 4, 0.5},
+                      Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
+                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
+    mode_name);
+
+}  // namespace
+}  // namespace ijepa::test

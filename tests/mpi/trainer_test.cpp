@@ -1,0 +1,117 @@
+// Any number of ranks trains the model that one rank trains, and goes on from the checkpoint of any
+// other number.
+#include "ijepa/train/trainer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tests/mpi/ranks.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_run.hpp"
+
+namespace ijepa::test {
+namespace {
+
+/// Shards and runs in a folder that rank 0 makes and all ranks see.
+class RankedRun : public testing::Test {
+ protected:
+  RankedRun() {
+    if (ranks().rank() == 0) {
+      made_ = std::make_unique<TemporaryFolder>();
+      write_tiny_shard(made_->path() / "shards", tiny_images);
+    }
+    folder_ = ranks().broadcast_text(made_ ? made_->path().string() : "", 0);
+  }
+  ~RankedRun() override { ranks().barrier(); }
+
+  std::filesystem::path run_folder(const std::string& name) const { return folder_ / name; }
+  PretrainRecipe recipe(const std::string& run) const {
+    return tiny_recipe((folder_ / "shards").string(), run_folder(run).string());
+  }
+
+  static void train_on(Communicator& comm, PretrainRecipe recipe, std::int64_t steps) {
+    recipe.optim.max_steps = steps;
+    resolve(recipe);
+    Trainer trainer(recipe, {}, comm, Log(1));
+    ASSERT_EQ(trainer.run(StopSignal()), Outcome::finished);
+  }
+  static void train(const PretrainRecipe& recipe, std::int64_t steps) {
+    train_on(ranks(), recipe, steps);
+    ranks().barrier();  // rank 0 has closed the run folder
+  }
+  /// On rank 0 by itself.
+  static void train_alone(const PretrainRecipe& recipe, std::int64_t steps) {
+    if (ranks().rank() == 0) train_on(*local_communicator(), recipe, steps);
+    ranks().barrier();
+  }
+  static bool first() { return ranks().rank() == 0; }
+
+ private:
+  std::unique_ptr<TemporaryFolder> made_;
+  std::filesystem::path folder_;
+};
+
+TEST_F(RankedRun, HasTheLossesOfOneRankWithAnyMicroBatch) {
+  constexpr int steps = 100;
+  train_alone(recipe("alone"), steps);
+  for (const int micro : {0, 2}) {
+    PretrainRecipe r = recipe("ranks" + std::to_string(micro));
+    r.optim.micro_batch = micro;
+    train(r, steps);
+    if (first())
+      expect_close_losses(losses(run_folder("alone")), losses(r.run.dir), 1e-5, r.run.dir);
+  }
+}
+
+TEST_F(RankedRun, HasTheLossesOfOneRankWithoutTruncationAndWithDropPath) {
+  constexpr int steps = 40;  // weights must grow before a dropped branch is felt
+  const auto changed = [&](const char* run) {
+    PretrainRecipe r = recipe(run);
+    r.mask.truncate_group = 1;
+    r.model.encoder.drop_path = r.model.predictor.drop_path = 0.5;
+    r.optim.start_lr = r.optim.lr;
+    return r;
+  };
+  train_alone(changed("alone"), steps);
+  train(changed("ranks"), steps);
+  if (first())
+    expect_close_losses(losses(run_folder("alone")), losses(run_folder("ranks")), 1e-5, "losses");
+}
+
+TEST_F(RankedRun, ResumesWithTheBitsOfAnUninterruptedRun) {
+  constexpr int steps = 9;
+  train(recipe("straight"), steps);
+  for (const int part : {1, 3, 8, steps}) train(recipe("parts"), part);
+  if (first()) expect_same_run(run_folder("straight"), run_folder("parts"), "resumed");
+}
+
+TEST_F(RankedRun, GoesOnWhereAnotherNumberOfRanksStopped) {
+  constexpr int steps = 60, part = 25;
+  train_alone(recipe("alone"), steps);
+  train_alone(recipe("grown"), part);
+  train(recipe("grown"), steps);
+  train(recipe("shrunk"), part);
+  train_alone(recipe("shrunk"), steps);
+  if (!first()) return;
+  for (const char* run : {"grown", "shrunk"})
+    expect_close_losses(losses(run_folder("alone")), losses(run_folder(run)), 1e-5, run);
+}
+
+TEST_F(RankedRun, RefusesABatchThatRanksCannotShare) {
+  IJEPA_RANKS(2, 4);
+  PretrainRecipe r = recipe("uneven");
+  r.optim.global_batch = 9;
+  r.mask.truncate_group = 1;
+  std::string message;
+  try {
+    train_on(ranks(), r, 1);
+  } catch (const AgreedError& e) {
+    message = e.what();
+  }
+  EXPECT_EQ(message, "optim.global_batch = 9 must be a multiple of the number of ranks, " +
+                         std::to_string(ranks().size()) + ".");
+}
+
+}  // namespace
+}  // namespace ijepa::test

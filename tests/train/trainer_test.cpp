@@ -1,0 +1,192 @@
+// A run on one rank: interrupted anywhere it ends with the bits of an undisturbed one, and a loss
+// that is not finite stops it before it spoils a checkpoint.
+#include "ijepa/train/trainer.hpp"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_run.hpp"
+
+namespace ijepa::test {
+namespace {
+
+constexpr int total_steps = 9;  // an epoch has 4
+
+class TrainerRun : public testing::Test {
+ protected:
+  TrainerRun() { write_tiny_shard(shards(), tiny_images); }
+
+  std::string shards() const { return (folder_.path() / "shards").string(); }
+  std::filesystem::path run_folder(const std::string& name) const { return folder_.path() / name; }
+  PretrainRecipe recipe(const std::string& run) const {
+    return tiny_recipe(shards(), run_folder(run).string());
+  }
+
+  /// Trains until `steps` are done, going on from what the folder holds.
+  static Outcome train(PretrainRecipe recipe, std::int64_t steps) {
+    recipe.optim.max_steps = steps;
+    resolve(recipe);
+    const auto comm = local_communicator();
+    Trainer trainer(recipe, {}, *comm, Log(1));
+    return trainer.run(StopSignal());
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+struct Variant {
+  const char* name;
+  void (*change)(PretrainRecipe&);
+};
+void PrintTo(const Variant& v, std::ostream* out) {
+  *out << v.name;
+}
+
+class ResumedRun : public TrainerRun, public testing::WithParamInterface<Variant> {};
+
+TEST_P(ResumedRun, EqualsOneThatWasNeverInterrupted) {
+  PretrainRecipe straight = recipe("straight"), parts = recipe("parts");
+  GetParam().change(straight);
+  GetParam().change(parts);
+  EXPECT_EQ(train(straight, total_steps), Outcome::finished);
+  // After the first step, within an epoch, at an epoch's end, and before the last step.
+  for (const int steps : {1, 3, 4, 8, total_steps}) train(parts, steps);
+  EXPECT_EQ(read_metrics(run_folder("straight")).size(), std::size_t{total_steps});
+  expect_same_run(run_folder("straight"), run_folder("parts"), GetParam().name);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
+                         testing::Values(Variant{"float32", [](PretrainRecipe&) {}},
+                                         Variant{"bfloat16",
+                                                 [](PretrainRecipe& r) {
+                                                   r.compute.precision = r.compute.residual =
+                                                       DType::bf16;
+                                                 }},
+                                         Variant{"drop_path",
+                                                 [](PretrainRecipe& r) {
+                                                   r.model.encoder.drop_path = 0.3;
+                                                   r.model.predictor.drop_path = 0.3;
+                                                 }},
+                                         Variant{"accumulation_recompute",
+                                                 [](PretrainRecipe& r) {
+                                                   r.optim.micro_batch = 4;
+                                                   r.compute.recompute = Recompute::block;
+                                                 }},
+                                         Variant{"untruncated_two_contexts",
+                                                 [](PretrainRecipe& r) {
+                                                   r.mask.truncate_group = 1;
+                                                   r.mask.num_contexts = 2;
+                                                 }},
+                                         Variant{"blocks_augmented_clipped",
+                                                 [](PretrainRecipe& r) {
+                                                   r.data.order = {.order = Order::blocks,
+                                                                   .block_images = 8,
+                                                                   .window_blocks = 2};
+                                                   r.data.augment.colour_strength = 0.5;
+                                                   r.data.augment.flip = true;
+                                                   r.optim.clip_grad = 0.01;
+                                                 }}),
+                         [](const auto& variant) { return std::string(variant.param.name); });
+
+TEST_F(TrainerRun, RepeatsItself) {
+  for (const char* run : {"one", "two"}) train(recipe(run), total_steps);
+  expect_same_run(run_folder("one"), run_folder("two"), "the same run twice");
+}
+
+TEST_F(TrainerRun, AnotherSeedIsAnotherRun) {
+  PretrainRecipe other = recipe("two");
+  other.run.seed = 1;
+  train(recipe("one"), 2);
+  train(other, 2);
+  EXPECT_FALSE(final_state(run_folder("one")) == final_state(run_folder("two")));
+}
+
+TEST_F(TrainerRun, MicroBatchesOfAnySizeTrainTheSameModel) {
+  constexpr int steps = 100;
+  train(recipe("whole"), steps);
+  for (const int micro : {1, 4, 8}) {
+    PretrainRecipe r = recipe("micro" + std::to_string(micro));
+    r.optim.micro_batch = micro;
+    train(r, steps);
+    expect_close_losses(losses(run_folder("whole")), losses(r.run.dir), 1e-5, r.run.dir);
+  }
+}
+
+TEST_F(TrainerRun, AFinishedRunHasNothingLeftToDo) {
+  train(recipe("run"), 3);
+  const auto before = read_metrics(run_folder("run"));
+  EXPECT_EQ(train(recipe("run"), 3), Outcome::finished);
+  EXPECT_EQ(read_metrics(run_folder("run")), before);
+}
+
+TEST_F(TrainerRun, ASignalSavesAndTheRunGoesOn) {
+  train(recipe("straight"), total_steps);
+  PretrainRecipe r = recipe("stopped");
+  r.optim.max_steps = total_steps;
+  resolve(r);
+  const auto comm = local_communicator();
+  for (int starts = 0; starts < 3; ++starts) {
+    Trainer trainer(r, {}, *comm, Log(1));
+    const StopSignal stop;
+    std::raise(SIGTERM);
+    EXPECT_EQ(trainer.run(stop), Outcome::interrupted);
+    EXPECT_EQ(final_state(r.run.dir).step, starts + 1);
+  }
+  EXPECT_EQ(Trainer(r, {}, *comm, Log(1)).run(StopSignal()), Outcome::finished);
+  expect_same_run(run_folder("straight"), run_folder("stopped"), "stopped by signals");
+}
+
+std::string message_of(const auto& action) {
+  try {
+    action();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+int count_events(const std::filesystem::path& run, const std::string& name) {
+  std::ifstream file(run / "events.jsonl");
+  int count = 0;
+  for (std::string line; std::getline(file, line);)
+    if (nlohmann::json::parse(line).at("event") == name) ++count;
+  return count;
+}
+
+TEST_F(TrainerRun, StopsAfterTooManyLossesThatAreNotFinite) {
+  PretrainRecipe r = recipe("nan");
+  r.data.std = {1e-39, 1e-39, 1e-39};  // pixels beyond float32
+  r.run.checkpoint_steps = 1;
+  const auto message = message_of([&] { train(r, total_steps); });
+  EXPECT_THAT(message, testing::HasSubstr("not finite in 4 steps in a row, up to step 3"));
+  EXPECT_EQ(count_events(r.run.dir, "non_finite"), 4);
+  EXPECT_EQ(read_metrics(r.run.dir).size(), 3U);
+  EXPECT_TRUE(list_checkpoints(r.run.dir).empty());
+}
+
+// Ten thousand times larger weights each step: the first to overflow is the last that may be lost.
+TEST_F(TrainerRun, NeverSavesWeightsThatAreNotFinite) {
+  PretrainRecipe r = recipe("diverging");
+  r.optim.lr = r.optim.start_lr = 100;
+  r.optim.weight_decay = r.optim.final_weight_decay = 100;
+  r.run.checkpoint_steps = 1;
+  r.run.keep_last = 100;
+  const auto message = message_of([&] { train(r, 40); });
+  EXPECT_THAT(message, testing::HasSubstr("not finite"));
+  ASSERT_FALSE(list_checkpoints(r.run.dir).empty());
+  for (const auto& folder : list_checkpoints(r.run.dir)) {
+    const auto manifest = read_manifest(folder);
+    for (const auto& tensor : manifest.tensors) {
+      std::vector<float> values(static_cast<std::size_t>(tensor.numel()));
+      read_tensor(folder, manifest, tensor, std::as_writable_bytes(std::span(values)));
+      for (const float v : values)
+        ASSERT_TRUE(std::isfinite(v)) << folder << " " << tensor.group << "/" << tensor.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ijepa::test
