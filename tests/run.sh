@@ -78,9 +78,7 @@ export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 if phase "build asan" build asan unit_tests; then
   phase "unit under asan and ubsan" run_labels asan '^unit$' || true
 fi
-# libgomp is not built for the thread sanitizer: with one thread each (above) it starts none, and
-# all that is checked are the project's own threads.
-export TSAN_OPTIONS=halt_on_error=1
+export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
 if phase "build tsan" build tsan unit_tests; then
   phase "unit under tsan" run_labels tsan '^unit$' || true
 fi

@@ -5,7 +5,9 @@
 #include <span>
 
 #include "gemm.hpp"
+#include "ijepa/core/cores.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/parallel.hpp"
 
 namespace ijepa {
 namespace {
@@ -76,11 +78,11 @@ std::vector<Neighbours> nearest_rows(MatrixView<const float> queries, MatrixView
     const auto count = std::min(train_block, rows.rows - first);
     Matrix<float> similarity(queries.rows, count);
     multiply_transposed<float>(queries, rows.slice(first, count), similarity.view());
-#pragma omp parallel for schedule(static)
-    for (std::int64_t q = 0; q < queries.rows; ++q)
+    parallel_for(nearest.size(), usable_cores(), [&](std::size_t q) {
+      const auto row = similarity.row(static_cast<std::int64_t>(q));
       for (std::int64_t i = 0; i < count; ++i)
-        offer({similarity.row(q)[static_cast<std::size_t>(i)], first + i}, k,
-              nearest[static_cast<std::size_t>(q)]);
+        offer({row[static_cast<std::size_t>(i)], first + i}, k, nearest[q]);
+    });
   }
   return nearest;
 }
