@@ -55,9 +55,6 @@ void CountingOps::download(Tensor src, void* host) {
 void CountingOps::synchronize() {
   inner_.synchronize();
 }
-void CountingOps::weights_changed() {
-  inner_.weights_changed();
-}
 void CountingOps::fill_zero(Tensor y) {
   note(OpClass::element, 0, {y});
   inner_.fill_zero(y);

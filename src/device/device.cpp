@@ -6,7 +6,7 @@
 namespace ijepa {
 
 std::unique_ptr<Device> make_device(const DeviceOptions& options) {
-  if (options.name == "cpu") return cpu::make_cpu_device(options.threads);
+  if (options.name == "cpu") return cpu::make_cpu_device(options.threads, options.cpu_kernels);
   check(options.name != "cuda" && !options.name.starts_with("cuda:"),
         "The device \"{}\" was asked for, but this build has no CUDA: configure it with "
         "-DIJEPA_CUDA=ON, or set device to \"cpu\".",

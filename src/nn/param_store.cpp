@@ -90,7 +90,6 @@ void ParamStore::refresh_working_copies() {
     device_.ops().copy(flat(Role::target, encoder_),
                        view(target_copy_, precision_.compute, encoder_));
   }
-  device_.ops().weights_changed();
 }
 
 const Buffer& ParamStore::buffer(Role role) const {

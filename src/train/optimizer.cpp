@@ -20,7 +20,6 @@ AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double lear
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
   for (const char* group : {"encoder", "predictor"})
     ops.adamw_ema(store.optimizer_range(store.layout().range(group)), step);
-  ops.weights_changed();
 }
 
 }  // namespace ijepa

@@ -54,7 +54,9 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
   on_all_ranks(comm, [&] {
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
     device = make_device(
-        {.name = cuda ? "cuda" : "cpu", .threads = static_cast<int>(recipe.compute.threads)});
+        {.name = cuda ? "cuda" : "cpu",
+         .threads = static_cast<int>(recipe.compute.threads),
+         .cpu_kernels = recipe.compute.cpu_kernels});
   });
   const auto lines =
       comm.gather_all(fmt::format("host {}, local rank {}, {}", host_name(),

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "src/device/cpu/kernels.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -24,6 +26,18 @@ TEST(MakeDevice, CudaNamesTheOptionThatBuildsIt) {
 TEST(MakeDevice, UnknownNameAndThreadCountAreRefused) {
   EXPECT_NE(error_of({"tpu", 0}).find("\"tpu\" is unknown"), std::string::npos);
   EXPECT_NE(error_of({"cpu", -1}).find("-1"), std::string::npos);
+}
+
+TEST(MakeDevice, KernelsMustBeKnownAndRunHere) {
+  EXPECT_NE(error_of({"cpu", 1, "sse"}).find("\"sse\" are unknown"), std::string::npos);
+  for (const char* name : {"avx512", "onednn"}) try {
+      cpu::choose_kernels(name, false);
+      ADD_FAILURE() << name;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("this processor lacks"), std::string::npos);
+    }
+  EXPECT_FALSE(cpu::choose_kernels("auto", false).onednn);
+  EXPECT_TRUE(cpu::choose_kernels("auto", true).onednn);
 }
 
 TEST(MakeDevice, CpuDescribesItsThreads) {

@@ -1,18 +1,29 @@
 // The devices of this build and machine: every test of an operation or layer runs on each of them.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "ijepa/device/device.hpp"
 
 namespace ijepa::test {
 
+/// What this processor can run of the CPU's kernels.
+inline std::vector<std::string> available_kernels() {
+  if (!__builtin_cpu_supports("avx512vl")) return {"avx2"};
+  return {"avx2", "avx512", "onednn"};
+}
+
 inline std::vector<DeviceOptions> available_devices() {
-  return {{"cpu", 1}, {"cpu", 2}};
+  std::vector<DeviceOptions> devices;
+  for (const auto& kernels : available_kernels())
+    for (const int threads : {1, 2})
+      devices.push_back({.name = "cpu", .threads = threads, .cpu_kernels = kernels});
+  return devices;
 }
 
 /// For the names of parameterised tests: letters, digits and underscores.
 inline std::string test_name(const DeviceOptions& device) {
-  return device.name + "_" + std::to_string(device.threads);
+  return device.name + "_" + device.cpu_kernels + "_" + std::to_string(device.threads);
 }
 
 }  // namespace ijepa::test

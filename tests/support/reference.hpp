@@ -14,7 +14,6 @@ class ReferenceOps final : public Ops {
   void upload(const void* host, Tensor dst) override { std::memcpy(dst.data, host, dst.bytes()); }
   void download(Tensor src, void* host) override { std::memcpy(host, src.data, src.bytes()); }
   void synchronize() override {}
-  void weights_changed() override {}
 
   void fill_zero(Tensor y) override {
     for (std::int64_t i = 0; i < y.numel(); ++i) at(y, i) = 0;

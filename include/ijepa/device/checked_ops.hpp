@@ -16,7 +16,6 @@ class CheckedOps final : public Ops {
   void upload(const void* host, Tensor dst) override { inner_.upload(host, dst); }
   void download(Tensor src, void* host) override { inner_.download(src, host); }
   void synchronize() override { inner_.synchronize(); }
-  void weights_changed() override { inner_.weights_changed(); }
   void fill_zero(Tensor y) override { inner_.fill_zero(y); }
   void copy(Tensor x, Tensor y) override;
   void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) override;

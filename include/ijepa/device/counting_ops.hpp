@@ -39,7 +39,6 @@ class CountingOps final : public Ops {
                                Tensor y) override;
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
   void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
-  void weights_changed() override;
   void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
                           Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,

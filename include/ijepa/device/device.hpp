@@ -27,6 +27,8 @@ class Device {
 struct DeviceOptions {
   std::string name = "cpu";  // "cpu", "cuda", "cuda:N"
   int threads = 0;           // CPU threads; 0: OMP_NUM_THREADS if set, else the cores it may run on
+  // "auto", "avx2", "avx512", or "onednn": AVX-512 kernels and oneDNN's matrix products.
+  std::string cpu_kernels = "auto";
 };
 
 /// An Error names the CMake option when the build lacks the device asked for.

@@ -14,7 +14,6 @@ class NullOps final : public Ops {
   void linear_forward(Tensor, Tensor, Tensor, Tensor) override {}
   void linear_backward_input(Tensor, Tensor, Tensor) override {}
   void linear_backward_params(Tensor, Tensor, Tensor, Tensor, Write) override {}
-  void weights_changed() override {}
   void layer_norm_forward(Tensor, Tensor, Tensor, double, Tensor, Tensor, Tensor) override {}
   void layer_norm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor,
                            Write) override {}

@@ -69,8 +69,6 @@ class Ops {
   virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
   /// dw (+)= dy^T x, db (+)= column sums of dy. dw, db in the parameter type. db may be empty.
   virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) = 0;
-  /// Weights were written: copies that the device keeps of them in its own layout are stale.
-  virtual void weights_changed() = 0;
 
   // ---- layer norm: x (M, D) residual type; mean, rstd (M) statistics type ----
   /// y = (x - mean) * rstd * w + b; w and b empty: no affine part. y in any floating type.

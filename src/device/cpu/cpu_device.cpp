@@ -9,9 +9,15 @@
 namespace ijepa::cpu {
 namespace {
 
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
 class CpuDevice final : public Device {
  public:
-  explicit CpuDevice(int threads) : threads_(threads), ops_(threads) {}
+  CpuDevice(int threads, const KernelChoice& choice)
+      : threads_(threads), choice_(choice), ops_(threads, choice) {}
 
   Ops& ops() override { return ops_; }
 
@@ -27,21 +33,23 @@ class CpuDevice final : public Device {
 
   bool memory_is_host() const override { return true; }
   std::string describe() const override {
-    return fmt::format("cpu, {} thread{}, {}", threads_, threads_ == 1 ? "" : "s",
-                       best_kernels().name());
+    return fmt::format("cpu, {} thread{}, {}{}", threads_, threads_ == 1 ? "" : "s",
+                       choice_.kernels.name(), choice_.onednn ? " with oneDNN" : "");
   }
 
  private:
   int threads_;
+  KernelChoice choice_;
   CpuOps ops_;
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_cpu_device(int threads) {
+std::unique_ptr<Device> make_cpu_device(int threads, const std::string& kernels) {
   check(threads >= 0, "The number of CPU threads is {}: give 0 (all cores) or more.", threads);
   return std::make_unique<CpuDevice>(
-      threads > 0 ? threads : std::min(omp_get_num_procs(), omp_get_max_threads()));
+      threads > 0 ? threads : std::min(omp_get_num_procs(), omp_get_max_threads()),
+      choose_kernels(kernels, has_avx512()));
 }
 
 }  // namespace ijepa::cpu

@@ -1,17 +1,20 @@
 // CpuOps: the operations on host memory. Calls finish before they return.
 #pragma once
-#include <memory>
-#include <vector>
+#include <array>
+#include <optional>
 
 #include "ijepa/device/ops.hpp"
 #include "kernels.hpp"
+#include "onednn.hpp"
+#include "scratch.hpp"
 
 namespace ijepa::cpu {
 
 class CpuOps final : public Ops {
  public:
-  explicit CpuOps(int threads, const Kernels& kernels = best_kernels())
-      : threads_(threads), kernels_(kernels) {}
+  CpuOps(int threads, const KernelChoice& choice) : threads_(threads), kernels_(choice.kernels) {
+    if (choice.onednn) onednn_.emplace(threads, choice.kernels);
+  }
 
   void upload(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
@@ -25,7 +28,6 @@ class CpuOps final : public Ops {
                                Tensor y) override;
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
   void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
-  void weights_changed() override {}
 
   void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
                           Tensor rstd) override;
@@ -63,18 +65,15 @@ class CpuOps final : public Ops {
   template <class F>
   void for_each_head(DType type, std::int64_t heads, std::int64_t width, Groups groups, F&& f);
 
-  /// `bytes` of scratch number `slot`; it grows to the largest ever asked for and stays.
   template <class T>
   T* scratch(std::size_t slot, std::int64_t count) {
-    auto& block = scratch_[slot];
-    const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
-    if (block.size() < bytes) block.resize(bytes);
-    return reinterpret_cast<T*>(block.data());
+    return scratch_[slot].of<T>(count);
   }
 
   int threads_;
   const Kernels& kernels_;
-  std::array<std::vector<std::byte>, 4> scratch_;
+  std::optional<OneDnn> onednn_;
+  std::array<Scratch, 4> scratch_;
 };
 
 }  // namespace ijepa::cpu

@@ -1,11 +1,20 @@
 #include "kernels.hpp"
 
+#include "ijepa/core/error.hpp"
+
 namespace ijepa::cpu {
 
-const Kernels& best_kernels() {
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  return avx512 ? avx512_kernels() : avx2_kernels();
+KernelChoice choose_kernels(const std::string& name, bool has_avx512) {
+  check(name == "auto" || name == "avx2" || name == "avx512" || name == "onednn",
+        "The CPU kernels \"{}\" are unknown: use \"auto\", \"avx2\", \"avx512\" or \"onednn\".",
+        name);
+  check(
+      has_avx512 || name == "auto" || name == "avx2",
+      "The CPU kernels \"{}\" need AVX-512, which this processor lacks: set compute.cpu_kernels to "
+      "\"auto\" or \"avx2\".",
+      name);
+  if (name == "avx2" || !has_avx512) return {avx2_kernels(), false};
+  return {avx512_kernels(), name != "avx512"};
 }
 
 }  // namespace ijepa::cpu

@@ -2,6 +2,7 @@
 // set. CpuOps checks operands, cuts the work and calls these on its threads.
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include "ijepa/device/ops.hpp"
 
@@ -96,8 +97,15 @@ class Kernels {
   ~Kernels() = default;  // never owned through the base
 };
 
-/// The kernels for the best instruction set of this machine.
-const Kernels& best_kernels();
+/// Kernels, and whether oneDNN multiplies where it can.
+struct KernelChoice {
+  const Kernels& kernels;
+  bool onednn;
+};
+
+/// "avx2", "avx512", "onednn" (AVX-512 kernels and oneDNN's products), or "auto": the last of these
+/// that the processor can run. An Error if it cannot run what was asked for.
+KernelChoice choose_kernels(const std::string& name, bool has_avx512);
 
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();

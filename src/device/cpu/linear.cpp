@@ -33,6 +33,7 @@ Product product(DType type, std::int64_t m, std::int64_t n, std::int64_t k) {
 
 void CpuOps::multiply(const Product& p) {
   if (p.m == 0 || p.n == 0) return;
+  if (onednn_ && OneDnn::handles(p.type)) return onednn_->multiply(p);
   auto* packed = scratch<std::byte>(0, kernels_.packed_bytes(p));
   const auto panels = kernels_.panels(p);
   parallel_for(threads_, panels, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -139,10 +140,8 @@ void CpuOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, W
   if (!db.empty()) sum_rows(dy, {}, db, mode);
   if (m == 0 && mode == Write::overwrite) fill_zero(dw);
   const auto bytes = static_cast<std::int64_t>(size_of(dy.dtype));
-  const auto slabs = (m + slab_depth - 1) / slab_depth;
-  for (std::int64_t slab = 0; slab < slabs; ++slab) {
-    const auto begin = m * slab / slabs;
-    auto p = product(dy.dtype, n, k, m * (slab + 1) / slabs - begin);
+  for (std::int64_t begin = 0; begin < m; begin += slab_depth) {
+    auto p = product(dy.dtype, n, k, std::min(slab_depth, m - begin));
     p.a = static_cast<const std::byte*>(dy.data) + begin * n * bytes;
     p.a_row = 1;
     p.a_col = n;
@@ -151,7 +150,7 @@ void CpuOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, W
     p.b_col = 1;
     p.c = dw.data;
     p.c_type = dw.dtype;
-    p.then = slab > 0 || mode == Write::accumulate ? Then::accumulate : Then::store;
+    p.then = begin > 0 || mode == Write::accumulate ? Then::accumulate : Then::store;
     multiply(p);
   }
 }

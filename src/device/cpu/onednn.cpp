@@ -1,0 +1,222 @@
+#include "onednn.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <compare>
+#include <cstring>
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa::cpu {
+namespace {
+
+using Desc = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+using Dims = dnnl::memory::dims;
+
+/// Rows of c multiplied by one call: a few sizes, so that few primitives serve every length.
+constexpr std::int64_t row_steps[] = {128, 64, 32, 16};
+constexpr std::int64_t smallest_step = 16;
+/// Depth of a weight gradient is a number of tokens, any at all; zeros round it up to a multiple.
+constexpr std::int64_t depth_step = 64;
+
+/// oneDNN plans and runs for as many threads as OpenMP offers; here each call belongs to one
+/// thread.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+dnnl::memory::data_type type_of(DType type) {
+  return type == DType::f32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
+}
+
+dnnl::memory memory_at(const Desc& desc, const void* data) {
+  return {desc, engine(), const_cast<void*>(data)};
+}
+
+std::byte* at(void* data, DType type, std::int64_t elements) {
+  return static_cast<std::byte*>(data) + elements * static_cast<std::int64_t>(size_of(type));
+}
+
+const std::byte* at(const void* data, DType type, std::int64_t elements) {
+  return at(const_cast<void*>(data), type, elements);
+}
+
+void run(const dnnl::primitive& primitive, const std::unordered_map<int, dnnl::memory>& operands) {
+  thread_local dnnl::stream stream(engine());
+  primitive.execute(stream, operands);
+  stream.wait();
+}
+
+/// How many of the `left` rows the next call takes.
+std::int64_t rows_of_call(std::int64_t left) {
+  for (const auto step : row_steps)
+    if (left >= step) return step;
+  return left;
+}
+
+bool reads_extra(Then then) {
+  return then == Then::residual;
+}
+
+}  // namespace
+
+/// All that a primitive depends on.
+struct OneDnn::Shape {
+  std::int64_t m, n, k;
+  DType type, c_type, extra_type;
+  Then then;
+  bool bias, b_transposed;
+  std::int64_t a_row, a_col;
+  auto operator<=>(const Shape&) const = default;
+
+  static Shape of(const Product& p, std::int64_t rows) {
+    // GELU is applied afterwards, to what was stored as extra.
+    return {rows,
+            p.n,
+            p.k,
+            p.type,
+            p.then == Then::gelu ? p.extra_type : p.c_type,
+            reads_extra(p.then) ? p.extra_type : DType::f32,
+            p.then == Then::gelu ? Then::store : p.then,
+            p.bias != nullptr,
+            p.b_row == 1 && p.b_col != 1,
+            p.a_row,
+            p.a_col};
+  }
+};
+
+struct OneDnn::Primitive {
+  dnnl::matmul::primitive_desc desc;
+  dnnl::matmul matmul;
+  Desc a, bias, c, extra, b_as_given;
+};
+
+OneDnn::OneDnn(int threads, const Kernels& row_kernels)
+    : threads_(threads), row_kernels_(row_kernels), own_(static_cast<std::size_t>(threads)) {}
+
+OneDnn::~OneDnn() = default;
+
+bool OneDnn::handles(DType type) {
+  const auto isa = dnnl::get_effective_cpu_isa();
+  const auto at_least = [&](dnnl::cpu_isa wanted) {
+    return (static_cast<unsigned>(isa) & static_cast<unsigned>(wanted)) ==
+           static_cast<unsigned>(wanted);
+  };
+  if (type == DType::f32) return at_least(dnnl::cpu_isa::avx512_core);
+  return type == DType::bf16 && at_least(dnnl::cpu_isa::avx512_core_bf16);
+}
+
+const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
+  const std::lock_guard lock(mutex_);
+  auto& known = primitives_[s];
+  if (known != nullptr) return *known;
+  const auto type = type_of(s.type), c_type = type_of(s.c_type);
+  const Desc a({s.m, s.k}, type, Dims{s.a_row, s.a_col});
+  const Desc b({s.k, s.n}, type, Tag::any);
+  const Desc c({s.m, s.n}, c_type, Tag::ab);
+  const Desc bias = s.bias ? Desc({1, s.n}, dnnl::memory::data_type::f32, Tag::ab) : Desc();
+  const Desc extra({s.m, s.n}, type_of(s.extra_type), Tag::ab);
+  dnnl::post_ops then;
+  if (s.then == Then::accumulate) then.append_sum(1);
+  if (reads_extra(s.then)) then.append_binary(dnnl::algorithm::binary_add, extra);
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(then);
+  // The library's own scratchpad belongs to the thread that made the primitive.
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const auto operation = s.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+  const dnnl::matmul::primitive_desc desc(operation, attributes, engine());
+  const Desc b_as_given({s.k, s.n}, type, s.b_transposed ? Tag::ba : Tag::ab);
+  known = std::make_unique<Primitive>(
+      Primitive{desc, dnnl::matmul(desc), a, bias, c, extra, b_as_given});
+  return *known;
+}
+
+/// The same product with rows of zeros after the last of a and b.
+Product OneDnn::with_padded_depth(const Product& p) {
+  const auto k = (p.k + depth_step - 1) / depth_step * depth_step;
+  if (k == p.k) return p;
+  const auto size = static_cast<std::int64_t>(size_of(p.type));
+  const auto padded = [&](Scratch& scratch, const void* from, std::int64_t width) {
+    auto* to = scratch.of<std::byte>(k * width * size);
+    std::memcpy(to, from, static_cast<std::size_t>(p.k * width * size));
+    std::memset(to + p.k * width * size, 0, static_cast<std::size_t>((k - p.k) * width * size));
+    return to;
+  };
+  Product q = p;
+  q.k = k;
+  q.a = padded(padded_a_, p.a, p.a_col);
+  q.b = padded(padded_b_, p.b, p.b_row);
+  return q;
+}
+
+void OneDnn::multiply(const Product& p) {
+  const bool weight_gradient = p.a_row == 1 && p.a_col != 1;
+  const Product q = weight_gradient ? with_padded_depth(p) : p;
+  {
+    const OneThread one;
+    pack(q, primitive(Shape::of(q, rows_of_call(q.m))));
+  }
+  const auto tiles = (q.m + smallest_step - 1) / smallest_step;
+  parallel_pieces(threads_, tiles, 1,
+                  [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
+                    const OneThread one;
+                    multiply_rows(q, {begin * smallest_step, std::min(q.m, end * smallest_step)},
+                                  own_[static_cast<std::size_t>(piece)]);
+                  });
+}
+
+void OneDnn::pack(const Product& p, const Primitive& user) {
+  const auto wanted = user.desc.weights_desc();
+  const auto bytes = static_cast<std::int64_t>(wanted.get_size());
+  const auto from = memory_at(user.b_as_given, p.b),
+             to = memory_at(wanted, packed_.of<std::byte>(bytes));
+  run(dnnl::reorder(from, to), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+void OneDnn::multiply_rows(const Product& p, Range rows, Scratch& scratch) {
+  const auto& packed = primitive(Shape::of(p, rows_of_call(p.m))).desc.weights_desc();
+  const auto target_type = p.then == Then::gelu ? p.extra_type : p.c_type;
+  void* target = p.then == Then::gelu ? p.extra : p.c;
+  for (auto row = rows.begin; row < rows.end;) {
+    const auto count = rows_of_call(rows.end - row);
+    const auto& part = primitive(Shape::of(p, count));
+    check(part.desc.weights_desc() == packed,
+          "oneDNN wants weights of {} x {} packed differently for {} rows than for {}; set "
+          "compute.cpu_kernels = \"avx512\".",
+          p.k, p.n, count, rows_of_call(p.m));
+    const auto space = part.desc.scratchpad_desc();
+    std::unordered_map<int, dnnl::memory> operands{
+        {DNNL_ARG_SRC, memory_at(part.a, at(p.a, p.type, row * p.a_row))},
+        {DNNL_ARG_WEIGHTS, memory_at(packed, packed_.of<std::byte>(0))},
+        {DNNL_ARG_DST, memory_at(part.c, at(target, target_type, row * p.n))},
+        {DNNL_ARG_SCRATCHPAD,
+         memory_at(space, scratch.of<std::byte>(static_cast<std::int64_t>(space.get_size())))}};
+    if (p.bias != nullptr) operands.emplace(DNNL_ARG_BIAS, memory_at(part.bias, p.bias));
+    if (reads_extra(p.then))
+      operands.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+                       memory_at(part.extra, at(p.extra, p.extra_type, row * p.n)));
+    run(part.matmul, operands);
+    if (p.then == Then::gelu)
+      row_kernels_.gelu_forward(make_tensor(p.extra, p.extra_type, {p.m, p.n}),
+                                make_tensor(p.c, p.c_type, {p.m, p.n}),
+                                {row * p.n, (row + count) * p.n});
+    row += count;
+  }
+}
+
+}  // namespace ijepa::cpu
