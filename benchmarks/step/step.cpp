@@ -64,7 +64,7 @@ Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& pla
   // The warm-up takes the memory of the worst masks, as the plan promises to have it.
   const TokenPlan worst = worst_token_plan(engine.model(), recipe, plan.micro_batch);
   engine.accumulate({pixels, worst}, 1e-6, Part::only);
-  engine.finish();
+  engine.finish(0);
   Rate rate;
   const auto start = std::chrono::steady_clock::now();
   for (int s = 0; s < steps; ++s) {
@@ -74,7 +74,7 @@ Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& pla
     rate.flops +=
         dry_step(engine.model(), precision_of(recipe.compute), tokens, Recompute::none).flops;
     engine.accumulate({pixels, tokens}, masks.loss_scale, Part::only);
-    engine.finish();
+    engine.finish(0);
     engine.update(adamw_step({}, s, 1e-4, 0.04, 0.996));
   }
   rate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,4 +1,5 @@
-// ijepa-pretrain: pretrains a vision transformer by I-JEPA, alone or on the ranks of mpirun or srun.
+// ijepa-pretrain: pretrains a vision transformer by I-JEPA, alone or on the ranks of mpirun or
+// srun.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -22,8 +23,8 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   const ijepa::StopSignal stop;
   const ijepa::Log log(comm.rank());
   ijepa::LoadedRecipe loaded;
-  ijepa::on_all_ranks(
-      comm, [&] { loaded = ijepa::load_recipe(arguments.config, arguments.settings); });
+  ijepa::on_all_ranks(comm,
+                      [&] { loaded = ijepa::load_recipe(arguments.config, arguments.settings); });
   const auto& [recipe, notes] = loaded;
   for (const std::string& note : notes) log.info("note: {}", note);
   if (arguments.dry_run) {
@@ -31,9 +32,13 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
     return 0;
   }
   const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
-  ijepa::Trainer trainer(recipe, cluster, comm, log);
-  const ijepa::Outcome outcome = trainer.run(stop);
-  if (outcome == ijepa::Outcome::finished) return 0;
+  try {
+    ijepa::Trainer trainer(recipe, cluster, comm, stop, log);
+    if (trainer.run() == ijepa::Outcome::finished) return 0;
+  } catch (const ijepa::Interrupted& e) {
+    log.info("{}", e.what());
+    return ijepa::exit_saved;
+  }
   log.info("Saved after a signal; the same command goes on from here (exit code {}).",
            ijepa::exit_saved);
   return ijepa::exit_saved;
@@ -42,14 +47,15 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Pretrains a vision transformer by I-JEPA. Exit codes: 0 finished, 85 saved after a "
-               "signal (run again to go on), 1 an error."};
+  CLI::App app{
+      "Pretrains a vision transformer by I-JEPA. Exit codes: 0 finished, 85 saved after a "
+      "signal (run again to go on), 1 an error."};
   Arguments arguments;
   app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
       ->required();
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   CLI11_PARSE(app, argc, argv);
-  return ijepa::run_on_ranks(
-      argc, argv, [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
+  return ijepa::run_on_ranks(argc, argv,
+                             [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
 }

@@ -30,7 +30,8 @@ class Patience {
   explicit Patience(const StageOptions& options) : options_(options) {}
 
   bool line_is_due() {
-    check(!options_.interrupted || !options_.interrupted(),
+    if (options_.interrupted && options_.interrupted())
+      throw Interrupted(
           "Copying the shards to the node's disk was interrupted; it goes on at the next start.");
     const auto now = Clock::now();
     if (std::chrono::duration<double>(now - last_).count() < options_.seconds_between_lines)

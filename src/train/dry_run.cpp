@@ -47,8 +47,7 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
   for (std::int64_t s = 0; s < samples; ++s) {
     const StepMasks masks =
         draw_step_masks(recipe, plan, place_of(s, samples, recipe.optim.global_batch), 0);
-    const TokenPlan tokens =
-        masks.token_plan(0, plan.micro_batch, recipe.model.encoder.tokens());
+    const TokenPlan tokens = masks.token_plan(0, plan.micro_batch, recipe.model.encoder.tokens());
     flops += dry_step(model, precision_of(recipe.compute), tokens, recipe.compute.recompute).flops;
   }
   return flops / samples * static_cast<double>(plan.micro_batches * ranks);
@@ -58,11 +57,10 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
 
 std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   const IJepa model(recipe.model.encoder, recipe.model.predictor);
-  std::string text =
-      fmt::format("model: {} with {:.1f} M parameters, predictor {:.1f} M\n",
-                  recipe.model.encoder.name,
-                  static_cast<double>(model.layout().count("encoder")) * 1e-6,
-                  static_cast<double>(model.layout().count("predictor")) * 1e-6);
+  std::string text = fmt::format("model: {} with {:.1f} M parameters, predictor {:.1f} M\n",
+                                 recipe.model.encoder.name,
+                                 static_cast<double>(model.layout().count("encoder")) * 1e-6,
+                                 static_cast<double>(model.layout().count("predictor")) * 1e-6);
   std::optional<ShardSet> shards;
   try {
     shards = ShardSet::open(recipe.data.shards);

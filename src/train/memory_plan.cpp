@@ -27,8 +27,7 @@ DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
       make_tensor(nullptr, DType::u8, {plan.images, c.image_height, c.image_width, 3});
   const StepInput input{{pixels, {}}, plan, 1, {0, 0, positions}, recompute};
   model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
-  return {arena.peak(),
-          ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops};
+  return {arena.peak(), ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops};
 }
 
 TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
@@ -55,13 +54,12 @@ std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
       .arena_bytes;
 }
 
-MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe,
-                       std::int64_t micro_batch) {
+MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch) {
   const EncoderConfig& c = model.encoder().config();
-  return {.state = ParamStore::bytes(model.layout(), precision_of(recipe.compute),
-                                     StoreUse::training),
-          .activations = measure_worst_step(model, recipe, micro_batch),
-          .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3)};
+  return {
+      .state = ParamStore::bytes(model.layout(), precision_of(recipe.compute), StoreUse::training),
+      .activations = measure_worst_step(model, recipe, micro_batch),
+      .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3)};
 }
 
 }  // namespace ijepa

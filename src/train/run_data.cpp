@@ -9,17 +9,16 @@ StepPlace place_of(std::int64_t step, std::int64_t steps_per_epoch, std::int64_t
   return {step, step / steps_per_epoch, iteration, iteration * global_batch};
 }
 
-StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan,
-                          const StepPlace& place, int rank) {
+StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, const StepPlace& place,
+                          int rank) {
   const EncoderConfig& encoder = recipe.model.encoder;
   const MaskConfig& mask = recipe.mask;
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
   const std::int64_t batch = recipe.optim.global_batch;
   const MaskIteration iteration{static_cast<std::uint64_t>(recipe.run.seed), place.step,
                                 place.epoch, place.batch_position, batch};
-  BatchMasks drawn =
-      draw_batch_masks(mask, grid, iteration, place.batch_position + rank * plan.rank_batch,
-                       plan.rank_batch);
+  BatchMasks drawn = draw_batch_masks(
+      mask, grid, iteration, place.batch_position + rank * plan.rank_batch, plan.rank_batch);
   StepMasks masks;
   masks.images = std::move(drawn.images);
   masks.dropped_constraints = drawn.dropped_constraints;
@@ -35,8 +34,7 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan,
   return masks;
 }
 
-TokenPlan StepMasks::token_plan(std::int64_t micro, std::int64_t count,
-                                std::int64_t tokens) const {
+TokenPlan StepMasks::token_plan(std::int64_t micro, std::int64_t count, std::int64_t tokens) const {
   return make_token_plan(std::span(images).subspan(static_cast<std::size_t>(micro * count),
                                                    static_cast<std::size_t>(count)),
                          tokens);

@@ -28,13 +28,25 @@ std::unique_ptr<RunLock> take_run_folder(const PretrainRecipe& recipe, const Clu
   return lock;
 }
 
-ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const Log& log) {
+ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const StopSignal& stop,
+                     const Log& log) {
   std::optional<ShardSet> shards;
+  std::string interruption;
   on_all_ranks(comm, [&] {
-    const std::string& stage = recipe.data.stage_dir;
-    shards = ShardSet::open(stage.empty() ? recipe.data.shards
-                                          : stage_shards(recipe.data.shards, stage, {}, log));
+    std::string source = recipe.data.shards;
+    if (!recipe.data.stage_dir.empty()) try {
+        source = stage_shards(source, recipe.data.stage_dir,
+                              {.interrupted = [&] { return stop.received() != 0; }}, log);
+      } catch (const Interrupted& e) {
+        interruption = e.what();
+        return;
+      }
+    shards = ShardSet::open(source);
   });
+  // A signal may have come to some nodes only, or after the copy of others.
+  if (comm.all_reduce(interruption.empty() ? 0.0 : 1.0, Reduction::max) != 0)
+    throw Interrupted(interruption.empty() ? "Another rank was interrupted while it copied shards."
+                                           : interruption);
   require_equal_on_all_ranks(comm, "The shard set " + recipe.data.shards,
                              fmt::format("{:016x}", shards->fingerprint()));
   return std::move(*shards);
@@ -53,10 +65,9 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
   std::unique_ptr<Device> device;
   on_all_ranks(comm, [&] {
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
-    device = make_device(
-        {.name = cuda ? "cuda" : "cpu",
-         .threads = static_cast<int>(recipe.compute.threads),
-         .cpu_kernels = recipe.compute.cpu_kernels});
+    device = make_device({.name = cuda ? "cuda" : "cpu",
+                          .threads = static_cast<int>(recipe.compute.threads),
+                          .cpu_kernels = recipe.compute.cpu_kernels});
   });
   const auto lines =
       comm.gather_all(fmt::format("host {}, local rank {}, {}", host_name(),

@@ -4,10 +4,14 @@ namespace ijepa {
 
 std::string checkpoint_group(const std::string& group, Role role) {
   switch (role) {
-    case Role::weight: return group;
-    case Role::target: return "target_" + group;
-    case Role::adam_m: return group + "_adam_m";
-    case Role::adam_v: break;
+    case Role::weight:
+      return group;
+    case Role::target:
+      return "target_" + group;
+    case Role::adam_m:
+      return group + "_adam_m";
+    case Role::adam_v:
+      break;
   }
   return group + "_adam_v";
 }

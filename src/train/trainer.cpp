@@ -20,19 +20,19 @@ struct Trainer::Logs {
 };
 
 Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
-                 const Log& log)
+                 const StopSignal& stop, const Log& log)
     : recipe_(recipe),
       cluster_(cluster),
       comm_(comm),
+      stop_(stop),
       log_(log),
       lock_(take_run_folder(recipe, cluster, comm, log)),
-      shards_(open_shards(recipe, comm, log)),
+      shards_(open_shards(recipe, comm, stop, log)),
       plan_(agree_on_plan(recipe, shards_, comm, log)),
       schedule_(recipe.optim, plan_.steps_per_epoch),
       device_(open_device(recipe, cluster, comm, log)),
       engine_(recipe, plan_.micro_batch, *device_, comm),
-      state_(*device_, engine_.store(),
-             {Role::weight, Role::target, Role::adam_m, Role::adam_v}),
+      state_(*device_, engine_.store(), {Role::weight, Role::target, Role::adam_m, Role::adam_v}),
       checkpoints_(recipe.run.dir, {recipe.run.keep_last, recipe.run.keep_every}) {
   peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
   restore();
@@ -45,7 +45,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
 
 Trainer::~Trainer() = default;
 
-Outcome Trainer::run(const StopSignal& stop) {
+Outcome Trainer::run() {
   while (step_ < plan_.total_steps) {
     if (lock_) lock_->check_held();
     const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
@@ -56,12 +56,12 @@ Outcome Trainer::run(const StopSignal& stop) {
     if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
       check_health();
     // One agreement a step: has any rank a signal, does rank 0's clock want a checkpoint?
-    std::array<double, 2> wishes{static_cast<double>(stop.received()), save_is_due() ? 1.0 : 0.0};
+    std::array<double, 2> wishes{static_cast<double>(stop_.received()), save_is_due() ? 1.0 : 0.0};
     comm_.all_reduce(wishes, Reduction::max);
     if (wishes[0] == 0 && wishes[1] == 0 && step_ < plan_.total_steps) continue;
     save();
     // A signal that came during the save is obeyed now: a launcher's patience is for one save.
-    if (step_ < plan_.total_steps && (wishes[0] != 0 || stop.agreed(comm_) != 0))
+    if (step_ < plan_.total_steps && (wishes[0] != 0 || stop_.agreed(comm_) != 0))
       return Outcome::interrupted;
   }
   return Outcome::finished;
@@ -81,7 +81,7 @@ StepMetrics Trainer::train_step(const StepPlace& place) {
   return {.epoch = place.epoch + 1,
           .iteration = place.iteration,
           .loss = sums.loss,
-          .context_tokens = masks.context_tokens,
+          .context_tokens = sums.context_tokens,
           .target_tokens = masks.target_tokens,
           .milliseconds = 1e3 * seconds,
           .learning_rate = schedule_.learning_rate(place.step + 1),
@@ -103,7 +103,8 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
     for (std::int64_t i = 0; i < count; ++i)
       positions[static_cast<std::size_t>(i)] = first + m * count + i;
     const TokenPlan tokens = masks.token_plan(m, count, recipe_.model.encoder.tokens());
-    flops_ += dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
+    flops_ +=
+        dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
     const Batch* batch = loader_->next();
     const DropPathDraw drop{static_cast<std::uint64_t>(recipe_.run.seed),
                             static_cast<std::uint64_t>(place.epoch), positions};
@@ -113,7 +114,7 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
   if (masks.dropped_constraints > 0 && logs_)
     logs_->events.write("mask_constraints_dropped",
                         {{"step", place.step}, {"count", masks.dropped_constraints}});
-  return engine_.finish();
+  return engine_.finish(masks.context_tokens);
 }
 
 void Trainer::update(const StepPlace& place, const StepSums& sums) {
@@ -143,7 +144,8 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
   }
   if (non_finite_ > recipe_.run.nan_limit)
     throw AgreedError(fmt::format(
-        "Loss or gradients were not finite in {} steps in a row, up to step {}: lower optim.lr, set "
+        "Loss or gradients were not finite in {} steps in a row, up to step {}: lower optim.lr, "
+        "set "
         "optim.clip_grad, or look at the images of the steps named in {}/events.jsonl. The last "
         "checkpoint is from before them.",
         non_finite_, place.step, recipe_.run.dir));
@@ -177,7 +179,8 @@ bool Trainer::save_is_due() const {
 }
 
 void Trainer::save() {
-  // Skipped steps leave weights as they were, but the run may be on its way to stop because of them.
+  // Skipped steps leave weights as they were, but the run may be on its way to stop because of
+  // them.
   if (saved_step_ == step_ || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
   if (!engine_.weights_finite())
     throw AgreedError(fmt::format(
@@ -193,7 +196,8 @@ void Trainer::save() {
   logs_->progress.clear();
   log_.info("step {}: saved {} ({:.1f} MiB in {:.2f} s)", step_, saved.folder,
             static_cast<double>(saved.bytes) / 1048576.0, saved.seconds);
-  logs_->events.write("saved", {{"step", step_}, {"folder", saved.folder}, {"seconds", saved.seconds}});
+  logs_->events.write("saved",
+                      {{"step", step_}, {"folder", saved.folder}, {"seconds", saved.seconds}});
   if (const auto warning = kill_time_warning(cluster_, saved.seconds)) log_.warn("{}", *warning);
 }
 
@@ -219,8 +223,7 @@ void Trainer::start_loader() {
   LoaderOptions options = loader_options(recipe_);
   options.first_batch = step_ * plan_.micro_batches;
   loader_ = std::make_unique<Loader>(
-      shards_, Sampler(shards_.size(), options.seed, recipe_.data.order), schedule, options,
-      log_);
+      shards_, Sampler(shards_.size(), options.seed, recipe_.data.order), schedule, options, log_);
 }
 
 std::optional<HealthMonitor> Trainer::make_health_monitor() {

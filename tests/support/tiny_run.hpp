@@ -96,10 +96,15 @@ inline std::vector<MetricsRow> repeatable(std::vector<MetricsRow> rows) {
   return rows;
 }
 
-inline std::vector<double> losses(const std::filesystem::path& run) {
+/// A column of metrics.csv.
+inline std::vector<double> column(const std::filesystem::path& run, const std::string& name) {
   std::vector<double> values;
-  for (const auto& row : read_metrics(run)) values.push_back(std::stod(row.at("loss")));
+  for (const auto& row : read_metrics(run)) values.push_back(std::stod(row.at(name)));
   return values;
+}
+
+inline std::vector<double> losses(const std::filesystem::path& run) {
+  return column(run, "loss");
 }
 
 /// Every tensor of the run's newest checkpoint, byte for byte: "group/name" -> bytes.

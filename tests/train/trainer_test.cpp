@@ -29,8 +29,8 @@ class TrainerRun : public testing::Test {
     recipe.optim.max_steps = steps;
     resolve(recipe);
     const auto comm = local_communicator();
-    Trainer trainer(recipe, {}, *comm, Log(1));
-    return trainer.run(StopSignal());
+    const StopSignal stop;
+    return Trainer(recipe, {}, *comm, stop, Log(1)).run();
   }
 
  private:
@@ -122,6 +122,20 @@ TEST_F(TrainerRun, AFinishedRunHasNothingLeftToDo) {
   EXPECT_EQ(read_metrics(run_folder("run")), before);
 }
 
+TEST_F(TrainerRun, ASignalEndsTheCopyOfShardsAndTheNextStartFinishesIt) {
+  PretrainRecipe r = recipe("run");
+  r.data.stage_dir = run_folder("local_disk").string();
+  const auto comm = local_communicator();
+  {
+    const StopSignal stop;
+    std::raise(SIGTERM);
+    EXPECT_THROW(Trainer(r, {}, *comm, stop, Log(1)), Interrupted);
+  }
+  EXPECT_EQ(train(r, 2), Outcome::finished);
+  train(recipe("straight"), 2);
+  expect_same_run(run_folder("straight"), run_folder("run"), "from staged shards");
+}
+
 TEST_F(TrainerRun, ASignalSavesAndTheRunGoesOn) {
   train(recipe("straight"), total_steps);
   PretrainRecipe r = recipe("stopped");
@@ -129,13 +143,14 @@ TEST_F(TrainerRun, ASignalSavesAndTheRunGoesOn) {
   resolve(r);
   const auto comm = local_communicator();
   for (int starts = 0; starts < 3; ++starts) {
-    Trainer trainer(r, {}, *comm, Log(1));
     const StopSignal stop;
+    Trainer trainer(r, {}, *comm, stop, Log(1));
     std::raise(SIGTERM);
-    EXPECT_EQ(trainer.run(stop), Outcome::interrupted);
+    EXPECT_EQ(trainer.run(), Outcome::interrupted);
     EXPECT_EQ(final_state(r.run.dir).step, starts + 1);
   }
-  EXPECT_EQ(Trainer(r, {}, *comm, Log(1)).run(StopSignal()), Outcome::finished);
+  const StopSignal stop;
+  EXPECT_EQ(Trainer(r, {}, *comm, stop, Log(1)).run(), Outcome::finished);
   expect_same_run(run_folder("straight"), run_folder("stopped"), "stopped by signals");
 }
 

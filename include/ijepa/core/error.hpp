@@ -14,6 +14,12 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Work ended early because a signal asked for it; nothing is lost, starting again goes on.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Throws Error with the formatted message.
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {

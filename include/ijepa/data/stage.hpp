@@ -12,7 +12,7 @@
 namespace ijepa {
 
 struct StageOptions {
-  /// Asked between chunks of a copy and while waiting; true ends both with an Error.
+  /// Asked between chunks of a copy and while waiting; true ends both with Interrupted.
   std::function<bool()> interrupted;
   double seconds_between_lines = 10;  // of progress in the log
 };

@@ -22,6 +22,7 @@ struct MicroBatch {
 /// Sums over the global batch, the same on every rank.
 struct StepSums {
   double loss = 0;
+  double context_tokens = 0;  // mean length of a context mask
   double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
   bool finite() const;
 };
@@ -39,8 +40,9 @@ class Engine {
   /// One micro-batch's share of loss and gradients. loss_scale = 1 / target elements of the global
   /// batch.
   void accumulate(const MicroBatch& batch, double loss_scale, Part part);
-  /// Waits for the gradient sums of all ranks.
-  StepSums finish();
+  /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
+  /// all have equally many.
+  StepSums finish(double context_tokens);
   /// Multiplies the gradients so that their norm is at most `largest`, then AdamW and EMA.
   void update(const AdamWStep& step);
   /// Whether every weight is a number, after any step.

@@ -7,6 +7,7 @@
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/stop_signal.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/device/device.hpp"
@@ -23,7 +24,8 @@ std::unique_ptr<RunLock> take_run_folder(const PretrainRecipe& recipe, const Clu
 
 /// The training shards, staged on the node's disk where the recipe says so; the same set on all
 /// ranks.
-ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const Log& log);
+ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const StopSignal& stop,
+                     const Log& log);
 
 /// plan_run() for these ranks; rank 0 prints its notes.
 RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Communicator& comm,

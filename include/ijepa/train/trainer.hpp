@@ -32,11 +32,13 @@ class Trainer {
  public:
   /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest valid
   /// checkpoint, if there is one. An Error says what does not fit.
-  Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm, const Log& log);
+  /// Interrupted: a signal came while shards were copied.
+  Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
+          const StopSignal& stop, const Log& log);
   ~Trainer();
 
   /// Trains until the last step or until a rank receives a stop signal; saves at the end of both.
-  Outcome run(const StopSignal& stop);
+  Outcome run();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -58,6 +60,7 @@ class Trainer {
   PretrainRecipe recipe_;
   Cluster cluster_;
   Communicator& comm_;
+  const StopSignal& stop_;
   Log log_;
   std::unique_ptr<RunLock> lock_;  // rank 0
   ShardSet shards_;
