@@ -10,8 +10,8 @@
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
-#include "ijepa/core/parallel.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/parallel.hpp"
 
 namespace ijepa::synth {
 namespace {

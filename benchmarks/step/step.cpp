@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -106,8 +106,8 @@ void run_case(const Case& c, DType precision, int threads, int steps) {
   const double gflops = rate.flops / rate.seconds * 1e-9;
   fmt::print("{:<15}{:<10}{:>8}{:>10.1f}{:>10.1f}{:>10.1f}{:>8.1f} %{:>10.0f}{:>10.0f}{:>8.1f} %\n",
              c.name, name_of(precision), threads, 1e3 * rate.seconds,
-             static_cast<double>(c.batch) / rate.seconds, gflops, 100 * gflops / peak, used, planned,
-             100 * (used / planned - 1));
+             static_cast<double>(c.batch) / rate.seconds, gflops, 100 * gflops / peak, used,
+             planned, 100 * (used / planned - 1));
 }
 
 /// Each case in a process of its own, so that peaks of memory do not mix.

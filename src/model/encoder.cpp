@@ -5,7 +5,9 @@ namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
-std::int64_t patch_size(const EncoderConfig& c) { return 3 * c.patch * c.patch; }
+std::int64_t patch_size(const EncoderConfig& c) {
+  return 3 * c.patch * c.patch;
+}
 
 StackShape stack_shape(const EncoderConfig& c) {
   return {.block = {.width = c.width, .heads = c.heads, .mlp_hidden = c.mlp_hidden},

@@ -55,15 +55,15 @@ IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input
   Forward f;
   f.rows = upload_plan(online, plan);
   f.targets = make_targets(target, input, f.rows, observer);
-  f.context = encoder_->forward(
-      online, input.images, f.rows.context_rows,
-      {plan.context_groups, f.rows.context_sequence_of_row},
-      scales(ec.drop_path, ec.depth, StackId::encoder, plan.context_image), input.recompute,
-      f.encoder);
-  f.predictions = predictor_->forward(
-      online, f.context, plan, f.rows,
-      scales(pc.drop_path, pc.depth, StackId::predictor, plan.predictor_image), input.recompute,
-      f.predictor);
+  f.context =
+      encoder_->forward(online, input.images, f.rows.context_rows,
+                        {plan.context_groups, f.rows.context_sequence_of_row},
+                        scales(ec.drop_path, ec.depth, StackId::encoder, plan.context_image),
+                        input.recompute, f.encoder);
+  f.predictions =
+      predictor_->forward(online, f.context, plan, f.rows,
+                          scales(pc.drop_path, pc.depth, StackId::predictor, plan.predictor_image),
+                          input.recompute, f.predictor);
   if (observer.predictions) observer.predictions(f.context, f.predictions);
   return f;
 }

@@ -56,8 +56,7 @@ Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const 
 // d loss / d output of the stack (Tp, P): zero but at the mask tokens. Lives in the caller's scope.
 Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& rows,
                                  const Saved& s) const {
-  Tensor dres =
-      p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  Tensor dres = p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
   Arena::ScratchScope scope(p.arena);
   Tensor dnormed = p.arena.scratch(p.precision.compute, {dprediction.rows(), config_.width});
   proj_.backward_params(p, dprediction, s.normed);

@@ -34,8 +34,8 @@ std::vector<BranchScales> draw_drop_path(Pass& p, double rate, std::int64_t dept
   if (rate <= 0 || draw.positions.empty()) return {};
   const auto ordinal = ordinals(sequence_image, draw.positions.size());
   const auto scales_of = [&](std::int64_t block, std::uint64_t branch) {
-    const double r = depth > 1 ? rate * static_cast<double>(block) / static_cast<double>(depth - 1)
-                               : 0.0;
+    const double r =
+        depth > 1 ? rate * static_cast<double>(block) / static_cast<double>(depth - 1) : 0.0;
     std::vector<double> scales(sequence_image.size());
     for (std::size_t s = 0; s < scales.size(); ++s) {
       const std::uint64_t index = (ordinal[s] << 8) | (static_cast<std::uint64_t>(block) << 2) |

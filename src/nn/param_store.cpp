@@ -31,8 +31,7 @@ ParamStore::Bytes ParamStore::bytes(const ParamLayout& layout, Precision precisi
   return b;
 }
 
-ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision precision,
-                       StoreUse use)
+ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use)
     : device_(device),
       layout_(layout),
       precision_(precision),
@@ -94,10 +93,14 @@ void ParamStore::refresh_working_copies() {
 
 const Buffer& ParamStore::buffer(Role role) const {
   switch (role) {
-    case Role::weight: return weight_;
-    case Role::target: return target_;
-    case Role::adam_m: return m_;
-    case Role::adam_v: break;
+    case Role::weight:
+      return weight_;
+    case Role::target:
+      return target_;
+    case Role::adam_m:
+      return m_;
+    case Role::adam_v:
+      break;
   }
   return v_;
 }

@@ -1,4 +1,5 @@
-// Whole training runs of the authors' release, repeated: losses, features, gradients, final weights.
+// Whole training runs of the authors' release, repeated: losses, features, gradients, final
+// weights.
 #include <gtest/gtest.h>
 
 #include "ijepa/model/token_plan.hpp"
@@ -25,7 +26,8 @@ EncoderConfig encoder_config(const GoldenFile& f) {
   c.width = f.integer("/", "dim");
   c.depth = f.integer("/", "depth");
   c.heads = f.integer("/", "heads");
-  c.mlp_hidden = static_cast<std::int64_t>(static_cast<double>(c.width) * f.number("/", "mlp_ratio"));
+  c.mlp_hidden =
+      static_cast<std::int64_t>(static_cast<double>(c.width) * f.number("/", "mlp_ratio"));
   c.patch = f.integer("/", "patch");
   c.image_height = c.image_width = f.integer("/", "crop");
   return c;
@@ -65,8 +67,9 @@ class GoldenRun {
     run_.set_images(file_.values(group + "/images"), batch);
     const auto contexts = file_.shape(group + "/context_masks")[0];
     const auto target_shape = file_.shape(group + "/target_masks");
-    const auto masks = masks_from_lists(indices(file_, group + "/context_masks"), contexts,
-                                        indices(file_, group + "/target_masks"), target_shape[0], batch);
+    const auto masks =
+        masks_from_lists(indices(file_, group + "/context_masks"), contexts,
+                         indices(file_, group + "/target_masks"), target_shape[0], batch);
     const auto& config = run_.model.encoder().config();
     const TokenPlan plan = make_token_plan(masks, config.tokens());
     const double elements =

@@ -147,20 +147,19 @@ TEST_P(StepRecompute, ChangesNoGradientAndTakesLessMemory) {
 
 const auto mode_name = [](const auto& param_info) { return param_info.param.name; };
 
-INSTANTIATE_TEST_SUITE_P(
-    Modes, StepRecompute,
-    ::testing::Values(Mode{"plain", 1, 4, 0, Recompute::block},
-                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
-    mode_name);
+INSTANTIATE_TEST_SUITE_P(Modes, StepRecompute,
+                         ::testing::Values(Mode{"plain", 1, 4, 0, Recompute::block},
+                                           Mode{"everything", 2, 1, 0.4, Recompute::block}),
+                         mode_name);
 
-INSTANTIATE_TEST_SUITE_P(
-    Modes, StepGradient,
-    ::testing::Values(Mode{"plain"}, Mode{"recompute", 1, 4, 0, Recompute::block},
-                      Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1},
-                      Mode{"two_groups", 1, 2}, Mode{"drop_path", 1, 4, 0.5},
-                      Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
-                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
-    mode_name);
+INSTANTIATE_TEST_SUITE_P(Modes, StepGradient,
+                         ::testing::Values(Mode{"plain"},
+                                           Mode{"recompute", 1, 4, 0, Recompute::block},
+                                           Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1},
+                                           Mode{"two_groups", 1, 2}, Mode{"drop_path", 1, 4, 0.5},
+                                           Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
+                                           Mode{"everything", 2, 1, 0.4, Recompute::block}),
+                         mode_name);
 
 }  // namespace
 }  // namespace ijepa::test

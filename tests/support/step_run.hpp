@@ -72,7 +72,8 @@ struct StepRun {
     set_values(device.ops(), values, images);
   }
 
-  /// Runs one micro-batch; returns the loss. Measures first: the arena has exactly the bytes needed.
+  /// Runs one micro-batch; returns the loss. Measures first: the arena has exactly the bytes
+  /// needed.
   double step(const TokenPlan& plan, double loss_scale, const StepObserver& observer = {},
               Recompute recompute = Recompute::none, const DropPathDraw& drop_path = {},
               Write write = Write::overwrite) {

@@ -1,5 +1,5 @@
-// Error: the one exception type of the project. Messages are whole sentences that say what is wrong,
-// where, and what to do; the program's main prints them with the rank and exits non-zero.
+// Error: the one exception type of the project. Messages are whole sentences that say what is
+// wrong, where, and what to do; the program's main prints them with the rank and exits non-zero.
 #pragma once
 #include <fmt/format.h>
 

@@ -20,7 +20,8 @@ class Log {
   /// From any rank, marked with it.
   template <class... Args>
   void warn(fmt::format_string<Args...> text, Args&&... args) const {
-    line(fmt::format("warning (rank {}): {}", rank_, fmt::format(text, std::forward<Args>(args)...)));
+    line(fmt::format("warning (rank {}): {}", rank_,
+                     fmt::format(text, std::forward<Args>(args)...)));
   }
 
  private:

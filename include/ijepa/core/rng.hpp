@@ -10,16 +10,16 @@ namespace ijepa {
 
 /// What a random number is for. Values are part of the checkpoint contract: append, never renumber.
 enum class Purpose : std::uint32_t {
-  order = 1,      // sample order within an epoch
-  crop = 2,       // random resized crop
-  augment = 3,    // flip, colour, blur
-  mask_size = 4,  // block sizes, once per iteration
-  mask_place = 5, // block positions, per image
-  init = 6,       // parameter initialisation
+  order = 1,       // sample order within an epoch
+  crop = 2,        // random resized crop
+  augment = 3,     // flip, colour, blur
+  mask_size = 4,   // block sizes, once per iteration
+  mask_place = 5,  // block positions, per image
+  init = 6,        // parameter initialisation
   drop_path = 7,
-  packing = 8,    // order of images in shards
-  probe = 9,      // evaluation heads and subsets
-  synthetic = 10, // ijepa-synth
+  packing = 8,     // order of images in shards
+  probe = 9,       // evaluation heads and subsets
+  synthetic = 10,  // ijepa-synth
   test = 11,
 };
 
@@ -31,10 +31,9 @@ constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> count
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * counter[2];
-    counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ k0,
-               static_cast<std::uint32_t>(p1),
-               static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ k1,
-               static_cast<std::uint32_t>(p0)};
+    counter = {
+        static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(p1),
+        static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(p0)};
     k0 += 0x9E3779B9U;
     k1 += 0xBB67AE85U;
   }
@@ -47,10 +46,10 @@ class Rng {
   Rng(std::uint64_t seed, Purpose purpose, std::uint64_t epoch = 0, std::uint64_t position = 0,
       std::uint64_t index = 0)
       : seed_(seed),
-        counter_{0, static_cast<std::uint32_t>(purpose) | static_cast<std::uint32_t>(index << 8),
-                 static_cast<std::uint32_t>(position),
-                 static_cast<std::uint32_t>(epoch << 8) |
-                     static_cast<std::uint32_t>(position >> 32)} {}
+        counter_{
+            0, static_cast<std::uint32_t>(purpose) | static_cast<std::uint32_t>(index << 8),
+            static_cast<std::uint32_t>(position),
+            static_cast<std::uint32_t>(epoch << 8) | static_cast<std::uint32_t>(position >> 32)} {}
 
   std::uint32_t bits() {
     if (used_ == 4) {

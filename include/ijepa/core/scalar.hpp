@@ -65,7 +65,7 @@ struct AdamWStep {
   double learning_rate = 0, weight_decay = 0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double bias1 = 1, bias2 = 1;
-  double ema_momentum = 1;  // target = momentum * target + (1 - momentum) * weight
+  double ema_momentum = 1;    // target = momentum * target + (1 - momentum) * weight
   double gradient_scale = 1;  // applied to the gradient first: clipping by norm
 };
 

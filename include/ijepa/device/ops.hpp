@@ -1,6 +1,7 @@
 // Ops: what a device can compute. Layers and the whole training step are written once against it.
 // Calls may be asynchronous on the device's one compute stream; operands must stay valid until
-// synchronize(). Every operand is contiguous. `_inout` is read and overwritten, `_accum` is added to.
+// synchronize(). Every operand is contiguous. `_inout` is read and overwritten, `_accum` is added
+// to.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -32,10 +33,10 @@ struct Normalisation {
 /// One contiguous range of the flat parameter buffers for the optimizer. All tensors have the same
 /// length; `target`, `working` and `target_working` may be empty. decay holds 0 or 1 a chunk.
 struct OptimizerRange {
-  Tensor weight, m, v, gradient;       // parameter type (float32 or float64)
-  Tensor target;                       // EMA weights, parameter type; empty: no EMA here
-  Tensor working, target_working;      // bfloat16 copies written in the same pass; may be empty
-  Tensor decay;                        // (length / chunk) float32
+  Tensor weight, m, v, gradient;   // parameter type (float32 or float64)
+  Tensor target;                   // EMA weights, parameter type; empty: no EMA here
+  Tensor working, target_working;  // bfloat16 copies written in the same pass; may be empty
+  Tensor decay;                    // (length / chunk) float32
 };
 
 /// Elements that share one weight-decay flag; every parameter starts on a multiple of it.

@@ -7,15 +7,15 @@
 namespace ijepa {
 
 struct EncoderConfig {
-  std::string name = "vit_tiny";   // a preset, or "custom"
-  std::int64_t width = 192;        // D
+  std::string name = "vit_tiny";  // a preset, or "custom"
+  std::int64_t width = 192;       // D
   std::int64_t depth = 12;
   std::int64_t heads = 3;
   std::int64_t mlp_hidden = 768;
   std::int64_t patch = 16;
   std::int64_t image_height = 224, image_width = 224;
-  double drop_path = 0;            // linearly increasing with depth up to this rate
-  bool rescale_init = false;       // divide output projections by sqrt(2 * layer) (off in the reference)
+  double drop_path = 0;       // linearly increasing with depth up to this rate
+  bool rescale_init = false;  // divide output projections by sqrt(2 * layer) (off in the reference)
 
   std::int64_t grid_rows() const { return image_height / patch; }
   std::int64_t grid_cols() const { return image_width / patch; }
@@ -23,23 +23,24 @@ struct EncoderConfig {
 };
 
 struct PredictorConfig {
-  std::int64_t width = 384;        // P
+  std::int64_t width = 384;  // P
   std::int64_t depth = 12;
   std::int64_t mlp_hidden = 1536;  // 4 P
   double drop_path = 0;
 };
 
 struct MaskConfig {
-  std::int64_t num_targets = 4;    // K
-  std::int64_t num_contexts = 1;   // E
+  std::int64_t num_targets = 4;   // K
+  std::int64_t num_contexts = 1;  // E
   double target_scale_min = 0.15, target_scale_max = 0.2;
   double context_scale_min = 0.85, context_scale_max = 1.0;
   double aspect_min = 0.75, aspect_max = 1.5;
   std::int64_t min_keep = 10;
   bool allow_overlap = false;
-  bool compat = true;              // the reference's quirks: one r for scale and aspect ratio, last
-                                   // row and column never chosen, truncation keeps the first indices
-  std::int64_t truncate_group = 128;  // positions whose masks are cut to one length; 1: no truncation
+  bool compat = true;  // the reference's quirks: one r for scale and aspect ratio, last
+                       // row and column never chosen, truncation keeps the first indices
+  std::int64_t truncate_group =
+      128;  // positions whose masks are cut to one length; 1: no truncation
 };
 
 /// Fills width, depth, heads and mlp_hidden of vit_tiny ... vit_giant. False for an unknown name.

@@ -11,7 +11,8 @@ namespace ijepa {
 
 /// What a step shows of itself while the tensors live (tests, health of the features).
 struct StepObserver {
-  /// (B N, D) after the target encoder's norm, and (Tt, D) the targets; residual and parameter type.
+  /// (B N, D) after the target encoder's norm, and (Tt, D) the targets; residual and parameter
+  /// type.
   std::function<void(Tensor features, Tensor targets)> targets;
   /// (Tc, D) and (Tt, D), compute type.
   std::function<void(Tensor context, Tensor predictions)> predictions;
@@ -20,7 +21,7 @@ struct StepObserver {
 struct StepInput {
   ImageBatch images;
   const TokenPlan& plan;
-  double loss_scale = 1;  // 1 / (target elements of the global batch): losses of parts add up
+  double loss_scale = 1;        // 1 / (target elements of the global batch): losses of parts add up
   DropPathDraw drop_path = {};  // without positions: nothing is dropped
   Recompute recompute = Recompute::none;
 };

@@ -18,9 +18,9 @@ class Predictor {
             std::span<const double> positions);
 
   struct Saved {
-    Tensor context;                    // (Tc, D) compute type, the encoder's output
+    Tensor context;  // (Tc, D) compute type, the encoder's output
     VitStack::Saved stack;
-    Tensor normed;                     // (Tt, P) compute type
+    Tensor normed;  // (Tt, P) compute type
     LayerNorm::Saved norm;
     Sequences sequences;
   };

@@ -1,4 +1,5 @@
-// Block: one pre-norm transformer block (Dosovitskiy et al., arXiv 2010.11929), forward and backward.
+// Block: one pre-norm transformer block (Dosovitskiy et al., arXiv 2010.11929), forward and
+// backward.
 //   h = x + s1 * proj(attention(qkv(norm1(x)))),   y = h + s2 * fc2(gelu(fc1(norm2(h))))
 // s1, s2 are the drop-path scales of each sequence (1 without drop path).
 #pragma once
@@ -30,9 +31,9 @@ class Block {
  public:
   struct Saved {
     LayerNorm::Saved norm1, norm2;
-    Tensor normed1, qkv, attended;  // (T, D), (T, 3 D), (T, D) compute type
-    Tensor lse;                     // (T, heads) statistics type
-    Tensor normed2, pre, activated; // (T, D), (T, hidden), (T, hidden) compute type
+    Tensor normed1, qkv, attended;   // (T, D), (T, 3 D), (T, D) compute type
+    Tensor lse;                      // (T, heads) statistics type
+    Tensor normed2, pre, activated;  // (T, D), (T, hidden), (T, hidden) compute type
     BranchScales scales;
   };
 

@@ -11,12 +11,13 @@ class Linear {
   struct Shape {
     std::int64_t in = 0, out = 0;
     double init_scale = 1;
-    std::vector<std::int64_t> stored = {};  // shape of the weight in checkpoints; {out, in} if empty
+    std::vector<std::int64_t> stored =
+        {};  // shape of the weight in checkpoints; {out, in} if empty
   };
 
   Linear(ParamLayout& layout, const std::string& name, const Shape& shape)
-      : weight_(layout.matrix(name + ".weight", shape.out, shape.in, shape.stored,
-                              shape.init_scale)),
+      : weight_(
+            layout.matrix(name + ".weight", shape.out, shape.in, shape.stored, shape.init_scale)),
         bias_(layout.vector(name + ".bias", shape.out, Init::zeros)) {}
 
   std::int64_t in() const { return weight_.cols; }

@@ -1,5 +1,5 @@
-// ParamStore: the flat buffers behind a ParamLayout on one device: weights, gradients, AdamW moments,
-// EMA target weights and the compute-type copies, all with the layout's offsets.
+// ParamStore: the flat buffers behind a ParamLayout on one device: weights, gradients, AdamW
+// moments, EMA target weights and the compute-type copies, all with the layout's offsets.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -33,8 +33,12 @@ class ParamStore {
   /// Writes the compute-type copies of weights and target after they were set from outside.
   void refresh_working_copies();
 
-  Weights online() const { return {weight_.data(), working(weight_, weight_copy_), constants_.data()}; }
-  Weights target() const { return {target_.data(), working(target_, target_copy_), constants_.data()}; }
+  Weights online() const {
+    return {weight_.data(), working(weight_, weight_copy_), constants_.data()};
+  }
+  Weights target() const {
+    return {target_.data(), working(target_, target_copy_), constants_.data()};
+  }
   void* gradients() const { return gradient_.data(); }
 
   const ParamLayout& layout() const { return layout_; }

@@ -1,6 +1,6 @@
 // ParamLayout: where every parameter lies in the flat buffers, in forward order, and how it starts.
-// Gradients, AdamW moments, EMA weights and bfloat16 copies share these offsets, so "gradients ready"
-// is one falling offset and buckets, decay groups and checkpoints are ranges.
+// Gradients, AdamW moments, EMA weights and bfloat16 copies share these offsets, so "gradients
+// ready" is one falling offset and buckets, decay groups and checkpoints are ranges.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -30,7 +30,7 @@ struct ParamInfo {
   std::int64_t offset = 0, size = 0;
   Init init = Init::zeros;
   Decay decay = Decay::no;
-  double init_scale = 1;            // times the usual deviation
+  double init_scale = 1;  // times the usual deviation
 };
 
 /// Elements [begin, end) of the flat buffers.

@@ -22,7 +22,7 @@ struct MicroBatch {
 /// Sums over the global batch, the same on every rank.
 struct StepSums {
   double loss = 0;
-  double context_tokens = 0;  // mean length of a context mask
+  double context_tokens = 0;                            // mean length of a context mask
   double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
   bool finite() const;
 };

@@ -24,14 +24,14 @@ StepPlace place_of(std::int64_t step, std::int64_t steps_per_epoch, std::int64_t
 struct StepMasks {
   std::vector<ImageMasks> images;
   std::int64_t dropped_constraints = 0;
-  double loss_scale = 0;  // 1 / target elements of the global batch
+  double loss_scale = 0;                         // 1 / target elements of the global batch
   double context_tokens = 0, target_tokens = 0;  // mean length here
 
   /// Index lists of micro-batch `micro` of `count` images.
   TokenPlan token_plan(std::int64_t micro, std::int64_t count, std::int64_t tokens) const;
 };
-StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan,
-                          const StepPlace& place, int rank);
+StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, const StepPlace& place,
+                          int rank);
 
 /// How the recipe's images are read and augmented.
 LoaderOptions loader_options(const PretrainRecipe& recipe);

@@ -30,9 +30,9 @@ constexpr int exit_saved = 85;
 
 class Trainer {
  public:
-  /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest valid
-  /// checkpoint, if there is one. An Error says what does not fit.
-  /// Interrupted: a signal came while shards were copied.
+  /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest
+  /// valid checkpoint, if there is one. An Error says what does not fit. Interrupted: a signal came
+  /// while shards were copied.
   Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
           const StopSignal& stop, const Log& log);
   ~Trainer();
@@ -73,8 +73,8 @@ class Trainer {
   std::int64_t step_ = 0;  // the next one
   std::int64_t saved_step_ = -1;
   std::int64_t non_finite_ = 0;  // steps in a row
-  double flops_ = 0;       // of this rank in the last step, without recomputation
-  double peak_flops_ = 0;  // a second, of this rank's device
+  double flops_ = 0;             // of this rank in the last step, without recomputation
+  double peak_flops_ = 0;        // a second, of this rank's device
   Clock::time_point saved_at_ = Clock::now();
   std::unique_ptr<Loader> loader_;
   std::optional<HealthMonitor> health_monitor_;  // rank 0
