@@ -15,7 +15,7 @@ using ijepa::synth::Layout;
 int run(int argc, char** argv) {
   ijepa::synth::WriteOptions options;
   options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  int classes = 10, size = 48;
+  int classes = 10, size = 64;
   std::uint64_t seed = 0;
   std::string layout = "folder", encoding = "jpeg";
 

@@ -264,7 +264,8 @@ void Loader::Pool::note_unreadable(std::int64_t image, const std::string& reason
   const std::lock_guard lock(mutex_);
   const auto lines = static_cast<std::size_t>(std::max(options_.max_bad_lines, 0));
   if (named_.size() >= lines || !named_.insert(image).second) return;
-  log_.warn("{} cannot be read and is replaced by the next one: {}{}", describe(image), reason,
+  log_.warn("{} cannot be read{}: {}{}", describe(image),
+            options_.max_bad_rate > 0 ? " and is replaced by the next one" : "", reason,
             named_.size() == lines ? " Further ones are only counted." : "");
 }
 

@@ -103,7 +103,8 @@ struct OneDnn::Shape {
 struct OneDnn::Primitive {
   dnnl::matmul::primitive_desc desc;
   dnnl::matmul matmul;
-  Desc a, bias, c, extra, b_as_given;
+  dnnl::reorder pack;  // of b
+  Desc a, bias, c, extra, b_as_given, b_packed;
 };
 
 OneDnn::OneDnn(int threads, const Kernels& row_kernels)
@@ -141,8 +142,10 @@ const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
   const auto operation = s.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
   const dnnl::matmul::primitive_desc desc(operation, attributes, engine());
   const Desc b_as_given({s.k, s.n}, type, s.b_transposed ? Tag::ba : Tag::ab);
+  const Desc b_packed = desc.weights_desc();
+  const dnnl::reorder pack({engine(), b_as_given, engine(), b_packed});
   known = std::make_unique<Primitive>(
-      Primitive{desc, dnnl::matmul(desc), a, bias, c, extra, b_as_given});
+      Primitive{desc, dnnl::matmul(desc), pack, a, bias, c, extra, b_as_given, b_packed});
   return *known;
 }
 
@@ -181,21 +184,19 @@ void OneDnn::multiply(const Product& p) {
 }
 
 void OneDnn::pack(const Product& p, const Primitive& user) {
-  const auto wanted = user.desc.weights_desc();
-  const auto bytes = static_cast<std::int64_t>(wanted.get_size());
-  const auto from = memory_at(user.b_as_given, p.b),
-             to = memory_at(wanted, packed_.of<std::byte>(bytes));
-  run(dnnl::reorder(from, to), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+  const auto bytes = static_cast<std::int64_t>(user.b_packed.get_size());
+  run(user.pack, {{DNNL_ARG_FROM, memory_at(user.b_as_given, p.b)},
+                  {DNNL_ARG_TO, memory_at(user.b_packed, packed_.of<std::byte>(bytes))}});
 }
 
 void OneDnn::multiply_rows(const Product& p, Range rows, Scratch& scratch) {
-  const auto& packed = primitive(Shape::of(p, rows_of_call(p.m))).desc.weights_desc();
+  const Desc& packed = primitive(Shape::of(p, rows_of_call(p.m))).b_packed;
   const auto target_type = p.then == Then::gelu ? p.extra_type : p.c_type;
   void* target = p.then == Then::gelu ? p.extra : p.c;
   for (auto row = rows.begin; row < rows.end;) {
     const auto count = rows_of_call(rows.end - row);
     const auto& part = primitive(Shape::of(p, count));
-    check(part.desc.weights_desc() == packed,
+    check(part.b_packed == packed,
           "oneDNN wants weights of {} x {} packed differently for {} rows than for {}; set "
           "compute.cpu_kernels = \"avx512\".",
           p.k, p.n, count, rows_of_call(p.m));
