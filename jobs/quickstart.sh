@@ -8,7 +8,7 @@
 set -euo pipefail
 
 ranks=2
-images_to_see=100000      # on PATH: epochs are chosen to come near
+images_to_see=80000      # on PATH: epochs are chosen to come near
 interrupt_after_steps=200
 
 (($# <= 1)) || { echo "usage: $0 [PATH]" >&2; exit 2; }
@@ -46,7 +46,7 @@ make_images() {
     echo "$out/images is there already"
     return
   fi
-  $bin/ijepa-synth --out "$out/images.part" --size 64 --train 6000 --test 1000
+  $bin/ijepa-synth --out "$out/images.part" --size 64 --train 4000 --test 1000
   mv "$out/images.part" "$out/images"
 }
 
