@@ -10,6 +10,7 @@ build=(
   libhdf5-dev libxxhash-dev                 # shards and checkpoints
   libdnnl-dev libopencv-dev                 # matrix products, drawing and contact sheets
   libjpeg-dev libpng-dev libarchive-dev     # pictures and tars
+  libzip-dev                                # torch archives
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
 )
 tests=(libgtest-dev libgmock-dev libbenchmark-dev python3)

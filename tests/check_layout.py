@@ -32,6 +32,7 @@ CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
     "hdf5.h": ["src/data/hdf5_handle.hpp", "src/data/shard*", "src/train/checkpoint*", "tests/*"],
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "tests/*"],
+    "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*": ["src/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],
     "cudnn*": ["src/device/cuda/*"],

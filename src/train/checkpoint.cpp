@@ -2,85 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
-#include "checkpoint_disk.hpp"
+#include "checkpoint_folder.hpp"
 #include "checkpoint_manifest.hpp"
-#include "checkpoint_part.hpp"
 #include "ijepa/comm/agree.hpp"
 
 namespace ijepa {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr const char* part_name = "part_00000.h5";
-constexpr const char* unfinished_prefix = "unfinished_";
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "Cannot create the folder {}: {}.", folder.string(), error.message());
-}
-
-void remove_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::remove_all(folder, error);
-  check(!error, "Cannot remove {}: {}.", folder.string(), error.message());
-}
-
-/// A name that nobody takes for a checkpoint's, so that a kill in mid-removal leaves none in
-/// halves.
-void retire(const fs::path& folder) {
-  const fs::path aside = folder.parent_path() / (unfinished_prefix + folder.filename().string());
-  std::error_code error;
-  fs::rename(folder, aside, error);
-  check(!error, "Cannot rename {}: {}.", folder.string(), error.message());
-  remove_folder(aside);
-}
-
-/// What a killed save or removal left behind.
-void remove_unfinished(const fs::path& checkpoints) {
-  std::vector<fs::path> left;
-  for (const auto& entry : fs::directory_iterator(checkpoints)) {
-    if (entry.path().filename().string().starts_with(unfinished_prefix)) {
-      left.push_back(entry.path());
-    }
-  }
-  for (const auto& folder : left) remove_folder(folder);
-}
-
-void write_folder(const fs::path& folder, const CheckpointMeta& meta,
-                  const std::vector<NamedTensor>& tensors) {
-  make_folder(folder);
-  const std::string part = (folder / part_name).string();
-  CheckpointManifest manifest{meta, {}, write_part(part, tensors)};
-  const FileHash hash = hash_file(part);
-  manifest.parts.push_back({part_name, hash.bytes, hash.xxh3});
-  write_file_atomically((folder / "manifest.json").string(), manifest_text(manifest));
-  sync_folder(folder.string());
-}
-
-void save_on_this_rank(const std::string& target, const CheckpointMeta& meta,
-                       const std::vector<NamedTensor>& tensors) {
-  const fs::path checkpoints = fs::path(target).parent_path();
-  const fs::path unfinished =
-      checkpoints / (unfinished_prefix + fs::path(target).filename().string());
-  make_folder(checkpoints);
-  remove_unfinished(checkpoints);
-  try {
-    write_folder(unfinished, meta, tensors);
-    publish_folder(unfinished.string(), target);
-    sync_folder(checkpoints.string());
-  } catch (const Error& e) {
-    std::error_code ignored;  // the first error is the one to tell
-    fs::remove_all(unfinished, ignored);
-    fail("The checkpoint of step {} was not saved; former ones are untouched. {}", meta.step,
-         e.what());
-  }
-  remove_unfinished(checkpoints);
-}
 
 /// Folders newer than the one just saved belong to a run that was taken up again from before them;
 /// they do not count, and stay.
@@ -93,7 +22,7 @@ void remove_old(const std::string& run_dir, std::int64_t step, const CheckpointP
     if (!counting || ++kept <= policy.keep_last) continue;
     const bool milestone =
         policy.keep_every > 0 && checkpoint_step(folder) % policy.keep_every == 0;
-    if (!milestone) retire(folder);
+    if (!milestone) retire_checkpoint(folder);
   }
 }
 
@@ -148,8 +77,8 @@ CheckpointMeta share_meta(Communicator& comm, const CheckpointMeta& meta) {
   return parse_manifest(comm.broadcast_text(mine, 0), "The meta data of rank 0").meta;
 }
 
-std::uint64_t bytes_of(const NamedTensor& t) {
-  return StoredTensor{t.group, t.name, t.dtype, t.shape, {}}.bytes();
+StoredTensor described(const NamedTensor& t) {
+  return {t.group, t.name, t.dtype, t.shape, {}};
 }
 
 }  // namespace
@@ -166,9 +95,16 @@ SavedCheckpoint CheckpointStore::save(Communicator& comm, const CheckpointMeta& 
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   SavedCheckpoint saved{checkpoint_folder(run_dir_, meta.step), 0, 0};
-  for (const auto& t : tensors) saved.bytes += bytes_of(t);
+  std::vector<StoredTensor> stored;
+  for (const auto& t : tensors) {
+    stored.push_back(described(t));
+    saved.bytes += stored.back().bytes();
+  }
+  const auto bytes = [&](std::size_t i) {
+    return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
+  };
   on_rank_0(comm, [&] {
-    save_on_this_rank(saved.folder, meta, tensors);
+    write_checkpoint_folder(saved.folder, meta, stored, bytes);
     remove_old(run_dir_, meta.step, policy_);
   });
   saved.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -206,7 +142,7 @@ CheckpointMeta load_checkpoint(Communicator& comm, const std::string& folder,
   CheckpointMeta meta;
   on_rank_0(comm, [&] { meta = read_all(folder, tensors, unused); });
   for (const auto& t : tensors) {
-    comm.broadcast({static_cast<std::byte*>(t.data), bytes_of(t)}, 0);
+    comm.broadcast({static_cast<std::byte*>(t.data), described(t).bytes()}, 0);
   }
   return share_meta(comm, meta);
 }

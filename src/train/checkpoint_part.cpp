@@ -64,7 +64,7 @@ hid_t hdf5_type(DType type) {
   return types.at(static_cast<std::size_t>(type));
 }
 
-void check_names(const std::vector<NamedTensor>& tensors) {
+void check_names(const std::vector<StoredTensor>& tensors) {
   std::set<std::pair<std::string, std::string>> seen;
   for (const auto& t : tensors) {
     for (const auto& name : {t.group, t.name}) {
@@ -73,7 +73,6 @@ void check_names(const std::vector<NamedTensor>& tensors) {
     }
     check(seen.emplace(t.group, t.name).second, "The checkpoint would hold {}/{} twice.", t.group,
           t.name);
-    check(t.data != nullptr, "{}/{} has no data to save.", t.group, t.name);
   }
 }
 
@@ -174,24 +173,23 @@ void check_size_limit(File& file, const std::vector<StoredTensor>& tensors) {
 
 }  // namespace
 
-std::vector<StoredTensor> write_part(const std::string& path,
-                                     const std::vector<NamedTensor>& tensors) {
+std::vector<StoredTensor> write_part(const std::string& path, std::vector<StoredTensor> tensors,
+                                     const TensorBytes& bytes_of) {
   check_names(tensors);
-  std::vector<StoredTensor> stored;
-  for (const auto& t : tensors) {
-    stored.push_back({t.group, t.name, t.dtype, t.shape, {}});
-    stored.back().pieces.push_back({0, 0, stored.back().numel(), 0, 0});
-  }
+  for (auto& t : tensors) t.pieces = {{0, 0, t.numel(), 0, 0}};
   File file(path, File::Mode::create);
-  check_size_limit(file, stored);
-  copy_structure(lay_out(stored), stored, file);
+  check_size_limit(file, tensors);
+  copy_structure(lay_out(tensors), tensors, file);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    TensorPiece& piece = stored[i].pieces[0];
-    piece.xxh3 = XXH3_64bits(tensors[i].data, stored[i].bytes());
-    file.write(static_cast<std::int64_t>(piece.file_offset), tensors[i].data, stored[i].bytes());
+    TensorPiece& piece = tensors[i].pieces[0];
+    const auto bytes = bytes_of(i);
+    check(bytes.data() != nullptr && bytes.size() == tensors[i].bytes(),
+          "{}/{} has no data to save.", tensors[i].group, tensors[i].name);
+    piece.xxh3 = XXH3_64bits(bytes.data(), bytes.size());
+    file.write(static_cast<std::int64_t>(piece.file_offset), bytes.data(), bytes.size());
   }
   file.sync();
-  return stored;
+  return tensors;
 }
 
 }  // namespace ijepa

@@ -1,5 +1,7 @@
 // One part file of a checkpoint: an HDF5 file with a contiguous dataset GROUP/NAME for each tensor.
 #pragma once
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -7,9 +9,12 @@
 
 namespace ijepa {
 
-/// Writes whole tensors to a new file, on disk when it returns, and says where each lies (as part
-/// 0).
-std::vector<StoredTensor> write_part(const std::string& path,
-                                     const std::vector<NamedTensor>& tensors);
+/// The bytes of the i-th tensor, valid until the next call.
+using TensorBytes = std::function<std::span<const std::byte>(std::size_t i)>;
+
+/// Writes whole tensors, given by group, name, type and shape, to a new file, on disk when it
+/// returns, and says where each lies (as part 0). The bytes of one tensor at a time are asked for.
+std::vector<StoredTensor> write_part(const std::string& path, std::vector<StoredTensor> tensors,
+                                     const TensorBytes& bytes_of);
 
 }  // namespace ijepa

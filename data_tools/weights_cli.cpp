@@ -1,0 +1,122 @@
+#include "data_tools/weights_cli.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "data_tools/progress.hpp"
+#include "ijepa/core/error.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
+
+namespace ijepa::tools {
+namespace {
+
+const std::map<std::string, ExportFormat> formats{{"authors", ExportFormat::authors},
+                                                  {"huggingface", ExportFormat::hugging_face},
+                                                  {"timm", ExportFormat::timm},
+                                                  {"hdf5", ExportFormat::hdf5}};
+
+void add_source_options(CLI::App& app, WeightsOptions& o) {
+  app.add_option("file", o.import.file,
+                 "A torch archive (.pth.tar, .pt, .bin) or a safetensors file")
+      ->required();
+  app.add_option("--heads", o.import.heads, "Attention heads, where the file does not say")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--image-size", o.image_size,
+                 "Height and width in pixels, where the file's grid is no square")
+      ->expected(2);
+}
+
+void add_import(CLI::App& app, WeightsOptions& o) {
+  add_source_options(app, o);
+  app.add_option("--out", o.import.run, "Run folder to make: OUT/checkpoints/step_N")->required();
+  app.add_option("--holds", o.import.holds,
+                 "Which encoder a file with one holds, where it does not say")
+      ->check(CLI::IsMember({"target", "context"}));
+  app.add_option("--mean", o.mean, "Of each channel; default: as the file says, or ImageNet's")
+      ->expected(3);
+  app.add_option("--std", o.std, "Of each channel")->expected(3);
+  app.add_flag("--allow-missing", o.import.allow_missing,
+               "Start tensors that the file lacks as in an untrained network");
+  app.add_flag("--allow-unused", o.import.allow_unused,
+               "Leave out tensors that the model has no place for");
+}
+
+void add_export(CLI::App& app, WeightsOptions& o) {
+  app.add_option("checkpoint", o.export_to.checkpoint,
+                 "Folder of a checkpoint, or of a run: its newest")
+      ->required();
+  app.add_option("--out", o.export_to.out,
+                 "File (authors, hdf5) or folder (huggingface, timm) to make")
+      ->required();
+  app.add_option("--format", o.format,
+                 "authors: .pth.tar; huggingface, timm: safetensors and config.json; hdf5")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str();
+  app.add_option("--encoder", o.export_to.encoder, "The one that huggingface and timm hold")
+      ->check(CLI::IsMember({"target", "context"}))
+      ->capture_default_str();
+  app.add_option("--steps-per-epoch", o.export_to.steps_per_epoch,
+                 "Of the run, where its shards are not here (authors)")
+      ->check(CLI::PositiveNumber);
+}
+
+std::optional<std::array<double, 3>> three(const std::vector<double>& values) {
+  if (values.empty()) return std::nullopt;
+  return std::array<double, 3>{values.at(0), values.at(1), values.at(2)};
+}
+
+void show(const WeightsOptions& o) {
+  const auto file = open_weight_file(o.import.file);
+  if (!o.list) return fmt::print("{}", describe_weights(*file, o.import));
+  for (const auto& tensor : file->tensors()) fmt::print("{}\t{}\n", tensor.name, describe(tensor));
+}
+
+void run_import(const WeightsOptions& o) {
+  const auto result = import_weights(o.import);
+  fmt::print(
+      "model        {}\nholds        {}\ntensors      {} matched ({} converted to float32), {} "
+      "missing, {} unused\ncheckpoint   {}\n",
+      result.model, fmt::join(result.groups, ", "), result.report.matched, result.report.converted,
+      result.report.missing.size(), result.report.unused.size(), result.checkpoint);
+  for (const auto& name : result.report.missing) fmt::print("missing      {}\n", name);
+  for (const auto& name : result.report.unused) fmt::print("unused       {}\n", name);
+}
+
+void run_export(ExportOptions o) {
+  if (const auto of_run = list_checkpoints(o.checkpoint); !of_run.empty())
+    o.checkpoint = of_run.front();
+  const auto result = export_weights(o);
+  fmt::print("checkpoint   {}\nholds        {}\ntensors      {}, {}\nwritten      {}\n",
+             o.checkpoint, result.holds, result.tensors,
+             bytes_text(static_cast<std::int64_t>(result.bytes)), o.out);
+}
+
+}  // namespace
+
+void add_weights_options(CLI::App& app, WeightsOptions& o) {
+  app.require_subcommand(1);
+  add_import(*app.add_subcommand("import", "Weights of another program to a checkpoint"), o);
+  add_export(*app.add_subcommand("export", "A checkpoint for other programs"), o);
+  auto& shown = *app.add_subcommand("show", "What a file of another program holds");
+  add_source_options(shown, o);
+  shown.add_flag("--list", o.list, "One line a tensor");
+}
+
+void run_weights(const CLI::App& app, WeightsOptions o) {
+  o.import.mean = three(o.mean);
+  o.import.std = three(o.std);
+  if (!o.image_size.empty()) {
+    o.import.image_height = o.image_size.at(0);
+    o.import.image_width = o.image_size.at(1);
+  }
+  o.export_to.format = formats.at(o.format);
+  if (app.got_subcommand("show")) show(o);
+  if (app.got_subcommand("import")) run_import(o);
+  if (app.got_subcommand("export")) run_export(o.export_to);
+}
+
+}  // namespace ijepa::tools

@@ -1,0 +1,50 @@
+// Import: weights of other programs become a checkpoint of a run folder, which every program of the
+// suite then reads. One tensor at a time is in memory.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/weights/weight_file.hpp"
+
+namespace ijepa {
+
+struct ImportOptions {
+  std::string file;
+  std::string run;  // folder to make
+  // What files do not always say; 0 or empty: as the file says, or an Error.
+  std::int64_t heads = 0, image_height = 0, image_width = 0;
+  std::string holds;  // "target" or "context"
+  std::optional<std::array<double, 3>> mean, std;
+  bool allow_missing = false;  // missing tensors start as in an untrained network
+  bool allow_unused = false;   // tensors that the model has no place for are left out
+};
+
+/// What became of the tensors of a file. Names of the file, or of the model for missing ones.
+struct LoadReport {
+  std::int64_t matched = 0;    // tensors of the file that were used
+  std::int64_t converted = 0;  // of them, those that were not float32
+  std::vector<std::string> missing, unused;
+};
+
+struct ImportResult {
+  std::string checkpoint;  // its folder
+  std::string model;       // "vit_huge, 32 blocks of 1280, ..."
+  std::vector<std::string> groups;
+  LoadReport report;
+};
+
+/// An Error, before anything is written, when the file is not of a known form, a tensor has another
+/// shape than the model, or tensors are missing or unused and that was not allowed.
+ImportResult import_weights(const ImportOptions& options);
+
+/// What the sizes and names in a file, and the config.json beside it, say of the model: `recipe` is
+/// resolved. An Error names the option that is needed.
+PretrainRecipe recipe_of_weights(const WeightFile& file, const ImportOptions& options);
+
+/// Format, tensors by group, the model and the plain values of a file: several lines.
+std::string describe_weights(const WeightFile& file, const ImportOptions& options);
+
+}  // namespace ijepa

@@ -1,0 +1,171 @@
+// The model that a weight file holds, from the shapes of its tensors and the config.json beside it.
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/model/mask_limits.hpp"
+#include "ijepa/train/weights/import.hpp"
+#include "naming.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+const FileTensor& find(const WeightFile& file, const std::string& name, std::size_t dimensions) {
+  const FileTensor* tensor = file.find(name);
+  check(tensor != nullptr, "{} lacks the tensor {}.", file.path(), name);
+  check(tensor->shape.size() == dimensions, "{} in {} has {} dimensions instead of {}.", name,
+        file.path(), tensor->shape.size(), dimensions);
+  return *tensor;
+}
+
+std::int64_t count_blocks(const WeightFile& file, const Naming& naming, const char* stack) {
+  std::int64_t depth = 0;
+  while (file.find(naming.of(fmt::format("{}.{}.norm1.weight", stack, depth))[0]) != nullptr)
+    ++depth;
+  return depth;
+}
+
+/// config.json and preprocessor_config.json as Hugging Face and timm put them beside the weights,
+/// or NAME.config.json; null when there is none.
+Json json_beside(const std::string& path, const std::string& name) {
+  for (const auto& candidate :
+       {fs::path(path).parent_path() / name, fs::path(path).replace_extension(name)}) {
+    if (!fs::is_regular_file(candidate)) continue;
+    try {
+      return Json::parse(read_text_file(candidate.string()));
+    } catch (const Json::exception& e) {
+      fail("{} is damaged: {}.", candidate.string(), e.what());
+    }
+  }
+  return {};
+}
+
+/// The first of several dotted keys that a JSON object has, as a whole number; 0: none.
+std::int64_t number_in(const Json& config, std::initializer_list<const char*> pointers) {
+  for (const char* pointer : pointers) {
+    const Json::json_pointer at(pointer);
+    if (config.is_object() && config.contains(at) && config.at(at).is_number_integer())
+      return config.at(at).get<std::int64_t>();
+  }
+  return 0;
+}
+
+void set_image_size(const ImportOptions& options, const std::string& path, std::int64_t tokens,
+                    EncoderConfig& encoder) {
+  const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(tokens)));
+  check(options.image_height > 0 || side * side == tokens,
+        "{} holds {} patches an image, which are no square: give --image-size HEIGHT WIDTH.", path,
+        tokens);
+  encoder.image_height = options.image_height > 0 ? options.image_height : side * encoder.patch;
+  encoder.image_width = options.image_height > 0 ? options.image_width : side * encoder.patch;
+  check(encoder.image_height % encoder.patch == 0 && encoder.image_width % encoder.patch == 0 &&
+            encoder.tokens() == tokens,
+        "An image of {} x {} pixels has {} patches of side {}, but {} is for {} patches.",
+        encoder.image_height, encoder.image_width, encoder.tokens(), encoder.patch, path, tokens);
+}
+
+/// The preset of these sizes, if there is one, which also knows the heads.
+void name_sizes(EncoderConfig& encoder) {
+  encoder.name = "custom";
+  for (const char* name :
+       {"vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "vit_giant"}) {
+    EncoderConfig preset = encoder;
+    apply_preset(preset, name);
+    if (preset.width == encoder.width && preset.depth == encoder.depth &&
+        preset.mlp_hidden == encoder.mlp_hidden &&
+        (encoder.heads == 0 || encoder.heads == preset.heads))
+      encoder = preset;
+  }
+}
+
+EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
+                         const ImportOptions& options, const Json& config) {
+  const auto& naming = held.naming;
+  const auto& patches = find(file, naming.of("patch_embed.proj.weight")[0], 4);
+  EncoderConfig encoder;
+  encoder.width = patches.shape[0];
+  encoder.patch = patches.shape[2];
+  encoder.depth = count_blocks(file, naming, "blocks");
+  check(encoder.depth > 0, "{} holds no blocks of an encoder.", file.path());
+  encoder.mlp_hidden = find(file, naming.of("blocks.0.mlp.fc1.bias")[0], 1).shape[0];
+  encoder.heads = options.heads > 0
+                      ? options.heads
+                      : number_in(config, {"/num_attention_heads", "/model_args/num_heads"});
+  name_sizes(encoder);
+  check(encoder.heads > 0,
+        "{} does not say how many attention heads its {} blocks of width {} have: give --heads.",
+        file.path(), encoder.depth, encoder.width);
+  set_image_size(options, file.path(), find(file, naming.positions(held.group), 3).shape[1],
+                 encoder);
+  return encoder;
+}
+
+/// Without a predictor in the file, a shape that fits the encoder; nothing is stored of it.
+PredictorConfig predictor_of(const WeightFile& file, const std::vector<HeldGroup>& held,
+                             const EncoderConfig& encoder) {
+  for (const auto& [group, naming] : held) {
+    if (group != "predictor") continue;
+    return {find(file, naming.of("predictor_embed.weight")[0], 2).shape[0],
+            count_blocks(file, naming, "predictor_blocks"),
+            find(file, naming.of("predictor_blocks.0.mlp.fc1.bias")[0], 1).shape[0], 0};
+  }
+  return {encoder.width, 1, encoder.mlp_hidden, 0};
+}
+
+void set_normalisation(const ImportOptions& options, const Json& config, DataSettings& data) {
+  const Json beside = json_beside(options.file, "preprocessor_config.json");
+  const auto from = [](const Json& j, const char* pointer, std::array<double, 3>& to) {
+    const Json::json_pointer at(pointer);
+    if (j.is_object() && j.contains(at)) to = j.at(at).get<std::array<double, 3>>();
+  };
+  from(beside, "/image_mean", data.mean);
+  from(beside, "/image_std", data.std);
+  from(config, "/pretrained_cfg/mean", data.mean);
+  from(config, "/pretrained_cfg/std", data.std);
+  data.mean = options.mean.value_or(data.mean);
+  data.std = options.std.value_or(data.std);
+}
+
+/// The largest min_keep up to the published one that masks on this grid can work with.
+void fit_masks(PretrainRecipe& recipe) {
+  const Grid grid{recipe.model.encoder.grid_rows(), recipe.model.encoder.grid_cols()};
+  for (auto& keep = recipe.mask.min_keep; keep > 0; --keep) {
+    try {
+      return check_masks(recipe.mask, grid);
+    } catch (const Error&) {
+      // Blocks on a small grid have fewer patches.
+    }
+  }
+}
+
+}  // namespace
+
+PretrainRecipe recipe_of_weights(const WeightFile& file, const ImportOptions& options) {
+  const auto held = held_groups(file);
+  const auto encoder =
+      std::ranges::find_if(held, [](const auto& h) { return h.group != "predictor"; });
+  check(encoder != held.end(),
+        "{} holds no encoder under the names of the authors' release, Hugging Face or timm.",
+        file.path());
+  const Json config = json_beside(file.path(), "config.json");
+  PretrainRecipe recipe;
+  recipe.model.encoder = encoder_of(file, *encoder, options, config);
+  recipe.model.predictor = predictor_of(file, held, recipe.model.encoder);
+  try {
+    set_normalisation(options, config, recipe.data);
+  } catch (const Json::exception& e) {
+    fail("The mean and deviation beside {} are damaged: {}.", file.path(), e.what());
+  }
+  recipe.data.shards = "(imported weights: name shards yourself)";
+  recipe.run.dir = options.run.empty() ? "(none)" : options.run;
+  fit_masks(recipe);
+  resolve(recipe);
+  return recipe;
+}
+
+}  // namespace ijepa

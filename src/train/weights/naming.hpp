@@ -1,0 +1,42 @@
+// Naming: what other programs call our tensors. Hugging Face keeps query, key and value apart; the
+// authors and timm use our names, the authors with a prefix.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ijepa/model/ijepa.hpp"
+#include "ijepa/train/weights/weight_file.hpp"
+
+namespace ijepa {
+
+enum class NameStyle : std::uint8_t { plain, hugging_face };
+
+struct Naming {
+  NameStyle style = NameStyle::plain;
+  std::string prefix;
+
+  /// Names of the row blocks, of equal size, that make up our tensor.
+  std::vector<std::string> of(const std::string& ours) const;
+  std::string positions(const std::string& group) const;  // of the position table, (1, N, width)
+};
+
+/// Where a file keeps one of the groups that it holds.
+struct HeldGroup {
+  std::string group;  // "encoder", "predictor", "target_encoder"; "": an encoder, unsaid which
+  Naming naming;
+};
+/// Empty when the file's names are of none of the known forms.
+std::vector<HeldGroup> held_groups(const WeightFile& file);
+
+/// A parameter of the authors' optimizer.
+struct OptimizerParam {
+  std::string group;
+  const ParamInfo* info = nullptr;  // null: a position table, which has no state
+};
+/// Their four groups, in their order: encoder and predictor tensors of two or more dimensions, then
+/// encoder and predictor biases and 1-D tensors. Within a group: as named_parameters() gives them.
+std::vector<std::vector<OptimizerParam>> authors_optimizer_groups(const ParamLayout& layout);
+/// A group's parameters as the authors' modules list them, the position table among them (null).
+std::vector<const ParamInfo*> authors_order(const ParamLayout& layout, const std::string& group);
+
+}  // namespace ijepa

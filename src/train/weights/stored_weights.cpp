@@ -1,0 +1,92 @@
+#include "stored_weights.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "element.hpp"
+#include "ijepa/core/error.hpp"
+#include "ijepa/model/positions.hpp"
+
+namespace ijepa {
+namespace {
+
+CheckpointManifest verified(const std::string& folder) {
+  auto manifest = read_manifest(folder);
+  verify_parts(folder, manifest);
+  return manifest;
+}
+
+}  // namespace
+
+PretrainRecipe recipe_of_checkpoint(const CheckpointManifest& manifest, const std::string& folder) {
+  const auto config = manifest.meta.text.find("config");
+  check(config != manifest.meta.text.end(), "The checkpoint {} does not say what model it holds.",
+        folder);
+  PretrainRecipe recipe;
+  read_toml(fields_of(recipe), config->second, folder + " (config)");
+  resolve(recipe);
+  return recipe;
+}
+
+StoredWeights::StoredWeights(const std::string& folder)
+    : folder_(folder),
+      manifest_(verified(folder)),
+      recipe_(recipe_of_checkpoint(manifest_, folder)),
+      model_(recipe_.model.encoder, recipe_.model.predictor) {}
+
+bool StoredWeights::holds(const std::string& group) const {
+  return std::ranges::any_of(manifest_.tensors, [&](const auto& t) { return t.group == group; });
+}
+
+const StoredTensor& StoredWeights::find(const std::string& group, const std::string& name) const {
+  const auto it = std::ranges::find_if(
+      manifest_.tensors, [&](const auto& t) { return t.group == group && t.name == name; });
+  check(it != manifest_.tensors.end(), "The checkpoint {} has no tensor {}/{}.", folder_, group,
+        name);
+  return *it;
+}
+
+std::vector<OutTensor> StoredWeights::tensor(const std::string& group, const std::string& name,
+                                             const std::vector<std::string>& names) const {
+  const StoredTensor& stored = find(group, name);
+  std::vector<OutTensor> blocks;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto shape = stored.shape;
+    if (names.size() > 1) shape.at(0) /= std::ssize(names);
+    const auto fill = [this, &stored, i, n = names.size()](std::span<std::byte> out) {
+      if (n == 1) return read_tensor(folder_, manifest_, stored, out);
+      std::vector<std::byte> all(stored.bytes());
+      read_tensor(folder_, manifest_, stored, all);
+      std::memcpy(out.data(), all.data() + i * out.size(), out.size());
+    };
+    blocks.push_back({{names[i], element_of(stored.dtype), shape}, fill});
+  }
+  return blocks;
+}
+
+OutTensor StoredWeights::positions(const std::string& kind, const std::string& name) const {
+  const auto& encoder = recipe_.model.encoder;
+  const auto width = kind == "predictor" ? recipe_.model.predictor.width : encoder.width;
+  const auto fill = [&encoder, width](std::span<std::byte> out) {
+    const auto table = sincos_positions({encoder.grid_rows(), encoder.grid_cols()}, width);
+    const std::vector<float> values(table.begin(), table.end());
+    std::memcpy(out.data(), values.data(), out.size());
+  };
+  return {{name, Element::f32, {1, encoder.tokens(), width}}, fill};
+}
+
+std::vector<OutTensor> StoredWeights::group(const std::string& group, const Naming& naming) const {
+  const std::string kind = group == "predictor" ? "predictor" : "encoder";
+  std::vector<OutTensor> tensors;
+  for (const ParamInfo* info : authors_order(layout(), kind)) {
+    if (info == nullptr) {
+      tensors.push_back(positions(kind, naming.positions(group)));
+      continue;
+    }
+    for (auto& block : tensor(group, info->name, naming.of(info->name)))
+      tensors.push_back(std::move(block));
+  }
+  return tensors;
+}
+
+}  // namespace ijepa

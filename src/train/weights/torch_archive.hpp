@@ -1,0 +1,20 @@
+// Torch archives: a zip (64-bit) of one pickle, which describes values and tensors, and one stored
+// entry a storage.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "out_tensor.hpp"
+
+namespace ijepa {
+
+/// Nested names are joined by '/': "encoder/module.norm.bias", "opt/param_groups/0/lr".
+std::unique_ptr<WeightFile> open_torch_archive(const std::string& path);
+
+/// Writes `pickle`, in which the storage of tensors[i] is named i, and the tensors. The file
+/// appears whole or not at all.
+void write_torch_archive(const std::string& path, const std::string& pickle,
+                         const std::vector<OutTensor>& tensors);
+
+}  // namespace ijepa

@@ -1,0 +1,112 @@
+#include "ijepa/train/weights/weight_file.hpp"
+
+#include <fmt/ranges.h>
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "../checkpoint_disk.hpp"
+#include "element.hpp"
+#include "safetensors.hpp"
+#include "torch_archive.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr std::uint64_t most_bytes = std::uint64_t{1} << 50;
+
+/// IEEE half to float32; every half is a float32.
+float from_half(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
+  if (exponent < 31) return sign * std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+  return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
+                       : std::numeric_limits<float>::quiet_NaN();
+}
+
+template <class From, class Convert>
+void convert(std::span<const std::byte> bytes, std::span<float> out, const Convert& as_float) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    From value;
+    std::memcpy(&value, bytes.data() + i * sizeof(From), sizeof(From));
+    out[i] = as_float(value);
+  }
+}
+
+}  // namespace
+
+std::uint64_t FileTensor::bytes() const {
+  std::uint64_t n = size_of(element);
+  for (const auto size : shape) {
+    check(size > 0 && !__builtin_mul_overflow(n, static_cast<std::uint64_t>(size), &n) &&
+              n <= most_bytes,
+          "{} has an impossible shape, ({}).", name, fmt::join(shape, ", "));
+  }
+  return n;
+}
+
+std::string describe(const FileTensor& tensor) {
+  return fmt::format("{} ({})", name_of(tensor.element), fmt::join(tensor.shape, ", "));
+}
+
+void WeightFile::set_tensors(std::vector<FileTensor> tensors, std::uint64_t file_bytes) {
+  tensors_ = std::move(tensors);
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const auto& t = tensors_[i];
+    check(index_.emplace(t.name, i).second, "{} holds the tensor {} twice.", path_, t.name);
+    const auto more = t.bytes();
+    check(bytes + more >= bytes && bytes + more <= file_bytes,
+          "{} is refused: its tensors would have more bytes than the file, {}.", path_, file_bytes);
+    bytes += more;
+  }
+}
+
+const FileTensor* WeightFile::find(const std::string& name) const {
+  const auto it = index_.find(name);
+  return it == index_.end() ? nullptr : &tensors_[it->second];
+}
+
+double WeightFile::number(const std::string& name, double otherwise) const {
+  const auto it = scalars_.find(name);
+  if (it == scalars_.end()) return otherwise;
+  if (const auto* whole = std::get_if<std::int64_t>(&it->second))
+    return static_cast<double>(*whole);
+  const auto* real = std::get_if<double>(&it->second);
+  return real != nullptr ? *real : otherwise;
+}
+
+std::unique_ptr<WeightFile> open_weight_file(const std::string& path) {
+  const File file = open_regular_file(path);
+  std::array<char, 9> head{};
+  check(file.size() >= std::ssize(head), "{} of {} bytes holds no weights.", path, file.size());
+  file.read(0, head.data(), head.size());
+  const std::string_view start(head.data(), head.size());
+  if (start.starts_with("PK")) return open_torch_archive(path);
+  if (start[8] == '{') return open_safetensors(path);
+  check(start.substr(0, 2) != "\x80\x02",
+        "{} is in PyTorch's format from before version 1.6; load it there and save it again.",
+        path);
+  fail("{} is neither a torch archive (.pth.tar, .pt, .bin) nor a safetensors file.", path);
+}
+
+void read_as_float(WeightFile& file, const FileTensor& tensor, std::span<float> out) {
+  if (tensor.element == Element::f32) return file.read(tensor, std::as_writable_bytes(out));
+  std::vector<std::byte> bytes(tensor.bytes());
+  file.read(tensor, bytes);
+  switch (tensor.element) {
+    case Element::f64:
+      return convert<double>(bytes, out, [](double v) { return static_cast<float>(v); });
+    case Element::f16:
+      return convert<std::uint16_t>(bytes, out, from_half);
+    case Element::bf16:
+      return convert<BFloat16>(bytes, out, [](BFloat16 v) { return static_cast<float>(v); });
+    default:
+      fail("{} in {} holds {} numbers, and weights are floating-point.", tensor.name, file.path(),
+           name_of(tensor.element));
+  }
+}
+
+}  // namespace ijepa

@@ -1,0 +1,74 @@
+#include "zip_reader.hpp"
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+/// The library's text for a code that zip_open() gave.
+std::string open_problem(int code) {
+  zip_error_t error;
+  zip_error_init_with_code(&error, code);
+  std::string text = zip_error_strerror(&error);
+  zip_error_fini(&error);
+  return text;
+}
+
+}  // namespace
+
+ZipReader::ZipReader(const std::string& path) : path_(path) {
+  int code = 0;
+  zip_.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
+  check(zip_ != nullptr, "{} is no whole torch archive: {}.", path, open_problem(code));
+}
+
+std::string ZipReader::only_name_ending(const std::string& end) const {
+  std::string found;
+  const auto count = zip_get_num_entries(zip_.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const char* name = zip_get_name(zip_.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_RAW);
+    if (name == nullptr || !std::string_view(name).ends_with(end)) continue;
+    check(found.empty(), "{} is no torch archive: it has both {} and {}.", path_, found, name);
+    found = name;
+  }
+  check(!found.empty(), "{} is no torch archive: it has no entry {}.", path_, end.substr(1));
+  return found;
+}
+
+bool ZipReader::has(const std::string& name) const {
+  return zip_name_locate(zip_.get(), name.c_str(), ZIP_FL_ENC_RAW) >= 0;
+}
+
+zip_stat_t ZipReader::stat(const std::string& name) const {
+  zip_stat_t s;
+  check(zip_stat(zip_.get(), name.c_str(), ZIP_FL_ENC_RAW, &s) == 0, "{} has no entry {}.", path_,
+        name);
+  check(
+      s.comp_method == ZIP_CM_STORE && s.encryption_method == ZIP_EM_NONE && s.size == s.comp_size,
+      "{} is refused: its entry {} is compressed or encrypted, and torch archives store entries "
+      "as they are.",
+      path_, name);
+  return s;
+}
+
+std::uint64_t ZipReader::size(const std::string& name) const {
+  return stat(name).size;
+}
+
+void ZipReader::read(const std::string& name, std::span<std::byte> out) const {
+  const auto index = stat(name).index;
+  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(
+      zip_fopen_index(zip_.get(), index, 0), zip_fclose);
+  check(entry != nullptr, "The entry {} of {} cannot be read: {}.", name, path_,
+        zip_strerror(zip_.get()));
+  const auto sound = [&](zip_int64_t got, std::size_t wanted) {
+    check(got >= 0 && static_cast<std::size_t>(got) == wanted,
+          "The entry {} of {} is damaged or cut short: {}.", name, path_,
+          zip_file_strerror(entry.get()));
+  };
+  sound(zip_fread(entry.get(), out.data(), out.size()), out.size());
+  std::byte beyond;  // the checksum is compared when the end is met
+  sound(zip_fread(entry.get(), &beyond, 1), 0);
+}
+
+}  // namespace ijepa
