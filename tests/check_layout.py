@@ -30,8 +30,10 @@ ARROWS = {
 # Included header -> the only places that may include it.
 CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
-    "hdf5.h": ["src/data/hdf5_handle.hpp", "src/data/shard*", "src/train/checkpoint*", "tests/*"],
-    "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "tests/*"],
+    "hdf5.h": ["src/data/hdf5_handle.hpp", "src/data/shard*", "src/train/checkpoint*",
+               "src/tasks/feature_file*", "tests/*"],
+    "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
+                         "tests/*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*": ["src/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],

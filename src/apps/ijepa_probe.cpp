@@ -7,13 +7,15 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/probe.hpp"
 
 namespace {
 
 int probe(const ijepa::ProbeSettings& settings, std::string out, ijepa::Communicator& comm) {
   const ijepa::Log log(comm.rank());
-  const std::filesystem::path checkpoint = ijepa::find_checkpoint(settings, comm, log);
+  const std::filesystem::path checkpoint =
+      ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
   const auto report = ijepa::run_probe(settings, checkpoint, comm, log);
   if (out.empty())  // RUN/checkpoints/STEP -> RUN/probe/STEP
     out = checkpoint.parent_path().parent_path() / "probe" / checkpoint.filename();

@@ -10,6 +10,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/tasks/baselines.hpp"
 #include "ijepa/tasks/features.hpp"
+#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/recipe.hpp"
 #include "ijepa/train/run_start.hpp"
@@ -19,22 +20,6 @@ namespace ijepa {
 namespace {
 
 constexpr std::int64_t tokens_at_once = 8192;
-
-/// The configuration that a checkpoint was trained with.
-PretrainRecipe recipe_of(const std::string& checkpoint, Communicator& comm) {
-  const auto meta = load_checkpoint_meta(comm, checkpoint);
-  const auto parse = [&] {
-    const auto config = meta.text.find("config");
-    check(config != meta.text.end(), "The checkpoint {} does not say what model it holds.",
-          checkpoint);
-    PretrainRecipe recipe;
-    read_toml(fields_of(recipe), config->second, checkpoint + " (config)");
-    resolve(recipe);
-    return recipe;
-  };
-  on_rank_0(comm, parse);  // so that a bad one is complained of once
-  return parse();
-}
 
 ShardSet open_set(const std::string& folder, Communicator& comm) {
   auto shards = ShardSet::open(folder);
@@ -103,22 +88,9 @@ ProbeRow judge(const FeatureMap& map, const LabelledFeatures& train, const Label
 
 }  // namespace
 
-std::string find_checkpoint(const ProbeSettings& settings, Communicator& comm, const Log& log) {
-  on_rank_0(comm, [&] {
-    check(settings.run.empty() != settings.checkpoint.empty(),
-          "Name either a run folder (--run) or a checkpoint's folder (--checkpoint).");
-  });
-  if (!settings.checkpoint.empty()) return settings.checkpoint;
-  const auto found = CheckpointStore(settings.run, {}).newest_valid(comm, log);
-  on_rank_0(comm, [&] {
-    check(found.has_value(), "The run folder {} holds no checkpoint.", settings.run);
-  });
-  return *found;
-}
-
 ProbeReport run_probe(const ProbeSettings& settings, const std::string& checkpoint,
                       Communicator& comm, const Log& log) {
-  auto recipe = recipe_of(checkpoint, comm);
+  auto recipe = load_checkpoint_recipe(checkpoint, comm);
   if (settings.threads > 0) recipe.compute.threads = settings.threads;
   const auto train_folder = settings.train.empty() ? recipe.data.shards : settings.train;
   on_rank_0(comm, [&] { check_request(settings, train_folder); });
@@ -135,12 +107,8 @@ ProbeReport run_probe(const ProbeSettings& settings, const std::string& checkpoi
   const auto train_sets = extract_features(train, networks.maps, options, comm);
   const auto test_sets = extract_features(test, networks.maps, options, comm);
 
-  ProbeReport report{checkpoint,
-                     settings.encoder == EncoderChoice::target ? "target" : "context",
-                     train.size(),
-                     test.size(),
-                     std::ssize(train.class_names()),
-                     settings.knn,
+  ProbeReport report{checkpoint,  name_of(settings.encoder),       train.size(),
+                     test.size(), std::ssize(train.class_names()), settings.knn,
                      {}};
   on_rank_0(comm, [&] {
     for (std::size_t m = 0; m < networks.maps.size(); ++m)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/recipe.hpp"
 #include "ijepa/train/run_state.hpp"
@@ -55,7 +56,8 @@ class Probe : public ::testing::Test {
   }
 
   ProbeReport probe() {
-    return run_probe(settings_, find_checkpoint(settings_, *comm_, log_), *comm_, log_);
+    const auto checkpoint = find_checkpoint(settings_.run, settings_.checkpoint, *comm_, log_);
+    return run_probe(settings_, checkpoint, *comm_, log_);
   }
   std::string said() {
     return message_of([&] { probe(); });

@@ -24,6 +24,8 @@ class EncoderFeatures final : public FeatureMap {
   std::int64_t width() const override { return model_.encoder().config().width; }
   /// An Error if the pictures do not have the encoder's size.
   void apply(const PixelBatch& batch, MatrixView<float> out) override;
+  /// Of the last batch, before the mean: (count N, D).
+  const Matrix<float>& tokens() const { return tokens_; }
 
  private:
   void reserve(std::int64_t count);

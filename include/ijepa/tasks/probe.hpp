@@ -21,10 +21,6 @@ struct ProbeSettings {
   int threads = 0;  // a rank; 0: as the run was configured
 };
 
-/// The folder of the checkpoint to be probed; an Error if there is none, or not exactly one of run
-/// and checkpoint is named. Collective.
-std::string find_checkpoint(const ProbeSettings& settings, Communicator& comm, const Log& log);
-
 /// Features of both shard sets, shared by the ranks, in float32 at the run's image size; k-NN and
 /// linear head on rank 0. The untrained network has the start weights of the run. The report is
 /// rank 0's; others have its head alone. Collective.

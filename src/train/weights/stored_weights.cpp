@@ -6,6 +6,7 @@
 #include "element.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/model/positions.hpp"
+#include "ijepa/train/checkpoint_recipe.hpp"
 
 namespace ijepa {
 namespace {
@@ -18,20 +19,10 @@ CheckpointManifest verified(const std::string& folder) {
 
 }  // namespace
 
-PretrainRecipe recipe_of_checkpoint(const CheckpointManifest& manifest, const std::string& folder) {
-  const auto config = manifest.meta.text.find("config");
-  check(config != manifest.meta.text.end(), "The checkpoint {} does not say what model it holds.",
-        folder);
-  PretrainRecipe recipe;
-  read_toml(fields_of(recipe), config->second, folder + " (config)");
-  resolve(recipe);
-  return recipe;
-}
-
 StoredWeights::StoredWeights(const std::string& folder)
     : folder_(folder),
       manifest_(verified(folder)),
-      recipe_(recipe_of_checkpoint(manifest_, folder)),
+      recipe_(recipe_of_checkpoint(manifest_.meta, folder)),
       model_(recipe_.model.encoder, recipe_.model.predictor) {}
 
 bool StoredWeights::holds(const std::string& group) const {

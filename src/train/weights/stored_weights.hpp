@@ -41,7 +41,4 @@ class StoredWeights {
   IJepa model_;
 };
 
-/// As the checkpoint says; resolved.
-PretrainRecipe recipe_of_checkpoint(const CheckpointManifest& manifest, const std::string& folder);
-
 }  // namespace ijepa

@@ -1,0 +1,52 @@
+// FrozenEncoder: an encoder of a checkpoint, ready to turn pictures into features.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/train/recipe.hpp"
+
+namespace ijepa {
+
+/// The checkpoint's folder itself, or the newest valid one of a run folder; exactly one is named,
+/// else an Error. Collective.
+std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
+                            Communicator& comm, const Log& log);
+
+/// The configuration in a checkpoint, resolved. Collective.
+PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm);
+
+const char* name_of(EncoderChoice choice);
+
+class FrozenEncoder {
+ public:
+  /// Float32. `threads` a rank; 0: as the run was configured. Collective.
+  FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
+                Communicator& comm, const Log& log);
+
+  const EncoderConfig& config() const { return model_->encoder().config(); }
+  Size image_size() const;
+  EncoderFeatures& features() { return *features_; }
+  /// Images at once: enough rows for the matrix products, the same for any number of ranks.
+  std::int64_t batch() const;
+  /// Of the checkpoint's manifest and the choice, as text: equal for equal weights alone.
+  const std::string& identity() const { return identity_; }
+
+ private:
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<IJepa> model_;
+  std::unique_ptr<ParamStore> store_;
+  std::unique_ptr<EncoderFeatures> features_;
+  std::string identity_;
+};
+
+/// Images [first, first + count) as the encoder sees them, uint8 (count, height, width, 3), decoded
+/// on `threads` threads. An Error names an image that cannot be decoded.
+std::vector<std::uint8_t> read_pictures(const ImageSource& images, std::int64_t first,
+                                        std::int64_t count, Size size, int threads);
+
+}  // namespace ijepa

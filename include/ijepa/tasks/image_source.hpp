@@ -1,0 +1,31 @@
+// ImageSource: the images that a task goes through, in a fixed order: a shard set, or the JPEG and
+// PNG files of a plain folder.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ijepa {
+
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  virtual std::int64_t size() const = 0;
+  virtual std::string key(std::int64_t image) const = 0;  // path below the folder
+  virtual int label(std::int64_t image) const = 0;        // index of class_names(), -1: none
+  virtual const std::vector<std::string>& class_names() const = 0;
+  /// The encoded bytes; any thread. An Error names the image.
+  virtual void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const = 0;
+  /// Differs when the images, their order or their names do (of a folder: names and sizes).
+  virtual std::uint64_t fingerprint() const = 0;
+};
+
+/// A shard set, or else a folder: its images in the order of their paths, at any depth. Where all
+/// lie in sub-folders, those are the classes. An Error if there is nothing, or no image in it.
+std::unique_ptr<ImageSource> open_images(const std::string& path);
+
+/// The image of this key, or of this number where no key is the same. An Error if there is none.
+std::int64_t find_image(const ImageSource& images, const std::string& key_or_number);
+
+}  // namespace ijepa

@@ -1,0 +1,22 @@
+// PCA picture: what the features of patches have in common, as colours: their first three principal
+// components over all pictures shown are red, green and blue.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ijepa/core/matrix.hpp"
+#include "ijepa/data/image.hpp"
+#include "ijepa/model/grid.hpp"
+
+namespace ijepa {
+
+/// Tokens (T, D) to colours (T, 3) in 0..1: each component from its 2nd to its 98th percentile. The
+/// sign of a component is such that its largest weight is positive.
+Matrix<float> pca_colours(const Matrix<float>& tokens);
+
+/// A PNG with a row a picture: the picture, and its patches in the colours of their features.
+/// `tokens` (pictures N, D), N = grid.tokens(). Pictures have one size.
+void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
+                       const std::string& path);
+
+}  // namespace ijepa

@@ -1,0 +1,48 @@
+// ijepa-infer: the features of many images into HDF5 files, on any number of ranks.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/infer.hpp"
+
+namespace {
+
+int infer(const ijepa::InferSettings& settings, ijepa::Communicator& comm) {
+  const ijepa::Log log(comm.rank());
+  const auto made = ijepa::infer_features(settings, comm, log);
+  if (comm.rank() == 0)
+    fmt::print("{} images, {} features each, in {} files of {}\n", made.images, made.width,
+               made.parts.size(), settings.out);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ijepa::InferSettings settings;
+  std::string encoder = "target", keep = "pooled";
+  CLI::App app{"Writes the features of images. Start it again to go on after an interruption."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--run", settings.run, "run folder: its newest valid checkpoint is used");
+  app.add_option("--checkpoint", settings.checkpoint, "folder of one checkpoint");
+  app.add_option("--input", settings.input, "shards, or a folder of JPEG and PNG files")
+      ->required();
+  app.add_option("--out", settings.out, "folder for the features")->required();
+  app.add_option("--encoder", encoder, "which of the two")
+      ->check(CLI::IsMember({"target", "context"}));
+  app.add_option("--keep", keep, "mean over patches, every patch, or both")
+      ->check(CLI::IsMember({"pooled", "tokens", "both"}));
+  app.add_flag("--csv", settings.csv, "also features.csv (at most 100,000 images)");
+  app.add_option("--pca", settings.pca, "images (key or number) whose patches pca.png shows");
+  app.add_option("--part-images", settings.part_images, "images of a file; 0: about 256 MiB")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  CLI11_PARSE(app, argc, argv);
+  settings.encoder =
+      encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
+  settings.pooled = keep != "tokens";
+  settings.tokens = keep != "pooled";
+  return ijepa::run_on_ranks(argc, argv,
+                             [&](ijepa::Communicator& comm) { return infer(settings, comm); });
+}

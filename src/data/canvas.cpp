@@ -1,0 +1,61 @@
+#include "ijepa/data/canvas.hpp"
+
+#include <png.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/data/resize.hpp"
+
+namespace ijepa {
+namespace {
+
+std::size_t bytes_of(int height, int width) {
+  return std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
+}
+
+}  // namespace
+
+Image plain_image(int height, int width, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  Image out{height, width, {}};
+  out.rgb.reserve(bytes_of(height, width));
+  for (int i = 0; i < height * width; ++i) out.rgb.insert(out.rgb.end(), {red, green, blue});
+  return out;
+}
+
+Image fitted(const ImageView& picture, int side) {
+  const double scale = static_cast<double>(side) / std::max(picture.height, picture.width);
+  const auto length = [&](int pixels) {
+    return std::clamp(static_cast<int>(pixels * scale + 0.5), 1, side);
+  };
+  Image out{length(picture.height), length(picture.width), {}};
+  out.rgb.resize(bytes_of(out.height, out.width));
+  Resizer().resize(picture, {out.height, out.width}, out.rgb.data());
+  return out;
+}
+
+void paste(const Image& from, int top, int left, Image& to) {
+  const auto row_bytes = bytes_of(1, from.width);
+  for (int y = 0; y < from.height; ++y)
+    std::memcpy(to.rgb.data() + bytes_of(top + y, to.width) + bytes_of(1, left),
+                from.rgb.data() + static_cast<std::size_t>(y) * row_bytes, row_bytes);
+}
+
+void write_png(const Image& picture, const std::string& path) {
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = static_cast<png_uint_32>(picture.width);
+  header.height = static_cast<png_uint_32>(picture.height);
+  header.format = PNG_FORMAT_RGB;
+  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(header);
+  std::string encoded(bytes, '\0');
+  const int written =
+      png_image_write_to_memory(&header, encoded.data(), &bytes, 0, picture.rgb.data(), 0, nullptr);
+  check(written != 0, "Cannot write {}: {}.", path, header.message);
+  encoded.resize(bytes);
+  write_file_atomically(path, encoded);
+}
+
+}  // namespace ijepa

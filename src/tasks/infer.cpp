@@ -1,0 +1,191 @@
+#include "ijepa/tasks/infer.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <future>
+
+#include "feature_csv.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/tasks/pca_picture.hpp"
+#include "work_progress.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Part {
+  std::int64_t number = 0, first = 0, count = 0;
+};
+
+class Inference {
+ public:
+  Inference(const InferSettings& settings, Communicator& comm, const Log& log)
+      : settings_(settings),
+        comm_(comm),
+        images_(open_on_all(settings.input, comm)),
+        checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
+        encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
+        threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+    const Size size = encoder_.image_size();
+    const auto part = part_images();
+    manifest_.identity = {
+        encoder_.identity(),
+        fmt::format("{:016x} {}x{} {}{}part {}", images_->fingerprint(), size.height, size.width,
+                    settings.pooled ? "pooled " : "", settings.tokens ? "tokens " : "", part)};
+    manifest_.checkpoint = checkpoint_;
+    manifest_.input = settings.input;
+    manifest_.images = images_->size();
+    manifest_.width = encoder_.config().width;
+    manifest_.tokens = settings.tokens ? encoder_.config().tokens() : 0;
+    manifest_.pooled = settings.pooled;
+    manifest_.class_names = images_->class_names();
+    for (std::int64_t first = 0; first < images_->size(); first += part) {
+      parts_.push_back({std::ssize(parts_), first, std::min(part, images_->size() - first)});
+      manifest_.parts.push_back(part_name(parts_.back().number));
+    }
+  }
+
+  FeatureManifest run(const Log& log) {
+    std::vector<std::int64_t> chosen;
+    on_rank_0(comm_, [&] {
+      for (const auto& image : settings_.pca) chosen.push_back(find_image(*images_, image));
+      std::error_code error;
+      fs::create_directories(settings_.out, error);
+      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
+    });
+    compute(open_parts(log));
+    comm_.barrier();
+    on_rank_0(comm_, [&] {
+      write_feature_manifest(settings_.out, manifest_);
+      if (settings_.csv) write_feature_csv(settings_.out, manifest_);
+      if (!chosen.empty()) show(chosen);
+    });
+    return manifest_;
+  }
+
+ private:
+  static std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& comm) {
+    std::unique_ptr<ImageSource> images;
+    on_all_ranks(comm, [&] { images = open_images(path); });
+    require_equal_on_all_ranks(comm, "The images at " + path,
+                               fmt::format("{:016x}", images->fingerprint()));
+    return images;
+  }
+
+  /// A multiple of the batch, so that batches do not depend on what a run has still to do.
+  std::int64_t part_images() const {
+    constexpr std::int64_t part_bytes = std::int64_t{256} << 20, most_images = 8192;
+    const auto& config = encoder_.config();
+    const auto rows = (settings_.pooled ? 1 : 0) + (settings_.tokens ? config.tokens() : 0);
+    const auto fitting = part_bytes / (rows * config.width * std::int64_t{sizeof(float)});
+    const auto wanted =
+        settings_.part_images > 0 ? settings_.part_images : std::min(most_images, fitting);
+    return std::max<std::int64_t>(wanted / encoder_.batch(), 1) * encoder_.batch();
+  }
+
+  std::string path_of(const Part& part) const {
+    return settings_.out + "/" + part_name(part.number);
+  }
+
+  /// This rank's share of the parts that are not there yet.
+  std::vector<Part> open_parts(const Log& log) {
+    std::string missing(parts_.size(), '0');
+    on_rank_0(comm_, [&] {
+      for (const auto& part : parts_)
+        if (images_in_part(path_of(part), manifest_.identity) != part.count)
+          missing[static_cast<std::size_t>(part.number)] = '1';
+    });
+    missing = comm_.broadcast_text(missing, 0);
+    std::vector<Part> mine;
+    std::int64_t open = 0;
+    for (const auto& part : parts_) {
+      if (missing[static_cast<std::size_t>(part.number)] == '0') continue;
+      open_images_ += part.count;
+      if (open++ % comm_.size() == comm_.rank()) mine.push_back(part);
+    }
+    log.info("{} images in {} parts; {} parts are to be made", manifest_.images, parts_.size(),
+             open);
+    return mine;
+  }
+
+  void compute(const std::vector<Part>& mine) {
+    WorkProgress progress(comm_.rank() == 0 ? "images" : "", open_images_);
+    for (const auto& part : mine)
+      write_feature_part(path_of(part), manifest_.identity, rows_of(part, progress));
+  }
+
+  std::vector<std::uint8_t> read(std::int64_t first, std::int64_t end) const {
+    return read_pictures(*images_, first, std::min(encoder_.batch(), end - first),
+                         encoder_.image_size(), threads_);
+  }
+
+  /// Pictures are decoded ahead, one batch, while the network works on the one before.
+  FeatureRows rows_of(const Part& part, WorkProgress& progress) {
+    const auto tokens = encoder_.config().tokens(), width = encoder_.config().width;
+    FeatureRows rows{part.first, {}, {}, {part.count, width}, {}};
+    if (settings_.tokens) rows.tokens = {part.count * tokens, width};
+    const auto end = part.first + part.count;
+    const auto ahead = [&](std::int64_t first) {
+      return std::async(std::launch::async, [this, first, end] { return read(first, end); });
+    };
+    auto next = ahead(part.first);
+    for (auto first = part.first; first < end; first += encoder_.batch()) {
+      const auto pixels = next.get();
+      const auto count = std::min(encoder_.batch(), end - first), at = first - part.first;
+      if (first + count < end) next = ahead(first + count);
+      encoder_.features().apply({pixels.data(), count, encoder_.image_size()},
+                                rows.pooled.view().slice(at, count));
+      if (settings_.tokens)
+        std::ranges::copy(encoder_.features().tokens().values,
+                          rows.tokens.row(at * tokens).begin());
+      progress.add(count * comm_.size());  // the others are about as far
+    }
+    for (auto i = part.first; i < end; ++i) {
+      rows.keys.push_back(images_->key(i));
+      rows.labels.push_back(images_->label(i));
+    }
+    if (!settings_.pooled) rows.pooled = {};
+    return rows;
+  }
+
+  void show(const std::vector<std::int64_t>& chosen) {
+    const Size size = encoder_.image_size();
+    const auto& config = encoder_.config();
+    std::vector<Image> pictures;
+    Matrix<float> tokens(std::ssize(chosen) * config.tokens(), config.width);
+    Matrix<float> pooled(1, config.width);
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      pictures.push_back({size.height, size.width, read_pictures(*images_, chosen[i], 1, size, 1)});
+      encoder_.features().apply({pictures.back().rgb.data(), 1, size}, pooled.view());
+      std::ranges::copy(encoder_.features().tokens().values,
+                        tokens.row(static_cast<std::int64_t>(i) * config.tokens()).begin());
+    }
+    write_pca_picture(pictures, tokens, {config.grid_rows(), config.grid_cols()},
+                      settings_.out + "/pca.png");
+  }
+
+  const InferSettings& settings_;
+  Communicator& comm_;
+  std::unique_ptr<ImageSource> images_;
+  std::string checkpoint_;
+  FrozenEncoder encoder_;
+  int threads_;
+  FeatureManifest manifest_;
+  std::vector<Part> parts_;
+  std::int64_t open_images_ = 0;  // of the parts that are to be made, by all ranks
+};
+
+}  // namespace
+
+FeatureManifest infer_features(const InferSettings& settings, Communicator& comm, const Log& log) {
+  on_rank_0(comm, [&] {
+    check(settings.pooled || settings.tokens, "There is nothing to keep of the features.");
+    check(!settings.csv || settings.pooled, "A CSV file holds pooled features.");
+  });
+  return Inference(settings, comm, log).run(log);
+}
+
+}  // namespace ijepa

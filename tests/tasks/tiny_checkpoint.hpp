@@ -1,0 +1,31 @@
+// Tiny checkpoint: a run folder with one checkpoint of a tiny network, for the tests of programs
+// that use one.
+#pragma once
+#include <string>
+
+#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/run_state.hpp"
+#include "tests/tasks/tiny_encoder.hpp"
+
+namespace ijepa::test {
+
+/// Both encoders start from `seed`. The rank that calls it writes it.
+inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2) {
+  PretrainRecipe recipe;
+  recipe.model.encoder = TinyEncoder::encoder_config();
+  recipe.model.predictor = TinyEncoder::predictor_config();
+  recipe.mask.min_keep = 1;  // and larger targets: the grid has 16 patches
+  recipe.mask.target_scale_min = 0.3;
+  recipe.mask.target_scale_max = 0.5;
+  recipe.data.shards = "shards";
+  recipe.run.dir = run;
+  recipe.compute.threads = 1;
+  TinyEncoder network(seed);
+  RunState state(*network.device, network.store, {Role::weight, Role::target});
+  state.download();
+  CheckpointStore(run, {}).save(*local_communicator(), {7, {{"config", recipe_text(recipe)}}},
+                                state.tensors());
+}
+
+}  // namespace ijepa::test
