@@ -34,6 +34,7 @@ CONFINED = {
                "src/tasks/feature_file*", "tests/*"],
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
                          "tests/*"],
+    "faiss/*": ["src/tasks/similarity_index*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*": ["src/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],

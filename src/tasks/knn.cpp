@@ -8,6 +8,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
+#include "ijepa/tasks/similarity_index.hpp"
 
 namespace ijepa {
 namespace {
@@ -36,17 +37,6 @@ void offer(const Neighbour& candidate, std::size_t k, Neighbours& nearest) {
   }
   nearest.push_back(candidate);
   std::ranges::push_heap(nearest, nearer);
-}
-
-Matrix<float> unit_rows(const Matrix<float>& x) {
-  auto y = x;
-  for (std::int64_t i = 0; i < y.rows; ++i) {
-    double squares = 0;
-    for (const double v : y.row(i)) squares += v * v;
-    const double scale = squares > 0 ? 1 / std::sqrt(squares) : 0;
-    for (auto& v : y.row(i)) v = static_cast<float>(scale * v);
-  }
-  return y;
 }
 
 /// Place of `label` in the ranking by votes, 0 for the first; `votes.size()` without a vote.

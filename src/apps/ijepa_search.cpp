@@ -1,0 +1,50 @@
+// ijepa-search: the nearest images of images, by the features that ijepa-infer wrote.
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
+
+#include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/search.hpp"
+
+namespace {
+
+int search(const ijepa::SearchSettings& settings, const std::vector<std::string>& pair,
+           ijepa::Communicator& comm) {
+  const ijepa::Log log(comm.rank());
+  if (!pair.empty()) {
+    const auto checkpoint = ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
+    ijepa::FrozenEncoder encoder(checkpoint, ijepa::EncoderChoice::target, settings.threads, comm,
+                                 log);
+    const double similarity = ijepa::image_similarity({pair.at(0), pair.at(1)}, encoder);
+    if (comm.rank() == 0) fmt::print("similarity {:.6f}\n", similarity);
+    return 0;
+  }
+  const auto result = ijepa::search_images(settings, comm, log);
+  if (comm.rank() == 0) fmt::print("{}", ijepa::as_text(result));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ijepa::SearchSettings settings;
+  std::vector<std::string> pair;
+  CLI::App app{"Finds the nearest images by cosine similarity of their features."};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--features", settings.features, "folder that ijepa-infer wrote");
+  app.add_option("--query", settings.queries, "images of the features, by key or number");
+  app.add_option("--image", settings.files, "image files");
+  app.add_flag("--all", settings.all, "every image of the features is a query");
+  app.add_option("--pair", pair, "two image files: prints their similarity")->expected(2);
+  app.add_option("--k", settings.k, "neighbours of each");
+  app.add_option("--index", settings.index,
+                 "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
+  app.add_option("--run", settings.run, "run folder, for --image and --pair");
+  app.add_option("--checkpoint", settings.checkpoint, "or the folder of one checkpoint");
+  app.add_option("--images", settings.images, "images of the features; default: where they were");
+  app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
+  app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  CLI11_PARSE(app, argc, argv);
+  return ijepa::run_on_ranks(
+      argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, comm); });
+}

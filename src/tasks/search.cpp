@@ -1,0 +1,300 @@
+#include "ijepa/tasks/search.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "hit_sheet.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/tasks/feature_file.hpp"
+#include "work_progress.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What is looked for: rows of length 1, and where each came from.
+struct Queries {
+  Matrix<float> rows;
+  std::vector<std::string> names;
+  std::vector<std::int64_t> images;  // numbers among the features, -1: an image file
+};
+
+Image decode_file(const std::string& path) {
+  const File file(path, File::Mode::read);
+  std::vector<std::uint8_t> encoded(static_cast<std::size_t>(file.size()));
+  file.read(0, encoded.data(), encoded.size());
+  try {
+    return decode_image(encoded);
+  } catch (const Error& e) {
+    fail("The image {} cannot be read: {}", path, e.what());
+  }
+}
+
+/// One image file, as a source of images.
+class OneFile final : public ImageSource {
+ public:
+  explicit OneFile(std::string path) : path_(std::move(path)) {}
+  std::int64_t size() const override { return 1; }
+  std::string key(std::int64_t) const override { return path_; }
+  int label(std::int64_t) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return no_classes_; }
+  void read(std::int64_t, std::vector<std::uint8_t>& encoded) const override {
+    const File file(path_, File::Mode::read);
+    encoded.resize(static_cast<std::size_t>(file.size()));
+    file.read(0, encoded.data(), encoded.size());
+  }
+  std::uint64_t fingerprint() const override { return 0; }
+
+ private:
+  std::string path_;
+  std::vector<std::string> no_classes_;
+};
+
+Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) {
+  const auto size = encoder.image_size();
+  const auto pixels = read_pictures(OneFile(path), 0, 1, size, 1);
+  Matrix<float> features(1, encoder.config().width);
+  encoder.features().apply({pixels.data(), 1, size}, features.view());
+  return unit_rows(features);
+}
+
+class Search {
+ public:
+  Search(const SearchSettings& settings, Communicator& comm, const Log& log)
+      : settings_(settings), comm_(comm) {
+    on_all_ranks(comm, [&] {
+      manifest_ = read_feature_manifest(settings.features);
+      data_ = read_pooled_features(settings.features, manifest_);
+      rows_ = unit_rows(data_.pooled);
+      check(settings.k >= 1 && settings.k < manifest_.images,
+            "{} images have 1 to {} neighbours each, not {}.", manifest_.images,
+            manifest_.images - 1, settings.k);
+      check(settings.all || !settings.queries.empty() || !settings.files.empty(),
+            "Nothing is looked for: name --query or --image, or say --all.");
+      choose_queries();
+      index_.emplace(rows_, settings.index);
+    });
+    if (!settings.files.empty()) add_files(log);
+  }
+
+  SearchResult run() {
+    SearchResult result;
+    result.hits = all_hits();
+    result.queries = queries_.names;
+    result.keys = data_.keys;
+    on_rank_0(comm_, [&] {
+      judge(result);
+      write(result);
+    });
+    return result;
+  }
+
+ private:
+  void choose_queries() {
+    std::vector<std::int64_t> chosen;
+    for (std::int64_t i = 0; settings_.all && i < manifest_.images; ++i) chosen.push_back(i);
+    for (const auto& name : settings_.queries) chosen.push_back(find(name));
+    queries_.rows = {std::ssize(chosen) + std::ssize(settings_.files), manifest_.width};
+    for (const auto image : chosen) {
+      std::ranges::copy(rows_.row(image), queries_.rows.row(std::ssize(queries_.images)).begin());
+      queries_.names.push_back(data_.keys[static_cast<std::size_t>(image)]);
+      queries_.images.push_back(image);
+    }
+  }
+
+  std::int64_t find(const std::string& name) const {
+    const auto it = std::ranges::find(data_.keys, name);
+    if (it != data_.keys.end()) return it - data_.keys.begin();
+    const bool digits = !name.empty() && name.size() < 16 &&
+                        name.find_first_not_of("0123456789") == std::string::npos;
+    check(digits && std::stoll(name) < manifest_.images, "There is no image {} among the {} of {}.",
+          name, manifest_.images, settings_.features);
+    return std::stoll(name);
+  }
+
+  /// Image files go through the encoder that made the features, and no other.
+  void add_files(const Log& log) {
+    const bool named = !settings_.run.empty() || !settings_.checkpoint.empty();
+    const auto checkpoint = named ? find_checkpoint(settings_.run, settings_.checkpoint, comm_, log)
+                                  : manifest_.checkpoint;
+    const bool target = manifest_.identity.encoder.ends_with("target");
+    FrozenEncoder encoder(checkpoint, target ? EncoderChoice::target : EncoderChoice::context,
+                          settings_.threads, comm_, log);
+    on_all_ranks(comm_, [&] {
+      check(encoder.identity() == manifest_.identity.encoder,
+            "The features in {} are of another checkpoint than {}.", settings_.features,
+            checkpoint);
+      for (const auto& file : settings_.files) {
+        const auto row = features_of_file(file, encoder);
+        std::ranges::copy(row.values, queries_.rows.row(std::ssize(queries_.images)).begin());
+        queries_.names.push_back(file);
+        queries_.images.push_back(-1);
+      }
+    });
+  }
+
+  /// Blocks of queries are the same for any number of ranks: Faiss rounds otherwise in others.
+  std::vector<std::vector<Hit>> all_hits() {
+    constexpr std::int64_t block = 256;
+    const auto count = queries_.rows.rows;
+    std::string mine;
+    WorkProgress progress(comm_.rank() == 0 ? "queries" : "", count);
+    for (std::int64_t first = comm_.rank() * block; first < count; first += block * comm_.size()) {
+      const auto size = std::min(block, count - first);
+      // One more than is wanted: an image is its own nearest.
+      auto hits = index_->nearest(queries_.rows.view().slice(first, size), settings_.k + 1);
+      for (std::int64_t q = 0; q < size; ++q)
+        append(first + q, hits[static_cast<std::size_t>(q)], mine);
+      progress.add(size * comm_.size());
+    }
+    std::vector<std::vector<Hit>> all(static_cast<std::size_t>(count));
+    for (const auto& part : comm_.gather_all(mine)) take(part, all);
+    return all;
+  }
+
+  struct Record {
+    std::int64_t query;
+    Hit hit;
+  };
+  void append(std::int64_t query, std::vector<Hit>& hits, std::string& to) const {
+    const auto own = queries_.images[static_cast<std::size_t>(query)];
+    std::erase_if(hits, [&](const Hit& hit) { return hit.image == own; });
+    hits.resize(std::min(hits.size(), static_cast<std::size_t>(settings_.k)));
+    for (const auto& hit : hits) {
+      const Record record{query, hit};
+      to.append(reinterpret_cast<const char*>(&record), sizeof record);
+    }
+  }
+  static void take(const std::string& part, std::vector<std::vector<Hit>>& all) {
+    for (std::size_t at = 0; at < part.size(); at += sizeof(Record)) {
+      Record record;
+      std::memcpy(&record, part.data() + at, sizeof record);
+      all[static_cast<std::size_t>(record.query)].push_back(record.hit);
+    }
+  }
+
+  int label(std::int64_t image) const {
+    return image < 0 ? -1 : data_.labels[static_cast<std::size_t>(image)];
+  }
+
+  void judge(SearchResult& result) const {
+    std::vector<std::size_t> labelled;
+    for (std::size_t q = 0; q < queries_.images.size(); ++q)
+      if (label(queries_.images[q]) >= 0) labelled.push_back(q);
+    if (labelled.empty()) return;
+    for (const std::int64_t k : {std::int64_t{1}, std::int64_t{5}, std::int64_t{10}, settings_.k}) {
+      if (k > settings_.k || (!result.precision.empty() && k <= result.precision.back().k))
+        continue;
+      double share = 0;
+      for (const auto q : labelled) share += same_class(q, result.hits[q], k);
+      result.precision.push_back({k, share / static_cast<double>(labelled.size())});
+    }
+    std::map<int, double> counts;
+    for (const auto l : data_.labels) ++counts[l];
+    for (const auto q : labelled)
+      result.chance += (counts[label(queries_.images[q])] - 1) /
+                       static_cast<double>(manifest_.images - 1) /
+                       static_cast<double>(labelled.size());
+  }
+  double same_class(std::size_t query, const std::vector<Hit>& hits, std::int64_t k) const {
+    const auto wanted = label(queries_.images[query]);
+    const auto first = std::min(std::ssize(hits), k);
+    const auto same = std::count_if(hits.begin(), hits.begin() + first,
+                                    [&](const Hit& hit) { return label(hit.image) == wanted; });
+    return static_cast<double>(same) / static_cast<double>(k);
+  }
+
+  void write(const SearchResult& result) const {
+    if (settings_.out.empty()) return;
+    std::error_code error;
+    fs::create_directories(settings_.out, error);
+    check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
+    std::string text = "query,rank,key,similarity\n";
+    for (std::size_t q = 0; q < result.hits.size(); ++q)
+      for (std::size_t h = 0; h < result.hits[q].size(); ++h)
+        text += fmt::format("\"{}\",{},\"{}\",{:.6f}\n", result.queries[q], h + 1,
+                            data_.keys[static_cast<std::size_t>(result.hits[q][h].image)],
+                            result.hits[q][h].similarity);
+    write_file_atomically(settings_.out + "/nearest.csv", text);
+    if (!result.precision.empty()) {
+      text = "k,precision,chance\n";
+      for (const auto& p : result.precision)
+        text += fmt::format("{},{:.6f},{:.6f}\n", p.k, p.share, result.chance);
+      write_file_atomically(settings_.out + "/precision.csv", text);
+    }
+    if (!settings_.all) show(result);
+  }
+
+  void show(const SearchResult& result) const {
+    const auto images = open_images(settings_.images.empty() ? manifest_.input : settings_.images);
+    const auto picture = [&](std::int64_t image) {
+      check(image < images->size() &&
+                images->key(image) == data_.keys[static_cast<std::size_t>(image)],
+            "The images of the features are not at {}: name them by --images.",
+            settings_.images.empty() ? manifest_.input : settings_.images);
+      std::vector<std::uint8_t> encoded;
+      images->read(image, encoded);
+      return decode_image(encoded);
+    };
+    std::vector<HitRow> sheet;
+    for (std::size_t q = 0; q < result.hits.size(); ++q) {
+      const auto own = queries_.images[q];
+      HitRow row{own < 0 ? decode_file(queries_.names[q]) : picture(own), {}, {}};
+      for (const auto& hit : result.hits[q]) {
+        row.hits.push_back(picture(hit.image));
+        const bool known = label(own) >= 0 && label(hit.image) >= 0;
+        const auto match = label(own) == label(hit.image) ? Match::same : Match::other;
+        row.matches.push_back(known ? match : Match::unknown);
+      }
+      sheet.push_back(std::move(row));
+    }
+    write_hit_sheet(sheet, settings_.out + "/hits.png");
+  }
+
+  const SearchSettings& settings_;
+  Communicator& comm_;
+  FeatureManifest manifest_;
+  FeatureRows data_;
+  Matrix<float> rows_;
+  Queries queries_;
+  std::optional<SimilarityIndex> index_;
+};
+
+}  // namespace
+
+SearchResult search_images(const SearchSettings& settings, Communicator& comm, const Log& log) {
+  return Search(settings, comm, log).run();
+}
+
+std::string as_text(const SearchResult& result) {
+  constexpr std::size_t most_shown = 10;
+  std::string text;
+  for (std::size_t q = 0; q < std::min(most_shown, result.hits.size()); ++q) {
+    text += result.queries[q] + "\n";
+    for (const auto& hit : result.hits[q])
+      text += fmt::format("  {:.4f}  {}\n", hit.similarity,
+                          result.keys[static_cast<std::size_t>(hit.image)]);
+  }
+  if (result.hits.size() > most_shown)
+    text += fmt::format("... and {} more queries\n", result.hits.size() - most_shown);
+  for (const auto& p : result.precision)
+    text += fmt::format("precision@{:<4} {:.1f} % (chance {:.1f} %)\n", p.k, 100 * p.share,
+                        100 * result.chance);
+  return text;
+}
+
+double image_similarity(const std::pair<std::string, std::string>& files, FrozenEncoder& encoder) {
+  const auto a = features_of_file(files.first, encoder),
+             b = features_of_file(files.second, encoder);
+  double cosine = 0;
+  for (std::size_t d = 0; d < a.values.size(); ++d)
+    cosine += static_cast<double>(a.values[d]) * static_cast<double>(b.values[d]);
+  return cosine;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,177 @@
+#include "ijepa/tasks/search.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "ijepa/data/canvas.hpp"
+#include "ijepa/tasks/infer.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/tasks/examples.hpp"
+#include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/tiny_checkpoint.hpp"
+
+namespace ijepa::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Search : public ::testing::Test {
+ protected:
+  Search() {
+    write_tiny_checkpoint(path("run"));
+    write_pictures(path("shards"), {.images = 40});
+    InferSettings infer;
+    infer.run = path("run");
+    infer.input = path("shards");
+    infer.out = path("features");
+    infer.threads = 1;
+    infer_features(infer, *local_communicator(), Log(1));
+    settings_.features = path("features");
+    settings_.out = path("out");
+    settings_.k = 5;
+    settings_.threads = 1;
+  }
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  SearchResult search() { return search_images(settings_, *local_communicator(), Log(1)); }
+  std::string problem() {
+    return message_of([&] { search(); });
+  }
+  /// The image of this number as a file of its own.
+  std::string write_file(std::int64_t image) const {
+    std::vector<std::uint8_t> encoded;
+    open_images(path("shards"))->read(image, encoded);
+    const auto name = path("query.png");
+    std::ofstream(name, std::ios::binary)
+        .write(reinterpret_cast<const char*>(encoded.data()), std::ssize(encoded));
+    return name;
+  }
+
+  TemporaryFolder folder_;
+  SearchSettings settings_;
+};
+
+/// Nearest by the definition, for comparison.
+std::vector<std::int64_t> nearest_by_hand(const Matrix<float>& rows, std::int64_t query,
+                                          std::size_t k) {
+  std::vector<std::pair<double, std::int64_t>> order;
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    double cosine = 0;
+    for (std::int64_t d = 0; d < rows.cols; ++d)
+      cosine += static_cast<double>(rows.row(query)[static_cast<std::size_t>(d)]) *
+                static_cast<double>(rows.row(i)[static_cast<std::size_t>(d)]);
+    if (i != query) order.emplace_back(-cosine, i);
+  }
+  std::ranges::sort(order);
+  std::vector<std::int64_t> nearest;
+  for (std::size_t i = 0; i < k; ++i) nearest.push_back(order[i].second);
+  return nearest;
+}
+
+TEST_F(Search, FindsTheNearestOfEveryImage) {
+  settings_.all = true;
+  const auto result = search();
+  ASSERT_EQ(result.hits.size(), 40U);
+  const auto manifest = read_feature_manifest(path("features"));
+  const auto data = read_pooled_features(path("features"), manifest);
+  const auto rows = unit_rows(data.pooled);
+  double same = 0;
+  for (std::size_t q = 0; q < 40; ++q) {
+    std::vector<std::int64_t> found;
+    for (const auto& hit : result.hits[q]) {
+      found.push_back(hit.image);
+      same += data.labels[static_cast<std::size_t>(hit.image)] == data.labels[q];
+    }
+    EXPECT_EQ(found, nearest_by_hand(rows, static_cast<std::int64_t>(q), 5)) << q;
+  }
+  ASSERT_EQ(result.precision.size(), 2U);  // at 1 and 5
+  EXPECT_NEAR(result.precision[1].share, same / 200, 1e-12);
+  EXPECT_NEAR(result.chance, 1.0 / 3, 0.02);
+  EXPECT_TRUE(fs::exists(path("out/nearest.csv")) && fs::exists(path("out/precision.csv")));
+  EXPECT_FALSE(fs::exists(path("out/hits.png")));
+}
+
+TEST_F(Search, AnImageFileIsNearestToItself) {
+  settings_.files = {write_file(7)};
+  settings_.queries = {"picture/3.png", "4"};
+  const auto result = search();
+  ASSERT_EQ(result.hits.size(), 3U);
+  EXPECT_EQ(result.queries[1], "picture/4.png");
+  EXPECT_EQ(result.hits[2][0].image, 7);
+  EXPECT_NEAR(result.hits[2][0].similarity, 1, 1e-5);
+  EXPECT_NE(result.hits[0][0].image, 3);
+  std::ifstream sheet(path("out/hits.png"), std::ios::binary);
+  const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(sheet), {}};
+  EXPECT_GT(decode_image(bytes).width, decode_image(bytes).height);
+}
+
+TEST_F(Search, TwoImagesAreComparedByTheirFeatures) {
+  FrozenEncoder encoder(checkpoint_folder(path("run"), 7), EncoderChoice::target, 1,
+                        *local_communicator(), Log(1));
+  const auto file = write_file(7);
+  EXPECT_NEAR(image_similarity({file, file}, encoder), 1, 1e-6);
+  settings_.files = {file};
+  const auto nearest = search().hits[0][1];
+  const auto other = path("other.png");
+  fs::rename(file, other);
+  const auto second = write_file(nearest.image);
+  EXPECT_NEAR(image_similarity({other, second}, encoder), nearest.similarity, 1e-5);
+}
+
+TEST_F(Search, ApproximateIndicesFindNearlyTheSame) {
+  settings_.all = true;
+  const auto exact = search();
+  settings_.index = "HNSW16";
+  const auto fast = search();
+  double same = 0;
+  for (std::size_t q = 0; q < 40; ++q)
+    for (const auto& hit : fast.hits[q])
+      same +=
+          std::ranges::any_of(exact.hits[q], [&](const Hit& h) { return h.image == hit.image; });
+  EXPECT_GT(same / 200, 0.9);
+}
+
+TEST_F(Search, RefusesWhatCannotWork) {
+  EXPECT_NE(problem().find("Nothing is looked for"), std::string::npos);
+  settings_.queries = {"picture/99.png"};
+  EXPECT_NE(problem().find("no image picture/99.png"), std::string::npos);
+  settings_.queries = {"40"};
+  EXPECT_NE(problem().find("no image 40"), std::string::npos);
+  settings_.queries = {"0"};
+  settings_.index = "Fastest";
+  EXPECT_NE(problem().find("Faiss cannot make"), std::string::npos);
+  settings_.index = "Flat";
+  settings_.k = 40;
+  EXPECT_NE(problem().find("neighbours"), std::string::npos);
+  settings_.k = 5;
+  settings_.images = path("run");
+  EXPECT_NE(problem().find("neither shards nor"), std::string::npos);
+  settings_.images = "";
+  std::ofstream(path("text.png")) << "no picture";
+  settings_.files = {path("text.png")};
+  EXPECT_NE(problem().find("text.png cannot be read"), std::string::npos);
+  settings_.files = {write_file(1)};
+  write_tiny_checkpoint(path("another"), 5);
+  settings_.run = path("another");
+  EXPECT_NE(problem().find("another checkpoint"), std::string::npos);
+  settings_.features = path("run");
+  EXPECT_NE(problem().find("no finished features"), std::string::npos);
+}
+
+TEST_F(Search, RefusesDamagedFeatures) {
+  settings_.all = true;
+  fs::resize_file(path("features/part_00000.h5"), 3000);
+  EXPECT_NE(problem().find("missing or damaged"), std::string::npos);
+  std::ofstream(path("features/features.json")) << "{";
+  EXPECT_NE(problem().find("is damaged"), std::string::npos);
+}
+
+TEST(UnitRows, RefuseWhatIsNoNumber) {
+  Matrix<float> rows(2, 2);
+  rows.row(1)[0] = NAN;
+  EXPECT_NE(message_of([&] { unit_rows(rows); }).find("image 1"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ijepa::test
