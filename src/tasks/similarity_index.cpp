@@ -47,7 +47,7 @@ std::vector<std::vector<Hit>> SimilarityIndex::nearest(MatrixView<const float> q
                                                        std::int64_t k) const {
   const auto count = static_cast<std::size_t>(queries.rows), each = static_cast<std::size_t>(k);
   std::vector<float> similarity(count * each);
-  std::vector<faiss::Index::idx_t> image(count * each);
+  std::vector<std::int64_t> image(count * each);
   impl_->index->search(queries.rows, queries.data, k, similarity.data(), image.data());
   std::vector<std::vector<Hit>> hits(count);
   for (std::size_t q = 0; q < count; ++q) {

@@ -123,7 +123,8 @@ TEST_F(CheckpointGolden, ExportsHoldWhatWasImported) {
     const auto run = folder_.path() / path.stem();
     const auto result = import_weights(import_options(golden, archive, run));
     const auto again = run / "again.pth.tar", encoder = run / "encoder";
-    export_weights({result.checkpoint, again, ExportFormat::authors, "target", 0});
+    export_weights(
+        {result.checkpoint, again, ExportFormat::authors, "target", golden.integer("/", "ipe")});
     export_weights({result.checkpoint, encoder, ExportFormat::hugging_face, "target", 0});
     expect_same_weights(archive, again);
     EXPECT_EQ(open_weight_file(archive)->scalars(), open_weight_file(again)->scalars());

@@ -113,16 +113,21 @@ class AuthorsArchive {
     pickle_.end_list();
     pickle_.end_dict();
   }
-  /// bfloat16 runs there have a gradient scaler, which bfloat16 does not need: its start state.
+  /// bfloat16 runs there have a gradient scaler, which bfloat16 does not need: its start state,
+  /// unless one was imported.
   void add_scaler() {
     pickle_.text("scaler");
-    if (weights_.recipe().compute.precision != DType::bf16) return pickle_.none();
+    const bool imported = weights_.manifest().meta.text.contains("scaler_scale");
+    if (!imported && weights_.recipe().compute.precision != DType::bf16) return pickle_.none();
+    const auto whole = [&](const char* key, double otherwise) {
+      return static_cast<std::int64_t>(stated(weights_, key, otherwise));
+    };
     pickle_.begin_dict();
-    add_real("scale", 65536);
-    add_real("growth_factor", 2);
-    add_real("backoff_factor", 0.5);
-    add_integer("growth_interval", 2000);
-    add_integer("_growth_tracker", 0);
+    add_real("scale", stated(weights_, "scaler_scale", 65536));
+    add_real("growth_factor", stated(weights_, "scaler_growth_factor", 2));
+    add_real("backoff_factor", stated(weights_, "scaler_backoff_factor", 0.5));
+    add_integer("growth_interval", whole("scaler_growth_interval", 2000));
+    add_integer("_growth_tracker", whole("scaler_growth_tracker", 0));
     pickle_.end_dict();
   }
   void add_progress(std::int64_t steps_per_epoch) {

@@ -15,13 +15,18 @@ namespace ijepa {
 namespace {
 
 /// Where training stood: texts of a checkpoint, and their names in the authors' archive.
-constexpr std::array<std::pair<const char*, const char*>, 6> progress_names{
+constexpr std::array<std::pair<const char*, const char*>, 11> progress_names{
     {{"epoch", "epoch"},
      {"loss", "loss"},
      {"batch_size", "batch_size"},
      {"world_size", "world_size"},
      {"lr", "lr"},
-     {"weight_decay", "opt/param_groups/0/weight_decay"}}};
+     {"weight_decay", "opt/param_groups/0/weight_decay"},
+     {"scaler_scale", "scaler/scale"},
+     {"scaler_growth_factor", "scaler/growth_factor"},
+     {"scaler_backoff_factor", "scaler/backoff_factor"},
+     {"scaler_growth_interval", "scaler/growth_interval"},
+     {"scaler_growth_tracker", "scaler/_growth_tracker"}}};
 
 /// A tensor of the new checkpoint and the row blocks of the file that it is made of; none: it
 /// starts as in an untrained network.

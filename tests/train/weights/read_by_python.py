@@ -4,7 +4,7 @@ must be what its authors' own program would load. Exit 77: a library is not inst
 
 usage: read_by_python.py FOLDER_OF_PROGRAMS GOLDEN_FOLDER
 """
-import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -67,33 +67,41 @@ def load_optimizer(archive):
     optimizer.step()
 
 
+def check(programs, theirs, out):
+    """Differences between one golden archive and what we make of it."""
+    def weights(*arguments):
+        subprocess.run([programs / "ijepa-weights", *arguments], check=True)
+
+    with h5py.File(theirs.with_name(theirs.name.removesuffix(".pth.tar") + ".h5")) as golden:
+        heads, steps_per_epoch = str(golden.attrs["heads"]), str(golden.attrs["ipe"])
+    weights("import", theirs, "--heads", heads, "--out", out / "run")
+    weights("export", out / "run", "--out", out / "ours.pth.tar", "--steps-per-epoch",
+            steps_per_epoch)
+    weights("export", out / "run", "--out", out / "ours.h5", "--format", "hdf5")
+    archive = torch.load(out / "ours.pth.tar", map_location="cpu")
+    found = list(differences(torch.load(theirs, map_location="cpu"), archive))
+    load_optimizer(archive)
+    with h5py.File(out / "ours.h5") as file:
+        for name, tensor in archive["target_encoder"].items():
+            name = name.removeprefix("module.")
+            if name != "pos_embed" and not numpy.array_equal(file["target_encoder"][name][()],
+                                                             tensor.numpy()):
+                found.append(f"{name} differs in HDF5")
+    return found
+
+
 def main():
-    programs, golden = map(pathlib.Path, sys.argv[1:])
-    theirs = golden / "checkpoint.pth.tar"
-    if not theirs.exists():
+    programs = pathlib.Path(sys.argv[1])
+    golden = pathlib.Path(os.environ.get("IJEPA_GOLDEN_DIR", sys.argv[2]))
+    archives = sorted(golden.glob("*.pth.tar"))
+    if not archives:
         print("skipped: no golden file of kind checkpoint")
         return 77
-    heads = json.loads((golden / "checkpoint.config.json").read_text())["num_attention_heads"]
-
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder)
-
-        def weights(*arguments):
-            subprocess.run([programs / "ijepa-weights", *arguments], check=True)
-
-        weights("import", theirs, "--heads", str(heads), "--out", out / "run")
-        weights("export", out / "run", "--out", out / "ours.pth.tar")
-        weights("export", out / "run", "--out", out / "ours.h5", "--format", "hdf5")
-        archive = torch.load(out / "ours.pth.tar", map_location="cpu")
-        found = list(differences(torch.load(theirs, map_location="cpu"), archive))
-        load_optimizer(archive)
-        with h5py.File(out / "ours.h5") as file:
-            for name, tensor in archive["target_encoder"].items():
-                name = name.removeprefix("module.")
-                if name != "pos_embed" and not numpy.array_equal(
-                        file["target_encoder"][name][()], tensor.numpy()):
-                    found.append(f"{name} differs in HDF5")
-    print(*found, f"{len(found)} differences", sep="\n")
+    found = []
+    for theirs in archives:
+        with tempfile.TemporaryDirectory() as folder:
+            found += check(programs, theirs, pathlib.Path(folder))
+    print(*found, f"{len(archives)} archives, {len(found)} differences", sep="\n")
     return bool(found)
 
 
