@@ -9,12 +9,11 @@
 namespace {
 
 int search(const ijepa::SearchSettings& settings, const std::vector<std::string>& pair,
-           ijepa::Communicator& comm) {
+           ijepa::EncoderChoice choice, ijepa::Communicator& comm) {
   const ijepa::Log log(comm.rank());
   if (!pair.empty()) {
     const auto checkpoint = ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
-    ijepa::FrozenEncoder encoder(checkpoint, ijepa::EncoderChoice::target, settings.threads, comm,
-                                 log);
+    ijepa::FrozenEncoder encoder(checkpoint, choice, settings.threads, comm, log);
     const double similarity = ijepa::image_similarity({pair.at(0), pair.at(1)}, encoder);
     if (comm.rank() == 0) fmt::print("similarity {:.6f}\n", similarity);
     return 0;
@@ -29,6 +28,7 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
 int main(int argc, char** argv) {
   ijepa::SearchSettings settings;
   std::vector<std::string> pair;
+  std::string encoder = "target";
   CLI::App app{"Finds the nearest images by cosine similarity of their features."};
   app.option_defaults()->always_capture_default();
   app.add_option("--features", settings.features, "folder that ijepa-infer wrote");
@@ -36,6 +36,8 @@ int main(int argc, char** argv) {
   app.add_option("--image", settings.files, "image files");
   app.add_flag("--all", settings.all, "every image of the features is a query");
   app.add_option("--pair", pair, "two image files: prints their similarity")->expected(2);
+  app.add_option("--encoder", encoder, "which of the two compares --pair")
+      ->check(CLI::IsMember({"target", "context"}));
   app.add_option("--k", settings.k, "neighbours of each");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
@@ -45,6 +47,8 @@ int main(int argc, char** argv) {
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   CLI11_PARSE(app, argc, argv);
+  const auto choice =
+      encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
   return ijepa::run_on_ranks(
-      argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, comm); });
+      argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, choice, comm); });
 }

@@ -4,27 +4,18 @@
 
 #include <iterator>
 
-#include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 
 namespace ijepa {
-namespace {
 
-/// In quotes where a comma, a quote or a line break would be misread.
-std::string quoted(const std::string& text) {
+std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + "\"";
 }
 
-}  // namespace
-
 void write_feature_csv(const std::string& folder, const FeatureManifest& manifest) {
-  constexpr std::int64_t most_images = 100'000;
-  check(manifest.images <= most_images,
-        "{} images are too many for a CSV file (at most {}); the HDF5 parts hold them.",
-        manifest.images, most_images);
   const auto rows = read_pooled_features(folder, manifest);
   std::string text = "key,label,class";
   const auto out = std::back_inserter(text);
@@ -33,8 +24,8 @@ void write_feature_csv(const std::string& folder, const FeatureManifest& manifes
   for (std::int64_t i = 0; i < manifest.images; ++i) {
     const auto label = rows.labels[static_cast<std::size_t>(i)];
     fmt::format_to(
-        out, "{},{},{}", quoted(rows.keys[static_cast<std::size_t>(i)]), label,
-        label < 0 ? "" : quoted(manifest.class_names.at(static_cast<std::size_t>(label))));
+        out, "{},{},{}", csv_field(rows.keys[static_cast<std::size_t>(i)]), label,
+        label < 0 ? "" : csv_field(manifest.class_names.at(static_cast<std::size_t>(label))));
     for (const float v : rows.pooled.row(i)) fmt::format_to(out, ",{}", v);
     text += '\n';
   }

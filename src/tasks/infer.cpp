@@ -51,6 +51,9 @@ class Inference {
   FeatureManifest run(const Log& log) {
     std::vector<std::int64_t> chosen;
     on_rank_0(comm_, [&] {
+      check(!settings_.csv || manifest_.images <= most_csv_images,
+            "{} images are too many for a CSV file (at most {}); the HDF5 parts hold them.",
+            manifest_.images, most_csv_images);
       for (const auto& image : settings_.pca) chosen.push_back(find_image(*images_, image));
       std::error_code error;
       fs::create_directories(settings_.out, error);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "feature_csv.hpp"
 #include "hit_sheet.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
@@ -217,9 +218,10 @@ class Search {
     std::string text = "query,rank,key,similarity\n";
     for (std::size_t q = 0; q < result.hits.size(); ++q)
       for (std::size_t h = 0; h < result.hits[q].size(); ++h)
-        text += fmt::format("\"{}\",{},\"{}\",{:.6f}\n", result.queries[q], h + 1,
-                            data_.keys[static_cast<std::size_t>(result.hits[q][h].image)],
-                            result.hits[q][h].similarity);
+        text +=
+            fmt::format("{},{},{},{:.6f}\n", csv_field(result.queries[q]), h + 1,
+                        csv_field(data_.keys[static_cast<std::size_t>(result.hits[q][h].image)]),
+                        result.hits[q][h].similarity);
     write_file_atomically(settings_.out + "/nearest.csv", text);
     if (!result.precision.empty()) {
       text = "k,precision,chance\n";

@@ -45,7 +45,7 @@ SearchResult search_images(const SearchSettings& settings, Communicator& comm, c
 /// Precision, and the hits of up to ten queries, as lines for people.
 std::string as_text(const SearchResult& result);
 
-/// The cosine similarity of two image files, by the encoder of a checkpoint. Collective.
+/// The cosine similarity of two image files, by the encoder of a checkpoint.
 double image_similarity(const std::pair<std::string, std::string>& files, FrozenEncoder& encoder);
 
 }  // namespace ijepa
