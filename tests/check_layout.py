@@ -32,7 +32,7 @@ CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
     "hdf5.h": ["src/data/hdf5_handle.hpp", "src/data/shard*", "src/train/checkpoint*", "tests/*"],
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "tests/*"],
-    "cuda*": ["src/device/cuda/*"],
+    "cuda*.h": ["src/device/cuda/*", "tests/support/cuda_emulation/*", "tests/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],
     "cudnn*": ["src/device/cuda/*"],
     "nccl*": ["src/comm/nccl*"],

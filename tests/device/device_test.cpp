@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
+
+#include "tests/support/devices.hpp"
 
 #include "src/device/cpu/kernels.hpp"
 
@@ -18,9 +21,10 @@ std::string error_of(const DeviceOptions& options) {
   return "";
 }
 
-TEST(MakeDevice, CudaNamesTheOptionThatBuildsIt) {
-  EXPECT_NE(error_of({"cuda", 0}).find("IJEPA_CUDA"), std::string::npos);
-  EXPECT_NE(error_of({"cuda:1", 0}).find("IJEPA_CUDA"), std::string::npos);
+TEST(MakeDevice, CudaWithoutAGpuSaysWhatIsMissing) {
+  setenv("CUDA_VISIBLE_DEVICES", "", 1);
+  EXPECT_NE(error_of({.name = "cuda"}).find(test::no_gpu_message), std::string::npos);
+  EXPECT_NE(error_of({.name = "cuda:1"}).find(test::no_gpu_message), std::string::npos);
 }
 
 TEST(MakeDevice, UnknownNameAndThreadCountAreRefused) {
