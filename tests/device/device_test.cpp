@@ -5,9 +5,8 @@
 #include <array>
 #include <cstdlib>
 
-#include "tests/support/devices.hpp"
-
 #include "src/device/cpu/kernels.hpp"
+#include "tests/support/devices.hpp"
 
 namespace ijepa {
 namespace {

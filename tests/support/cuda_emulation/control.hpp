@@ -21,6 +21,7 @@ Stats& stats();
 struct Machine {
   cudaError_t count_status = cudaSuccess;
   int devices = 1;
+  int driver = CUDART_VERSION;
   int major = 8, minor = 0;
   std::size_t memory = std::size_t{1} << 33;
 };

@@ -113,7 +113,7 @@ cudaError_t cudaMemGetInfo(std::size_t* unused, std::size_t* total) {
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
-  *version = CUDART_VERSION;
+  *version = machine().driver;
   return cudaSuccess;
 }
 }
