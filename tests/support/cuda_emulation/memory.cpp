@@ -16,7 +16,8 @@ namespace emulation {
 namespace {
 
 char* arena = nullptr;
-std::size_t arena_used = 0;
+std::size_t arena_used = 0;  // addresses, never given back
+std::size_t live_bytes = 0;
 bool arena_opened = false;
 std::vector<Allocation> allocations;
 std::map<const char*, std::size_t> pinned;
@@ -100,7 +101,7 @@ const Allocation* find_allocation(const void* p) {
 void open_arena(bool open) {
   if (open == arena_opened) return;
   static unsigned closes = 0;
-  if (!open && arena_used > large_arena && ++closes % closes_of_a_large_arena != 0) return;
+  if (!open && live_bytes > large_arena && ++closes % closes_of_a_large_arena != 0) return;
   arena_opened = open;
   for (const Allocation& a : allocations)
     if (a.live) mprotect(a.first_page(), a.mapped, open ? PROT_READ | PROT_WRITE : PROT_NONE);
@@ -116,6 +117,7 @@ void* allocate_device(std::size_t bytes) {
   char* low = arena + arena_used + page_bytes;  // a guard page in front of and behind it
   a.base = low + (a.mapped - a.padded());
   arena_used += a.mapped + 2 * page_bytes;
+  live_bytes += a.mapped;
   mprotect(low, a.mapped, PROT_READ | PROT_WRITE);
   std::memset(a.base, fresh, a.padded());
   if (!arena_opened) mprotect(low, a.mapped, PROT_NONE);
@@ -127,15 +129,15 @@ void* allocate_device(std::size_t bytes) {
 
 void free_device(void* p) {
   Allocation& a = live_allocation(p);
-  const bool opened = arena_opened;
   open_arena(true);
   for (std::size_t i = a.bytes; i < a.padded(); ++i)
     if (static_cast<unsigned char>(a.base[i]) != fresh)
       fail("allocation #%u: write behind its end (byte %zu of %zu)", a.id, i, a.bytes);
   a.live = false;
+  live_bytes -= a.mapped;
   mprotect(a.first_page(), a.mapped, PROT_NONE);
   madvise(a.first_page(), a.mapped, MADV_DONTNEED);
-  open_arena(opened);
+  open_arena(false);
 }
 
 void* allocate_pinned(std::size_t bytes) {
