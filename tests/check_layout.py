@@ -36,7 +36,7 @@ CONFINED = {
                          "tests/*"],
     "faiss/*": ["src/tasks/similarity_index*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
-    "cuda*": ["src/device/cuda/*"],
+    "cuda*.h": ["src/device/cuda/*", "tests/support/cuda_emulation/*", "tests/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],
     "cudnn*": ["src/device/cuda/*"],
     "nccl*": ["src/comm/nccl*"],

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs packages, builds and tests: unit, golden, gradient and mpi tests, and a smoke run of the
 # others. `--all` adds the sanitizers and the whole end-to-end and fault tests. With CI=true a
-# skipped golden, gradient, mpi, e2e or fault test is a failure.
+# skipped golden, gradient, mpi, cuda, e2e or fault test is a failure.
 # Functions are called through phase(), which shellcheck cannot see.
 # shellcheck disable=SC2317
 set -euo pipefail
@@ -67,6 +67,7 @@ mkdir -p build
 phase "packages" bash jobs/install_packages.sh tests || finish
 phase "build release" build release all || finish
 phase "unit, golden, gradient, mpi" run_labels release '^(unit|golden|gradient|mpi)$' || true
+phase "CUDA without a GPU" run_labels release '^cuda_(compile|emulated|race)$' || true
 if [[ $scope == quick ]]; then
   phase "smoke run of e2e, fault" run_labels release '^smoke$' --no-tests=ignore || true
   finish

@@ -137,7 +137,7 @@ static void describe(ComputeSettings& c, Fields& f) {
   f.choice(
       "device", c.device,
       {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}},
-      "`auto`: CUDA where the build and the machine have it.");
+      "`auto`: the CPU; GPUs are used when asked for.");
   f.choice("precision", c.precision,
            {{"float32", DType::f32}, {"bfloat16", DType::bf16}, {"float64", DType::f64}},
            "Of matrix products and activations; master weights are float32. float64 is for checks "

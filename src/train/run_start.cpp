@@ -65,6 +65,10 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
   std::unique_ptr<Device> device;
   on_all_ranks(comm, [&] {
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
+    check(!cuda || comm.size() == 1,
+          "compute.device = cuda trains on one rank only, but there are {}: gradients of several "
+          "GPUs need NCCL, which this program does not use yet.",
+          comm.size());
     device = make_device({.name = cuda ? "cuda" : "cpu",
                           .threads = static_cast<int>(recipe.compute.threads),
                           .cpu_kernels = recipe.compute.cpu_kernels});

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "src/device/cpu/kernels.hpp"
+#include "tests/support/devices.hpp"
 
 namespace ijepa {
 namespace {
@@ -18,9 +20,10 @@ std::string error_of(const DeviceOptions& options) {
   return "";
 }
 
-TEST(MakeDevice, CudaNamesTheOptionThatBuildsIt) {
-  EXPECT_NE(error_of({"cuda", 0}).find("IJEPA_CUDA"), std::string::npos);
-  EXPECT_NE(error_of({"cuda:1", 0}).find("IJEPA_CUDA"), std::string::npos);
+TEST(MakeDevice, CudaWithoutAGpuSaysWhatIsMissing) {
+  setenv("CUDA_VISIBLE_DEVICES", "", 1);
+  EXPECT_NE(error_of({.name = "cuda"}).find(test::no_gpu_message), std::string::npos);
+  EXPECT_NE(error_of({.name = "cuda:1"}).find(test::no_gpu_message), std::string::npos);
 }
 
 TEST(MakeDevice, UnknownNameAndThreadCountAreRefused) {

@@ -1,6 +1,7 @@
 // What cannot work is refused at the start: exit code 1 and one message that says why.
 #include <algorithm>
 
+#include "tests/support/devices.hpp"
 #include "tests/support/pretrain_program.hpp"
 
 namespace ijepa::test {
@@ -24,6 +25,7 @@ class Refusals : public PretrainProgram {
 };
 
 TEST_F(Refusals, OfSettingsThatCannotWork) {
+  setenv("CUDA_VISIBLE_DEVICES", "", 1);
   struct Case {
     Words settings;
     const char* message;
@@ -39,7 +41,7 @@ TEST_F(Refusals, OfSettingsThatCannotWork) {
       {{"optim.epochs=\"two\""}, "optim.epochs must be"},
       {{"optim.lr=-1"}, "optim.lr = -1.0 is not allowed"},
       {{"data.shards=/nowhere/at/all"}, "There is no shard set at /nowhere/at/all."},
-      {{"compute.device=cuda"}, "this build has no CUDA"},
+      {{"compute.device=cuda"}, no_gpu_message},
       {{"optim.global_batch=80"}, "has 70 images, fewer than optim.global_batch = 80"},
       {{"compute.residual=bfloat16"}, "needs compute.precision = \"bfloat16\""},
       {{"run.dir=/proc/nothing"}, "/proc/nothing"},
@@ -142,6 +144,8 @@ TEST_F(Refusals, OnManyRanksAreToldOnce) {
   expect_refusal(on_ranks(2, command({"optim.epoch=1"})), "did you mean optim.epochs?");
   expect_refusal(on_ranks(2, command({"optim.global_batch=9", "mask.truncate_group=1"})),
                  "optim.global_batch = 9 must be a multiple of the number of ranks, 2.");
+  expect_refusal(on_ranks(2, command({"compute.device=cuda"})),
+                 "compute.device = cuda trains on one rank only");
   expect_refusal(on_ranks(2, command({"data.shards=/nowhere"})), "There is no shard set");
   expect_refusal(on_ranks(2, command()) + Words{":", "-np", "1"} + command({"optim.lr=0.01"}),
                  "The ranks disagree on The configuration");

@@ -14,11 +14,24 @@ inline std::vector<std::string> available_kernels() {
 }
 
 inline std::vector<DeviceOptions> available_devices() {
+#ifdef IJEPA_TEST_DEVICE
+  return {{.name = IJEPA_TEST_DEVICE}};
+#else
   std::vector<DeviceOptions> devices;
   for (const auto& kernels : available_kernels())
     for (const int threads : {1, 2})
       devices.push_back({.name = "cpu", .threads = threads, .cpu_kernels = kernels});
   return devices;
+#endif
+}
+
+/// Where no GPU can be seen: part of the message that refuses the device "cuda".
+constexpr const char* no_gpu_message =
+    IJEPA_WITH_CUDA ? "This machine has no" : "this build has no CUDA";
+
+/// GPUs have no float64 here: it serves gradient checks on the CPU.
+inline bool computes(const DeviceOptions& device, DType type) {
+  return type != DType::f64 || device.name == "cpu";
 }
 
 /// For the names of parameterised tests: letters, digits and underscores.

@@ -13,7 +13,8 @@
 namespace ijepa::test {
 
 /// What an operand is for; a Precision turns it into an element type.
-enum class Kind { compute, residual, parameter, working, single, index, byte };
+/// A bias is a parameter whose values the compute type holds too: a device may round it there.
+enum class Kind { compute, residual, parameter, bias, working, single, index, byte };
 enum class Role { input, output, inout };
 
 struct Operand {
@@ -43,6 +44,7 @@ struct Precision {
       case Kind::residual:
         return residual;
       case Kind::parameter:
+      case Kind::bias:
         return parameter;
       case Kind::working:
         return DType::bf16;
@@ -55,6 +57,8 @@ struct Precision {
     }
     fail("An operand of unknown kind.");
   }
+  /// The type whose values random operands take.
+  DType values_of(Kind kind) const { return kind == Kind::bias ? compute : type_of(kind); }
 };
 
 inline std::vector<Precision> precisions() {
@@ -99,7 +103,7 @@ constexpr auto compute = Kind::compute, residual = Kind::residual, parameter = K
 
 inline void add_linear(std::int64_t m, std::int64_t k, std::int64_t n, std::vector<OpCase>& cases) {
   const auto size = fmt::format("{}x{}x{}", m, k, n);
-  const Operand x = in(compute, {m, k}), w = in(compute, {n, k}), b = in(parameter, {n});
+  const Operand x = in(compute, {m, k}), w = in(compute, {n, k}), b = in(Kind::bias, {n});
   const Operand y = out(compute, {m, n}), dy = in(compute, {m, n});
   const double tolerance = 1 + static_cast<double>(std::max({m, n, k})) / 256;
   const auto add = [&](const char* name, std::vector<Operand> operands,

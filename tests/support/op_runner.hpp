@@ -110,7 +110,7 @@ inline std::vector<Values> random_operands(const OpCase& c, const Precision& pre
       values[i] = operand.role == Role::output  ? -77.0
                   : operand.kind == Kind::index ? operand.indices[i]
                                                 : rounded(rng.uniform(operand.low, operand.high),
-                                                          precision.type_of(operand.kind));
+                                                          precision.values_of(operand.kind));
     all.push_back(std::move(values));
   }
   return all;

@@ -57,7 +57,8 @@ class Ops {
   virtual void copy(Tensor x, Tensor y) = 0;
 
   // ---- linear: x (M, K), w (N, K), b (N) in the parameter type, y (M, N) ----
-  // x, w, y share the compute type. Accumulation is at least float32.
+  // x, w, y share the compute type. Accumulation is at least float32. A device may round b to the
+  // compute type.
   /// y = x w^T + b. b may be empty.
   virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) = 0;
   /// pre = x w^T + b; y = gelu(pre) of the value stored in pre.

@@ -1,0 +1,98 @@
+// Attention forward, one pass over the keys (Dao, arXiv 2307.08691): a running maximum m and sum l
+// of each row, o = sum exp(s - m) v / l, lse = m + log l.
+#include <cmath>
+
+#include "attention_tile.hpp"
+
+namespace ijepa::cuda {
+namespace {
+
+/// What a row has seen so far.
+struct RowState {
+  float maximum = -INFINITY, sum = 0;
+};
+
+/// Scores to weights exp(s - m), written to `weights`; the factor of what was summed before.
+template <class S>
+__device__ float weigh_row(const float (&scores)[2], int key, int length, RowState& state,
+                           float* weights) {
+  float s[2];
+#pragma unroll
+  for (int j = 0; j < 2; ++j)
+    s[j] = key + static_cast<int>(threadIdx.x) + j * S::half < length ? scores[j] : -INFINITY;
+  const float largest = row_max<S>(s[0] > s[1] ? s[0] : s[1]);
+  const float maximum = largest > state.maximum ? largest : state.maximum;
+  const float factor = std::exp(state.maximum - maximum);
+  float sum = 0;
+#pragma unroll
+  for (int j = 0; j < 2; ++j) {
+    const float w = std::exp(s[j] - maximum);
+    weights[static_cast<int>(threadIdx.x) + j * S::half] = w;
+    sum += w;
+  }
+  state = {maximum, state.sum * factor + row_sum<S>(sum)};
+  return factor;
+}
+
+template <class S, class X>
+__global__ void __launch_bounds__(S::half* S::half)
+    attend(Sequences at, const X* qkv, X* out, float* lse) {
+  const int dim = at.dim, stride = tile_stride(dim), ty = static_cast<int>(threadIdx.y);
+  auto* q = shared_memory<float>();
+  float* kv = q + S::tile * stride;
+  float* weights = kv + S::tile * stride;  // (T, T + 1)
+  const std::int64_t width = at.width(), start = at.start();
+  const X* rows = qkv + start * 3 * width + at.head_column();
+  const int first = static_cast<int>(blockIdx.x) * S::tile;
+  load_tile<S>(rows, 3 * width, first, at.length, dim, q);
+  RowState state[2];
+  float sums[2][S::columns] = {};
+  for (int key = 0; key < at.length; key += S::tile) {
+    __syncthreads();  // v of the tile before may still be read
+    load_tile<S>(rows + width, 3 * width, key, at.length, dim, kv);
+    __syncthreads();
+    float scores[2][2];
+    dot_rows<S>(q, kv, dim, scores);
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      scores[i][0] *= at.scale;
+      scores[i][1] *= at.scale;
+      const float factor = weigh_row<S>(scores[i], key, at.length, state[i],
+                                        weights + (ty + i * S::half) * (S::tile + 1));
+#pragma unroll
+      for (int c = 0; c < S::columns; ++c) sums[i][c] *= factor;
+    }
+    __syncthreads();
+    load_tile<S>(rows + 2 * width, 3 * width, key, at.length, dim, kv);
+    __syncthreads();
+    add_products<S>(
+        kv, dim, [&](int i, int t) { return weights[(ty + i * S::half) * (S::tile + 1) + t]; },
+        sums);
+  }
+  const float scale[2] = {1 / state[0].sum, 1 / state[1].sum};
+  store_rows<S>(sums, scale, first, at.length, dim, width, out + start * width + at.head_column());
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int row = first + ty + i * S::half;
+    if (threadIdx.x == 0 && row < at.length)
+      lse[(start + row) * at.heads + blockIdx.y] = state[i].maximum + std::log(state[i].sum);
+  }
+}
+
+}  // namespace
+
+void CudaOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+                                Tensor lse) {
+  check_attention("attention_forward", qkv, heads, groups, out, lse);
+  const auto dim = out.cols() / heads;
+  on_types(
+      [&]<class X>(const X* xs) {
+        for_each_group(groups, heads, dim, [&]<class S>(S, const Sequences& at, dim3 blocks) {
+          launch({blocks, dim3(S::half, S::half), tile_bytes<S>(2, 1, dim), stream_}, attend<S, X>,
+                 at, xs, static_cast<X*>(out.data), lse.as<float>());
+        });
+      },
+      qkv);
+}
+
+}  // namespace ijepa::cuda

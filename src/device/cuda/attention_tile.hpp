@@ -1,0 +1,160 @@
+// Attention in tiles of T queries by T keys, for every head size up to 128 and both element types:
+// what the forward and the two backward kernels share. A block is (T/2, T/2) threads; each thread
+// holds two rows of the tile, and two of its columns.
+#pragma once
+#include "../cpu/checks.hpp"
+#include "cuda_ops.hpp"
+#include "dispatch.hpp"
+
+namespace ijepa::cuda {
+
+/// `T` rows a tile; head sizes up to `D`. Chosen so that a block's tiles fit 48 KiB.
+template <int T, int D>
+struct TileSize {
+  static constexpr int tile = T, half = T / 2, columns = D / half;
+};
+
+/// One group of equal sequences in packed rows. Blocks are (tile of rows, head, sequence).
+struct Sequences {
+  std::int64_t first_row;
+  int length, heads, dim;
+  float scale;
+
+  __device__ std::int64_t start() const {
+    return first_row + static_cast<std::int64_t>(blockIdx.z) * length;
+  }
+  __device__ int width() const { return heads * dim; }
+  __device__ int head_column() const { return static_cast<int>(blockIdx.y) * dim; }
+};
+
+/// A tile in shared memory. The odd row length spreads a column over the memory banks.
+__device__ __forceinline__ int tile_stride(int dim) {
+  return dim | 1;
+}
+
+/// tile[T][dim] = rows of x from `row` on, zero from `rows` on.
+template <class S, class X>
+__device__ void load_tile(const X* x, std::int64_t row_stride, int row, int rows, int dim,
+                          float* tile) {
+#pragma unroll 1
+  for (int r = static_cast<int>(threadIdx.y); r < S::tile; r += S::half) {
+    const X* from = x + (row + r) * row_stride;
+    float* to = tile + r * tile_stride(dim);
+    for (int c = static_cast<int>(threadIdx.x); c < dim; c += S::half)
+      to[c] = row + r < rows ? to_float(from[c]) : 0.0F;
+  }
+}
+
+/// dots[i][j] = a[row i of this thread] . b[column j of this thread]
+template <class S>
+__device__ void dot_rows(const float* a, const float* b, int dim, float (&dots)[2][2]) {
+  const int stride = tile_stride(dim);
+  const float* a0 = a + static_cast<int>(threadIdx.y) * stride;
+  const float* b0 = b + static_cast<int>(threadIdx.x) * stride;
+  const int next = S::half * stride;
+  float sums[2][2] = {};
+  for (int c = 0; c < dim; ++c) {
+    const float x[2] = {a0[c], a0[next + c]}, y[2] = {b0[c], b0[next + c]};
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+      for (int j = 0; j < 2; ++j) sums[i][j] += x[i] * y[j];
+  }
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int j = 0; j < 2; ++j) dots[i][j] = sums[i][j];
+}
+
+/// sums[i][c] += sum over t < T of weight(i, t) * x[t][column c of this thread], i: its two rows.
+template <class S, class Weight>
+__device__ void add_products(const float* x, int dim, Weight weight, float (&sums)[2][S::columns]) {
+#pragma unroll 4
+  for (int t = 0; t < S::tile; ++t) {
+    const float w[2] = {weight(0, t), weight(1, t)};
+#pragma unroll
+    for (int c = 0; c < S::columns; ++c) {
+      const int col = static_cast<int>(threadIdx.x) + c * S::half;
+      if (col >= dim) break;
+      const float v = x[t * tile_stride(dim) + col];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) sums[i][c] += w[i] * v;
+    }
+  }
+}
+
+/// x[row + this thread's rows] = scale[i] * sums[i], where the rows exist.
+template <class S, class X>
+__device__ void store_rows(const float (&sums)[2][S::columns], const float (&scale)[2], int row,
+                           int rows, int dim, std::int64_t row_stride, X* x) {
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int r = row + static_cast<int>(threadIdx.y) + i * S::half;
+#pragma unroll
+    for (int c = 0; c < S::columns; ++c) {
+      const int col = static_cast<int>(threadIdx.x) + c * S::half;
+      if (r < rows && col < dim)
+        store<1>(x + r * row_stride + col, Floats<1>{{scale[i] * sums[i][c]}});
+    }
+  }
+}
+
+/// Sum or maximum over the threads that share a row.
+template <class S>
+__device__ float row_sum(float x) {
+#pragma unroll
+  for (int step = S::half / 2; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffU, x, step);
+  return x;
+}
+template <class S>
+__device__ float row_max(float x) {
+#pragma unroll
+  for (int step = S::half / 2; step > 0; step /= 2) {
+    const float other = __shfl_xor_sync(0xffffffffU, x, step);
+    x = other > x ? other : x;
+  }
+  return x;
+}
+
+/// Shared memory of `tiles` (T, dim) tiles and `squares` (T, T + 1) ones, in bytes.
+template <class S>
+std::size_t tile_bytes(int tiles, int squares, std::int64_t dim) {
+  const auto floats = tiles * S::tile * (dim | 1) + squares * S::tile * (S::tile + 1);
+  return static_cast<std::size_t>(floats) * sizeof(float);
+}
+
+inline void check_attention(const char* op, const Tensor& qkv, std::int64_t heads, Groups groups,
+                            const Tensor& out, const Tensor& lse) {
+  std::int64_t rows = 0;
+  for (const auto& g : groups) rows += g.count * g.length;
+  cpu::expect_matrix(op, "qkv", qkv, rows, 3 * out.cols());
+  cpu::expect_matrix(op, "out", out, rows, out.cols());
+  cpu::expect_type(op, "out", out, qkv.dtype);
+  cpu::expect_vector(op, "lse", lse, DType::f32, rows * heads);
+  check(heads > 0 && out.cols() % heads == 0, "{}: a width of {} is no multiple of {} heads.", op,
+        out.cols(), heads);
+  check(out.cols() / heads <= 128, "{}: heads of {} features are more than the GPU's 128.", op,
+        out.cols() / heads);
+}
+
+/// Calls f(TileSize, Sequences, grid) for each group: a block for every tile, head and sequence.
+template <class F>
+void for_each_group(Groups groups, std::int64_t heads, std::int64_t dim, F&& f) {
+  std::int64_t row = 0;
+  for (const auto& g : groups) {
+    const auto run = [&]<int T, int D>(TileSize<T, D> size) {
+      check(g.count <= 65535 && heads <= 65535, "{} sequences of {} heads are too many for a GPU.",
+            g.count, heads);
+      const Sequences s{row, static_cast<int>(g.length), static_cast<int>(heads),
+                        static_cast<int>(dim),
+                        static_cast<float>(1 / std::sqrt(static_cast<double>(dim)))};
+      f(size, s,
+        dim3(blocks_for(g.length, T), static_cast<unsigned>(heads),
+             static_cast<unsigned>(g.count)));
+    };
+    if (g.count > 0 && g.length > 0) dim <= 64 ? run(TileSize<32, 64>{}) : run(TileSize<16, 128>{});
+    row += g.count * g.length;
+  }
+}
+
+}  // namespace ijepa::cuda

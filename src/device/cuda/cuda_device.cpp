@@ -1,0 +1,128 @@
+#include "cuda_device.hpp"
+
+#include <charconv>
+
+#include "cuda_ops.hpp"
+#include "status.hpp"
+
+namespace ijepa::cuda {
+namespace {
+
+constexpr std::size_t staging_half = std::size_t{16} << 20;
+/// Partial sums of the reductions: 128 blocks of two times 4096 columns in float32.
+constexpr std::size_t workspace_bytes = std::size_t{4} << 20;
+constexpr double gib = 1024.0 * 1024 * 1024;
+
+int device_index(const std::string& name) {
+  if (name == "cuda") return 0;
+  const std::string digits = name.substr(name.find(':') + 1);
+  int index = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  check(error == std::errc() && end == digits.data() + digits.size() && index >= 0,
+        "The device \"{}\" is unknown: after \"cuda:\" comes the number of a GPU, from 0.", name);
+  return index;
+}
+
+int count_devices() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver) {
+    int driver = 0;
+    cudaDriverGetVersion(&driver);
+    check(driver > 0,
+          "This machine has no NVIDIA driver: set device to \"cpu\", or run where a GPU is "
+          "installed.");
+    fail(
+        "The NVIDIA driver is for CUDA {}.{}, but this program was built with CUDA {}.{}: update "
+        "the driver, or set device to \"cpu\".",
+        driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+  }
+  check(status != cudaErrorNoDevice && (status != cudaSuccess || count > 0),
+        "This machine has no GPU that CUDA can see: set device to \"cpu\", or look at "
+        "CUDA_VISIBLE_DEVICES.");
+  check_cuda(status, "counting the GPUs");
+  return count;
+}
+
+cudaDeviceProp select_device(const std::string& name) {
+  const int index = device_index(name), count = count_devices();
+  check(index < count, "The device \"{}\" was asked for, but this machine has {} GPU{}.", name,
+        count, count == 1 ? "" : "s");
+  check_cuda(cudaSetDevice(index), "choosing the GPU");
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, index), "asking for the GPU's properties");
+  check(properties.major >= 8,
+        "The GPU {} has compute capability {}.{}, but 8.0 or newer is needed (A100 or newer).",
+        properties.name, properties.major, properties.minor);
+  return properties;
+}
+
+struct Stream {
+  cudaStream_t handle = nullptr;
+  Stream() {
+    check_cuda(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream");
+  }
+  ~Stream() { cudaStreamDestroy(handle); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+};
+
+void* allocate_on_gpu(std::size_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, std::max(bytes, Arena::alignment));
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // the next launch would report it again
+    std::size_t unused = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&unused, &total), "asking for free memory");
+    fail("The GPU has not enough memory for another {:.2f} GiB: {:.2f} of {:.2f} GiB are free.",
+         static_cast<double>(bytes) / gib, static_cast<double>(unused) / gib,
+         static_cast<double>(total) / gib);
+  }
+  check_cuda(status, "taking memory");
+  return memory;
+}
+
+struct DeviceMemory {
+  void* data;
+  explicit DeviceMemory(std::size_t bytes) : data(allocate_on_gpu(bytes)) {}
+  ~DeviceMemory() { cudaFree(data); }
+  DeviceMemory(const DeviceMemory&) = delete;
+  DeviceMemory& operator=(const DeviceMemory&) = delete;
+};
+
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(const std::string& name)
+      : properties_(select_device(name)),
+        staging_(staging_half),
+        workspace_(workspace_bytes),
+        matmul_(make_matmul(stream_.handle)),
+        ops_(stream_.handle, staging_, *matmul_, {workspace_.data, workspace_bytes}) {}
+  ~CudaDevice() override { cudaStreamSynchronize(stream_.handle); }
+
+  Ops& ops() override { return ops_; }
+  void* allocate(std::size_t bytes) override { return allocate_on_gpu(bytes); }
+  void release(void* memory) noexcept override { cudaFree(memory); }
+  bool memory_is_host() const override { return false; }
+  std::string describe() const override {
+    return fmt::format("cuda, {}, {:.0f} GiB, compute capability {}.{}", properties_.name,
+                       static_cast<double>(properties_.totalGlobalMem) / gib, properties_.major,
+                       properties_.minor);
+  }
+
+ private:
+  cudaDeviceProp properties_;
+  Stream stream_;
+  Staging staging_;
+  DeviceMemory workspace_;
+  std::unique_ptr<Matmul> matmul_;
+  CudaOps ops_;
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cuda_device(const std::string& name) {
+  return std::make_unique<CudaDevice>(name);
+}
+
+}  // namespace ijepa::cuda

@@ -1,0 +1,77 @@
+// CudaOps: the operations on one GPU and one stream. Calls return before the work is done; none
+// allocates or waits, but for uploads when the staging memory is full.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <memory>
+
+#include "ijepa/device/ops.hpp"
+#include "matmul.hpp"
+#include "staging.hpp"
+
+namespace ijepa::cuda {
+
+/// Device memory that kernels of one stream may use in turn, for what lives within one operation.
+struct Workspace {
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+class CudaOps final : public Ops {
+ public:
+  CudaOps(cudaStream_t stream, Staging& staging, Matmul& matmul, Workspace workspace)
+      : stream_(stream), staging_(staging), matmul_(matmul), workspace_(workspace) {}
+
+  void upload(const void* host, Tensor dst) override;
+  void download(Tensor src, void* host) override;
+  void synchronize() override;
+  void fill_zero(Tensor y) override;
+  void copy(Tensor x, Tensor y) override;
+
+  void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) override;
+  void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override;
+  void linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
+                               Tensor y) override;
+  void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
+  void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
+
+  void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
+                          Tensor rstd) override;
+  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
+                           Tensor dw, Tensor db, Write mode) override;
+
+  void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+                         Tensor lse) override;
+  void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
+                          Groups groups, Tensor dqkv) override;
+
+  void gelu_forward(Tensor x, Tensor y) override;
+  void gelu_backward(Tensor x, Tensor dy_inout) override;
+  void add(Tensor a, Tensor b, Tensor y) override;
+  void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) override;
+
+  void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
+                      Tensor rows, Tensor y) override;
+  void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) override;
+  void gather_rows(Tensor x, Tensor rows, Tensor y) override;
+  void scatter_rows(Tensor x, Tensor rows, Tensor y) override;
+  void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override;
+  void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override;
+  void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) override;
+
+  void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
+                 Tensor dprediction) override;
+  void sum_squares(Tensor x, Tensor result_accum) override;
+  void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;
+
+ private:
+  /// b in the type of the product's result: itself, or a rounded copy in the workspace.
+  const void* bias_for(Tensor b, DType type);
+
+  cudaStream_t stream_;
+  Staging& staging_;
+  Matmul& matmul_;
+  Workspace workspace_;
+};
+
+}  // namespace ijepa::cuda

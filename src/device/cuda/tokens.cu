@@ -1,0 +1,177 @@
+// Rows of token tensors: gathers, scatters and position tables. Every sum has a fixed order.
+#include "../cpu/checks.hpp"
+#include "cuda_ops.hpp"
+#include "dispatch.hpp"
+
+namespace ijepa::cuda {
+namespace {
+
+using cpu::expect_matrix;
+using cpu::expect_type;
+using cpu::expect_vector;
+
+const std::int32_t* row_indices(const char* op, const Tensor& rows, std::int64_t count) {
+  if (rows.empty()) return nullptr;
+  expect_vector(op, "rows", rows, DType::i32, count);
+  return rows.as<std::int32_t>();
+}
+
+/// x += table[rows[i] mod period]
+template <class X, class T>
+struct AddTableRows {
+  X* x;
+  const T* table;
+  const std::int32_t* rows;
+  unsigned period;  // 32 bits: a 64-bit remainder is a call that spills registers
+  std::int64_t cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    const auto index = static_cast<unsigned>(rows != nullptr ? rows[row] : row);
+    auto v = load<W>(x + row * cols + col);
+    const auto add = load<W>(table + index % period * cols + col);
+#pragma unroll
+    for (int j = 0; j < W; ++j) v[j] += add[j];
+    store<W>(x + row * cols + col, v);
+  }
+};
+
+template <class X, class Y>
+struct GatherRows {
+  const X* x;
+  const std::int32_t* rows;
+  Y* y;
+  std::int64_t cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    store<W>(y + row * cols + col, load<W>(x + rows[row] * cols + col));
+  }
+};
+
+template <class X, class Y>
+struct ScatterRows {
+  const X* x;
+  const std::int32_t* rows;
+  Y* y;
+  std::int64_t cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    store<W>(y + rows[row] * cols + col, load<W>(x + row * cols + col));
+  }
+};
+
+/// y[i] = sum over j < uses of x[rows[i * uses + j]]
+template <class X, class Y>
+struct GatherSumRows {
+  const X* x;
+  const std::int32_t* rows;
+  Y* y;
+  std::int64_t uses, cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    Floats<W> sum{};
+    for (std::int64_t use = 0; use < uses; ++use) {
+      const auto v = load<W>(x + rows[row * uses + use] * cols + col);
+#pragma unroll
+      for (int j = 0; j < W; ++j) sum[j] += v[j];
+    }
+    store<W>(y + row * cols + col, sum);
+  }
+};
+
+/// y[i] = rows[i] >= 0 ? x[rows[i]] : token + table[-1 - rows[i]]
+template <class X, class T, class Y>
+struct GatherRowsOrToken {
+  const X* x;
+  const T *token, *table;
+  const std::int32_t* rows;
+  Y* y;
+  std::int64_t cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    const std::int64_t index = rows[row];
+    Floats<W> v;
+    if (index >= 0) {
+      v = load<W>(x + index * cols + col);
+    } else {
+      v = load<W>(token + col);
+      const auto add = load<W>(table + (-1 - index) * cols + col);
+#pragma unroll
+      for (int j = 0; j < W; ++j) v[j] += add[j];
+    }
+    store<W>(y + row * cols + col, v);
+  }
+};
+
+}  // namespace
+
+void CudaOps::add_table_rows(Tensor x_inout, Tensor table, Tensor rows) {
+  constexpr auto op = "add_table_rows";
+  const auto count = x_inout.rows(), cols = x_inout.cols(), period = table.rows();
+  expect_matrix(op, "table", table, period, cols);
+  const auto* index = row_indices(op, rows, count);
+  on_types(
+      [&]<class X, class T>(X* xs, T* ts) {
+        run_rows(stream_, count, cols,
+                 AddTableRows<X, T>{xs, ts, index, static_cast<unsigned>(period), cols}, x_inout,
+                 table);
+      },
+      x_inout, table);
+}
+
+void CudaOps::gather_rows(Tensor x, Tensor rows, Tensor y) {
+  constexpr auto op = "gather_rows";
+  expect_matrix(op, "y", y, rows.numel(), x.cols());
+  const auto* index = row_indices(op, rows, y.rows());
+  on_types(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        run_rows(stream_, y.rows(), x.cols(), GatherRows<X, Y>{xs, index, ys, x.cols()}, x, y);
+      },
+      x, y);
+}
+
+void CudaOps::scatter_rows(Tensor x, Tensor rows, Tensor y) {
+  constexpr auto op = "scatter_rows";
+  expect_matrix(op, "y", y, y.rows(), x.cols());
+  const auto* index = row_indices(op, rows, x.rows());
+  check(index != nullptr || x.rows() == 0, "{}: rows are missing.", op);
+  fill_zero(y);
+  on_types(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        run_rows(stream_, x.rows(), x.cols(), ScatterRows<X, Y>{xs, index, ys, x.cols()}, x, y);
+      },
+      x, y);
+}
+
+void CudaOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
+  constexpr auto op = "gather_sum_rows";
+  const auto cols = x.cols(), count = y.rows();
+  expect_matrix(op, "y", y, count, cols);
+  check(count > 0 && rows.numel() % count == 0,
+        "{}: {} row indices are no multiple of the {} rows of y.", op, rows.numel(), count);
+  const auto* index = row_indices(op, rows, rows.numel());
+  on_types(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        run_rows(stream_, count, cols,
+                 GatherSumRows<X, Y>{xs, index, ys, rows.numel() / count, cols}, x, y);
+      },
+      x, y);
+}
+
+void CudaOps::gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) {
+  constexpr auto op = "gather_rows_or_token";
+  const auto cols = y.cols();
+  expect_matrix(op, "x", x, x.rows(), cols);
+  expect_matrix(op, "table", table, table.rows(), cols);
+  expect_vector(op, "token", token, token.dtype, cols);
+  expect_type(op, "table", table, token.dtype);
+  const auto* index = row_indices(op, rows, y.rows());
+  on_types(
+      [&]<class X, class T, class Y>(X* xs, T* tokens, Y* ys) {
+        run_rows(stream_, y.rows(), cols,
+                 GatherRowsOrToken<X, T, Y>{xs, tokens, table.as<T>(), index, ys, cols}, x, token,
+                 table, y);
+      },
+      x, token, y);
+}
+
+}  // namespace ijepa::cuda

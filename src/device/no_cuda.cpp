@@ -1,0 +1,13 @@
+// What stands in for src/device/cuda in a build without CUDA.
+#include "cuda/cuda_device.hpp"
+
+namespace ijepa::cuda {
+
+std::unique_ptr<Device> make_cuda_device(const std::string& name) {
+  fail(
+      "The device \"{}\" was asked for, but this build has no CUDA: configure it with "
+      "-DIJEPA_CUDA=ON, or set device to \"cpu\".",
+      name);
+}
+
+}  // namespace ijepa::cuda

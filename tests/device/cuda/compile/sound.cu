@@ -1,0 +1,4 @@
+// Compiles without a word.
+__global__ void scale(float* x, float by) {
+  x[threadIdx.x] *= by;
+}

@@ -1,0 +1,88 @@
+// What the device "cuda" says of machines that cannot serve it, and how host data reaches it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "ijepa/device/device.hpp"
+#include "tests/support/cuda_emulation/control.hpp"
+
+namespace ijepa::test {
+namespace {
+
+/// An emulated machine for the length of a test.
+class CudaDevice : public testing::Test {
+ protected:
+  ~CudaDevice() override { emulation::machine() = {}; }
+
+  static std::string error_of(const std::string& name) {
+    try {
+      make_device({.name = name});
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(CudaDevice, DescribesTheGpu) {
+  EXPECT_EQ(make_device({.name = "cuda"})->describe(),
+            "cuda, emulated GPU, 8 GiB, compute capability 8.0");
+  EXPECT_FALSE(make_device({.name = "cuda:0"})->memory_is_host());
+}
+
+TEST_F(CudaDevice, SaysWhatTheMachineLacks) {
+  emulation::machine() = {.count_status = cudaErrorNoDevice, .devices = 0};
+  EXPECT_EQ(error_of("cuda").rfind("This machine has no GPU that CUDA can see", 0), 0U);
+  emulation::machine() = {.count_status = cudaErrorInsufficientDriver, .driver = 0};
+  EXPECT_EQ(error_of("cuda").rfind("This machine has no NVIDIA driver", 0), 0U);
+  emulation::machine() = {.count_status = cudaErrorInsufficientDriver, .driver = 11080};
+  EXPECT_EQ(error_of("cuda").rfind("The NVIDIA driver is for CUDA 11.8, but this program", 0), 0U);
+  emulation::machine() = {.major = 7, .minor = 5};
+  EXPECT_EQ(error_of("cuda").rfind("The GPU emulated GPU has compute capability 7.5", 0), 0U);
+}
+
+TEST_F(CudaDevice, RefusesNumbersOfNoGpu) {
+  EXPECT_EQ(error_of("cuda:1"), "The device \"cuda:1\" was asked for, but this machine has 1 GPU.");
+  for (const char* name : {"cuda:", "cuda:x", "cuda:-1", "cuda:1x"})
+    EXPECT_NE(error_of(name).find("comes the number of a GPU"), std::string::npos) << name;
+}
+
+TEST_F(CudaDevice, OutOfMemorySaysHowMuchIsFree) {
+  emulation::machine() = {.memory = std::size_t{1} << 30};
+  const auto device = make_device({.name = "cuda"});
+  std::string message;
+  try {
+    device->allocate(std::size_t{2} << 30);
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  EXPECT_EQ(message,
+            "The GPU has not enough memory for another 2.00 GiB: 1.00 of 1.00 GiB are free.");
+}
+
+TEST_F(CudaDevice, RefusesFloat64) {
+  const auto device = make_device({.name = "cuda"});
+  const Tensor x = make_tensor(nullptr, DType::f64, {2, 3});
+  EXPECT_THROW(device->ops().copy(x, x), Error);
+}
+
+/// Larger than both halves of the staging memory, and from memory that is reused at once.
+TEST_F(CudaDevice, UploadsKeepTheirSource) {
+  const auto device = make_device({.name = "cuda"});
+  constexpr std::int64_t n = (std::int64_t{40} << 20) / 4;
+  std::vector<std::int32_t> sent(n), received(n);
+  std::iota(sent.begin(), sent.end(), 7);
+  Buffer memory(*device, n * 4);
+  const Tensor t = make_tensor(memory.data(), DType::i32, {n});
+  device->ops().upload(sent.data(), t);
+  std::fill(sent.begin(), sent.end(), -1);
+  device->ops().download(t, received.data());
+  device->ops().synchronize();
+  std::iota(sent.begin(), sent.end(), 7);
+  EXPECT_TRUE(received == sent);
+}
+
+}  // namespace
+}  // namespace ijepa::test

@@ -1,0 +1,85 @@
+// Whole runs of the trainer on the emulated device.
+#include <gtest/gtest.h>
+
+#include "ijepa/train/trainer.hpp"
+#include "tests/support/cuda_emulation/control.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_run.hpp"
+
+namespace ijepa::test {
+namespace {
+
+/// The race build looks at every access, so it does less.
+std::int64_t long_run() {
+  return emulation::checks_races() ? 2 : 6;
+}
+
+class CudaTraining : public testing::Test {
+ protected:
+  CudaTraining() { write_tiny_shard((folder_.path() / "shards").string(), tiny_images); }
+
+  std::filesystem::path run_folder(const std::string& name) const { return folder_.path() / name; }
+
+  PretrainRecipe recipe(const std::string& run, DeviceChoice device) const {
+    PretrainRecipe r = tiny_recipe((folder_.path() / "shards").string(), run_folder(run).string());
+    r.compute.device = device;
+    return r;
+  }
+
+  /// Trains until `steps` are done, going on from what the folder holds; the emulation's counts.
+  static emulation::Stats train(PretrainRecipe recipe, std::int64_t steps) {
+    recipe.optim.max_steps = steps;
+    resolve(recipe);
+    emulation::stats() = {};
+    const auto comm = local_communicator();
+    const StopSignal stop;
+    Trainer trainer(recipe, {}, *comm, stop, Log(1));
+    EXPECT_EQ(trainer.run(), Outcome::finished);
+    return emulation::stats();
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+TEST_F(CudaTraining, FollowsTheCpu) {
+  train(recipe("cpu", DeviceChoice::cpu), long_run());
+  train(recipe("cuda", DeviceChoice::cuda), long_run());
+  expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 2e-5, "float32");
+}
+
+TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
+  const auto mixed = [&](const char* name, DeviceChoice device) {
+    PretrainRecipe r = recipe(name, device);
+    r.compute.precision = DType::bf16;
+    r.compute.recompute = Recompute::block;
+    r.optim.micro_batch = 8;
+    r.model.encoder.drop_path = 0.2;
+    r.optim.clip_grad = 1;
+    return r;
+  };
+  train(mixed("cpu", DeviceChoice::cpu), long_run());
+  train(mixed("cuda", DeviceChoice::cuda), long_run());
+  expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 1e-2, "bfloat16");
+}
+
+TEST_F(CudaTraining, AResumedRunHasTheSameBitsUnderAnySchedule) {
+  emulation::reseed(5);
+  train(recipe("straight", DeviceChoice::cuda), 3);
+  emulation::reseed(6);
+  train(recipe("parts", DeviceChoice::cuda), 1);
+  train(recipe("parts", DeviceChoice::cuda), 3);
+  expect_same_run(run_folder("straight"), run_folder("parts"), "resumed");
+}
+
+/// The device runs ahead of the host: only what the host reads is waited for.
+TEST_F(CudaTraining, AStepAllocatesNothingAndWaitsForItsScalarsOnly) {
+  const auto two = train(recipe("two", DeviceChoice::cuda), 2);
+  const auto four = train(recipe("four", DeviceChoice::cuda), 4);
+  EXPECT_EQ(two.allocations, four.allocations);
+  EXPECT_LE(four.waits - two.waits, 2 * 4);
+  EXPECT_GT(four.launches - two.launches, 100);
+}
+
+}  // namespace
+}  // namespace ijepa::test
