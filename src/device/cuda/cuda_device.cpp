@@ -1,5 +1,6 @@
 #include "cuda_device.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "cuda_ops.hpp"
@@ -69,7 +70,7 @@ struct Stream {
 
 void* allocate_on_gpu(std::size_t bytes) {
   void* memory = nullptr;
-  const cudaError_t status = cudaMalloc(&memory, std::max(bytes, Arena::alignment));
+  const cudaError_t status = cudaMalloc(&memory, std::max<std::size_t>(bytes, 1));
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // the next launch would report it again
     std::size_t unused = 0, total = 0;
