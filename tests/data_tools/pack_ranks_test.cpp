@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <thread>
 
 #include "tests/data_tools/pack_fixture.hpp"
@@ -72,12 +73,16 @@ TEST_F(PackRanks, OneTwoAndThreeRanksMakeTheSameFiles) {
 
 TEST_F(PackRanks, KillsAtAnyTimeChangeNothing) {
   const auto expected_files = files(at("reference"));
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  ASSERT_TRUE(run_processes(job("timed"), 1));
+  const auto whole = Clock::now() - begin;
   int interrupted = 0;
   for (int trial = 0; trial < 6; ++trial) {
     const PackOptions o = job("killed" + std::to_string(trial));
     for (int attempt = 0; attempt < 3; ++attempt) {
       const pid_t child = start(o, {0, 1});
-      ::usleep(static_cast<useconds_t>(4000 * (1 + trial * 3 + attempt)));
+      std::this_thread::sleep_for(whole * (1 + trial * 3 + attempt) / 20);
       ::kill(child, SIGKILL);
       int status = 0;
       ::waitpid(child, &status, 0);
