@@ -30,17 +30,6 @@ void remove_folder(const fs::path& folder) {
   check(!error, "Cannot remove {}: {}.", folder.string(), error.message());
 }
 
-/// What a killed save or removal left behind.
-void remove_unfinished(const fs::path& checkpoints) {
-  std::vector<fs::path> left;
-  for (const auto& entry : fs::directory_iterator(checkpoints)) {
-    if (entry.path().filename().string().starts_with(unfinished_prefix)) {
-      left.push_back(entry.path());
-    }
-  }
-  for (const auto& folder : left) remove_folder(folder);
-}
-
 /// The parts as rank 0 sees them. What a killed save of this step left is removed.
 void check_parts(const fs::path& folder, const CheckpointManifest& manifest) {
   std::set<std::string> files;
@@ -60,6 +49,16 @@ void check_parts(const fs::path& folder, const CheckpointManifest& manifest) {
 }
 
 }  // namespace
+
+void remove_unfinished(const std::string& checkpoints) {
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(checkpoints)) {
+    if (entry.path().filename().string().starts_with(unfinished_prefix)) {
+      left.push_back(entry.path());
+    }
+  }
+  for (const auto& folder : left) remove_folder(folder);
+}
 
 void retire_checkpoint(const std::string& name) {
   const fs::path folder = name;
@@ -88,7 +87,6 @@ void commit_checkpoint(const std::string& target, const CheckpointManifest& mani
   sync_folder(unfinished.string());
   publish_folder(unfinished.string(), target);
   sync_folder(checkpoints.string());
-  remove_unfinished(checkpoints);
 }
 
 void abandon_checkpoint(const std::string& target) noexcept {
@@ -104,6 +102,7 @@ void write_checkpoint_folder(const std::string& target, const CheckpointMeta& me
     CheckpointManifest manifest{meta, {}, tensors};
     add_part(manifest, layout.ranges(), layout.write((folder / part_name(0)).string(), bytes_of));
     commit_checkpoint(target, manifest);
+    remove_unfinished(folder.parent_path().string());
   } catch (const Error& e) {
     abandon_checkpoint(target);
     fail("{}", not_saved(meta.step, e.what()));

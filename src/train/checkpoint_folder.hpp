@@ -11,13 +11,16 @@ namespace ijepa {
 /// Where the parts of RUN/checkpoints/NAME are written: made if missing. Any rank.
 std::string make_unfinished_folder(const std::string& target);
 
-/// Writes the manifest beside the parts and gives the folder its name, replacing one of that name;
-/// then removes what killed saves left behind. For one rank, after all parts are on disk. An Error,
+/// Writes the manifest beside the parts and gives the folder its name; one that had it before gets
+/// the unfinished one's. For one rank, after all parts are on disk. An Error,
 /// for example about a part that is not seen here, leaves former checkpoints untouched.
 void commit_checkpoint(const std::string& target, const CheckpointManifest& manifest);
 
 /// Removes what there is of an unfinished folder, as far as the disk lets it.
 void abandon_checkpoint(const std::string& target) noexcept;
+
+/// Removes what killed saves and removals left in RUN/checkpoints. Not while a save is in flight.
+void remove_unfinished(const std::string& checkpoints);
 
 /// All of it by one process. After an Error the former ones are untouched and nothing is left under
 /// the new name.

@@ -1,6 +1,7 @@
 #include "checkpoint_retention.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "checkpoint_folder.hpp"
 
@@ -34,6 +35,7 @@ CheckpointMarks updated(CheckpointMarks marks, const std::vector<std::int64_t>& 
 
 void retain(const std::string& run_dir, std::int64_t step, const CheckpointPolicy& policy,
             const StepVerdict& verdict) {
+  remove_unfinished(std::filesystem::path(checkpoint_folder(run_dir, step)).parent_path().string());
   std::vector<std::int64_t> steps;
   for (const auto& folder : list_checkpoints(run_dir)) steps.push_back(checkpoint_step(folder));
   const CheckpointMarks before = read_marks(run_dir);

@@ -19,8 +19,8 @@ std::vector<std::int64_t> expendable(const std::vector<std::int64_t>& steps, std
 CheckpointMarks updated(CheckpointMarks marks, const std::vector<std::int64_t>& steps,
                         std::int64_t step, const StepVerdict& verdict);
 
-/// Marks the checkpoint of `step`, which is on disk, and removes what nothing keeps any more. An
-/// Error when that fails; no protected one is lost by it.
+/// Marks the checkpoint of `step`, which is on disk, and removes what nothing keeps any more, and
+/// what killed saves left. An Error when that fails; no protected one is lost by it.
 void retain(const std::string& run_dir, std::int64_t step, const CheckpointPolicy& policy,
             const StepVerdict& verdict);
 

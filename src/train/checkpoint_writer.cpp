@@ -11,7 +11,9 @@
 namespace ijepa {
 namespace {
 
-using Seconds = std::chrono::duration<double>;
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 std::vector<StoredTensor> stored_form(const std::vector<NamedTensor>& tensors) {
   std::vector<StoredTensor> stored;
@@ -127,7 +129,7 @@ std::size_t CheckpointWriter::snapshot_bytes(std::size_t state_bytes, std::int64
 
 void CheckpointWriter::begin(CheckpointMeta meta, StepVerdict verdict) {
   check(!in_flight(), "A save begins while that of step {} is in flight.", meta_.step);
-  begun_ = Clock::now();
+  const auto start = Clock::now();
   meta_ = std::move(meta);
   verdict_ = std::move(verdict);
   outcome_ = {.step = meta_.step,
@@ -143,14 +145,17 @@ void CheckpointWriter::begin(CheckpointMeta meta, StepVerdict verdict) {
     problem = e.what();
   }
   const auto work = [this, problem] { return problem.empty() ? write_own_part() : problem; };
+  outcome_.blocked_seconds = work_seconds_ = seconds_since(start);
   part_ = std::async(std::launch::async, work);
   phase_ = Phase::writing;
-  outcome_.blocked_seconds = Seconds(Clock::now() - begun_).count();
 }
 
 std::string CheckpointWriter::write_own_part() {
   try {
-    return message_of(share_->write(make_unfinished_folder(outcome_.folder)));
+    const auto start = Clock::now();
+    const WrittenPart part = share_->write(make_unfinished_folder(outcome_.folder));
+    work_seconds_ += seconds_since(start);
+    return message_of(part);
   } catch (const std::exception& e) {
     return e.what();
   }
@@ -169,9 +174,7 @@ std::optional<SaveOutcome> CheckpointWriter::advance(bool any_rank_busy) {
   } else {
     settle();
   }
-  const auto end = Clock::now();
-  outcome_.blocked_seconds += Seconds(end - start).count();
-  outcome_.seconds = Seconds(end - begun_).count();
+  outcome_.blocked_seconds += seconds_since(start);
   return settled ? std::optional(outcome_) : std::nullopt;
 }
 
@@ -195,11 +198,13 @@ void CheckpointWriter::settle() {
 /// On rank 0's thread.
 std::string CheckpointWriter::commit(const std::vector<std::string>& parts) {
   try {
+    const auto start = Clock::now();
     CheckpointManifest manifest{meta_, {}, stored_};
     for (std::size_t r = 0; r < parts.size(); ++r)
       add_part(manifest, share_of(stored_, static_cast<int>(r), comm_.size()),
                part_of_message(parts[r]));
     commit_checkpoint(outcome_.folder, manifest);
+    work_seconds_ += seconds_since(start);
   } catch (const std::exception& e) {
     abandon_checkpoint(outcome_.folder);
     return e.what();
@@ -216,6 +221,7 @@ void CheckpointWriter::conclude() {
   const std::string problem = comm_.broadcast_text(comm_.rank() == 0 ? commit_.get() : "", 0);
   if (!problem.empty()) outcome_.problem = problem;
   if (!outcome_.saved()) outcome_.problem = not_saved(meta_.step, outcome_.problem);
+  outcome_.seconds = work_seconds_;
   phase_ = Phase::idle;
 }
 
@@ -225,7 +231,7 @@ SaveOutcome CheckpointWriter::finish() {
     const auto start = Clock::now();
     if (part_.valid()) part_.wait();
     if (commit_.valid()) commit_.wait();
-    outcome_.blocked_seconds += Seconds(Clock::now() - start).count();
+    outcome_.blocked_seconds += seconds_since(start);
     if (const auto outcome = advance(false)) return *outcome;
   }
 }

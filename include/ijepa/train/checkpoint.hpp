@@ -41,8 +41,8 @@ struct SaveOutcome {
   std::string problem;         // why nothing was saved; empty: it was
   std::string note;            // on rank 0: what went wrong after it was safe
   std::uint64_t bytes = 0;     // of the tensors, over all ranks
-  double seconds = 0;          // from the snapshot to the last rename
-  double blocked_seconds = 0;  // of them, in which nothing else was done
+  double seconds = 0;          // of copying, writing and committing
+  double blocked_seconds = 0;  // in which training waited
   bool saved() const { return problem.empty(); }
 };
 

@@ -69,7 +69,7 @@ class CheckpointWriter {
   CheckpointMeta meta_;
   StepVerdict verdict_;
   SaveOutcome outcome_;
-  Clock::time_point begun_;
+  double work_seconds_ = 0;          // of the threads; read when they have ended
   std::future<std::string> part_;    // what this rank wrote, for rank 0
   std::future<std::string> commit_;  // rank 0: why it failed; empty: it did not
 };
