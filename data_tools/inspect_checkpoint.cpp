@@ -3,11 +3,55 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <filesystem>
 #include <map>
 
 #include "data_tools/progress.hpp"
+#include "ijepa/train/checkpoint_marks.hpp"
 
 namespace ijepa::tools {
+namespace {
+
+struct Row {
+  std::string bytes = "-", parts = "-", state;
+  bool damaged = false;
+};
+
+Row row_of(const std::string& folder, bool verify) {
+  Row row;
+  try {
+    const CheckpointManifest manifest = read_manifest(folder);
+    std::uint64_t bytes = 0;
+    for (const auto& part : manifest.parts) bytes += part.bytes;
+    row.bytes = bytes_text(static_cast<std::int64_t>(bytes));
+    row.parts = fmt::format("{}", manifest.parts.size());
+    check(manifest.meta.step == checkpoint_step(folder), "it holds step {}", manifest.meta.step);
+    if (verify) verify_parts(folder, manifest);
+    if (!verify) check_part_sizes(folder, manifest);
+    row.state = verify ? "verified" : "complete";
+  } catch (const Error& e) {
+    row.state = fmt::format("DAMAGED: {}", e.what());
+    row.damaged = true;
+  }
+  return row;
+}
+
+}  // namespace
+
+RunCheckpoints describe_run(const std::string& run_dir, bool verify) {
+  RunCheckpoints run;
+  const CheckpointMarks marks = read_marks(run_dir);
+  run.text = fmt::format("run          {}\n{:>10}  {:>10}  {:>5}  {:<10}{}\n", run_dir, "step",
+                         "bytes", "parts", "state", "kept as");
+  for (const auto& folder : list_checkpoints(run_dir)) {
+    const Row row = row_of(folder, verify);
+    const auto step = checkpoint_step(folder);
+    run.damaged += row.damaged ? 1 : 0;
+    run.text += fmt::format("{:>10}  {:>10}  {:>5}  {:<10}{}\n", step, row.bytes, row.parts,
+                            row.state, marks.text(step));
+  }
+  return run;
+}
 
 std::string describe_checkpoint(const CheckpointManifest& manifest, const std::string& folder) {
   struct Group {

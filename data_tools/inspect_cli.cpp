@@ -56,17 +56,29 @@ std::vector<std::string> nested_sets(const std::string& path) {
   return sets;
 }
 
-/// The checkpoint that `path` is, or the newest of the run that it is; "" if neither.
-std::string checkpoint_at(const std::string& path) {
-  if (!fs::is_directory(path)) return "";
-  if (const auto of_run = list_checkpoints(path); !of_run.empty()) return of_run.front();
-  const bool has_manifest = fs::exists(fs::path(path) / "manifest.json");
-  return has_manifest && !holds_shards(path) && nested_sets(path).empty() ? path : "";
+bool is_run(const std::string& path) {
+  return fs::is_directory(path) && !list_checkpoints(path).empty();
+}
+
+bool is_checkpoint(const std::string& path) {
+  return fs::is_directory(path) && fs::exists(fs::path(path) / "manifest.json") &&
+         !holds_shards(path) && nested_sets(path).empty();
+}
+
+void refuse_image_options(const std::string& path, const InspectOptions& o) {
+  check(o.extract < 0 && o.contact_sheet.empty(),
+        "{} holds a checkpoint and no images to extract or to show.", path);
+}
+
+int inspect_run(const std::string& path, const InspectOptions& o) {
+  refuse_image_options(path, o);
+  const RunCheckpoints run = describe_run(path, o.verify);
+  fmt::print("{}", run.text);
+  return run.damaged > 0 ? 1 : 0;
 }
 
 int inspect_checkpoint(const std::string& folder, const InspectOptions& o) {
-  check(o.extract < 0 && o.contact_sheet.empty(),
-        "{} is a checkpoint: it holds no images to extract or to show.", folder);
+  refuse_image_options(folder, o);
   const CheckpointManifest manifest = read_manifest(folder);
   fmt::print("{}", o.list ? tensor_lines(manifest) : describe_checkpoint(manifest, folder));
   if (o.verify) {
@@ -95,7 +107,9 @@ int inspect_set(const std::string& path, const InspectOptions& o) {
 
 void add_inspect_options(CLI::App& app, InspectOptions& o) {
   o.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  app.add_option("path", o.path, "A shard set, a folder of them, one shard, a checkpoint, or a run")
+  app.add_option(
+         "path", o.path,
+         "A shard set, a folder of them, one shard, a checkpoint, or a run (all its checkpoints)")
       ->required();
   app.add_flag("--verify", o.verify, "Read everything and compare checksums");
   app.add_flag("--list", o.list, "One line an image (index, bytes, label, class, key) or a tensor");
@@ -110,8 +124,8 @@ void add_inspect_options(CLI::App& app, InspectOptions& o) {
 }
 
 int inspect(const InspectOptions& o) {
-  const std::string checkpoint = checkpoint_at(o.path);
-  if (!checkpoint.empty()) return inspect_checkpoint(checkpoint, o);
+  if (is_run(o.path)) return inspect_run(o.path, o);
+  if (is_checkpoint(o.path)) return inspect_checkpoint(o.path, o);
   const auto nested = nested_sets(o.path);
   if (nested.empty()) return inspect_set(o.path, o);
   check(o.extract < 0 && o.contact_sheet.empty(),

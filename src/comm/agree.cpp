@@ -33,19 +33,22 @@ void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
                   what, values[0], different[0], values[different[0]], rank_list(different)));
 }
 
-void require_no_problem_on_any_rank(Communicator& comm, const std::string& problem) {
-  const auto problems = comm.gather_all(problem);
-  const auto is_the_first = [&](const std::string& p) { return p == problems[0]; };
-  if (!problems[0].empty() && std::all_of(problems.begin(), problems.end(), is_the_first))
-    throw AgreedError(problems[0]);
+std::string joined_problems(const std::vector<std::string>& by_rank) {
+  const auto is_the_first = [&](const std::string& p) { return p == by_rank[0]; };
+  if (std::all_of(by_rank.begin(), by_rank.end(), is_the_first)) return by_rank[0];
   std::string list;
   std::size_t found = 0;
-  for (std::size_t r = 0; r < problems.size(); ++r) {
-    if (problems[r].empty() || ++found > most_shown) continue;
-    list += fmt::format("{}rank {}: {}", list.empty() ? "" : "\n", r, problems[r]);
+  for (std::size_t r = 0; r < by_rank.size(); ++r) {
+    if (by_rank[r].empty() || ++found > most_shown) continue;
+    list += fmt::format("{}rank {}: {}", list.empty() ? "" : "\n", r, by_rank[r]);
   }
   if (found > most_shown) list += fmt::format("\nand {} ranks more", found - most_shown);
-  if (found > 0) throw AgreedError(list);
+  return list;
+}
+
+void require_no_problem_on_any_rank(Communicator& comm, const std::string& problem) {
+  const std::string all = joined_problems(comm.gather_all(problem));
+  if (!all.empty()) throw AgreedError(all);
 }
 
 }  // namespace ijepa

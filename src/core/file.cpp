@@ -29,7 +29,7 @@ int flags_of(File::Mode mode) {
   const int reason = errno;
   const bool full = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
   fail("{} {}: {}.{}", what, path, std::strerror(reason),
-       full ? " Make room (or raise the quota) and run the same command again." : "");
+       full ? " Make room or raise the quota." : "");
 }
 
 }  // namespace

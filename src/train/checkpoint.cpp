@@ -1,30 +1,18 @@
 #include "ijepa/train/checkpoint.hpp"
 
-#include <algorithm>
-#include <chrono>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <sstream>
 #include <utility>
 
-#include "checkpoint_folder.hpp"
 #include "checkpoint_manifest.hpp"
+#include "checkpoint_share.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/train/checkpoint_writer.hpp"
 
 namespace ijepa {
 namespace {
-
-/// Folders newer than the one just saved belong to a run that was taken up again from before them;
-/// they do not count, and stay.
-void remove_old(const std::string& run_dir, std::int64_t step, const CheckpointPolicy& policy) {
-  const std::string newest = checkpoint_folder(run_dir, step);
-  std::int64_t kept = 0;
-  bool counting = false;
-  for (const auto& folder : list_checkpoints(run_dir)) {
-    counting = counting || folder == newest;
-    if (!counting || ++kept <= policy.keep_last) continue;
-    const bool milestone =
-        policy.keep_every > 0 && checkpoint_step(folder) % policy.keep_every == 0;
-    if (!milestone) retire_checkpoint(folder);
-  }
-}
 
 using TensorKey = std::pair<std::string, std::string>;
 using TensorIndex = std::map<TensorKey, const StoredTensor*>;
@@ -52,9 +40,10 @@ const StoredTensor& find(const TensorIndex& index, const NamedTensor& wanted,
   return stored;
 }
 
-CheckpointMeta read_all(const std::string& folder, const std::vector<NamedTensor>& tensors,
-                        Unused unused) {
-  const CheckpointManifest manifest = read_manifest(folder);
+/// What is stored of each wanted tensor.
+std::vector<const StoredTensor*> match(const CheckpointManifest& manifest,
+                                       const std::vector<NamedTensor>& tensors, Unused unused,
+                                       const std::string& folder) {
   TensorIndex index = index_of(manifest);
   std::vector<const StoredTensor*> stored;
   for (const auto& t : tensors) stored.push_back(&find(index, t, folder));
@@ -64,21 +53,47 @@ CheckpointMeta read_all(const std::string& folder, const std::vector<NamedTensor
         "model.",
         folder, index.size(), index.empty() ? "" : index.begin()->first.first,
         index.empty() ? "" : index.begin()->first.second);
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    read_tensor(folder, manifest, *stored[i],
-                {static_cast<std::byte*>(tensors[i].data), stored[i]->bytes()});
+  return stored;
+}
+
+/// The manifest as rank 0 reads it, on every rank.
+CheckpointManifest share_manifest(Communicator& comm, const std::string& folder) {
+  std::string text;
+  on_rank_0(comm, [&] { text = manifest_text(read_manifest(folder)); });
+  return parse_manifest(comm.broadcast_text(text, 0), folder + "/manifest.json");
+}
+
+/// Where a piece goes in the memory of the wanted tensor.
+std::span<std::byte> place_of(const NamedTensor& tensor, const TensorPiece& piece) {
+  const std::size_t element = size_of(tensor.dtype);
+  return {static_cast<std::byte*>(tensor.data) + static_cast<std::size_t>(piece.first) * element,
+          static_cast<std::size_t>(piece.count) * element};
+}
+
+/// The checkpoint's problem, "" if every byte of it is as written. Ranks share the reading.
+std::string problem_of(Communicator& comm, const std::string& run_dir, const std::string& folder) {
+  try {
+    CheckpointManifest manifest = share_manifest(comm, folder);
+    on_all_ranks(comm, [&] {
+      check(checkpoint_folder(run_dir, manifest.meta.step) == folder, "it holds step {}",
+            manifest.meta.step);
+      std::vector<PartFile> mine;
+      for (std::size_t p = 0; p < manifest.parts.size(); ++p)
+        if (static_cast<int>(p % static_cast<std::size_t>(comm.size())) == comm.rank())
+          mine.push_back(manifest.parts[p]);
+      manifest.parts = std::move(mine);
+      verify_parts(folder, manifest);
+    });
+  } catch (const AgreedError& e) {
+    return e.what();
   }
-  return manifest.meta;
+  return "";
 }
 
 /// A manifest without tensors is a compact form of the meta that every rank can read.
 CheckpointMeta share_meta(Communicator& comm, const CheckpointMeta& meta) {
   const std::string mine = comm.rank() == 0 ? manifest_text({meta, {}, {}}) : "";
   return parse_manifest(comm.broadcast_text(mine, 0), "The meta data of rank 0").meta;
-}
-
-StoredTensor described(const NamedTensor& t) {
-  return {t.group, t.name, t.dtype, t.shape, {}};
 }
 
 }  // namespace
@@ -90,61 +105,49 @@ CheckpointStore::CheckpointStore(std::string run_dir, const CheckpointPolicy& po
         policy.keep_last, policy.keep_every);
 }
 
-SavedCheckpoint CheckpointStore::save(Communicator& comm, const CheckpointMeta& meta,
-                                      const std::vector<NamedTensor>& tensors) const {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
-  SavedCheckpoint saved{checkpoint_folder(run_dir_, meta.step), 0, 0};
-  std::vector<StoredTensor> stored;
-  for (const auto& t : tensors) {
-    stored.push_back(described(t));
-    saved.bytes += stored.back().bytes();
-  }
-  const auto bytes = [&](std::size_t i) {
-    return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
-  };
-  on_rank_0(comm, [&] {
-    write_checkpoint_folder(saved.folder, meta, stored, bytes);
-    remove_old(run_dir_, meta.step, policy_);
-  });
-  saved.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  return saved;
+SaveOutcome CheckpointStore::save(Communicator& comm, const CheckpointMeta& meta,
+                                  const std::vector<NamedTensor>& tensors) const {
+  CheckpointWriter writer(run_dir_, policy_, tensors, comm, copy_in_host);
+  writer.begin(meta, {});
+  SaveOutcome outcome = writer.finish();
+  if (!outcome.saved()) throw AgreedError(outcome.problem);
+  return outcome;
 }
 
 std::optional<std::string> CheckpointStore::newest_valid(Communicator& comm, const Log& log) const {
-  std::string found;
-  on_rank_0(comm, [&] {
-    const auto folders = list_checkpoints(run_dir_);
-    for (const auto& folder : folders) {
-      try {
-        const auto manifest = read_manifest(folder);
-        check(checkpoint_folder(run_dir_, manifest.meta.step) == folder,
-              "Its manifest is of step {}.", manifest.meta.step);
-        verify_parts(folder, manifest);
-        found = folder;
-        return;
-      } catch (const std::exception& e) {
-        log.warn("The checkpoint {} is broken and is skipped: {}", folder, e.what());
-      }
-    }
-    check(folders.empty(),
-          "All {} checkpoints in {} are broken. To begin again from nothing, move them away or "
-          "choose "
-          "another run folder.",
-          folders.size(), run_dir_);
-  });
-  found = comm.broadcast_text(found, 0);
-  return found.empty() ? std::nullopt : std::optional(found);
+  std::string list;
+  on_rank_0(comm, [&] { list = fmt::format("{}", fmt::join(list_checkpoints(run_dir_), "\n")); });
+  std::istringstream folders(comm.broadcast_text(list, 0));
+  int broken = 0;
+  for (std::string folder; std::getline(folders, folder); ++broken) {
+    const std::string problem = problem_of(comm, run_dir_, folder);
+    if (problem.empty()) return folder;
+    if (comm.rank() == 0)
+      log.warn("The checkpoint {} is broken and is skipped: {}", folder, problem);
+  }
+  if (broken > 0)
+    throw AgreedError(fmt::format(
+        "All {} checkpoints in {} are broken. To begin again from nothing, move them away or "
+        "choose another run folder.",
+        broken, run_dir_));
+  return std::nullopt;
 }
 
 CheckpointMeta load_checkpoint(Communicator& comm, const std::string& folder,
                                const std::vector<NamedTensor>& tensors, Unused unused) {
-  CheckpointMeta meta;
-  on_rank_0(comm, [&] { meta = read_all(folder, tensors, unused); });
-  for (const auto& t : tensors) {
-    comm.broadcast({static_cast<std::byte*>(t.data), described(t).bytes()}, 0);
-  }
-  return share_meta(comm, meta);
+  const CheckpointManifest manifest = share_manifest(comm, folder);
+  std::vector<const StoredTensor*> stored;
+  std::vector<std::vector<PieceIndex>> readers;
+  on_all_ranks(comm, [&] {
+    stored = match(manifest, tensors, unused, folder);
+    readers = pieces_by_reader(stored, comm.size());
+    for (const auto& [t, p] : readers[static_cast<std::size_t>(comm.rank())])
+      read_piece(folder, manifest, *stored[t], p, place_of(tensors[t], stored[t]->pieces[p]));
+  });
+  for (std::size_t reader = 0; reader < readers.size(); ++reader)
+    for (const auto& [t, p] : readers[reader])
+      comm.broadcast(place_of(tensors[t], stored[t]->pieces[p]), static_cast<int>(reader));
+  return manifest.meta;
 }
 
 CheckpointMeta load_checkpoint_meta(Communicator& comm, const std::string& folder) {

@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <vector>
 
 #include "ijepa/core/error.hpp"
@@ -44,20 +43,32 @@ void publish_folder(const std::string& from, const std::string& to) {
   rename_or_fail(from, to);
 }
 
+Hasher::Hasher()
+    : state_(XXH3_createState(), [](void* s) { XXH3_freeState(static_cast<XXH3_state_t*>(s)); }) {
+  check(state_ != nullptr && XXH3_64bits_reset(static_cast<XXH3_state_t*>(state_.get())) == XXH_OK,
+        "Out of memory.");
+}
+
+void Hasher::add(std::span<const std::byte> bytes) {
+  XXH3_64bits_update(static_cast<XXH3_state_t*>(state_.get()), bytes.data(), bytes.size());
+}
+
+std::uint64_t Hasher::digest() const {
+  return XXH3_64bits_digest(static_cast<const XXH3_state_t*>(state_.get()));
+}
+
 FileHash hash_file(const std::string& path) {
   const File file = open_regular_file(path);
   const std::int64_t size = file.size();
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  check(state != nullptr && XXH3_64bits_reset(state.get()) == XXH_OK, "Out of memory.");
+  Hasher hasher;
   std::vector<std::byte> buffer(std::min(static_cast<std::size_t>(size), block));
   for (std::int64_t at = 0; at < size;) {
     const auto n = std::min(buffer.size(), static_cast<std::size_t>(size - at));
     file.read(at, buffer.data(), n);
-    XXH3_64bits_update(state.get(), buffer.data(), n);
+    hasher.add(std::span(buffer).first(n));
     at += static_cast<std::int64_t>(n);
   }
-  return {static_cast<std::uint64_t>(size), XXH3_64bits_digest(state.get())};
+  return {static_cast<std::uint64_t>(size), hasher.digest()};
 }
 
 }  // namespace ijepa

@@ -67,28 +67,42 @@ CheckpointManifest read_manifest(const std::string& folder) {
   return parse_manifest(text, path);
 }
 
-void verify_parts(const std::string& folder, const CheckpointManifest& manifest) {
+void check_part_sizes(const std::string& folder, const CheckpointManifest& manifest) {
   for (const auto& part : manifest.parts) {
     const std::string path = (fs::path(folder) / part.file).string();
     const auto bytes = static_cast<std::uint64_t>(open_regular_file(path).size());
     check(bytes == part.bytes, "{} has {} bytes instead of {}.", path, bytes, part.bytes);
+  }
+}
+
+void verify_parts(const std::string& folder, const CheckpointManifest& manifest) {
+  check_part_sizes(folder, manifest);
+  for (const auto& part : manifest.parts) {
+    const std::string path = (fs::path(folder) / part.file).string();
     check(hash_file(path).xxh3 == part.xxh3, "{} was changed after it was written.", path);
   }
+}
+
+void read_piece(const std::string& folder, const CheckpointManifest& manifest,
+                const StoredTensor& tensor, std::size_t index, std::span<std::byte> out) {
+  const TensorPiece& piece = tensor.pieces.at(index);
+  const std::string path = (fs::path(folder) / manifest.parts.at(piece.part).file).string();
+  open_regular_file(path).read(static_cast<std::int64_t>(piece.file_offset), out.data(),
+                               out.size());
+  check(XXH3_64bits(out.data(), out.size()) == piece.xxh3,
+        "{}/{} in {} was changed after it was written.", tensor.group, tensor.name, path);
 }
 
 void read_tensor(const std::string& folder, const CheckpointManifest& manifest,
                  const StoredTensor& tensor, std::span<std::byte> out) {
   check(out.size() == tensor.bytes(), "{}/{} has {} bytes, not {}.", tensor.group, tensor.name,
         tensor.bytes(), out.size());
-  for (const auto& piece : tensor.pieces) {
-    const std::string path = (fs::path(folder) / manifest.parts.at(piece.part).file).string();
-    const auto element = size_of(tensor.dtype);
-    const auto bytes = out.subspan(static_cast<std::size_t>(piece.first) * element,
-                                   static_cast<std::size_t>(piece.count) * element);
-    open_regular_file(path).read(static_cast<std::int64_t>(piece.file_offset), bytes.data(),
-                                 bytes.size());
-    check(XXH3_64bits(bytes.data(), bytes.size()) == piece.xxh3,
-          "{}/{} in {} was changed after it was written.", tensor.group, tensor.name, path);
+  const auto element = size_of(tensor.dtype);
+  for (std::size_t p = 0; p < tensor.pieces.size(); ++p) {
+    const TensorPiece& piece = tensor.pieces[p];
+    read_piece(folder, manifest, tensor, p,
+               out.subspan(static_cast<std::size_t>(piece.first) * element,
+                           static_cast<std::size_t>(piece.count) * element));
   }
 }
 

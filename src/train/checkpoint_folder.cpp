@@ -1,6 +1,7 @@
 #include "checkpoint_folder.hpp"
 
 #include <filesystem>
+#include <set>
 
 #include "checkpoint_disk.hpp"
 #include "checkpoint_manifest.hpp"
@@ -10,8 +11,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* part_name = "part_00000.h5";
+constexpr const char* manifest_name = "manifest.json";
 constexpr const char* unfinished_prefix = "unfinished_";
+
+fs::path unfinished_folder(const fs::path& target) {
+  return target.parent_path() / (unfinished_prefix + target.filename().string());
+}
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
@@ -25,8 +30,27 @@ void remove_folder(const fs::path& folder) {
   check(!error, "Cannot remove {}: {}.", folder.string(), error.message());
 }
 
-/// What a killed save or removal left behind.
-void remove_unfinished(const fs::path& checkpoints) {
+/// The parts as rank 0 sees them. What a killed save of this step left is removed.
+void check_parts(const fs::path& folder, const CheckpointManifest& manifest) {
+  std::set<std::string> files;
+  std::error_code error;
+  for (const auto& part : manifest.parts) {
+    const fs::path path = folder / part.file;
+    check(fs::file_size(path, error) == part.bytes && !error,
+          "{} is not there as its rank wrote it: the run folder must lie on a file system that all "
+          "ranks share.",
+          path.string());
+    files.insert(part.file);
+  }
+  std::vector<fs::path> others;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (!files.contains(entry.path().filename().string())) others.push_back(entry.path());
+  for (const auto& path : others) remove_folder(path);
+}
+
+}  // namespace
+
+void remove_unfinished(const std::string& checkpoints) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(checkpoints)) {
     if (entry.path().filename().string().starts_with(unfinished_prefix)) {
@@ -36,47 +60,53 @@ void remove_unfinished(const fs::path& checkpoints) {
   for (const auto& folder : left) remove_folder(folder);
 }
 
-void write_folder(const fs::path& folder, const CheckpointMeta& meta,
-                  const std::vector<StoredTensor>& tensors, const TensorBytes& bytes_of) {
-  make_folder(folder);
-  const std::string part = (folder / part_name).string();
-  CheckpointManifest manifest{meta, {}, write_part(part, tensors, bytes_of)};
-  const FileHash hash = hash_file(part);
-  manifest.parts.push_back({part_name, hash.bytes, hash.xxh3});
-  write_file_atomically((folder / "manifest.json").string(), manifest_text(manifest));
-  sync_folder(folder.string());
-}
-
-}  // namespace
-
 void retire_checkpoint(const std::string& name) {
   const fs::path folder = name;
-  const fs::path aside = folder.parent_path() / (unfinished_prefix + folder.filename().string());
+  const fs::path aside = unfinished_folder(folder);
   std::error_code error;
   fs::rename(folder, aside, error);
   check(!error, "Cannot rename {}: {}.", folder.string(), error.message());
   remove_folder(aside);
 }
 
+std::string not_saved(std::int64_t step, const std::string& reason) {
+  return fmt::format("The checkpoint of step {} was not saved; former ones are untouched. {}", step,
+                     reason);
+}
+
+std::string make_unfinished_folder(const std::string& target) {
+  const fs::path folder = unfinished_folder(target);
+  make_folder(folder);
+  return folder.string();
+}
+
+void commit_checkpoint(const std::string& target, const CheckpointManifest& manifest) {
+  const fs::path unfinished = unfinished_folder(target), checkpoints = unfinished.parent_path();
+  check_parts(unfinished, manifest);
+  write_file_atomically((unfinished / manifest_name).string(), manifest_text(manifest));
+  sync_folder(unfinished.string());
+  publish_folder(unfinished.string(), target);
+  sync_folder(checkpoints.string());
+}
+
+void abandon_checkpoint(const std::string& target) noexcept {
+  std::error_code ignored;  // the error that led here is the one to tell
+  fs::remove_all(unfinished_folder(target), ignored);
+}
+
 void write_checkpoint_folder(const std::string& target, const CheckpointMeta& meta,
-                             const std::vector<StoredTensor>& tensors,
-                             const TensorBytes& bytes_of) {
-  const fs::path checkpoints = fs::path(target).parent_path();
-  const fs::path unfinished =
-      checkpoints / (unfinished_prefix + fs::path(target).filename().string());
-  make_folder(checkpoints);
-  remove_unfinished(checkpoints);
+                             const std::vector<StoredTensor>& tensors, const RangeBytes& bytes_of) {
   try {
-    write_folder(unfinished, meta, tensors, bytes_of);
-    publish_folder(unfinished.string(), target);
-    sync_folder(checkpoints.string());
+    const PartLayout layout(tensors, whole_tensors(tensors));
+    const fs::path folder = make_unfinished_folder(target);
+    CheckpointManifest manifest{meta, {}, tensors};
+    add_part(manifest, layout.ranges(), layout.write((folder / part_name(0)).string(), bytes_of));
+    commit_checkpoint(target, manifest);
+    remove_unfinished(folder.parent_path().string());
   } catch (const Error& e) {
-    std::error_code ignored;  // the first error is the one to tell
-    fs::remove_all(unfinished, ignored);
-    fail("The checkpoint of step {} was not saved; former ones are untouched. {}", meta.step,
-         e.what());
+    abandon_checkpoint(target);
+    fail("{}", not_saved(meta.step, e.what()));
   }
-  remove_unfinished(checkpoints);
 }
 
 }  // namespace ijepa

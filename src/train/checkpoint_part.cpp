@@ -1,22 +1,21 @@
-// HDF5 lays the file out in memory; structure and numbers are then written by pwrite at the offsets
-// it chose. After a failed write HDF5 can neither close the file nor itself, so it never sees the
-// disk.
+// HDF5 lays the file out in memory; structure and numbers are then written by pwrite in the order
+// of the offsets it chose. After a failed write HDF5 can neither close the file nor itself, so it
+// never sees the disk.
 #include "checkpoint_part.hpp"
 
 #include <hdf5.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <utility>
 
-#include "ijepa/core/file.hpp"
+#include "checkpoint_disk.hpp"
 
 namespace ijepa {
 namespace {
@@ -76,9 +75,11 @@ void check_names(const std::vector<StoredTensor>& tensors) {
   }
 }
 
-/// Creates the dataset, with its space allocated, and returns where its bytes will lie.
-std::uint64_t add_dataset(hid_t group, const StoredTensor& tensor) {
-  const std::vector<hsize_t> shape(tensor.shape.begin(), tensor.shape.end());
+/// Creates the dataset, with its space allocated, and returns where its bytes will lie. A part of a
+/// tensor is a row of numbers.
+std::uint64_t add_dataset(hid_t group, const StoredTensor& tensor, std::int64_t count) {
+  std::vector<hsize_t> shape(tensor.shape.begin(), tensor.shape.end());
+  if (count < tensor.numel()) shape = {static_cast<hsize_t>(count)};
   const std::string what = tensor.group + "/" + tensor.name;
   const Handle space(shape.empty()
                          ? H5Screate(H5S_SCALAR)
@@ -117,79 +118,133 @@ class MemoryFile {
   std::string path_;
 };
 
-/// The file with all its structure and no numbers. What is not written takes no memory.
-File lay_out(std::vector<StoredTensor>& tensors) {
-  const MemoryFile memory;
-  const std::string& path = memory.path();
+/// A limit on the size of files also holds for files in memory, and HDF5 does not recover from it;
+/// so it is met here first.
+void check_size_limit(const std::string& path, const std::vector<StoredTensor>& tensors,
+                      const std::vector<TensorRange>& ranges) {
+  constexpr std::size_t structure = std::size_t{1} << 20, structure_per_tensor = 4096;
+  std::size_t bytes = structure;
+  for (const auto& r : ranges)
+    bytes +=
+        static_cast<std::size_t>(r.count) * size_of(tensors[r.tensor].dtype) + structure_per_tensor;
+  File file(path, File::Mode::update);
+  file.truncate(static_cast<std::int64_t>(bytes));
+  file.truncate(0);
+}
+
+/// Makes the file with all its structure and no numbers, which takes no memory for what is not
+/// written, and returns where each range lies.
+std::vector<std::uint64_t> lay_out(const std::string& path,
+                                   const std::vector<StoredTensor>& tensors,
+                                   const std::vector<TensorRange>& ranges) {
+  check_size_limit(path, tensors, ranges);
   errno = 0;
   const QuietHdf5 quiet;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, path);
   H5Pset_file_locking(access, false, true);
   Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose, path);
   std::set<std::string> groups;
-  for (auto& tensor : tensors) {
+  std::vector<std::uint64_t> offsets;
+  for (const auto& range : ranges) {
+    const StoredTensor& tensor = tensors[range.tensor];
     const bool fresh = groups.insert(tensor.group).second;
     const Handle group(
         fresh ? H5Gcreate2(file, tensor.group.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)
               : H5Gopen2(file, tensor.group.c_str(), H5P_DEFAULT),
         H5Gclose, tensor.group);
-    tensor.pieces.at(0).file_offset = add_dataset(group, tensor);
+    offsets.push_back(add_dataset(group, tensor, range.count));
   }
   check(file.close() >= 0, "HDF5 cannot lay out the checkpoint in {}: {}.", path,
         std::strerror(errno));
-  return File(path, File::Mode::read);
+  return offsets;
 }
 
-void copy(const File& from, std::int64_t begin, std::int64_t end, File& to) {
-  std::vector<std::byte> bytes(static_cast<std::size_t>(end - begin));
-  from.read(begin, bytes.data(), bytes.size());
-  to.write(begin, bytes.data(), bytes.size());
-}
-
-/// Everything between the numbers.
-void copy_structure(const File& image, const std::vector<StoredTensor>& tensors, File& file) {
-  std::map<std::int64_t, std::int64_t> taken;  // first byte to end
-  for (const auto& t : tensors) {
-    const auto begin = static_cast<std::int64_t>(t.pieces[0].file_offset);
-    taken[begin] = begin + static_cast<std::int64_t>(t.bytes());
+/// pwrite with the checksums of the whole file and of the piece.
+void write_hashed(File& file, std::int64_t offset, std::span<const std::byte> bytes,
+                  std::array<Hasher*, 2> hashers) {
+  constexpr std::size_t block = std::size_t{4}
+                                << 20;  // stays in a cache between the three readings
+  while (!bytes.empty()) {
+    const auto now = bytes.first(std::min(block, bytes.size()));
+    for (Hasher* hasher : hashers) hasher->add(now);
+    file.write(offset, now.data(), now.size());
+    offset += static_cast<std::int64_t>(now.size());
+    bytes = bytes.subspan(now.size());
   }
-  std::int64_t at = 0;
-  for (const auto& [begin, end] : taken) {
-    copy(image, at, begin, file);
-    at = end;
-  }
-  copy(image, at, image.size(), file);
-}
-
-/// A limit on the size of files also holds for files in memory, and HDF5 does not recover from it;
-/// so it is met here first.
-void check_size_limit(File& file, const std::vector<StoredTensor>& tensors) {
-  constexpr std::size_t structure = std::size_t{1} << 20, structure_per_tensor = 4096;
-  std::size_t bytes = structure;
-  for (const auto& t : tensors) bytes += t.bytes() + structure_per_tensor;
-  file.truncate(static_cast<std::int64_t>(bytes));
-  file.truncate(0);
 }
 
 }  // namespace
 
-std::vector<StoredTensor> write_part(const std::string& path, std::vector<StoredTensor> tensors,
-                                     const TensorBytes& bytes_of) {
+std::string part_name(std::size_t part) {
+  return fmt::format("part_{:05}.h5", part);
+}
+
+PartLayout::PartLayout(const std::vector<StoredTensor>& tensors, std::vector<TensorRange> ranges)
+    : ranges_(std::move(ranges)) {
   check_names(tensors);
-  for (auto& t : tensors) t.pieces = {{0, 0, t.numel(), 0, 0}};
-  File file(path, File::Mode::create);
-  check_size_limit(file, tensors);
-  copy_structure(lay_out(tensors), tensors, file);
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    TensorPiece& piece = tensors[i].pieces[0];
-    const auto bytes = bytes_of(i);
-    check(bytes.data() != nullptr && bytes.size() == tensors[i].bytes(),
-          "{}/{} has no data to save.", tensors[i].group, tensors[i].name);
-    piece.xxh3 = XXH3_64bits(bytes.data(), bytes.size());
-    file.write(static_cast<std::int64_t>(piece.file_offset), bytes.data(), bytes.size());
+  const MemoryFile memory;
+  const auto offsets = lay_out(memory.path(), tensors, ranges_);
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    const StoredTensor& tensor = tensors[ranges_[i].tensor];
+    names_.push_back(tensor.group + "/" + tensor.name);
+    segments_.push_back({static_cast<std::int64_t>(offsets[i]),
+                         static_cast<std::ptrdiff_t>(i),
+                         {},
+                         static_cast<std::size_t>(ranges_[i].count) * size_of(tensor.dtype)});
   }
+  std::ranges::sort(segments_, {}, &Segment::offset);
+  const File image(memory.path(), File::Mode::read);
+  std::vector<Segment> whole;
+  std::int64_t at = 0;
+  const auto add_structure = [&](std::int64_t end) {
+    if (end <= at) return;
+    std::vector<std::byte> bytes(static_cast<std::size_t>(end - at));
+    image.read(at, bytes.data(), bytes.size());
+    whole.push_back({at, -1, bytes, bytes.size()});
+  };
+  for (auto& numbers : segments_) {
+    add_structure(numbers.offset);
+    at = numbers.offset + static_cast<std::int64_t>(numbers.bytes);
+    whole.push_back(std::move(numbers));
+  }
+  add_structure(image.size());
+  segments_ = std::move(whole);
+}
+
+WrittenPart PartLayout::write(const std::string& path, const RangeBytes& bytes_of) const {
+  File file(path, File::Mode::create);
+  WrittenPart written;
+  written.pieces.resize(ranges_.size());
+  Hasher all;
+  for (const Segment& segment : segments_) {
+    Hasher own;
+    if (segment.range < 0) {
+      write_hashed(file, segment.offset, segment.structure, {&all, &own});
+    } else {
+      const auto i = static_cast<std::size_t>(segment.range);
+      const auto bytes = bytes_of(i);
+      check(bytes.data() != nullptr && bytes.size() == segment.bytes, "{} has no data to save.",
+            names_[i]);
+      write_hashed(file, segment.offset, bytes, {&all, &own});
+      written.pieces[i] = {static_cast<std::uint64_t>(segment.offset), own.digest()};
+    }
+    written.bytes += segment.bytes;
+  }
+  written.xxh3 = all.digest();
   file.sync();
-  return tensors;
+  return written;
+}
+
+void add_part(CheckpointManifest& manifest, const std::vector<TensorRange>& ranges,
+              const WrittenPart& written) {
+  const std::size_t part = manifest.parts.size();
+  manifest.parts.push_back({part_name(part), written.bytes, written.xxh3});
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const auto& [tensor, first, count] = ranges[i];
+    const auto& piece = written.pieces.at(i);
+    manifest.tensors.at(tensor).pieces.push_back(
+        {part, first, count, piece.file_offset, piece.xxh3});
+  }
 }
 
 }  // namespace ijepa

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/checkpoint_writer.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/run_data.hpp"
 #include "ijepa/train/schedule.hpp"
@@ -13,15 +14,25 @@
 namespace ijepa {
 namespace {
 
+std::string row(const char* name, std::size_t bytes) {
+  return fmt::format("  {:<24}{:>12.1f} MiB\n", name, static_cast<double>(bytes) / 1048576.0);
+}
+
 std::string memory_text(const MemoryPlan& m) {
-  const auto row = [](const char* name, std::size_t bytes) {
-    return fmt::format("  {:<24}{:>12.1f} MiB\n", name, static_cast<double>(bytes) / 1048576.0);
-  };
   return "memory of a rank\n" + row("weights", m.state.weights) +
          row("gradients", m.state.gradients) + row("optimizer", m.state.optimizer) +
          row("EMA target", m.state.target) + row("constants", m.state.constants) +
          row("activations (worst mask)", m.activations) + row("images", m.images) +
          row("total", m.total());
+}
+
+/// Host memory, beside that of the step: a save writes from a copy while training goes on.
+std::string checkpoint_text(const ParamLayout& layout, Precision precision, std::int64_t ranks) {
+  const auto all = static_cast<std::size_t>(layout.size());
+  const auto encoder = static_cast<std::size_t>(layout.range("encoder").size());
+  const std::size_t state = (3 * all + encoder) * size_of(precision.param);
+  return "checkpoints\n" + row("on disk, each", state) +
+         row("host memory of a rank", CheckpointWriter::snapshot_bytes(state, ranks));
 }
 
 std::string schedule_text(const PretrainRecipe& recipe, const RunPlan& plan) {
@@ -73,7 +84,8 @@ std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   if (shards) text += fmt::format("data: {} images\n", images) + schedule_text(recipe, plan);
   text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n",
                       mean_step_flops(model, recipe, plan, ranks));
-  return text + memory_text(plan_memory(model, recipe, plan.micro_batch));
+  return text + memory_text(plan_memory(model, recipe, plan.micro_batch)) +
+         checkpoint_text(model.layout(), precision_of(recipe.compute), ranks);
 }
 
 }  // namespace ijepa

@@ -125,6 +125,8 @@ void check_compute(const ComputeSettings& c) {
 
 void check_run(const RunSettings& run, Notes& notes) {
   check(!run.dir.empty(), "run.dir must name the folder of the run, for example runs/first.");
+  check(run.keep_best != KeepBest::rankme || run.health_every > 0,
+        "run.keep_best = \"rankme\" needs run.health_every above 0: RankMe is taken there.");
   if (run.checkpoint_steps == 0 && run.checkpoint_minutes == 0) {
     notes.push_back(
         "run.checkpoint_steps and run.checkpoint_minutes are both 0: a checkpoint is "

@@ -174,9 +174,16 @@ static void describe(RunSettings& r, Fields& f) {
     "Steps between checkpoints. 0: none by steps.");
   f("checkpoint_minutes", r.checkpoint_minutes, between(0, 1e6),
     "Minutes between checkpoints. 0: none by time.");
-  f("keep_last", r.keep_last, between(1, 1e6), "Checkpoints that are kept.");
+  f("keep_last", r.keep_last, between(1, 1e6),
+    "Checkpoints that are kept, beside the newest one with healthy features.");
   f("keep_every", r.keep_every, between(0, most_steps),
     "Checkpoints at multiples of this step are kept for ever. 0: none.");
+  f.choice("keep_best", r.keep_best, {{"none", KeepBest::none}, {"rankme", KeepBest::rankme}},
+           "Save whenever this figure, which is taken every `health_every` steps, is the best of "
+           "the run so far, and keep that checkpoint.");
+  f("save_retry_seconds", r.save_retry_seconds, between(0.01, 3600),
+    "Training goes on after a save that failed (full disk, ...); it is tried again after this "
+    "pause, which doubles up to `checkpoint_minutes`, or an hour.");
   f("nan_limit", r.nan_limit, between(0, 1e6),
     "Steps in a row with a loss or gradient that is not finite, which are skipped before the run "
     "stops.");

@@ -1,6 +1,17 @@
 #include "ijepa/train/run_state.hpp"
 
+#include "ijepa/core/parallel.hpp"
+
 namespace ijepa {
+namespace {
+
+Tensor flat_view(const NamedTensor& t) {
+  std::int64_t n = 1;
+  for (const auto size : t.shape) n *= size;
+  return make_tensor(t.data, t.dtype, {n});
+}
+
+}  // namespace
 
 std::string checkpoint_group(const std::string& group, Role role) {
   switch (role) {
@@ -16,25 +27,38 @@ std::string checkpoint_group(const std::string& group, Role role) {
   return group + "_adam_v";
 }
 
-RunState::RunState(Device& device, const ParamStore& store, std::vector<Role> roles)
-    : device_(device) {
+std::vector<NamedTensor> device_tensors(const ParamStore& store, const std::vector<Role>& roles) {
+  std::vector<NamedTensor> tensors;
   for (const Role role : roles)
     for (const ParamInfo& info : store.layout().infos()) {
       if (role == Role::target && info.group != "encoder") continue;
       const Tensor values = store.values(role, info);
-      void* host = values.data;
-      if (!device.memory_is_host()) {
-        copies_.push_back({values, std::vector<std::byte>(values.bytes())});
-        host = copies_.back().host.data();
-      }
-      tensors_.push_back(
-          {checkpoint_group(info.group, role), info.name, info.shape, values.dtype, host});
+      tensors.push_back(
+          {checkpoint_group(info.group, role), info.name, info.shape, values.dtype, values.data});
     }
+  return tensors;
 }
 
-void RunState::download() {
-  for (Copy& copy : copies_) device_.ops().download(copy.device, copy.host.data());
-  device_.ops().synchronize();
+CopyToHost copy_from(Device& device, int threads) {
+  if (device.memory_is_host())
+    return [threads](std::span<const HostCopy> copies) {
+      parallel_for(copies.size(), threads,
+                   [&](std::size_t i) { copy_in_host(copies.subspan(i, 1)); });
+    };
+  return [&device](std::span<const HostCopy> copies) {
+    for (const HostCopy& c : copies) device.ops().download(c.from, c.to);
+    device.ops().synchronize();
+  };
+}
+
+RunState::RunState(Device& device, const ParamStore& store, const std::vector<Role>& roles)
+    : device_(device), tensors_(device_tensors(store, roles)) {
+  if (device.memory_is_host()) return;
+  for (NamedTensor& t : tensors_) {
+    const Tensor values = flat_view(t);
+    copies_.push_back({values, std::vector<std::byte>(values.bytes())});
+    t.data = copies_.back().host.data();
+  }
 }
 
 void RunState::upload(ParamStore& store) {

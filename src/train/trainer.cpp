@@ -5,13 +5,20 @@
 #include <nlohmann/json.hpp>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
 #include "ijepa/train/run_folder.hpp"
 #include "ijepa/train/run_start.hpp"
+#include "ijepa/train/run_state.hpp"
 
 namespace ijepa {
+namespace {
+
+const std::vector<Role> saved_roles{Role::weight, Role::target, Role::adam_m, Role::adam_v};
+
+}  // namespace
 
 struct Trainer::Logs {
   MetricsLog metrics;
@@ -32,8 +39,9 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       schedule_(recipe.optim, plan_.steps_per_epoch),
       device_(open_device(recipe, cluster, comm, log)),
       engine_(recipe, plan_.micro_batch, *device_, comm),
-      state_(*device_, engine_.store(), {Role::weight, Role::target, Role::adam_m, Role::adam_v}),
-      checkpoints_(recipe.run.dir, {recipe.run.keep_last, recipe.run.keep_every}) {
+      saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
+             copy_from(*device_, usable_cores()),
+             [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); }) {
   peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
   restore();
   start_loader();
@@ -46,6 +54,16 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
 Trainer::~Trainer() = default;
 
 Outcome Trainer::run() {
+  try {
+    return train();
+  } catch (const AgreedError&) {
+    // What is on its way to the disk is from before the failure.
+    saves_.settle();
+    throw;
+  }
+}
+
+Outcome Trainer::train() {
   while (step_ < plan_.total_steps) {
     if (lock_) lock_->check_held();
     const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
@@ -55,15 +73,18 @@ Outcome Trainer::run() {
     const auto every = recipe_.run.health_every;
     if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
       check_health();
-    // One agreement a step: has any rank a signal, does rank 0's clock want a checkpoint?
-    std::array<double, 2> wishes{static_cast<double>(stop_.received()), save_is_due() ? 1.0 : 0.0};
+    // One agreement a step: has any rank a signal, does any want a checkpoint, does any write one?
+    std::array<double, 3> wishes{static_cast<double>(stop_.received()),
+                                 saves_.wanted(step_) ? 1.0 : 0.0, saves_.busy() ? 1.0 : 0.0};
     comm_.all_reduce(wishes, Reduction::max);
-    if (wishes[0] == 0 && wishes[1] == 0 && step_ < plan_.total_steps) continue;
-    save();
-    // A signal that came during the save is obeyed now: a launcher's patience is for one save.
-    if (step_ < plan_.total_steps && (wishes[0] != 0 || stop_.agreed(comm_) != 0))
-      return Outcome::interrupted;
+    saves_.advance(wishes[2] != 0);
+    const bool stopped = wishes[0] != 0 && step_ < plan_.total_steps;
+    if (stopped || wishes[1] != 0 || step_ == plan_.total_steps) save();
+    if (!stopped) continue;
+    saves_.finish(step_);
+    return Outcome::interrupted;
   }
+  saves_.finish(step_);
   return Outcome::finished;
 }
 
@@ -164,53 +185,61 @@ void Trainer::check_health() {
   logs_->events.write("health", fields);
   logs_->progress.clear();
   log_.info("step {}: {}", step_, health_line(health));
-  for (const std::string& warning : warnings(health, last_health_ ? &*last_health_ : nullptr)) {
+  const auto found = warnings(health, last_health_ ? &*last_health_ : nullptr);
+  for (const std::string& warning : found) {
     log_.warn("step {}: {}", step_, warning);
     logs_->events.write("collapse_warning", {{"step", step_}, {"text", warning}});
   }
+  if (found.empty()) saves_.mark_healthy(step_);
+  saves_.mark_best(KeepBest::rankme, step_, health.rankme);
   last_health_ = health;
-}
-
-bool Trainer::save_is_due() const {
-  const RunSettings& run = recipe_.run;
-  if (run.checkpoint_steps > 0 && step_ % run.checkpoint_steps == 0) return true;
-  const double minutes = std::chrono::duration<double>(Clock::now() - saved_at_).count() / 60;
-  return comm_.rank() == 0 && run.checkpoint_minutes > 0 && minutes >= run.checkpoint_minutes;
 }
 
 void Trainer::save() {
   // Skipped steps leave weights as they were, but the run may be on its way to stop because of
   // them.
-  if (saved_step_ == step_ || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
+  if (saves_.has(step_) || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
   if (!engine_.weights_finite())
     throw AgreedError(fmt::format(
         "The weights are not finite after step {}: lower optim.lr. They are not saved; the last "
         "checkpoint is from before.",
         step_));
-  state_.download();
-  const CheckpointMeta meta{step_, checkpoint_texts(recipe_, shards_)};
-  const SavedCheckpoint saved = checkpoints_.save(comm_, meta, state_.tensors());
-  saved_step_ = step_;
-  saved_at_ = Clock::now();
+  saves_.begin({step_, checkpoint_texts(recipe_, shards_)});
+}
+
+void Trainer::report_save(const SaveOutcome& o, double next_try) {
   if (!logs_) return;
   logs_->progress.clear();
-  log_.info("step {}: saved {} ({:.1f} MiB in {:.2f} s)", step_, saved.folder,
-            static_cast<double>(saved.bytes) / 1048576.0, saved.seconds);
-  logs_->events.write("saved",
-                      {{"step", step_}, {"folder", saved.folder}, {"seconds", saved.seconds}});
-  if (const auto warning = kill_time_warning(cluster_, saved.seconds)) log_.warn("{}", *warning);
+  if (!o.saved()) {
+    if (next_try > 0)
+      log_.warn("{}\nTraining goes on; the next try is in {:.0f} s at the latest.", o.problem,
+                std::ceil(next_try));
+    logs_->events.write("save_failed", {{"step", o.step}, {"reason", o.problem}});
+    return;
+  }
+  log_.info("step {}: saved {} ({:.1f} MiB in {:.2f} s; training waited {:.3f} s)", o.step,
+            o.folder, static_cast<double>(o.bytes) / 1048576.0, o.seconds, o.blocked_seconds);
+  logs_->events.write("saved", {{"step", o.step},
+                                {"folder", o.folder},
+                                {"bytes", o.bytes},
+                                {"seconds", o.seconds},
+                                {"blocked_seconds", o.blocked_seconds}});
+  if (!o.note.empty()) log_.warn("step {} is saved, but: {}", o.step, o.note);
+  if (const auto warning = kill_time_warning(cluster_, o.seconds)) log_.warn("{}", *warning);
 }
 
 void Trainer::restore() {
-  const auto folder = checkpoints_.newest_valid(comm_, log_);
+  const auto folder = CheckpointStore(recipe_.run.dir, {}).newest_valid(comm_, log_);
   if (!folder) {
     engine_.store().initialise(static_cast<std::uint64_t>(recipe_.run.seed));
     return;
   }
-  const CheckpointMeta meta = load_checkpoint(comm_, *folder, state_.tensors());
+  RunState state(*device_, engine_.store(), saved_roles);
+  const CheckpointMeta meta = load_checkpoint(comm_, *folder, state.tensors());
   on_all_ranks(comm_, [&] { check_same_run(meta, recipe_, shards_, *folder); });
-  state_.upload(engine_.store());
-  step_ = saved_step_ = meta.step;
+  state.upload(engine_.store());
+  step_ = meta.step;
+  saves_.resumed_from(step_);
   log_.info("Resumed from {}: {} of {} steps are done.", *folder, step_, plan_.total_steps);
 }
 

@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+
 #include "data_tools/inspect_checkpoint.hpp"
 #include "data_tools/inspect_cli.hpp"
 #include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint_marks.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {
@@ -85,24 +88,54 @@ TEST_F(Inspect, ContactSheetShowsImagesAndMarksDamage) {
               first.rgb[static_cast<std::size_t>(x * 3)]);
 }
 
-TEST_F(Inspect, ReadsACheckpointAndNoticesDamage) {
-  const auto comm = local_communicator();
-  std::vector<float> weight{1, 2, 3, 4, 5, 6};
-  const CheckpointStore store(at("run"), {});
-  const CheckpointMeta meta{12, {{"config", "seed = 7\n"}}};
-  const auto saved = store.save(
-      *comm, meta, {NamedTensor{"encoder", "blocks.0.weight", {2, 3}, DType::f32, weight.data()}});
-  const CheckpointManifest manifest = read_manifest(saved.folder);
-  const std::string text = describe_checkpoint(manifest, saved.folder);
+class InspectCheckpoint : public PackFixture {
+ protected:
+  std::string save(std::int64_t step) {
+    return CheckpointStore(at("run"), {.keep_last = 9})
+        .save(*local_communicator(), {step, {{"config", "seed = 7\n"}}},
+              {NamedTensor{"encoder", "blocks.0.weight", {2, 3}, DType::f32, weight_.data()}})
+        .folder;
+  }
+  static int inspected(const std::string& path, bool verify) {
+    InspectOptions o;
+    o.path = path;
+    o.verify = verify;
+    return inspect(o);
+  }
+
+  std::vector<float> weight_{1, 2, 3, 4, 5, 6};
+};
+
+TEST_F(InspectCheckpoint, SaysWhatItHoldsAndNoticesDamage) {
+  const std::string folder = save(12);
+  const CheckpointManifest manifest = read_manifest(folder);
+  const std::string text = describe_checkpoint(manifest, folder);
   for (const char* part : {"step         12", "encoder: 1 tensors, 6 numbers", "seed = 7"})
     EXPECT_THAT(text, HasSubstr(part));
   EXPECT_THAT(tensor_lines(manifest), HasSubstr("encoder\tblocks.0.weight\tfloat32\t(2, 3)\t"));
-  InspectOptions o;
-  o.path = at("run");  // its newest checkpoint
-  o.verify = true;
-  EXPECT_EQ(inspect(o), 0);
-  std::filesystem::resize_file(saved.folder + "/" + manifest.parts.at(0).file, 100);
-  EXPECT_THROW(inspect(o), Error);
+  EXPECT_EQ(inspected(folder, true), 0);
+  std::filesystem::resize_file(folder + "/" + manifest.parts.at(0).file, 100);
+  EXPECT_THROW(inspected(folder, true), Error);
+}
+
+TEST_F(InspectCheckpoint, ListsThoseOfARunWithTheirStateAndWhyTheyAreKept) {
+  save(12);
+  const std::string second = save(13);
+  save(14);
+  write_marks(at("run"), {.best = BestCheckpoint{14, "rankme", 85.25}, .healthy = 12});
+  EXPECT_EQ(inspected(at("run"), true), 0);
+  // A flipped bit is not seen in the sizes, but in the bytes.
+  std::fstream part(second + "/part_00000.h5", std::ios::in | std::ios::out | std::ios::binary);
+  part.seekp(-1, std::ios::end);
+  part.put('x');
+  part.close();
+  EXPECT_EQ(describe_run(at("run"), false).damaged, 0);
+  const RunCheckpoints run = describe_run(at("run"), true);
+  EXPECT_EQ(run.damaged, 1);
+  EXPECT_THAT(run.text, HasSubstr("verified  best rankme 85.25\n"));
+  EXPECT_THAT(run.text, HasSubstr("verified  healthy\n"));
+  EXPECT_THAT(run.text, HasSubstr("DAMAGED: " + second + "/part_00000.h5 was changed"));
+  EXPECT_EQ(inspected(at("run"), true), 1);
 }
 
 TEST_F(Inspect, RefusesWhatIsNoSet) {

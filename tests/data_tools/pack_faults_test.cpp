@@ -136,7 +136,7 @@ TEST_F(PackFaults, AChangedInputIsNoticed) {
   ::setrlimit(RLIMIT_FSIZE, &little);
   const std::string message = message_of(o);
   ::setrlimit(RLIMIT_FSIZE, &before);
-  EXPECT_THAT(message, HasSubstr("run the same command again"));
+  EXPECT_THAT(message, HasSubstr("Make room or raise the quota"));
   EXPECT_FALSE(fs::exists(at("out/shard_00000_of_00002.h5")));
   write_bytes(at("in/b/new.jpg"), small_jpeg(1));
   EXPECT_THAT(message_of(o), ::testing::AnyOf(HasSubstr("has changed"), HasSubstr("more files")));

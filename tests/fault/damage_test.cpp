@@ -2,6 +2,7 @@
 // is left or with an error.
 #include "ijepa/core/rng.hpp"
 #include "tests/support/pretrain_program.hpp"
+#include "tests/support/trials.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -18,13 +19,13 @@ std::string damaged(std::string bytes, Rng& rng) {
 
 class Damage : public PretrainProgram {
  protected:
-  /// What `settings` started must end with 0 or 1, after `file` was damaged in each of `trials`
+  /// What `settings` started must end with 0 or 1, after `file` was damaged in as many
   /// ways.
-  void expect_orderly_end(const fs::path& file, int trials, std::uint64_t seed) {
+  void expect_orderly_end(const fs::path& file, int usual, std::uint64_t seed) {
     const std::string whole = read_bytes(file);
     ASSERT_FALSE(whole.empty()) << file;
     fs::copy(path("run"), path("kept"), fs::copy_options::recursive);
-    for (int trial = 0; trial < trials; ++trial) {
+    for (int trial = 0; trial < test::trials(usual); ++trial) {
       Rng rng(seed, Purpose::test, 0, static_cast<std::uint64_t>(trial));
       write_bytes(file, damaged(whole, rng));
       const Ended ended = run(command({run_dir("run"), "data.shards=" + path("shards").string(),
@@ -43,8 +44,9 @@ class Damage : public PretrainProgram {
     }
     fs::remove_all(path("kept"));
   }
-  void train_four_steps() const {
-    const Ended ended = run(command({steps(4), "run.checkpoint_steps=2"}));
+  void train_four_steps(int ranks = 1) const {
+    const Words words = command({steps(4), "run.checkpoint_steps=2"});
+    const Ended ended = run(ranks == 1 ? words : on_ranks(ranks, words));
     ASSERT_EQ(ended.code, 0) << ended.output;
   }
 };
@@ -66,6 +68,12 @@ TEST_F(Damage, OfCheckpointsAndLogs) {
   expect_orderly_end(newest / "part_00000.h5", 8, 4);
   expect_orderly_end(newest / "manifest.json", 8, 5);
   expect_orderly_end(path("run") / "metrics.csv", 5, 6);
+}
+
+TEST_F(Damage, OfPartsThatSeveralRanksWrote) {
+  train_four_steps(2);
+  const fs::path newest = list_checkpoints(path("run").string()).front();
+  expect_orderly_end(newest / "part_00001.h5", 6, 7);
 }
 
 }  // namespace

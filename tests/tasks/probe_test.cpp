@@ -46,8 +46,6 @@ class Probe : public ::testing::Test {
     TinyEncoder context(3), target(2);
     RunState weights(*context.device, context.store, {Role::weight}),
         ema(*target.device, target.store, {Role::target});
-    weights.download();
-    ema.download();
     auto tensors = weights.tensors();
     tensors.insert(tensors.end(), ema.tensors().begin(), ema.tensors().end());
     CheckpointStore(settings_.run, {})

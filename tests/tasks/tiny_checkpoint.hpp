@@ -23,7 +23,6 @@ inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2
   recipe.compute.threads = 1;
   TinyEncoder network(seed);
   RunState state(*network.device, network.store, {Role::weight, Role::target});
-  state.download();
   CheckpointStore(run, {}).save(*local_communicator(), {7, {{"config", recipe_text(recipe)}}},
                                 state.tensors());
 }

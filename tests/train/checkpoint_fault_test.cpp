@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "ijepa/core/rng.hpp"
+#include "tests/support/trials.hpp"
 #include "tests/train/checkpoint_support.hpp"
 
 namespace ijepa::test {
@@ -51,7 +52,7 @@ TEST_F(CheckpointFault, AKillAtAnyMomentLeavesTheNewestSavedOne) {
   save(model, 0);
   Rng rng(5, Purpose::test);
   std::int64_t newest_step = 0;
-  for (int trial = 0; trial < 30; ++trial) {
+  for (int trial = 0; trial < trials(50); ++trial) {
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe(ends.data()), 0);
     const pid_t child = ::fork();

@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ijepa/comm/communicator.hpp"
 
@@ -11,6 +12,10 @@ namespace ijepa {
 /// An AgreedError on every rank names `what` and the ranks whose value differs from rank 0's.
 void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
                                 const std::string& value);
+
+/// The complaints of ranks (empty: none) as one text: the one that all have, or the first few with
+/// their ranks. Empty when nobody complains.
+std::string joined_problems(const std::vector<std::string>& by_rank);
 
 /// `problem` is this rank's complaint, empty when it has none. An AgreedError on every rank lists
 /// the complaints with their ranks, or gives the one that all ranks have.

@@ -59,8 +59,13 @@ std::int64_t checkpoint_step(const std::string& folder);
 /// An Error says what is missing or damaged. Checks the manifest's own checksum and that all
 /// tensors are complete; does not read the parts.
 CheckpointManifest read_manifest(const std::string& folder);
+/// An Error names the first part that is missing or cut short. Reads no part.
+void check_part_sizes(const std::string& folder, const CheckpointManifest& manifest);
 /// An Error names the first part that is missing, cut short or changed. Reads every byte.
 void verify_parts(const std::string& folder, const CheckpointManifest& manifest);
+/// One piece of a tensor; `out` has its bytes. An Error when they do not have its checksum.
+void read_piece(const std::string& folder, const CheckpointManifest& manifest,
+                const StoredTensor& tensor, std::size_t piece, std::span<std::byte> out);
 /// The elements of `tensor`, row-major; `out` has tensor.bytes() bytes. An Error when they do not
 /// have the checksums of the manifest.
 void read_tensor(const std::string& folder, const CheckpointManifest& manifest,

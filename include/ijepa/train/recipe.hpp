@@ -19,6 +19,8 @@ namespace ijepa {
 enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
 /// What happens when the run folder already holds a run. It is never overwritten.
 enum class UsedFolder : std::uint8_t { resume, refuse };
+/// The figure whose best checkpoint is kept.
+enum class KeepBest : std::uint8_t { none, rankme };
 
 struct ModelSettings {
   ModelSettings();  // sizes 0: "as the preset says", until resolve()
@@ -75,7 +77,9 @@ struct RunSettings {
   double checkpoint_minutes = 15;     // 0: not by time
   std::int64_t keep_last = 2;         // checkpoints
   std::int64_t keep_every = 0;        // steps; checkpoints at its multiples stay; 0: none
-  std::int64_t nan_limit = 3;         // non-finite steps in a row that are skipped
+  KeepBest keep_best = KeepBest::none;
+  double save_retry_seconds = 30;  // after a failed save; doubles with each
+  std::int64_t nan_limit = 3;      // non-finite steps in a row that are skipped
 };
 
 struct PretrainRecipe {

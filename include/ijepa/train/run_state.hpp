@@ -1,6 +1,6 @@
-// RunState: a training run's weights and moments as named host tensors, as checkpoints hold them:
-// groups encoder, predictor, target_encoder (the reference's names), and adam_m, adam_v of the two
-// trained groups.
+// RunState: a training run's weights and moments as named tensors, as checkpoints hold them: groups
+// encoder, predictor, target_encoder (the reference's names), and adam_m, adam_v of the two trained
+// groups.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -8,22 +8,27 @@
 #include <vector>
 
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint_writer.hpp"
 
 namespace ijepa {
 
 /// The checkpoint group of a parameter's role: "encoder", "target_encoder", "encoder_adam_m", ...
 std::string checkpoint_group(const std::string& group, Role role);
 
+/// `roles` of the store's parameters, in the device's memory.
+std::vector<NamedTensor> device_tensors(const ParamStore& store, const std::vector<Role>& roles);
+
+/// For saves: reads the device's memory. Threads share the work where that is the host's own.
+CopyToHost copy_from(Device& device, int threads);
+
+/// Host memory to load a checkpoint into.
 class RunState {
  public:
-  /// Host memory for `roles` of the store's parameters. Where the device's memory is the host's
-  /// own, the tensors are the store's own memory and nothing is copied.
-  RunState(Device& device, const ParamStore& store, std::vector<Role> roles);
+  /// Where the device's memory is the host's own, the tensors are the store's own memory and
+  /// nothing is copied.
+  RunState(Device& device, const ParamStore& store, const std::vector<Role>& roles);
 
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
-  /// Device to host; before a save.
-  void download();
   /// Host to device, with the working copies; after a load.
   void upload(ParamStore& store);
 

@@ -18,7 +18,7 @@
 #include "ijepa/train/progress.hpp"
 #include "ijepa/train/run_data.hpp"
 #include "ijepa/train/run_lock.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/run_saves.hpp"
 #include "ijepa/train/schedule.hpp"
 
 namespace ijepa {
@@ -37,7 +37,8 @@ class Trainer {
           const StopSignal& stop, const Log& log);
   ~Trainer();
 
-  /// Trains until the last step or until a rank receives a stop signal; saves at the end of both.
+  /// Trains until the last step or until a rank receives a stop signal; saves at the end of both,
+  /// and at intervals while it goes on. An AgreedError if the save at the end fails.
   Outcome run();
 
  private:
@@ -54,8 +55,9 @@ class Trainer {
   void skip_step(const StepPlace& place, const StepSums& sums);
   void report(const StepMetrics& metrics);
   void check_health();
-  bool save_is_due() const;
+  Outcome train();
   void save();
+  void report_save(const SaveOutcome& outcome, double next_try);
 
   PretrainRecipe recipe_;
   Cluster cluster_;
@@ -68,14 +70,11 @@ class Trainer {
   Schedule schedule_;
   std::unique_ptr<Device> device_;
   Engine engine_;
-  RunState state_;
-  CheckpointStore checkpoints_;
-  std::int64_t step_ = 0;  // the next one
-  std::int64_t saved_step_ = -1;
+  RunSaves saves_;
+  std::int64_t step_ = 0;        // the next one
   std::int64_t non_finite_ = 0;  // steps in a row
   double flops_ = 0;             // of this rank in the last step, without recomputation
   double peak_flops_ = 0;        // a second, of this rank's device
-  Clock::time_point saved_at_ = Clock::now();
   std::unique_ptr<Loader> loader_;
   std::optional<HealthMonitor> health_monitor_;  // rank 0
   std::optional<Health> last_health_;

@@ -140,7 +140,7 @@ ExportResult write_hdf5(const StoredWeights& weights, const ExportOptions& optio
   const std::string unfinished = options.out + ".unfinished";
   std::error_code error;
   try {
-    write_part(unfinished, tensors, bytes_at);
+    PartLayout(tensors, whole_tensors(tensors)).write(unfinished, bytes_at);
     fs::rename(unfinished, options.out);
   } catch (...) {
     fs::remove(unfinished, error);

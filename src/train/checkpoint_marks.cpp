@@ -1,0 +1,56 @@
+#include "ijepa/train/checkpoint_marks.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+
+namespace ijepa {
+namespace {
+
+std::string path_in(const std::string& run_dir) {
+  return (std::filesystem::path(run_dir) / "checkpoints" / "protected.json").string();
+}
+
+CheckpointMarks from_json(const nlohmann::json& j) {
+  CheckpointMarks marks;
+  if (j.contains("healthy")) marks.healthy = j.at("healthy").at("step").get<std::int64_t>();
+  if (j.contains("best")) {
+    const auto& best = j.at("best");
+    marks.best = BestCheckpoint{best.at("step"), best.at("figure"), best.at("value")};
+  }
+  return marks;
+}
+
+}  // namespace
+
+std::string CheckpointMarks::text(std::int64_t step) const {
+  std::string text;
+  if (best && best->step == step) text = fmt::format("best {} {:.4g}", best->figure, best->value);
+  if (healthy == step) text += text.empty() ? "healthy" : ", healthy";
+  return text;
+}
+
+CheckpointMarks read_marks(const std::string& run_dir) {
+  const std::string path = path_in(run_dir);
+  if (!std::filesystem::exists(path)) return {};
+  try {
+    return from_json(nlohmann::json::parse(read_text_file(path)));
+  } catch (const nlohmann::json::exception& e) {
+    fail("{} does not say which checkpoints are protected ({}): remove it, and none is.", path,
+         e.what());
+  }
+}
+
+void write_marks(const std::string& run_dir, const CheckpointMarks& marks) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::object();
+  if (marks.best)
+    j["best"] = {
+        {"step", marks.best->step}, {"figure", marks.best->figure}, {"value", marks.best->value}};
+  if (marks.healthy) j["healthy"] = {{"step", *marks.healthy}};
+  write_file_atomically(path_in(run_dir), j.dump(1) + "\n");
+}
+
+}  // namespace ijepa
