@@ -49,8 +49,7 @@ std::vector<std::string> own_addresses() {
 
 }  // namespace
 
-Datagrams::Datagrams()
-    : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+Datagrams::Datagrams() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
   sockaddr_in any{};
   any.sin_family = AF_INET;
   const bool bound =
@@ -89,8 +88,8 @@ void Datagrams::set_contacts(const std::vector<std::string>& contacts) {
 void Datagrams::send(const Beat& beat) const {
   for (const sockaddr_in& address : peers_[static_cast<std::size_t>(beat.to)].addresses) {
     // Lost like any other datagram where the system refuses it: the next beat is due soon.
-    ::sendto(socket_, &beat, sizeof beat, MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    ::sendto(socket_, &beat, sizeof beat, MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+             sizeof address);
   }
 }
 

@@ -160,8 +160,8 @@ std::string rank_ranges(const std::vector<int>& ranks) {
     std::size_t end = i + 1;
     while (end < ranks.size() && ranks[end] == ranks[end - 1] + 1) ++end;
     text += text.empty() ? "" : ", ";
-    text += end - i == 1 ? fmt::format("{}", ranks[i])
-                         : fmt::format("{}-{}", ranks[i], ranks[end - 1]);
+    text +=
+        end - i == 1 ? fmt::format("{}", ranks[i]) : fmt::format("{}-{}", ranks[i], ranks[end - 1]);
     i = end;
   }
   return text;

@@ -83,13 +83,13 @@ class RollCall {
   double interval_ = 1;
   double begin_, beaten_;
   int leader_ = 0;
-  double answered_;           // by the leader
-  int window_ = -1;           // first of the ranks that are asked to lead; -1: there is a leader
+  double answered_;  // by the leader
+  int window_ = -1;  // first of the ranks that are asked to lead; -1: there is a leader
   double window_since_ = 0;
-  double moved_;              // when any rank last got on, as far as is known here
+  double moved_;  // when any rank last got on, as far as is known here
   std::uint64_t most_calls_ = 0;
   double most_calls_at_;
-  double next_notice_ = 0;    // seconds after most_calls_at_
+  double next_notice_ = 0;  // seconds after most_calls_at_
   bool told_never_heard_ = false;
   std::vector<Peer> peers_;
 };

@@ -49,8 +49,8 @@ class StartNotice {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
     for (double seconds = options.start_notice_seconds; seconds > 0; seconds *= 2) {
-      const auto until = begin + std::chrono::duration<double>(
-                                     std::min(seconds, options.start_limit_seconds));
+      const auto until =
+          begin + std::chrono::duration<double>(std::min(seconds, options.start_limit_seconds));
       if (wake_.wait_until(lock, until, [this] { return started_; })) return;
       say(environment, std::min(seconds, options.start_limit_seconds));
       if (seconds < options.start_limit_seconds) continue;

@@ -88,8 +88,8 @@ class Watch::Thread {
       const double now = seconds_now();
       if (now >= next) {
         const WatchLimits limits = comm_.activity().limits();
-        roll_call_.set_interval(
-            limits.silence > 0 ? std::min(limits.silence / 10, longest_interval) : longest_interval);
+        roll_call_.set_interval(limits.silence > 0 ? std::min(limits.silence / 10, longest_interval)
+                                                   : longest_interval);
         for (const int rank : roll_call_.beat(now, comm_.activity().look()))
           send(Beat::Kind::beat, rank);
         look(now, limits);
@@ -140,9 +140,10 @@ class Watch::Thread {
       log_.warn("waiting for {} for {:.0f} s.", names(wait->late), wait->seconds);
     const auto unknown = roll_call_.never_heard(now, std::max(limits.notice, 1.0));
     if (!unknown.empty())
-      log_.warn("no heartbeat came from {}: is UDP between the nodes blocked? If they hang, it is "
-                "noticed only when all ranks stand still.",
-                names(unknown));
+      log_.warn(
+          "no heartbeat came from {}: is UDP between the nodes blocked? If they hang, it is "
+          "noticed only when all ranks stand still.",
+          names(unknown));
     const Verdict verdict = roll_call_.judge(now, limits);
     if (verdict.kind == Verdict::Kind::silence)
       end_job("silence", verdict.late, limits,
@@ -156,12 +157,15 @@ class Watch::Thread {
   }
 
   void look_at_signal(double now, const WatchLimits& limits) {
+    // A pause of this process, as of a stopped machine, is not its disobedience.
+    const double passed = std::min(now - looked_, 2 * longest_interval);
+    looked_ = now;
     const int signal = StopSignal::pending();
-    if (signal == 0) signalled_ = now;
-    if (signal == 0 || limits.stop_grace <= 0 || now - signalled_ <= limits.stop_grace) return;
+    signalled_for_ = signal == 0 ? 0 : signalled_for_ + passed;
+    if (limits.stop_grace <= 0 || signalled_for_ <= limits.stop_grace) return;
     end_job("signal", {comm_.rank()}, limits,
-            fmt::format("{} got signal {} {:.0f} s ago and could not stop",
-                        names({comm_.rank()}), signal, now - signalled_));
+            fmt::format("{} got signal {} {:.0f} s ago and could not stop", names({comm_.rank()}),
+                        signal, signalled_for_));
   }
 
   /// "rank 3 (n2; step 12, loader for 31 s), rank 7 (...) and 14 more".
@@ -171,7 +175,8 @@ class Watch::Thread {
     for (std::size_t i = 0; i < std::min(ranks.size(), most_named); ++i)
       text += fmt::format("{}rank {} ({}; {})", i > 0 ? ", " : "", ranks[i],
                           datagrams_.host(ranks[i]), describe(roll_call_.state(ranks[i])));
-    if (ranks.size() > most_named) text += fmt::format(" and ranks {}", rank_ranges({ranks.begin() + most_named, ranks.end()}));
+    if (ranks.size() > most_named)
+      text += fmt::format(" and ranks {}", rank_ranges({ranks.begin() + most_named, ranks.end()}));
     return text;
   }
 
@@ -193,10 +198,10 @@ class Watch::Thread {
         what, comm_.rank(), exit_code::hung);
     log_.warn("{}", report.text);
     for (const WatchedRank& r : report.ranks)
-      log_.warn("rank {} on {}: {}, {}{}", r.rank, r.host, describe(r.state),
-                r.silence < 0 ? "never heard here"
-                              : fmt::format("last heard {:.1f} s ago", r.silence),
-                r.late ? ", LATE" : "");
+      log_.warn(
+          "rank {} on {}: {}, {}{}", r.rank, r.host, describe(r.state),
+          r.silence < 0 ? "never heard here" : fmt::format("last heard {:.1f} s ago", r.silence),
+          r.late ? ", LATE" : "");
     send_to_all(Beat::Kind::end, exit_code::hung);
     end_process_after(reporter_time, exit_code::hung);
     if (limits.on_hang) limits.on_hang(report);
@@ -209,7 +214,7 @@ class Watch::Thread {
   Datagrams datagrams_;
   RollCall roll_call_;
   std::uint64_t token_;
-  double signalled_ = seconds_now();
+  double looked_ = seconds_now(), signalled_for_ = 0;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

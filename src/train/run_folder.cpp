@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What may change between the parts of one run: a whole section, or one key.
-constexpr std::array<std::string_view, 16> free_settings{"run.dir",
+constexpr std::array<std::string_view, 22> free_settings{"run.dir",
                                                          "run.used_folder",
                                                          "run.log_every",
                                                          "run.health_every",
@@ -29,6 +29,12 @@ constexpr std::array<std::string_view, 16> free_settings{"run.dir",
                                                          "run.keep_last",
                                                          "run.keep_every",
                                                          "run.nan_limit",
+                                                         "run.max_seconds",
+                                                         "run.stop_margin_seconds",
+                                                         "run.stop_grace_seconds",
+                                                         "run.hang_seconds",
+                                                         "run.standstill_seconds",
+                                                         "run.wait_notice_seconds",
                                                          "data.shards",
                                                          "data.valid_shards",
                                                          "data.threads",

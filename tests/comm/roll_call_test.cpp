@@ -36,7 +36,8 @@ class SimulatedJob {
     int reporter = -1;
     Verdict verdict;
   };
-  Found run(int seconds, const std::function<void()>& each = [] {}) {
+  Found run(
+      int seconds, const std::function<void()>& each = [] {}) {
     for (int s = 0; s < seconds; ++s) {
       now_ += 1;
       each();

@@ -143,8 +143,8 @@ TEST_F(Launch, AStoppedRankIsNamedByTheLowestThatAnswersAndTheJobStartsAgain) {
     EXPECT_EQ(count(ended.output, "report: silence by rank " + std::to_string(reporter) + " of 4"),
               1)
         << ended.output;
-    EXPECT_THAT(ended.output, HasSubstr("warning (rank " + std::to_string(reporter) + "): " +
-                                        rank_here(stopped[0])));
+    EXPECT_THAT(ended.output, HasSubstr("warning (rank " + std::to_string(reporter) +
+                                        "): " + rank_here(stopped[0])));
     EXPECT_EQ(count(ended.output, "LATE"), static_cast<int>(stopped.size())) << ended.output;
   }
 }
