@@ -2,6 +2,7 @@
 # Starts a program on ranks of this machine: local.sh [-n RANKS] [-t THREADS] PROGRAM [ARGUMENT]...
 # RANKS is 1 unless said, THREADS (of each rank) as many as share the cores out. A PROGRAM without a
 # slash is one of build/release/bin. Ctrl-C saves and ends with code 85; the same command goes on.
+# The exit code is the first that a rank ended with, other than 0 (docs/slurm.md has the table).
 # shellcheck disable=SC2317  # pass_on() is called by a trap
 set -euo pipefail
 
@@ -90,5 +91,5 @@ code=0
   done
   wait "$launcher" || code=$?
 } 2>/dev/null # the shell would report whom it killed
-if [[ -s $IJEPA_EXIT_CODES ]]; then code=$(sort -n "$IJEPA_EXIT_CODES" | tail -n 1); fi
+if [[ -s $IJEPA_EXIT_CODES ]]; then code=$(head -n 1 "$IJEPA_EXIT_CODES"); fi
 exit "$code"

@@ -9,6 +9,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/train/dry_run.hpp"
+#include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/trainer.hpp"
 
 namespace {
@@ -16,6 +17,7 @@ namespace {
 struct Arguments {
   std::string config;
   std::vector<std::string> settings;
+  std::string max_seconds;
   bool dry_run = false;
 };
 
@@ -31,31 +33,37 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
     if (comm.rank() == 0) fmt::print("{}", ijepa::dry_run_report(recipe, comm.size()));
     return 0;
   }
+  comm.activity().set_limits(ijepa::watch_limits(recipe, log));
   const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
   try {
     ijepa::Trainer trainer(recipe, cluster, comm, stop, log);
-    if (trainer.run() == ijepa::Outcome::finished) return 0;
+    if (trainer.run() == ijepa::Outcome::finished) return ijepa::exit_code::finished;
+    log.info("Saved {}; the same command goes on from here (exit code {}).",
+             ijepa::text_of(trainer.stop_reason()), ijepa::exit_code::saved);
   } catch (const ijepa::Interrupted& e) {
     log.info("{}", e.what());
-    return ijepa::exit_saved;
   }
-  log.info("Saved after a signal; the same command goes on from here (exit code {}).",
-           ijepa::exit_saved);
-  return ijepa::exit_saved;
+  return ijepa::exit_code::saved;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Pretrains a vision transformer by I-JEPA. Exit codes: 0 finished, 85 saved after a "
-      "signal (run again to go on), 1 an error."};
+      "Pretrains a vision transformer by I-JEPA. Exit codes: 0 finished, 85 stopped and saved (run "
+      "again to go on), 86 ended by force because ranks hung (run again), 87 not a number, 1 "
+      "another error. docs/slurm.md tells more."};
   Arguments arguments;
   app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
       ->required();
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
+  app.add_option("--max-seconds", arguments.max_seconds,
+                 "save and end with code 85 after this time; the same as run.max_seconds")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   CLI11_PARSE(app, argc, argv);
+  if (!arguments.max_seconds.empty())
+    arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
 }

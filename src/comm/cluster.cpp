@@ -87,6 +87,7 @@ Cluster parse_cluster(const Environment& environment) {
     break;
   }
   c.allocated_tasks = number(environment, {"SLURM_NTASKS"}, 0);
+  c.cpus_per_task = number(environment, {"SLURM_CPUS_PER_TASK"}, 0);
   c.job_id = text(environment, {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"});
   c.restart_count = number(environment, {"SLURM_RESTART_COUNT"}, 0);
   c.node_list = text(environment, {"SLURM_JOB_NODELIST"});

@@ -41,6 +41,7 @@ class MpiCommunicator final : public Communicator {
   Ticket all_reduce_sum_async(Tensor inout) override {
     check(inout.dtype == DType::f32 || inout.dtype == DType::f64,
           "Ranks sum float32 and float64 only, not a {} tensor.", name_of(inout.dtype));
+    activity().count_call();
     return worker_.submit([this, inout] {
       if (inout.dtype == DType::f32) {
         sum(inout.as<float>(), inout.numel());
@@ -80,6 +81,7 @@ class MpiCommunicator final : public Communicator {
  private:
   template <class F>
   void run(F job) {
+    activity().count_call();
     worker_.wait(worker_.submit([this, &job] {
       await_all_ranks();
       job();

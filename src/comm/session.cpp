@@ -3,16 +3,21 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <exception>
+#include <mutex>
 #include <new>
+#include <thread>
 
 #include "ijepa/comm/cluster.hpp"
+#include "ijepa/comm/watch.hpp"
 #include "mpi_communicator.hpp"
 
 namespace ijepa {
 namespace {
 
-constexpr int failure_code = 1;
 constexpr unsigned abort_seconds = 20;
 
 void print(const std::string& text) {
@@ -20,6 +25,55 @@ void print(const std::string& text) {
   // A closed standard error leaves nobody to tell; the exit code remains.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
+
+/// MPI cannot say for which ranks it waits before it runs. So the first rank of each node says that
+/// it waits: the nodes that are not heard are those to look at.
+class StartNotice {
+ public:
+  StartNotice(const Environment& environment, const SessionOptions& options) {
+    thread_ = std::thread([this, environment, options] { wait(environment, options); });
+  }
+  ~StartNotice() {
+    {
+      const std::lock_guard lock(mutex_);
+      started_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+  StartNotice(const StartNotice&) = delete;
+  StartNotice& operator=(const StartNotice&) = delete;
+
+ private:
+  void wait(const Environment& environment, const SessionOptions& options) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    for (double seconds = options.start_notice_seconds; seconds > 0; seconds *= 2) {
+      const auto until =
+          begin + std::chrono::duration<double>(std::min(seconds, options.start_limit_seconds));
+      if (wake_.wait_until(lock, until, [this] { return started_; })) return;
+      say(environment, std::min(seconds, options.start_limit_seconds));
+      if (seconds < options.start_limit_seconds) continue;
+      print("error: MPI did not start; the job is given up.");
+      ::_exit(exit_code::hung);
+    }
+  }
+  static void say(const Environment& environment, double seconds) try {
+    const Cluster cluster = parse_cluster(environment);
+    if (cluster.local_rank > 0) return;
+    print(fmt::format(
+        "rank {} on {} has been waiting for {:.0f} s for MPI to connect all {} ranks: nodes that "
+        "do not say so hold it up.",
+        std::max(cluster.rank, 0), host_name(), seconds, cluster.ranks));
+  } catch (const Error&) {
+    // The same error is reported once MPI runs.
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool started_ = false;
+  std::thread thread_;
+};
 
 std::string message_of(const std::exception_ptr& error) {
   try {
@@ -39,8 +93,8 @@ std::string message_of(const std::exception_ptr& error) {
   // MPI_Abort is called beside a thread that may sit inside a collective. Should it block, the
   // alarm ends this process, and the launcher then ends the job.
   ::alarm(abort_seconds);
-  MPI_Abort(MPI_COMM_WORLD, failure_code);
-  ::_exit(failure_code);
+  MPI_Abort(MPI_COMM_WORLD, exit_code::error);
+  ::_exit(exit_code::error);
 }
 
 int run_body(Communicator& comm, const std::function<int(Communicator&)>& body) {
@@ -48,12 +102,13 @@ int run_body(Communicator& comm, const std::function<int(Communicator&)>& body) 
     return body(comm);
   } catch (const AgreedError& e) {
     if (comm.rank() == 0) print(fmt::format("error: {}", e.what()));
+    return e.code();
   } catch (...) {
     const auto message = message_of(std::current_exception());
     if (comm.size() > 1) abort_job(comm, message);
     print(fmt::format("error: {}", message));
   }
-  return failure_code;
+  return exit_code::error;
 }
 
 int run_checked(const Environment& before_init, const std::function<int(Communicator&)>& body) {
@@ -63,20 +118,25 @@ int run_checked(const Environment& before_init, const std::function<int(Communic
   if (const auto problem = launch_problem(cluster, world)) {
     // Unconnected ranks all believe to be the first: the launcher's number picks one speaker.
     if (cluster.rank <= 0) print("error: " + *problem);
-    return failure_code;
+    return exit_code::error;
   }
   const auto comm = world == 1 ? local_communicator() : mpi_communicator();
+  const Watch watch(*comm);
   return run_body(*comm, body);
 }
 
 }  // namespace
 
-int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body) {
+int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body,
+                 const SessionOptions& options) {
   // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
   const Environment before_init = process_environment();
   int provided = MPI_THREAD_SINGLE;
-  MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided);
-  int code = failure_code;
+  {
+    const StartNotice notice(before_init, options);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided);
+  }
+  int code = exit_code::error;
   if (provided < MPI_THREAD_SERIALIZED) {
     print(
         "error: This MPI library lacks MPI_THREAD_SERIALIZED: use one built with thread support.");

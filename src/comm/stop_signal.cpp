@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "ijepa/comm/exit_codes.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -16,7 +18,7 @@ static_assert(std::atomic<int>::is_always_lock_free);
 extern "C" void note_signal(int signal) {
   int none = 0;
   first_signal.compare_exchange_strong(none, signal);
-  if (signal == SIGINT && interrupts.fetch_add(1) > 0) ::_exit(StopSignal::immediate_exit_code);
+  if (signal == SIGINT && interrupts.fetch_add(1) > 0) ::_exit(exit_code::interrupted);
 }
 
 }  // namespace
@@ -39,6 +41,10 @@ StopSignal::~StopSignal() {
 
 int StopSignal::received() const {
   return first_signal.load();
+}
+
+int StopSignal::pending() {
+  return installed.load() ? first_signal.load() : 0;
 }
 
 int StopSignal::agreed(Communicator& comm) const {

@@ -1,5 +1,6 @@
 // What stands in for src/device/cuda in a build without CUDA.
 #include "cuda/cuda_device.hpp"
+#include "ijepa/device/gpus.hpp"
 
 namespace ijepa::cuda {
 
@@ -11,3 +12,15 @@ std::unique_ptr<Device> make_cuda_device(const std::string& name) {
 }
 
 }  // namespace ijepa::cuda
+
+namespace ijepa {
+
+int visible_gpus() {
+  return 0;
+}
+
+std::string gpu_identity(int) {
+  return {};
+}
+
+}  // namespace ijepa

@@ -1,6 +1,8 @@
 #include "ijepa/train/engine.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
@@ -12,14 +14,14 @@ ParamRange whole(const ParamLayout& layout) {
   return {0, layout.size()};
 }
 
-/// A device scalar as double.
-double read_scalar(Ops& ops, Tensor t) {
-  double wide = 0;
-  float narrow = 0;
+/// A few device numbers as double.
+std::vector<double> read_numbers(Ops& ops, Tensor t) {
+  std::vector<double> wide(static_cast<std::size_t>(t.numel()));
+  std::vector<float> narrow(wide.size());
   const bool is_wide = t.dtype == DType::f64;
-  ops.download(t, is_wide ? static_cast<void*>(&wide) : static_cast<void*>(&narrow));
+  ops.download(t, is_wide ? static_cast<void*>(wide.data()) : static_cast<void*>(narrow.data()));
   ops.synchronize();
-  return is_wide ? wide : static_cast<double>(narrow);
+  return is_wide ? wide : std::vector<double>(narrow.begin(), narrow.end());
 }
 
 }  // namespace
@@ -43,10 +45,12 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       recompute_(recipe.compute.recompute),
       model_(recipe.model.encoder, recipe.model.predictor),
       store_(device, model_.layout(), precision_of(recipe.compute), StoreUse::training),
+      most_micros_(std::max<std::int64_t>(
+          1, recipe.optim.global_batch / (comm.size() * std::max<std::int64_t>(1, micro_batch)))),
       arena_(device, measure_worst_step(model_, recipe, micro_batch)),
       pixels_(device, static_cast<std::size_t>(micro_batch * recipe.model.encoder.image_height *
                                                recipe.model.encoder.image_width * 3)),
-      scalars_(device, sizeof(double)),
+      losses_(device, sizeof(double) * static_cast<std::size_t>(most_micros_)),
       sync_(comm, store_.gradient(whole(model_.layout())),
             {.bucket_bytes = recipe.compute.bucket_mib << 20}) {}
 
@@ -75,11 +79,22 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
   Arena arena(arena_.data(), arena_.bytes());
   Pass online = online_pass(arena, first ? Write::overwrite : Write::accumulate);
   Pass target = target_pass(arena);
-  const Tensor loss = make_tensor(scalars_.data(), store_.precision().param, {1});
-  if (first) ops().fill_zero(loss);
+  if (first) micros_ = 0;
+  check(micros_ < most_micros_, "A step has {} micro-batches on this rank, but another one came.",
+        most_micros_);
+  const Tensor loss = micro_loss(micros_++, 1);
+  ops().fill_zero(loss);
   ReadyCallback ready;
   if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
   model_.step(online, target, input_of(batch, loss_scale), loss, {}, ready);
+}
+
+/// (count): losses from micro-batch `first` on.
+Tensor Engine::micro_loss(std::int64_t first, std::int64_t count) {
+  const DType type = store_.precision().param;
+  auto* data =
+      static_cast<std::byte*>(losses_.data()) + static_cast<std::size_t>(first) * size_of(type);
+  return make_tensor(data, type, {count});
 }
 
 double Engine::norm_of(Tensor flat) {
@@ -87,13 +102,13 @@ double Engine::norm_of(Tensor flat) {
   const Tensor sum = arena.keep(store_.precision().statistics(), {1});
   ops().fill_zero(sum);
   ops().sum_squares(flat, sum);
-  return std::sqrt(read_scalar(ops(), sum));
+  return std::sqrt(read_numbers(ops(), sum)[0]);
 }
 
 StepSums Engine::finish(double context_tokens) {
-  std::array<double, 2> over_ranks{
-      read_scalar(ops(), make_tensor(scalars_.data(), store_.precision().param, {1})),
-      context_tokens / comm_.size()};
+  micro_losses_ = read_numbers(ops(), micro_loss(0, micros_));
+  std::array<double, 2> over_ranks{std::accumulate(micro_losses_.begin(), micro_losses_.end(), 0.0),
+                                   context_tokens / comm_.size()};
   comm_.all_reduce(over_ranks, Reduction::sum);
   StepSums sums{.loss = over_ranks[0], .context_tokens = over_ranks[1]};
   sync_.finish();

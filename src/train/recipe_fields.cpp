@@ -157,6 +157,10 @@ static void describe(ComputeSettings& c, Fields& f) {
            "memory, a third more work.");
   f("bucket_mib", c.bucket_mib, between(1, 65536),
     "MiB of gradients reduced over the ranks at once while backward runs.");
+  f.choice(
+      "bind_cores", c.bind_cores, {{"auto", BindCores::automatic}, {"no", BindCores::no}},
+      "`auto`: ranks of a node that the launcher lets run on the same cores divide them, where "
+      "there are enough for their threads. `no`: they run where the launcher put them.");
 }
 
 static void describe(RunSettings& r, Fields& f) {
@@ -187,6 +191,21 @@ static void describe(RunSettings& r, Fields& f) {
   f("nan_limit", r.nan_limit, between(0, 1e6),
     "Steps in a row with a loss or gradient that is not finite, which are skipped before the run "
     "stops.");
+  f("max_seconds", r.max_seconds, between(0, 1e9),
+    "Save and end with code 85 after so many seconds of one start (--max-seconds). 0: no limit.");
+  f("stop_margin_seconds", r.stop_margin_seconds, between(0, 1e6),
+    "The run stops so many seconds before its Slurm job ends, and twice the time of a save and of "
+    "a step before that.");
+  f("stop_grace_seconds", r.stop_grace_seconds, between(0, 1e6),
+    "After a signal a rank that has not stopped by then is ended by force, with code 86; longer "
+    "than a step and a save. 0: never.");
+  f("hang_seconds", r.hang_seconds, between(0, 1e6),
+    "A rank whose process does not answer for so long ends the job with code 86. 0: never.");
+  f("standstill_seconds", r.standstill_seconds, between(0, 1e6),
+    "So long without any progress of any rank, though they answer, ends the job with code 86; "
+    "longer than the longest save. 0: never.");
+  f("wait_notice_seconds", r.wait_notice_seconds, between(0, 1e6),
+    "Ranks that others have waited for so long are named in the log. 0: never.");
 }
 
 void describe(PretrainRecipe& recipe, Fields& f) {

@@ -19,12 +19,30 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What may change between the parts of one run: a whole section, or one key.
-constexpr std::array<std::string_view, 18> free_settings{
-    "run.dir",           "run.used_folder",      "run.log_every",          "run.health_every",
-    "run.health_images", "run.checkpoint_steps", "run.checkpoint_minutes", "run.keep_last",
-    "run.keep_every",    "run.keep_best",        "run.save_retry_seconds", "run.nan_limit",
-    "data.shards",       "data.valid_shards",    "data.threads",           "data.prefetch",
-    "data.stage_dir",    "data.max_bad_rate"};
+constexpr std::array<std::string_view, 24> free_settings{"run.dir",
+                                                         "run.used_folder",
+                                                         "run.log_every",
+                                                         "run.health_every",
+                                                         "run.health_images",
+                                                         "run.checkpoint_steps",
+                                                         "run.checkpoint_minutes",
+                                                         "run.keep_last",
+                                                         "run.keep_every",
+                                                         "run.keep_best",
+                                                         "run.save_retry_seconds",
+                                                         "run.nan_limit",
+                                                         "run.max_seconds",
+                                                         "run.stop_margin_seconds",
+                                                         "run.stop_grace_seconds",
+                                                         "run.hang_seconds",
+                                                         "run.standstill_seconds",
+                                                         "run.wait_notice_seconds",
+                                                         "data.shards",
+                                                         "data.valid_shards",
+                                                         "data.threads",
+                                                         "data.prefetch",
+                                                         "data.stage_dir",
+                                                         "data.max_bad_rate"};
 
 bool is_free(const std::string& key) {
   const bool computes =

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/comm/placement.hpp"
+#include "ijepa/core/cores.hpp"
 #include "ijepa/data/stage.hpp"
+#include "ijepa/device/gpus.hpp"
 #include "ijepa/train/run_folder.hpp"
 
 namespace ijepa {
@@ -60,24 +64,50 @@ RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Comm
   return plan;
 }
 
+namespace {
+
+/// As the recipe says, else as OMP_NUM_THREADS or Slurm do; 0: as many as there are cores.
+int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
+  if (recipe.compute.threads > 0) return static_cast<int>(recipe.compute.threads);
+  const char* told = std::getenv("OMP_NUM_THREADS");
+  const int threads = told != nullptr ? std::atoi(told) : 0;
+  return threads > 0 ? threads : std::min(cluster.cpus_per_task, usable_cores());
+}
+
+}  // namespace
+
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
                                     Communicator& comm, const Log& log) {
+  const int threads = wanted_threads(recipe, cluster);
+  RankPlace place{host_name(), allowed_cores(), "", ""};
+  auto places = gather_places(comm, place);
+  const int local_rank =
+      cluster.local_rank >= 0 ? cluster.local_rank : local_rank_of(places, comm.rank());
   std::unique_ptr<Device> device;
   on_all_ranks(comm, [&] {
+    const bool bind = recipe.compute.bind_cores == BindCores::automatic;
+    const auto share = share_of_cores(places, comm.rank(), threads);
+    if (bind && !share.empty()) run_on_cores(share);
+    place.cores = allowed_cores();
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
     check(!cuda || comm.size() == 1,
           "compute.device = cuda trains on one rank only, but there are {}: gradients of several "
           "GPUs need NCCL, which this program does not use yet.",
           comm.size());
-    device = make_device({.name = cuda ? "cuda" : "cpu",
-                          .threads = static_cast<int>(recipe.compute.threads),
+    // Slurm shows a task all GPUs of the node, or its own one alone as number 0.
+    const int gpu = local_rank % std::max(cuda ? visible_gpus() : 0, 1);
+    device = make_device({.name = !cuda      ? "cpu"
+                                  : gpu == 0 ? "cuda"
+                                             : fmt::format("cuda:{}", gpu),
+                          .threads = threads,
                           .cpu_kernels = recipe.compute.cpu_kernels});
+    place.device = device->describe();
+    if (cuda) place.gpu = gpu_identity(gpu);
   });
-  const auto lines =
-      comm.gather_all(fmt::format("host {}, local rank {}, {}", host_name(),
-                                  std::max(cluster.local_rank, 0), device->describe()));
-  for (std::size_t rank = 0; rank < lines.size(); ++rank)
-    log.info("rank {}: {}", rank, lines[rank]);
+  places = gather_places(comm, place);
+  for (const std::string& line : table_of(places)) log.info("{}", line);
+  const std::string problem = shared_gpu_problem(places);
+  if (!problem.empty()) throw AgreedError(problem);
   return device;
 }
 

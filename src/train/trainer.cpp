@@ -8,10 +8,12 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/non_finite.hpp"
 #include "ijepa/train/optimizer.hpp"
 #include "ijepa/train/run_folder.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
+#include "ijepa/train/run_watch.hpp"
 
 namespace ijepa {
 namespace {
@@ -41,7 +43,10 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       engine_(recipe, plan_.micro_batch, *device_, comm),
       saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
              copy_from(*device_, usable_cores()),
-             [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); }) {
+             [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); }),
+      deadline_(run_deadline(recipe, comm, log)) {
+  // All float32 buffers at 100 MB/s.
+  deadline_.expect_save(16.0 * static_cast<double>(engine_.model().layout().size()) / 1e8);
   peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
   restore();
   start_loader();
@@ -73,18 +78,23 @@ Outcome Trainer::train() {
     const auto every = recipe_.run.health_every;
     if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
       check_health();
-    // One agreement a step: has any rank a signal, does any want a checkpoint, does any write one?
-    std::array<double, 3> wishes{static_cast<double>(stop_.received()),
+    // One agreement a step: does any rank have a signal, rank 0's clock an end, does any want a
+    // checkpoint, does any write one?
+    std::array<double, 3> wishes{static_cast<double>(stop_is_due()),
                                  saves_.wanted(step_) ? 1.0 : 0.0, saves_.busy() ? 1.0 : 0.0};
+    comm_.activity().enter(Phase::agreeing, step_);
     comm_.all_reduce(wishes, Reduction::max);
+    comm_.activity().enter(Phase::saving, step_);
     saves_.advance(wishes[2] != 0);
     const bool stopped = wishes[0] != 0 && step_ < plan_.total_steps;
     if (stopped || wishes[1] != 0 || step_ == plan_.total_steps) save();
     if (!stopped) continue;
     saves_.finish(step_);
+    stop_reason_ = static_cast<StopReason>(wishes[0]);
     return Outcome::interrupted;
   }
   saves_.finish(step_);
+  comm_.activity().enter(Phase::ending, step_);
   return Outcome::finished;
 }
 
@@ -99,6 +109,7 @@ StepMetrics Trainer::train_step(const StepPlace& place) {
     skip_step(place, sums);
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  deadline_.stepped_in(seconds);
   return {.epoch = place.epoch + 1,
           .iteration = place.iteration,
           .loss = sums.loss,
@@ -119,6 +130,7 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
   const std::int64_t count = plan_.micro_batch;
   const std::int64_t first = place.batch_position + comm_.rank() * plan_.rank_batch;
   flops_ = 0;
+  step_images_.clear();
   std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
   for (std::int64_t m = 0; m < plan_.micro_batches; ++m) {
     for (std::int64_t i = 0; i < count; ++i)
@@ -126,7 +138,10 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
     const TokenPlan tokens = masks.token_plan(m, count, recipe_.model.encoder.tokens());
     flops_ +=
         dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
+    comm_.activity().enter(Phase::loading, place.step);
     const Batch* batch = loader_->next();
+    comm_.activity().enter(Phase::computing, place.step);
+    step_images_.insert(step_images_.end(), batch->indices.begin(), batch->indices.end());
     const DropPathDraw drop{static_cast<std::uint64_t>(recipe_.run.seed),
                             static_cast<std::uint64_t>(place.epoch), positions};
     engine_.accumulate({batch->images, tokens, drop}, masks.loss_scale,
@@ -135,6 +150,7 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
   if (masks.dropped_constraints > 0 && logs_)
     logs_->events.write("mask_constraints_dropped",
                         {{"step", place.step}, {"count", masks.dropped_constraints}});
+  comm_.activity().enter(Phase::reducing, place.step);
   return engine_.finish(masks.context_tokens);
 }
 
@@ -145,6 +161,7 @@ void Trainer::update(const StepPlace& place, const StepSums& sums) {
   AdamWStep step = adamw_step({o.beta1, o.beta2, o.eps}, place.step, schedule_.learning_rate(s),
                               schedule_.weight_decay(s), schedule_.momentum(s));
   const double norm = std::hypot(sums.encoder_gradient, sums.predictor_gradient);
+  comm_.activity().enter(Phase::updating, place.step);
   if (o.clip_grad > 0 && norm > o.clip_grad) step.gradient_scale = o.clip_grad / norm;
   engine_.update(step);
 }
@@ -152,6 +169,11 @@ void Trainer::update(const StepPlace& place, const StepSums& sums) {
 // Every rank has the same sums, so every rank skips, and every rank stops.
 void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
   ++non_finite_;
+  try {
+    write_non_finite(recipe_.run.dir, {place, sums, comm_.rank(), step_images_}, shards_, engine_);
+  } catch (const std::exception& e) {
+    log_.warn("step {}: what is not finite could not be written down: {}", place.step, e.what());
+  }
   if (logs_) {
     logs_->progress.clear();
     log_.warn("step {}: loss {} and gradient norms {} and {}: the update is skipped.", place.step,
@@ -164,12 +186,13 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
                                        {"predictor_gradient", sums.predictor_gradient}});
   }
   if (non_finite_ > recipe_.run.nan_limit)
-    throw AgreedError(fmt::format(
-        "Loss or gradients were not finite in {} steps in a row, up to step {}: lower optim.lr, "
-        "set "
-        "optim.clip_grad, or look at the images of the steps named in {}/events.jsonl. The last "
-        "checkpoint is from before them.",
-        non_finite_, place.step, recipe_.run.dir));
+    throw AgreedError(fmt::format("Loss or gradients were not finite in {} steps in a row, up to "
+                                  "step {}: lower optim.lr, "
+                                  "set optim.clip_grad, or look at the images named in "
+                                  "{}/non_finite. The last checkpoint is "
+                                  "from before them.",
+                                  non_finite_, place.step, recipe_.run.dir),
+                      exit_code::not_finite);
 }
 
 void Trainer::report(const StepMetrics& metrics) {
@@ -179,6 +202,7 @@ void Trainer::report(const StepMetrics& metrics) {
 }
 
 void Trainer::check_health() {
+  comm_.activity().enter(Phase::checking_health, step_);
   const Health health = health_monitor_->measure(engine_);
   nlohmann::json fields{{"step", step_}};
   for (const auto& [name, value] : named_values(health)) fields[std::string(name)] = value;
@@ -195,19 +219,26 @@ void Trainer::check_health() {
   last_health_ = health;
 }
 
+StopReason Trainer::stop_is_due() const {
+  if (stop_.received() != 0) return StopReason::signal;
+  return deadline_.due(std::chrono::duration<double>(Clock::now() - begin_).count());
+}
+
 void Trainer::save() {
   // Skipped steps leave weights as they were, but the run may be on its way to stop because of
   // them.
   if (saves_.has(step_) || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
   if (!engine_.weights_finite())
-    throw AgreedError(fmt::format(
-        "The weights are not finite after step {}: lower optim.lr. They are not saved; the last "
-        "checkpoint is from before.",
-        step_));
+    throw AgreedError(
+        fmt::format("The weights are not finite after step {}: lower optim.lr. They are not saved; "
+                    "the last checkpoint is from before.",
+                    step_),
+        exit_code::not_finite);
   saves_.begin({step_, checkpoint_texts(recipe_, shards_)});
 }
 
 void Trainer::report_save(const SaveOutcome& o, double next_try) {
+  if (o.saved()) deadline_.saved_in(o.seconds);
   if (!logs_) return;
   logs_->progress.clear();
   if (!o.saved()) {
@@ -253,6 +284,9 @@ void Trainer::start_loader() {
   options.first_batch = step_ * plan_.micro_batches;
   loader_ = std::make_unique<Loader>(
       shards_, Sampler(shards_.size(), options.seed, recipe_.data.order), schedule, options, log_);
+  images_read_.emplace(comm_.activity(), [loader = loader_.get()] {
+    return static_cast<std::uint64_t>(loader->bad_images().read);
+  });
 }
 
 std::optional<HealthMonitor> Trainer::make_health_monitor() {

@@ -10,7 +10,7 @@ namespace {
 const Environment in_srun{{"SLURM_JOB_ID", "17"},        {"SLURM_NTASKS", "4"},
                           {"SLURM_STEP_NUM_TASKS", "4"}, {"SLURM_PROCID", "2"},
                           {"SLURM_LOCALID", "1"},        {"SLURM_JOB_NODELIST", "n[1-2]"},
-                          {"SLURM_RESTART_COUNT", "3"}};
+                          {"SLURM_RESTART_COUNT", "3"},  {"SLURM_CPUS_PER_TASK", "6"}};
 const Environment in_mpirun{{"OMPI_COMM_WORLD_SIZE", "8"},
                             {"OMPI_COMM_WORLD_RANK", "5"},
                             {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}};
@@ -30,6 +30,7 @@ TEST(Cluster, ReadsSlurm) {
   EXPECT_EQ(c.restart_count, 3);
   EXPECT_EQ(c.node_list, "n[1-2]");
   EXPECT_EQ(c.allocated_tasks, 4);
+  EXPECT_EQ(c.cpus_per_task, 6);
 }
 
 TEST(Cluster, MpirunInsideASlurmJobCountsItsOwnRanks) {

@@ -32,7 +32,7 @@ TEST(StopSignal, ASecondInterruptExitsAtOnceWithTheDocumentedCode) {
         ::raise(SIGINT);
         ::_exit(0);
       },
-      testing::ExitedWithCode(StopSignal::immediate_exit_code), "");
+      testing::ExitedWithCode(exit_code::interrupted), "");
 }
 
 TEST(StopSignal, OnlyOneAtATimeAndFormerHandlersReturn) {

@@ -58,6 +58,15 @@ class Job {
       if (!read_some()) return false;
     return true;
   }
+  /// What stands between these two texts, once both have been printed; empty where the command
+  /// ended without them.
+  std::string read_until(const std::string& begin, const std::string& end) {
+    std::size_t from = 0, to = 0;
+    while ((from = ended_.output.find(begin)) == std::string::npos ||
+           (to = ended_.output.find(end, from)) == std::string::npos)
+      if (!read_some()) return {};
+    return ended_.output.substr(from + begin.size(), to - from - begin.size());
+  }
   pid_t pid() const { return pid_; }
   void signal(int number) const { ::kill(pid_, number); }
   /// The command and all that it started; mpirun gives each rank a process group of its own.

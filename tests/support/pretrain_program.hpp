@@ -55,6 +55,20 @@ class PretrainProgram : public testing::Test {
   static std::string steps(int n) { return "optim.max_steps=" + std::to_string(n); }
   std::string run_dir(const std::string& name) const { return "run.dir=" + path(name).string(); }
 
+  /// The process of a rank of a running job; 0 where there is none.
+  static pid_t process_of_rank(const Job& job, int rank) {
+    const std::string variable = std::string(1, '\0') +
+                                 "OMPI_COMM_WORLD_RANK=" + std::to_string(rank) +
+                                 std::string(1, '\0');
+    for (const pid_t pid : job.children()) {
+      const std::string folder = "/proc/" + std::to_string(pid);
+      if (read_bytes(folder + "/comm") == "ijepa-pretrain\n" &&
+          read_bytes(folder + "/environ").find(variable) != std::string::npos)
+        return pid;
+    }
+    return 0;
+  }
+
   /// The program ends by itself with 1 and says this, once.
   static void expect_refusal(const Words& command, const std::string& message) {
     const Ended ended = run(command);

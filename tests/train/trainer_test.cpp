@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "ijepa/core/file.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 
@@ -180,6 +182,54 @@ TEST_F(TrainerRun, StopsAfterTooManyLossesThatAreNotFinite) {
   EXPECT_EQ(count_events(r.run.dir, "non_finite"), 4);
   EXPECT_EQ(read_metrics(r.run.dir).size(), 3U);
   EXPECT_TRUE(list_checkpoints(r.run.dir).empty());
+}
+
+TEST_F(TrainerRun, WritesDownWhatIsNotFinite) {
+  PretrainRecipe r = recipe("nan");
+  r.data.std = {1e-39, 1e-39, 1e-39};
+  r.optim.micro_batch = 4;
+  r.run.nan_limit = 1;
+  int code = 0;
+  try {
+    train(r, total_steps);
+  } catch (const AgreedError& e) {
+    code = e.code();
+  }
+  EXPECT_EQ(code, exit_code::not_finite);
+  std::set<std::string> keys;
+  for (const int step : {0, 1}) {
+    const auto path = run_folder("nan") / "non_finite" / fmt::format("step_{}.rank_0.json", step);
+    const auto page = nlohmann::json::parse(read_text_file(path.string()));
+    EXPECT_EQ(page.at("step"), step);
+    EXPECT_EQ(page.at("loss_of_all_ranks"), "nan");
+    ASSERT_EQ(page.at("micro_batches").size(), 4U);
+    for (const auto& micro : page.at("micro_batches")) {
+      EXPECT_EQ(micro.at("loss"), "nan");
+      ASSERT_EQ(micro.at("images").size(), 4U);
+      for (const auto& key : micro.at("images")) keys.insert(key);
+    }
+    for (const char* part : {"encoder.patch_embed", "encoder.blocks.1", "predictor.mask_token"})
+      EXPECT_TRUE(page.at("gradient_norms").contains(part)) << part;
+  }
+  EXPECT_EQ(keys.size(), 32U) << "two steps of one epoch have no image in common";
+}
+
+TEST_F(TrainerRun, ASliceOfTimeEndsWithASaveAndTheNextGoesOn) {
+  train(recipe("straight"), total_steps);
+  PretrainRecipe r = recipe("sliced");
+  r.optim.max_steps = total_steps;
+  r.run.max_seconds = 1e-3;  // is over after the first step
+  resolve(r);
+  const auto comm = local_communicator();
+  const StopSignal stop;
+  for (int starts = 1; starts < total_steps; ++starts) {
+    Trainer trainer(r, {}, *comm, stop, Log(1));
+    EXPECT_EQ(trainer.run(), Outcome::interrupted);
+    EXPECT_EQ(trainer.stop_reason(), StopReason::slice_done);
+    EXPECT_EQ(final_state(r.run.dir).step, starts);
+  }
+  EXPECT_EQ(Trainer(r, {}, *comm, stop, Log(1)).run(), Outcome::finished);
+  expect_same_run(run_folder("straight"), run_folder("sliced"), "slice by slice");
 }
 
 // Ten thousand times larger weights each step: the first to overflow is the last that may be lost.

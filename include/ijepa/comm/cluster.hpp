@@ -18,6 +18,7 @@ struct Cluster {
   int ranks = 1;            // as the launcher started them; 1 without a launcher
   int rank = -1;            // -1: not told
   int local_rank = -1;      // on this node; -1: not told
+  int cpus_per_task = 0;    // as Slurm was asked for; 0: not told
   int allocated_tasks = 0;  // tasks of the Slurm allocation; 0: no Slurm
   std::string job_id;       // of the batch system; empty: none
   int restart_count = 0;    // how often Slurm requeued the job

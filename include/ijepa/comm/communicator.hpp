@@ -12,6 +12,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "ijepa/comm/activity.hpp"
+#include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/tensor.hpp"
 
@@ -22,7 +24,13 @@ enum class Reduction : std::uint8_t { sum, max, min };
 /// An error that every rank throws together with the same message: rank 0 prints it, once.
 class AgreedError : public Error {
  public:
-  using Error::Error;
+  explicit AgreedError(const std::string& message, int code = exit_code::error)
+      : Error(message), code_(code) {}
+  /// What the program ends with.
+  int code() const { return code_; }
+
+ private:
+  int code_;
 };
 
 class Communicator {
@@ -49,6 +57,9 @@ class Communicator {
   virtual std::vector<std::string> gather_all(const std::string& mine) = 0;
   virtual void barrier() = 0;
 
+  /// What this rank does, for the watch.
+  Activity& activity() { return activity_; }
+
   double all_reduce(double value, Reduction op) {
     all_reduce(std::span<double>(&value, 1), op);
     return value;
@@ -72,6 +83,9 @@ class Communicator {
     for (std::size_t i = 0; i < all.size(); ++i) std::memcpy(&all[i], texts[i].data(), sizeof(T));
     return all;
   }
+
+ private:
+  Activity activity_;
 };
 
 /// The only rank of a run; no MPI.

@@ -8,11 +8,18 @@
 
 namespace ijepa {
 
+struct SessionOptions {
+  /// Until a node says that it waits for MPI to start; then after twice the time, and so on.
+  double start_notice_seconds = 30;
+  /// After which a start that does not come about is given up (exit_code::hung).
+  double start_limit_seconds = 900;
+};
+
 /// Initialises MPI, checks that the launcher connected the ranks it started (launch_problem() in
 /// cluster.hpp), runs `body` on every rank and returns the exit code for main(): that of the body,
-/// or
-/// 1. An AgreedError is printed once; any other exception is printed with rank and host, and the
-/// job is aborted.
-int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body);
+/// or one of exit_codes.hpp. An AgreedError is printed once; any other exception is printed with
+/// rank and host, and the job is aborted. A Watch (watch.hpp) runs beside the body.
+int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body,
+                 const SessionOptions& options = {});
 
 }  // namespace ijepa

@@ -11,12 +11,10 @@ namespace ijepa {
 
 class StopSignal {
  public:
-  /// Ctrl-C pressed a second time ends the process at once with this code (128 + SIGINT). Other
-  /// signals may come any number of times: Slurm repeats SIGTERM when the grace time ends, while
-  /// the checkpoint is being written.
-  static constexpr int immediate_exit_code = 130;
-
   /// Installs the handlers. One at a time in a process; the former handlers return with its end.
+  /// Ctrl-C pressed a second time ends the process at once with exit_code::interrupted. Other
+  /// signals may come any number of times: Slurm repeats SIGTERM when the grace time ends, while
+  /// the checkpoint is being written. The watch (watch.hpp) ends what does not stop in time.
   StopSignal();
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;
@@ -26,6 +24,8 @@ class StopSignal {
   int received() const;
   /// A signal that some rank received, the same on every rank; 0: none. Collective.
   int agreed(Communicator& comm) const;
+  /// received() of the StopSignal that lives now, from any thread; 0 where there is none.
+  static int pending();
 
  private:
   static constexpr std::array<int, 4> signals_{SIGINT, SIGTERM, SIGUSR1, SIGUSR2};

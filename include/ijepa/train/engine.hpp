@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/device/device.hpp"
@@ -53,6 +54,10 @@ class Engine {
   ParamStore& store() { return store_; }
   const IJepa& model() const { return model_; }
   Ops& ops() { return device_.ops(); }
+  /// This rank's loss of each micro-batch of the last step; valid after finish().
+  const std::vector<double>& micro_losses() const { return micro_losses_; }
+  /// Euclidean norm of a part of the summed gradient; valid after finish().
+  double gradient_norm(ParamRange range) { return norm_of(store_.gradient(range)); }
   double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:
@@ -60,6 +65,7 @@ class Engine {
   Pass online_pass(Arena& arena, Write write);
   Pass target_pass(Arena& arena);
   double norm_of(Tensor flat);
+  Tensor micro_loss(std::int64_t first, std::int64_t count);
 
   Device& device_;
   Communicator& comm_;
@@ -67,7 +73,10 @@ class Engine {
   Recompute recompute_;
   IJepa model_;
   ParamStore store_;
-  Buffer arena_, pixels_, scalars_;
+  std::int64_t most_micros_;
+  std::int64_t micros_ = 0;  // of this step so far
+  std::vector<double> micro_losses_;
+  Buffer arena_, pixels_, losses_;
   GradSync sync_;
 };
 

@@ -22,6 +22,9 @@ enum class UsedFolder : std::uint8_t { resume, refuse };
 /// The figure whose best checkpoint is kept.
 enum class KeepBest : std::uint8_t { none, rankme };
 
+/// Whether ranks of a node that may all run on the same cores divide them.
+enum class BindCores : std::uint8_t { automatic, no };
+
 struct ModelSettings {
   ModelSettings();  // sizes 0: "as the preset says", until resolve()
 
@@ -64,6 +67,7 @@ struct ComputeSettings {
   std::string cpu_kernels = "auto";
   Recompute recompute = Recompute::none;
   std::int64_t bucket_mib = 16;  // gradient bytes reduced in one go
+  BindCores bind_cores = BindCores::automatic;
 };
 
 struct RunSettings {
@@ -78,8 +82,14 @@ struct RunSettings {
   std::int64_t keep_last = 2;         // checkpoints
   std::int64_t keep_every = 0;        // steps; checkpoints at its multiples stay; 0: none
   KeepBest keep_best = KeepBest::none;
-  double save_retry_seconds = 30;  // after a failed save; doubles with each
-  std::int64_t nan_limit = 3;      // non-finite steps in a row that are skipped
+  double save_retry_seconds = 30;    // after a failed save; doubles with each
+  std::int64_t nan_limit = 3;        // non-finite steps in a row that are skipped
+  double max_seconds = 0;            // of one start of the program; 0: no limit
+  double stop_margin_seconds = 60;   // before the job's end, beside the time of a save
+  double stop_grace_seconds = 300;   // from a signal to the forced end; 0: none
+  double hang_seconds = 180;         // of silence of a process; 0: for ever
+  double standstill_seconds = 1800;  // of all ranks; 0: for ever
+  double wait_notice_seconds = 30;   // until late ranks are named; 0: never
 };
 
 struct PretrainRecipe {

@@ -31,7 +31,8 @@ ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const Sto
 RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Communicator& comm,
                       const Log& log);
 
-/// This rank's device; rank 0 prints the table of ranks, hosts and devices.
+/// This rank's device, after the ranks of each node have divided its cores and GPUs; rank 0 prints
+/// the table of ranks, hosts, devices and cores.
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
                                     Communicator& comm, const Log& log);
 

@@ -7,6 +7,7 @@
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/deadline.hpp"
 #include "ijepa/comm/stop_signal.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/loader.hpp"
@@ -25,9 +26,6 @@ namespace ijepa {
 
 enum class Outcome : std::uint8_t { finished, interrupted };
 
-/// Exit code of a run that saved because of a signal and can be started again to go on.
-constexpr int exit_saved = 85;
-
 class Trainer {
  public:
   /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest
@@ -37,9 +35,12 @@ class Trainer {
           const StopSignal& stop, const Log& log);
   ~Trainer();
 
-  /// Trains until the last step or until a rank receives a stop signal; saves at the end of both,
-  /// and at intervals while it goes on. An AgreedError if the save at the end fails.
+  /// Trains until the last step, until a rank receives a stop signal or until rank 0's clock says
+  /// that the job ends; saves at the end of all, and at intervals while it goes on. An AgreedError
+  /// if the save at the end fails.
   Outcome run();
+  /// Why it was interrupted.
+  StopReason stop_reason() const { return stop_reason_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -56,6 +57,7 @@ class Trainer {
   void report(const StepMetrics& metrics);
   void check_health();
   Outcome train();
+  StopReason stop_is_due() const;
   void save();
   void report_save(const SaveOutcome& outcome, double next_try);
 
@@ -71,11 +73,16 @@ class Trainer {
   std::unique_ptr<Device> device_;
   Engine engine_;
   RunSaves saves_;
+  Clock::time_point begin_ = Clock::now();
+  Deadline deadline_;  // rank 0's is obeyed
+  StopReason stop_reason_ = StopReason::none;
   std::int64_t step_ = 0;        // the next one
   std::int64_t non_finite_ = 0;  // steps in a row
   double flops_ = 0;             // of this rank in the last step, without recomputation
   double peak_flops_ = 0;        // a second, of this rank's device
   std::unique_ptr<Loader> loader_;
+  std::optional<Activity::Progress> images_read_;
+  std::vector<std::int64_t> step_images_;        // of this rank, as they were loaded
   std::optional<HealthMonitor> health_monitor_;  // rank 0
   std::optional<Health> last_health_;
   std::unique_ptr<Logs> logs_;  // rank 0

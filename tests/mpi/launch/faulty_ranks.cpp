@@ -1,6 +1,9 @@
 // A program on ranks that fails, or is stopped, in the way its first argument says.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <thread>
@@ -8,6 +11,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/comm/stop_signal.hpp"
+#include "ijepa/comm/watch.hpp"
 #include "ijepa/train/grad_sync.hpp"
 
 namespace {
@@ -69,6 +73,93 @@ int stop_and_save(Communicator& comm) {
   return 0;
 }
 
+/// Rank 0 tells the process of every rank: "processes: 17 18 19".
+void tell_processes(Communicator& comm) {
+  std::string line = "processes:";
+  for (const pid_t pid : comm.gather_all_values(::getpid())) line += " " + std::to_string(pid);
+  if (comm.rank() == 0) std::puts((line + " .").c_str());
+  std::fflush(stdout);
+}
+
+void limit(Communicator& comm, WatchLimits limits) {
+  limits.on_hang = [](const HangReport& report) {
+    std::printf("report: %s by rank %d of %zu\n", report.reason.c_str(), report.reporter,
+                report.ranks.size());
+    std::fflush(stdout);
+  };
+  comm.activity().set_limits(limits);
+}
+
+/// One short step after the other, until `seconds` have gone by.
+void step_for(Communicator& comm, double seconds, const std::function<void(int)>& load) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  for (int step = 0;; ++step) {
+    comm.activity().enter(Phase::loading, step);
+    load(step);
+    comm.activity().enter(Phase::agreeing, step);
+    const double over = std::chrono::steady_clock::now() > end ? 1 : 0;
+    if (comm.all_reduce(over, Reduction::max) != 0) return;
+  }
+}
+
+void work_a_little(int) {
+  std::this_thread::sleep_for(5ms);
+}
+
+int step_watched(Communicator& comm) {
+  limit(comm, {.silence = 3, .standstill = 0, .stop_grace = 0, .notice = 1, .on_hang = {}});
+  tell_processes(comm);
+  step_for(comm, 100, work_a_little);
+  return 0;
+}
+
+/// Rank 1 reads from a disk that does not answer.
+int wait_for_ever(Communicator& comm) {
+  limit(comm, {.silence = 60, .standstill = 2, .stop_grace = 0, .notice = 1, .on_hang = {}});
+  step_for(comm, 100, [&](int step) {
+    if (comm.rank() == 1 && step == 20) std::this_thread::sleep_for(1h);
+    work_a_little(step);
+  });
+  return 0;
+}
+
+/// Rank 1 takes longer than the limit for a step, but image after image comes.
+int load_slowly(Communicator& comm) {
+  limit(comm, {.silence = 60, .standstill = 2, .stop_grace = 0, .notice = 1, .on_hang = {}});
+  std::atomic<std::uint64_t> images{0};
+  const Activity::Progress progress(comm.activity(), [&] { return images.load(); });
+  step_for(comm, 4, [&](int step) {
+    for (int i = 0; comm.rank() == 1 && step == 20 && i < 40; ++i, ++images)
+      std::this_thread::sleep_for(100ms);
+    work_a_little(step);
+  });
+  return 0;
+}
+
+/// The ranks get a signal, and rank 1 never comes to the place where it is obeyed.
+int obey_never(Communicator& comm) {
+  const StopSignal stop;
+  limit(comm, {.silence = 60, .standstill = 0, .stop_grace = 2, .notice = 60, .on_hang = {}});
+  comm.barrier();
+  if (comm.rank() == 0) std::puts("ready");
+  std::fflush(stdout);
+  if (comm.rank() == 1) std::this_thread::sleep_for(1h);
+  comm.barrier();
+  return 0;
+}
+
+/// A long save that a second SIGTERM meets, within the time that a stop may take.
+int save_slowly(Communicator& comm) {
+  const StopSignal stop;
+  limit(comm, {.silence = 60, .standstill = 0, .stop_grace = 60, .notice = 60, .on_hang = {}});
+  tell_processes(comm);
+  while (stop.agreed(comm) == 0) std::this_thread::sleep_for(5ms);
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(10ms);
+  comm.barrier();
+  return exit_code::saved;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -80,6 +171,15 @@ int main(int argc, char** argv) {
       {"die", die},
       {"disagree", disagree},
       {"three", code_three},
-      {"stop", stop_and_save}};
-  return run_on_ranks(argc, argv, ways.at(argc > 1 ? argv[1] : ""));
+      {"stop", stop_and_save},
+      {"steps", step_watched},
+      {"wait", wait_for_ever},
+      {"slow", load_slowly},
+      {"obey never", obey_never},
+      {"save slowly", save_slowly}};
+  const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
+  const bool late = std::getenv("LATE_RANK") != nullptr && rank != nullptr;
+  if (late && std::string(rank) == std::getenv("LATE_RANK")) std::this_thread::sleep_for(3s);
+  return run_on_ranks(argc, argv, ways.at(argc > 1 ? argv[1] : ""),
+                      {.start_notice_seconds = late ? 1.0 : 30.0, .start_limit_seconds = 900});
 }

@@ -1,76 +1,23 @@
 // A whole job ends, soon and with the reason, however one of its ranks fails.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "ijepa/comm/cluster.hpp"
+#include "ijepa/comm/exit_codes.hpp"
+#include "tests/support/job.hpp"
 
 namespace ijepa::test {
 namespace {
 
-struct Ended {
-  int code = -1;  // exit code; -1: by a signal
-  double seconds = 0;
-  std::string output;
-};
-
-/// A command whose output is read through a pipe.
-class Job {
- public:
-  explicit Job(std::vector<std::string> command) {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe(ends.data()), 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::dup2(ends[1], STDERR_FILENO);
-      ::close(ends[0]);
-      std::vector<char*> arguments;
-      for (auto& a : command) arguments.push_back(a.data());
-      arguments.push_back(nullptr);
-      ::execvp(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    output_ = ends[0];
-  }
-  void read_until(const std::string& text) {
-    while (ended_.output.find(text) == std::string::npos && read_some()) {
-    }
-  }
-  void signal(int number) const { ::kill(pid_, number); }
-  Ended wait() {
-    while (read_some()) {
-    }
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    ::close(output_);
-    ended_.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    ended_.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    return ended_;
-  }
-
- private:
-  bool read_some() {
-    std::array<char, 4096> buffer{};
-    const auto n = ::read(output_, buffer.data(), buffer.size());
-    if (n > 0) ended_.output.append(buffer.data(), static_cast<std::size_t>(n));
-    return n > 0;
-  }
-
-  pid_t pid_ = 0;
-  int output_ = -1;
-  Ended ended_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
+using testing::HasSubstr;
+using testing::Not;
 
 std::vector<std::string> on_ranks(int n, const std::string& way) {
   return {IJEPA_MPIEXEC, "-np", std::to_string(n), "--oversubscribe", IJEPA_FAULTY_RANKS, way};
@@ -118,7 +65,7 @@ TEST_F(Launch, AnExceptionOfAnyTypeEndsTheJob) {
 
 TEST_F(Launch, AKilledRankEndsTheJob) {
   const auto ended = Job(on_ranks(4, "die")).wait();
-  EXPECT_NE(ended.code, 0);
+  EXPECT_EQ(ended.code, 128 + SIGKILL);
   EXPECT_LT(ended.seconds, 30);
 }
 
@@ -168,6 +115,93 @@ TEST_F(Launch, UserSignalsReachTheRanks) {
   const auto ended = job.wait();
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(count(ended.output, "saved after signal 10"), 1) << ended.output;
+}
+
+/// The processes of the ranks, as rank 0 tells them.
+std::vector<pid_t> processes(Job& job) {
+  std::istringstream line(job.read_until("processes:", " ."));
+  std::vector<pid_t> pids;
+  for (pid_t pid = 0; line >> pid;) pids.push_back(pid);
+  return pids;
+}
+
+std::string rank_here(int rank) {
+  return "rank " + std::to_string(rank) + " (" + host_name() + "; step ";
+}
+
+TEST_F(Launch, AStoppedRankIsNamedByTheLowestThatAnswersAndTheJobStartsAgain) {
+  for (const std::vector<int>& stopped : {std::vector<int>{0}, {2}, {0, 1}}) {
+    Job job(on_ranks(4, "steps"), 60);
+    const auto pids = processes(job);
+    ASSERT_EQ(pids.size(), 4U);
+    for (const int rank : stopped) ::kill(pids[static_cast<std::size_t>(rank)], SIGSTOP);
+    const auto ended = job.wait();
+    EXPECT_FALSE(ended.hung) << ended.output;
+    EXPECT_EQ(ended.code, exit_code::hung) << ended.output;
+    EXPECT_LT(ended.seconds, 30);
+    const int reporter = stopped[0] != 0 ? 0 : static_cast<int>(stopped.size());
+    EXPECT_EQ(count(ended.output, "report: silence by rank " + std::to_string(reporter) + " of 4"),
+              1)
+        << ended.output;
+    EXPECT_THAT(ended.output, HasSubstr("warning (rank " + std::to_string(reporter) +
+                                        "): " + rank_here(stopped[0])));
+    EXPECT_EQ(count(ended.output, "LATE"), static_cast<int>(stopped.size())) << ended.output;
+  }
+}
+
+TEST_F(Launch, ARankThatIsKilledWhileItIsWatchedEndsTheJob) {
+  for (const std::size_t victim : {0U, 2U}) {
+    Job job(on_ranks(4, "steps"), 60);
+    const auto pids = processes(job);
+    ASSERT_EQ(pids.size(), 4U);
+    ::kill(pids[victim], SIGKILL);
+    const auto ended = job.wait();
+    EXPECT_FALSE(ended.hung) << ended.output;
+    EXPECT_EQ(ended.code, 128 + SIGKILL) << ended.output;
+  }
+}
+
+TEST_F(Launch, AStandstillNamesTheRankThatTheOthersWaitFor) {
+  const auto ended = Job(on_ranks(3, "wait"), 60).wait();
+  EXPECT_EQ(ended.code, exit_code::hung) << ended.output;
+  EXPECT_EQ(count(ended.output, "report: standstill by rank 0 of 3"), 1) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("waiting for " + rank_here(1) + "20, loader"));
+  EXPECT_THAT(ended.output, HasSubstr("the others wait for " + rank_here(1) + "20, loader"));
+}
+
+TEST_F(Launch, ASlowRankThatGetsOnIsWaitedFor) {
+  const auto ended = Job(on_ranks(3, "slow"), 60).wait();
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("waiting for " + rank_here(1) + "20, loader"));
+}
+
+TEST_F(Launch, ASignalThatCannotBeObeyedEndsTheJobAfterTheGrace) {
+  Job job(on_ranks(2, "obey never"), 60);
+  job.read_until("ready");
+  job.signal(SIGUSR1);
+  const auto ended = job.wait();
+  EXPECT_EQ(ended.code, exit_code::hung) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("got signal 10 2 s ago and could not stop"));
+  EXPECT_LT(ended.seconds, 30);
+}
+
+TEST_F(Launch, ARepeatedSignalDoesNotDisturbASave) {
+  Job job(on_ranks(2, "save slowly"), 60);
+  const auto pids = processes(job);
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    for (const pid_t pid : pids) ::kill(pid, SIGTERM);
+    ::usleep(500'000);
+  }
+  const auto ended = job.wait();
+  EXPECT_EQ(ended.code, exit_code::saved) << ended.output;
+}
+
+TEST_F(Launch, TheStartTellsThatARankIsMissing) {
+  ::setenv("LATE_RANK", "1", 1);
+  const auto ended = Job(on_ranks(2, "fine"), 60).wait();
+  ::unsetenv("LATE_RANK");
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("rank 0 on " + host_name() + " has been waiting for 1 s"));
 }
 
 }  // namespace

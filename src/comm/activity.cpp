@@ -1,0 +1,57 @@
+#include "ijepa/comm/activity.hpp"
+
+#include <array>
+#include <utility>
+
+namespace ijepa {
+
+std::string_view name_of(Phase phase) {
+  constexpr std::array<std::string_view, 9> names{
+      "start-up",  "loader", "forward and backward", "all-reduce", "update",
+      "agreement", "save",   "health check",         "end"};
+  return names.at(static_cast<std::size_t>(phase));
+}
+
+void Activity::enter(Phase phase, std::int64_t step) {
+  step_.store(step, std::memory_order_relaxed);
+  phase_.store(phase, std::memory_order_relaxed);
+  entered_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  turns_.fetch_add(1, std::memory_order_relaxed);
+}
+
+RankState Activity::look() const {
+  const Clock::duration entered(entered_.load(std::memory_order_relaxed));
+  RankState state;
+  state.step = step_.load(std::memory_order_relaxed);
+  state.phase = phase_.load(std::memory_order_relaxed);
+  state.phase_seconds =
+      std::chrono::duration<double>(Clock::now().time_since_epoch() - entered).count();
+  state.calls = calls_.load(std::memory_order_relaxed);
+  state.progress = turns_.load(std::memory_order_relaxed) + state.calls;
+  const std::lock_guard lock(mutex_);
+  if (count_ != nullptr) state.progress += (*count_)();
+  return state;
+}
+
+void Activity::set_limits(WatchLimits limits) {
+  const std::lock_guard lock(mutex_);
+  limits_ = std::move(limits);
+}
+
+WatchLimits Activity::limits() const {
+  const std::lock_guard lock(mutex_);
+  return limits_;
+}
+
+Activity::Progress::Progress(Activity& activity, std::function<std::uint64_t()> count)
+    : activity_(activity), count_(std::move(count)) {
+  const std::lock_guard lock(activity_.mutex_);
+  former_ = std::exchange(activity_.count_, &count_);
+}
+
+Activity::Progress::~Progress() {
+  const std::lock_guard lock(activity_.mutex_);
+  activity_.count_ = former_;
+}
+
+}  // namespace ijepa
