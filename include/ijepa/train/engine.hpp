@@ -53,6 +53,7 @@ class Engine {
   ParamStore& store() { return store_; }
   const IJepa& model() const { return model_; }
   Ops& ops() { return device_.ops(); }
+  /// Of the last step: from the end of backward to the end of the sums over ranks.
   double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:
