@@ -102,12 +102,11 @@ std::optional<std::string> start_problem(const Environment& environment,
   if (cluster.launcher != Launcher::srun || !mpi_library.starts_with("Open MPI")) return {};
   for (const char* name : {"PMIX_RANK", "PMI_RANK"})
     if (find(environment, name) != nullptr) return {};
-  const std::string used = text(environment, {"SLURM_MPI_TYPE"});
   return fmt::format(
-      "srun started {} processes{}, but Open MPI connects ranks by PMIx only. Use `srun "
-      "--mpi=pmix`. Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, "
-      "or the ranks are started with mpirun inside the job.",
-      cluster.ranks, used.empty() ? "" : " with --mpi=" + used);
+      "srun started {} processes, but Open MPI connects ranks by PMIx only. Use `srun --mpi=pmix`. "
+      "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the ranks "
+      "are started with mpirun inside the job.",
+      cluster.ranks);
 }
 
 std::optional<std::string> launch_problem(const Cluster& cluster, int world_size) {

@@ -10,14 +10,12 @@ set -euo pipefail
 
 # Processes of a node: its daemon and the steps write its log; what jobs run there has its name.
 node_processes() {
-  local folder=$1 node=$2 process
-  for process in /proc/[0-9]*; do
-    if find "$process/fd" -lname "$folder/log/slurmd.$node.log" -print -quit 2>/dev/null | grep -q . ||
-      { tr '\0' '\n' <"$process/environ" | grep -qx "SLURMD_NODENAME=$node" &&
-        tr '\0' '\n' <"$process/environ" | grep -q "^SLURM_CONF=$folder/"; } 2>/dev/null; then
-      echo "${process#/proc/}"
-    fi
-  done
+  local folder=$1 node=$2
+  {
+    find /proc/[0-9]*/fd -lname "$folder/log/slurmd.$node.log" 2>/dev/null || true
+    grep -lzx "SLURMD_NODENAME=$node" /proc/[0-9]*/environ 2>/dev/null |
+      xargs -r grep -lz "^SLURM_CONF=$folder/" 2>/dev/null || true
+  } | cut -d/ -f3 | sort -u
 }
 
 kill_node() {

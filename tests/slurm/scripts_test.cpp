@@ -90,7 +90,7 @@ TEST_F(SlurmScripts, AnErrorOfOneRankIsNotTriedAgainThoughSrunKillsTheOthers) {
 TEST_F(SlurmScripts, RanksThatSrunDoesNotConnectAreRefused) {
   ::setenv("IJEPA_SRUN_MPI", "none", 1);
   expect_error(submit({}, "pretrain.sbatch", {path("config.toml").string()}),
-               "srun started 2 processes with --mpi=none, but Open MPI connects ranks by PMIx only.");
+               "srun started 2 processes, but Open MPI connects ranks by PMIx only.");
 }
 
 TEST_F(SlurmScripts, AJobFromAnotherFolderSaysWhereToSubmit) {
