@@ -14,7 +14,10 @@ build=(
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
 )
-tests=(libgtest-dev libgmock-dev libbenchmark-dev python3)
+tests=(
+  libgtest-dev libgmock-dev libbenchmark-dev python3
+  slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
+)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;

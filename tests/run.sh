@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs packages, builds and tests: unit, golden, gradient and mpi tests, and a smoke run of the
 # others. `--all` adds the sanitizers and the whole end-to-end and fault tests. With CI=true a
-# skipped golden, gradient, mpi, cuda, e2e or fault test is a failure.
+# skipped golden, gradient, mpi, cuda, e2e, fault or slurm test is a failure.
 # Functions are called through phase(), which shellcheck cannot see.
 # shellcheck disable=SC2317
 set -euo pipefail
@@ -70,10 +70,12 @@ phase "unit, golden, gradient, mpi" run_labels release '^(unit|golden|gradient|m
 phase "CUDA without a GPU" run_labels release '^cuda_(compile|emulated|race)$' || true
 if [[ $scope == quick ]]; then
   phase "smoke run of e2e, fault" run_labels release '^(e2e|fault)$' -E e2e.learning || true
+  phase "one job on Slurm" run_labels release '^slurm$' -R ScontrolRequeue || true
   finish
 fi
 
 phase "e2e, fault" run_labels release '^(e2e|fault)$' || true
+phase "batch scripts on Slurm" run_labels release '^slurm$' || true
 # Open MPI and libgomp never free some of what they allocate, so leaks are not looked for.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
 if phase "build asan" build asan unit_tests; then

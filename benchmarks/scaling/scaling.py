@@ -1,86 +1,27 @@
 #!/usr/bin/env python3
-"""How pretraining scales over the ranks of one machine, one thread a rank: images/s of the median
-step. The limit is that of as many separate one-rank runs at the same time, in the same session:
-what the cores give when nothing is exchanged.
+"""How pretraining scales over ranks: measures, fits a model (model.py) and predicts larger counts.
 
   strong: the same global batch on more ranks        weak: a batch that grows with the ranks
 
-usage: scaling.py BIN_FOLDER CONFIG [--ranks 1 2] [--steps 20] [--csv FILE] [--set a.b=c ...]"""
+On one machine (default) ranks share its cores, one thread a rank, and the limit is that of as many
+separate one-rank runs at the same time. On a cluster (jobs/scaling.sbatch) each rank has cores or a
+device of its own. Writes scaling.csv and scaling.svg into --out and prints both tables.
+
+usage: scaling.py BIN_FOLDER CONFIG [--ranks 1 2] [--steps 20] [--out FOLDER] [--set a.b=c ...]"""
 import argparse
 import csv
 import os
 import pathlib
-import statistics
-import subprocess
-import sys
 import tempfile
 
-WARM_UP = 4  # steps left out: first touch of memory, kernels made for new shapes
+import model
+import plot
+from study import WARM_UP, Study
+
+LOCAL_LAUNCH = "mpirun -n {ranks} --oversubscribe --bind-to none"
 
 
-class Study:
-    def __init__(self, arguments, folder):
-        self.bin, self.config, self.steps = arguments.bin, arguments.config, arguments.steps
-        self.settings, self.folder, self.runs = arguments.set, folder, 0
-        self.environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
-                                OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        self.call(self.program("ijepa-synth"), "--out", folder / "images", "--size", "64",
-                  "--train", "2000", "--test", "10")
-        self.call(self.program("ijepa-shards"), folder / "images", "--out", folder / "shards")
-
-    def program(self, name):
-        return os.path.join(self.bin, name)
-
-    def start(self, *command):
-        return subprocess.Popen([str(word) for word in command], env=self.environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def call(self, *command):
-        self.finish(self.start(*command))
-
-    @staticmethod
-    def finish(process):
-        output = process.communicate()[0]
-        if process.returncode != 0:
-            sys.exit(f"{' '.join(process.args)}\nended with {process.returncode}:\n{output}")
-
-    def start_run(self, ranks, batch):
-        """A training run under way, and its folder."""
-        self.runs += 1
-        run = self.folder / f"run{self.runs}"
-        settings = [f"run.dir={run}", f"data.shards={self.folder / 'shards' / 'train'}",
-                    f"optim.global_batch={batch}", f"optim.max_steps={self.steps}",
-                    "optim.epochs=1000", f"mask.truncate_group={self.group}", "run.health_every=0",
-                    "run.checkpoint_minutes=0", "compute.threads=1", "data.threads=1",
-                    *self.settings]
-        command = ["mpirun", "-n", ranks, "--oversubscribe", "--bind-to", "none",
-                   self.program("ijepa-pretrain"), self.config]
-        for setting in settings:
-            command += ["--set", setting]
-        return self.start(*command), run
-
-    @staticmethod
-    def rate(run):
-        """Images/s of the median step, and the median share of waiting for data."""
-        with open(run / "metrics.csv", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))[WARM_UP:]
-        median = lambda name: statistics.median(float(row[name]) for row in rows)
-        return median("images_per_second"), median("data_wait")
-
-    def measure(self, ranks, batch):
-        process, run = self.start_run(ranks, batch)
-        self.finish(process)
-        return self.rate(run)
-
-    def limit(self, count, batch):
-        """The sum of `count` separate one-rank runs at the same time."""
-        started = [self.start_run(1, batch) for _ in range(count)]
-        for process, _ in started:
-            self.finish(process)
-        return sum(self.rate(run)[0] for _, run in started)
-
-
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin")
@@ -88,29 +29,106 @@ def main():
     parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=64, help="global (strong), of a rank (weak)")
-    parser.add_argument("--csv")
+    parser.add_argument("--shards", help="default: synthetic images of 64 pixels")
+    parser.add_argument("--out", type=pathlib.Path, help="default: a temporary folder")
+    parser.add_argument("--predict", type=int, nargs="+", default=[8, 16, 32, 64, 128])
+    parser.add_argument("--launch", default=LOCAL_LAUNCH, help="with {ranks} and {nodes}")
+    parser.add_argument("--ranks-per-node", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of a rank")
     parser.add_argument("--set", nargs="+", default=[])
-    arguments = parser.parse_args()
-    if arguments.steps <= WARM_UP:
+    options = parser.parse_args()
+    if options.steps <= WARM_UP:
         parser.error(f"--steps must be above {WARM_UP}, the steps that warm up")
-    rows = []
+    uneven = [ranks for ranks in options.ranks if options.batch % ranks]
+    if uneven:
+        parser.error(f"--batch {options.batch} is no multiple of --ranks {uneven[0]}")
+    options.shared_machine = options.launch == LOCAL_LAUNCH
+    return options
+
+
+def measure(study, form, ranks, batch):
+    parts = study.measure(ranks, batch)
+    limit = study.limit(ranks, batch)
+    rate = batch / parts["seconds"]
+    row = {"form": form, "ranks": ranks, "batch": batch,
+           "step_ms": round(1e3 * parts["seconds"], 2), "images_per_second": round(rate, 1),
+           "limit": round(limit, 1), "efficiency": round(rate / limit, 3),
+           "compute": round(1 - parts["rank_wait"] - parts["data_wait"], 4),
+           "rank_wait": round(parts["rank_wait"], 4), "data_wait": round(parts["data_wait"], 4)}
+    print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+    return row
+
+
+def as_measured(row, cores):
+    """Ranks that share a core are, to the model, one with the images of all."""
+    seconds = row["step_ms"] / 1e3
+    return model.Measured(row["ranks"], row["batch"] / row["ranks"] * max(1, row["ranks"] / cores),
+                          seconds * row["compute"], seconds * row["rank_wait"])
+
+
+def images_of_rank(form, ranks, batch):
+    return batch if form == "weak" else batch / ranks
+
+
+def check_by_largest(rows, runs, size, buckets):
+    """What the model of the smaller counts says of the largest, beside what was measured."""
+    largest = max(run.ranks for run in runs)
+    smaller = [run for run in runs if run.ranks < largest]
+    if max(run.ranks for run in smaller) < 2:
+        return
+    fitted = model.fit(smaller, size, buckets)
+    for row, run in zip(rows, runs):
+        if run.ranks == largest:
+            said = fitted.step(run.ranks, run.images)
+            seen = run.compute + run.exposed
+            print(f"check: {row['form']}, {largest} ranks from the smaller counts: predicted "
+                  f"{1e3 * said:.1f} ms a step, measured {1e3 * seen:.1f} ms "
+                  f"({said / seen - 1:+.0%})")
+
+
+def predict(options, fitted):
+    """{form: [(ranks, efficiency)]}, printed too."""
+    curves = {}
+    for form in ("strong", "weak"):
+        counts = sorted(set(options.ranks) | {r for r in options.predict
+                                              if form == "weak" or options.batch >= r})
+        curves[form] = [(r, fitted.efficiency(r, images_of_rank(form, r, options.batch)))
+                        for r in counts]
+        for ranks, efficiency in curves[form]:
+            images = images_of_rank(form, ranks, options.batch)
+            rate = ranks * images / fitted.step(ranks, images)
+            print(f"model: {form}  ranks {ranks}  images/s {rate:.0f}  efficiency {efficiency:.3f}")
+    return curves
+
+
+def study_in(options, folder):
+    study = Study(options, folder)
+    rows = [measure(study, form, ranks, options.batch * (ranks if form == "weak" else 1))
+            for form in ("strong", "weak") for ranks in options.ranks]
+    with open(folder / "scaling.csv", "w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    curves = {}
+    if max(options.ranks) > 1:
+        size, buckets = study.gradient()
+        cores = os.cpu_count() if options.shared_machine else max(options.ranks)
+        runs = [as_measured(row, cores) for row in rows]
+        check_by_largest(rows, runs, size, buckets)
+        fitted = model.fit(runs, size, buckets)
+        print(f"model: {fitted}")
+        curves = predict(options, fitted)
+    (folder / "scaling.svg").write_text(plot.svg(rows, curves), encoding="utf-8")
+
+
+def main():
+    options = arguments()
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        study_in(options, options.out.resolve())
+        return
     with tempfile.TemporaryDirectory() as folder:
-        study = Study(arguments, pathlib.Path(folder))
-        study.group = arguments.batch // max(arguments.ranks)
-        for form in ("strong", "weak"):
-            for ranks in arguments.ranks:
-                batch = arguments.batch * (ranks if form == "weak" else 1)
-                rate, wait = study.measure(ranks, batch)
-                limit = study.limit(ranks, batch // ranks)
-                rows.append({"form": form, "ranks": ranks, "batch": batch,
-                             "images_per_second": round(rate, 1), "limit": round(limit, 1),
-                             "efficiency": round(rate / limit, 3), "data_wait": round(wait, 3)})
-                print("  ".join(f"{name} {value}" for name, value in rows[-1].items()), flush=True)
-    if arguments.csv:
-        with open(arguments.csv, "w", newline="", encoding="utf-8") as out:
-            writer = csv.DictWriter(out, rows[0].keys())
-            writer.writeheader()
-            writer.writerows(rows)
+        study_in(options, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

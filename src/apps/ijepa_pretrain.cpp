@@ -17,9 +17,21 @@ namespace {
 struct Arguments {
   std::string config;
   std::vector<std::string> settings;
-  std::string max_seconds;
+  std::string max_seconds, show;
   bool dry_run = false;
 };
+
+/// For job scripts: one setting, without ranks.
+int show(const Arguments& arguments) {
+  try {
+    const auto loaded = ijepa::load_recipe(arguments.config, arguments.settings);
+    fmt::print("{}\n", ijepa::setting_text(loaded.recipe, arguments.show));
+    return 0;
+  } catch (const ijepa::Error& e) {
+    fmt::print(stderr, "error: {}\n", e.what());
+    return 1;
+  }
+}
 
 int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   const ijepa::StopSignal stop;
@@ -60,10 +72,12 @@ int main(int argc, char** argv) {
   app.add_option("--max-seconds", arguments.max_seconds,
                  "save and end with code 85 after this time; the same as run.max_seconds")
       ->check(CLI::PositiveNumber);
+  app.add_option("--show", arguments.show, "print one setting, e.g. run.dir, and stop");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   CLI11_PARSE(app, argc, argv);
   if (!arguments.max_seconds.empty())
     arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);
+  if (!arguments.show.empty()) return show(arguments);
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
 }

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <initializer_list>
-#include <string_view>
 
 #include "ijepa/core/error.hpp"
 
@@ -43,19 +42,22 @@ std::string text(const Environment& environment, std::initializer_list<const cha
   return {};
 }
 
-/// How a launcher is recognised, in this order: mpirun inside a Slurm job starts its daemons with
-/// srun, so its own variables say more than Slurm's.
+/// How a launcher is recognised, by the first mark that is set: the mpiruns start their daemons with
+/// srun inside a Slurm job, so their own variables say more than Slurm's.
 struct LauncherVariables {
   Launcher launcher;
+  const char* mark;
   const char* ranks;
   const char* rank;
   const char* local_rank;
 };
-constexpr std::array<LauncherVariables, 3> launchers{{
-    {Launcher::mpirun, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
+constexpr std::array<LauncherVariables, 4> launchers{{
+    {Launcher::mpirun, "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
      "OMPI_COMM_WORLD_LOCAL_RANK"},
-    {Launcher::srun, "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"},
-    {Launcher::hydra, "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
+    {Launcher::hydra, "MPI_LOCALRANKID", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
+    {Launcher::srun, "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID",
+     "SLURM_LOCALID"},
+    {Launcher::hydra, "PMI_SIZE", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
 }};
 
 }  // namespace
@@ -79,7 +81,7 @@ std::string host_name() {
 Cluster parse_cluster(const Environment& environment) {
   Cluster c;
   for (const auto& l : launchers) {
-    if (find(environment, l.ranks) == nullptr) continue;
+    if (find(environment, l.mark) == nullptr) continue;
     c.launcher = l.launcher;
     c.ranks = number(environment, {l.ranks}, 1);
     c.rank = number(environment, {l.rank}, -1);
@@ -93,6 +95,19 @@ Cluster parse_cluster(const Environment& environment) {
   c.node_list = text(environment, {"SLURM_JOB_NODELIST"});
   c.kill_seconds = number(environment, {kill_variable}, 1.0);
   return c;
+}
+
+std::optional<std::string> start_problem(const Environment& environment,
+                                         std::string_view mpi_library) {
+  const Cluster cluster = parse_cluster(environment);
+  if (cluster.launcher != Launcher::srun || !mpi_library.starts_with("Open MPI")) return {};
+  for (const char* name : {"PMIX_RANK", "PMI_RANK"})
+    if (find(environment, name) != nullptr) return {};
+  return fmt::format(
+      "srun started {} processes, but Open MPI connects ranks by PMIx only. Use `srun --mpi=pmix`. "
+      "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the ranks "
+      "are started with mpirun inside the job.",
+      cluster.ranks);
 }
 
 std::optional<std::string> launch_problem(const Cluster& cluster, int world_size) {

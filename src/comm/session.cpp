@@ -1,11 +1,14 @@
 #include "ijepa/comm/session.hpp"
 
+#include <fcntl.h>
 #include <mpi.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -74,6 +77,18 @@ class StartNotice {
   bool started_ = false;
   std::thread thread_;
 };
+/// Launchers report one code for all ranks, and that of ranks which they kill because another failed
+/// is as good as any. A script that has to know names a file; the ranks leave theirs there.
+void leave_code(int code) {
+  const char* path = std::getenv("IJEPA_EXIT_CODES");
+  if (path == nullptr || code == 0) return;
+  const int file = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) return;
+  const std::string line = std::to_string(code) + "\n";
+  // A full disk: the script goes by the launcher's code then.
+  [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
+  ::close(file);
+}
 
 std::string message_of(const std::exception_ptr& error) {
   try {
@@ -90,6 +105,7 @@ std::string message_of(const std::exception_ptr& error) {
 [[noreturn]] void abort_job(const Communicator& comm, const std::string& message) {
   print(fmt::format("error on rank {} of {} ({}): {}", comm.rank(), comm.size(), host_name(),
                     message));
+  leave_code(exit_code::error);
   // MPI_Abort is called beside a thread that may sit inside a collective. Should it block, the
   // alarm ends this process, and the launcher then ends the job.
   ::alarm(abort_seconds);
@@ -111,15 +127,24 @@ int run_body(Communicator& comm, const std::function<int(Communicator&)>& body) 
   return exit_code::error;
 }
 
+std::string mpi_library() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  return text.data();
+}
+
+/// Unconnected ranks all believe to be the first: the launcher's number picks one speaker.
+int refuse(const Cluster& cluster, const std::string& problem) {
+  if (cluster.rank <= 0) print("error: " + problem);
+  return exit_code::error;
+}
+
 int run_checked(const Environment& before_init, const std::function<int(Communicator&)>& body) {
   int world = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &world);
   const Cluster cluster = parse_cluster(before_init);
-  if (const auto problem = launch_problem(cluster, world)) {
-    // Unconnected ranks all believe to be the first: the launcher's number picks one speaker.
-    if (cluster.rank <= 0) print("error: " + *problem);
-    return exit_code::error;
-  }
+  if (const auto problem = launch_problem(cluster, world)) return refuse(cluster, *problem);
   const auto comm = world == 1 ? local_communicator() : mpi_communicator();
   const Watch watch(*comm);
   return run_body(*comm, body);
@@ -131,6 +156,13 @@ int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>&
                  const SessionOptions& options) {
   // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
   const Environment before_init = process_environment();
+  try {
+    if (const auto problem = start_problem(before_init, mpi_library()))
+      return refuse(parse_cluster(before_init), *problem);
+  } catch (const Error& e) {
+    print(fmt::format("error: {}", e.what()));
+    return exit_code::error;
+  }
   int provided = MPI_THREAD_SINGLE;
   {
     const StartNotice notice(before_init, options);
@@ -148,6 +180,7 @@ int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>&
     }
   }
   MPI_Finalize();
+  leave_code(code);
   return code;
 }
 

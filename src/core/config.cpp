@@ -217,6 +217,15 @@ void read_toml_file(const Fields& fields, const std::string& file) {
   read_toml(fields, text.str(), file);
 }
 
+std::string value_of(const Fields& fields, const std::string& path) {
+  const Reader reader(fields, "");
+  const Field* field = reader.find(path);
+  check(field != nullptr, "{} is not a known key{}", path, suggestion(path, reader.names()));
+  if (const auto* text = std::get_if<std::string*>(&field->slot)) return **text;
+  if (const auto* choice = std::get_if<Choice>(&field->slot)) return choice->names[choice->get()];
+  return value_text(field->slot);
+}
+
 void apply_override(const Fields& fields, const std::string& assignment) {
   const auto equals = assignment.find('=');
   check(equals != std::string::npos && equals > 0,

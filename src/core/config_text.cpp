@@ -15,20 +15,6 @@ struct Overload : F... {
 template <class... F>
 Overload(F...) -> Overload<F...>;
 
-std::string value_text(const Slot& slot) {
-  return std::visit(Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
-                             [](const std::int64_t* v) { return fmt::format("{}", *v); },
-                             [](const double* v) { return number(*v); },
-                             [](const std::string* v) { return quote(*v); },
-                             [](std::span<double> v) {
-                               std::vector<std::string> items;
-                               for (const double x : v) items.push_back(number(x));
-                               return fmt::format("[{}]", fmt::join(items, ", "));
-                             },
-                             [](const Choice& v) { return quote(v.names[v.get()]); }},
-                    slot);
-}
-
 std::string section_of(const std::string& path) {
   const auto dot = path.rfind('.');
   return dot == std::string::npos ? "" : path.substr(0, dot);
@@ -52,6 +38,20 @@ std::string help_of(const Fields& fields, const std::string& section) {
 }
 
 }  // namespace
+
+std::string value_text(const Slot& slot) {
+  return std::visit(Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
+                             [](const std::int64_t* v) { return fmt::format("{}", *v); },
+                             [](const double* v) { return number(*v); },
+                             [](const std::string* v) { return quote(*v); },
+                             [](std::span<double> v) {
+                               std::vector<std::string> items;
+                               for (const double x : v) items.push_back(number(x));
+                               return fmt::format("[{}]", fmt::join(items, ", "));
+                             },
+                             [](const Choice& v) { return quote(v.names[v.get()]); }},
+                    slot);
+}
 
 std::string Range::text() const {
   const std::string lower = fmt::format("{} {}", low_excluded ? "above" : "at least", low);

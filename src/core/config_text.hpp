@@ -13,6 +13,9 @@ std::string quote(std::string_view text);
 /// A TOML float: the shortest digits that read back to the same value.
 std::string number(double value);
 
+/// The value in a slot as TOML.
+std::string value_text(const Slot& slot);
+
 /// "a whole number", "true or false", ...
 std::string type_name(const Slot& slot);
 

@@ -106,12 +106,13 @@ double Engine::norm_of(Tensor flat) {
 }
 
 StepSums Engine::finish(double context_tokens) {
+  // First, so that its waiting time is that of all sums: calls of a communicator run in order.
+  sync_.finish();
   micro_losses_ = read_numbers(ops(), micro_loss(0, micros_));
   std::array<double, 2> over_ranks{std::accumulate(micro_losses_.begin(), micro_losses_.end(), 0.0),
                                    context_tokens / comm_.size()};
   comm_.all_reduce(over_ranks, Reduction::sum);
   StepSums sums{.loss = over_ranks[0], .context_tokens = over_ranks[1]};
-  sync_.finish();
   sums.encoder_gradient = norm_of(store_.gradient(model_.layout().range("encoder")));
   sums.predictor_gradient = norm_of(store_.gradient(model_.layout().range("predictor")));
   return sums;

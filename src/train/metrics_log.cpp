@@ -33,7 +33,7 @@ std::string text_of(const StepMetrics& m) {
   }
 }
 
-constexpr std::array<Column, 14> columns{
+constexpr std::array<Column, 15> columns{
     {{"epoch", text_of<&StepMetrics::epoch>},
      {"itr", text_of<&StepMetrics::iteration>},
      {"loss", text_of<&StepMetrics::loss>},
@@ -47,6 +47,7 @@ constexpr std::array<Column, 14> columns{
      {"predictor_gradient_norm", text_of<&StepMetrics::predictor_gradient>},
      {"images_per_second", text_of<&StepMetrics::images_per_second>},
      {"data_wait", text_of<&StepMetrics::data_wait>},
+     {"rank_wait", text_of<&StepMetrics::rank_wait>},
      {"memory_mib", text_of<&StepMetrics::memory_mib>}}};
 
 using RowKey = std::pair<std::int64_t, std::int64_t>;  // epoch, iteration

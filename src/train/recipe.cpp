@@ -175,6 +175,10 @@ std::string recipe_text(PretrainRecipe recipe) {
   return to_toml(fields_of(recipe));
 }
 
+std::string setting_text(PretrainRecipe recipe, const std::string& key) {
+  return value_of(fields_of(recipe), key);
+}
+
 RunPlan plan_run(const PretrainRecipe& recipe, std::int64_t images, std::int64_t ranks) {
   const auto& optim = recipe.optim;
   RunPlan plan;

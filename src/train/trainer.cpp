@@ -123,6 +123,7 @@ StepMetrics Trainer::train_step(const StepPlace& place) {
           .predictor_gradient = sums.predictor_gradient,
           .images_per_second = static_cast<double>(recipe_.optim.global_batch) / seconds,
           .data_wait = (loader_->wait_seconds() - waited) / seconds,
+          .rank_wait = engine_.exposed_seconds() / seconds,
           .memory_mib = resident_mib()};
 }
 

@@ -51,6 +51,29 @@ TEST(Cluster, OtherLaunchersAndNone) {
   EXPECT_TRUE(c.job_id.empty());
 }
 
+TEST(Cluster, HydraInsideASlurmJobCountsItsOwnRanks) {
+  const Environment hydra{{"PMI_SIZE", "6"}, {"PMI_RANK", "3"}, {"MPI_LOCALRANKID", "1"}};
+  const Cluster c = parse_cluster(both(in_srun, hydra));
+  EXPECT_EQ(c.launcher, Launcher::hydra);
+  EXPECT_EQ(c.ranks, 6);
+  EXPECT_EQ(c.local_rank, 1);
+  // srun --mpi=pmi2 sets the first two alone.
+  const Environment pmi2{{"PMI_SIZE", "4"}, {"PMI_RANK", "2"}};
+  EXPECT_EQ(parse_cluster(both(in_srun, pmi2)).launcher, Launcher::srun);
+}
+
+TEST(Cluster, OpenMpiUnderSrunWithoutPmixIsRefusedBeforeItStarts) {
+  const std::string open_mpi = "Open MPI v4.1.4, package: Debian";
+  const auto problem = start_problem(in_srun, open_mpi);
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->find("srun started 4 processes, but"), std::string::npos);
+  EXPECT_NE(problem->find("--mpi=pmix"), std::string::npos);
+  EXPECT_FALSE(start_problem(both(in_srun, {{"PMIX_RANK", "2"}}), open_mpi));
+  EXPECT_FALSE(start_problem(in_srun, "MPICH Version: 4.0.2"));
+  EXPECT_FALSE(start_problem(both(in_srun, in_mpirun), open_mpi));
+  EXPECT_FALSE(start_problem({}, open_mpi));
+}
+
 TEST(Cluster, AVariableThatIsNoNumberIsNamed) {
   try {
     parse_cluster({{"OMPI_COMM_WORLD_SIZE", "4x"}});

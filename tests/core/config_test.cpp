@@ -255,6 +255,20 @@ TEST(Config, FilesThatCannotBeReadAreNamed) {
   }
 }
 
+TEST(Config, OneValueIsTextWithoutQuotes) {
+  Outer outer;
+  const Fields fields = fields_of(outer);
+  EXPECT_EQ(value_of(fields, "sample.inner.scale"), "0.5");
+  EXPECT_EQ(value_of(fields, "sample.text"), "plain");
+  EXPECT_EQ(value_of(fields, "sample.colour"), "red");
+  try {
+    value_of(fields, "sample.color");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "sample.color is not a known key; did you mean sample.colour?");
+  }
+}
+
 TEST(Config, ReferencePageHasARowForEveryField) {
   Outer outer;
   const std::string page = to_markdown(fields_of(outer));

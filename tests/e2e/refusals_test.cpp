@@ -154,7 +154,7 @@ TEST_F(Refusals, OnManyRanksAreToldOnce) {
 TEST_F(Refusals, OfRanksThatSrunDidNotConnect) {
   const Words srun{"env", "SLURM_STEP_NUM_TASKS=4", "SLURM_NTASKS=4", "SLURM_JOB_ID=7"};
   expect_refusal(srun + Words{"SLURM_PROCID=0"} + command(),
-                 "srun started 4 processes, but MPI connected 1 of them");
+                 "srun started 4 processes, but Open MPI connects ranks by PMIx only.");
   const Ended other = run(srun + Words{"SLURM_PROCID=3"} + command());
   EXPECT_EQ(other.code, 1);
   EXPECT_EQ(other.output, "");

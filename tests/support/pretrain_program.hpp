@@ -32,6 +32,7 @@ class PretrainProgram : public testing::Test {
   PretrainProgram() {
     ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
     ::setenv("OMP_NUM_THREADS", "1", 1);
     write_tiny_shard(path("shards"), tiny_images);
     write_config(tiny_recipe(path("shards").string(), path("run").string()));
@@ -50,7 +51,7 @@ class PretrainProgram : public testing::Test {
     return words;
   }
   static Words on_ranks(int n, const Words& command) {
-    return Words{IJEPA_MPIEXEC, "-np", std::to_string(n), "--oversubscribe"} + command;
+    return Words{IJEPA_MPIEXEC, "-n", std::to_string(n)} + command;
   }
   static std::string steps(int n) { return "optim.max_steps=" + std::to_string(n); }
   std::string run_dir(const std::string& name) const { return "run.dir=" + path(name).string(); }

@@ -73,7 +73,7 @@ class FileSizeLimit {
 TEST_F(MetricsLogTest, ColumnsBeginWithTheReferences) {
   EXPECT_EQ(MetricsLog::header(),
             "epoch,itr,loss,mask-A,mask-B,time (ms),lr,weight_decay,momentum,encoder_gradient_norm,"
-            "predictor_gradient_norm,images_per_second,data_wait,memory_mib");
+            "predictor_gradient_norm,images_per_second,data_wait,rank_wait,memory_mib");
   StepMetrics m{.epoch = 2,
                 .iteration = 7,
                 .loss = 0.25,
@@ -87,9 +87,10 @@ TEST_F(MetricsLogTest, ColumnsBeginWithTheReferences) {
                 .predictor_gradient = 4,
                 .images_per_second = 512,
                 .data_wait = 0.01,
+                .rank_wait = 0.02,
                 .memory_mib = 900};
   MetricsLog(path(), 1, 0, Log()).append(m);
-  EXPECT_EQ(lines_of(path()).at(1), "2,7,0.25,60.5,40,125,0.001,0.04,0.996,3,4,512,0.01,900");
+  EXPECT_EQ(lines_of(path()).at(1), "2,7,0.25,60.5,40,125,0.001,0.04,0.996,3,4,512,0.01,0.02,900");
 }
 
 TEST_F(MetricsLogTest, ResumingCutsRepeatedRowsAndWritesNoSecondHeader) {

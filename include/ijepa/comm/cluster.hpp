@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ijepa {
 
@@ -32,6 +33,11 @@ std::string host_name();
 
 /// An Error names a variable that does not hold a number where one belongs.
 Cluster parse_cluster(const Environment& environment);
+
+/// Why MPI cannot start here, to be asked before it does: a library that lacks what connects ranks
+/// ends the process with words of its own. `mpi_library` as MPI_Get_library_version() says.
+std::optional<std::string> start_problem(const Environment& environment,
+                                         std::string_view mpi_library);
 
 /// Why a world of `world_size` MPI ranks is not what the launcher started, with advice; nothing
 /// when all is well. N processes that srun started without connecting them are N worlds of one.

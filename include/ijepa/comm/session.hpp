@@ -17,8 +17,9 @@ struct SessionOptions {
 
 /// Initialises MPI, checks that the launcher connected the ranks it started (launch_problem() in
 /// cluster.hpp), runs `body` on every rank and returns the exit code for main(): that of the body,
-/// or one of exit_codes.hpp. An AgreedError is printed once; any other exception is printed with
-/// rank and host, and the job is aborted. A Watch (watch.hpp) runs beside the body.
+/// or one of exit_codes.hpp, which is also written as a line to the file that IJEPA_EXIT_CODES names,
+/// where it is not 0. An AgreedError is printed once; any other exception is printed with rank and
+/// host, and the job is aborted. A Watch (watch.hpp) runs beside the body.
 int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body,
                  const SessionOptions& options = {});
 

@@ -137,6 +137,9 @@ void read_toml_file(const Fields& fields, const std::string& file);
 /// Applies one "a.b=c" as given to --set: c is a TOML value, but text needs no quotes.
 void apply_override(const Fields& fields, const std::string& assignment);
 
+/// The value of one field, text without quotes. An Error suggests the nearest right name.
+std::string value_of(const Fields& fields, const std::string& path);
+
 /// Every field as TOML that read_toml() turns into identical values.
 std::string to_toml(const Fields& fields);
 

@@ -58,6 +58,7 @@ class Engine {
   const std::vector<double>& micro_losses() const { return micro_losses_; }
   /// Euclidean norm of a part of the summed gradient; valid after finish().
   double gradient_norm(ParamRange range) { return norm_of(store_.gradient(range)); }
+  /// Of the last step: from the end of backward to the end of the sums over ranks.
   double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:

@@ -22,7 +22,9 @@ struct StepMetrics {
   double learning_rate = 0, weight_decay = 0, momentum = 0;
   double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
   double images_per_second = 0;
-  double data_wait = 0;   // share of the step in which the computation waited for images, 0 to 1
+  // Shares of the step in which the computation waited, 0 to 1: for images, and for the gradients
+  // of other ranks (communication that backward does not hide, and ranks that are slower).
+  double data_wait = 0, rank_wait = 0;
   double memory_mib = 0;  // of this rank
 };
 

@@ -121,6 +121,9 @@ LoadedRecipe load_recipe(const std::string& file, const std::vector<std::string>
 /// The resolved recipe as TOML: what is stored with a run and compared between ranks.
 std::string recipe_text(PretrainRecipe recipe);
 
+/// One setting, "run.dir" for instance, as text without quotes. An Error suggests the nearest key.
+std::string setting_text(PretrainRecipe recipe, const std::string& key);
+
 /// docs/configuration.md: every field with its default, range and meaning.
 std::string configuration_page();
 

@@ -1,0 +1,98 @@
+// SlurmCluster: a real Slurm of emulated nodes (cluster.sh) that lives as long as its object, and
+// what tests ask of it: submit, wait, look, interfere.
+#pragma once
+#include <functional>
+#include <optional>
+#include <regex>
+#include <thread>
+
+#include "tests/support/pretrain_program.hpp"
+
+namespace ijepa::test {
+
+inline std::string last_line(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+/// Looks every tenth of a second; a failure of the test when `seconds` pass without.
+inline bool wait_until(const std::string& what, const std::function<bool()>& holds,
+                       double seconds = 90) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (std::chrono::steady_clock::now() < end) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  ADD_FAILURE() << "waited in vain for: " << what;
+  return false;
+}
+
+class SlurmCluster {
+ public:
+  explicit SlurmCluster(const std::filesystem::path& folder) : folder_(folder) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    ::fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    lifeline_ = ends[1];
+    // The script ends with its input, which the system closes even if this process is killed.
+    process_.emplace(Words{"bash", "-c", "exec bash \"$0\" \"$1\" <&" + std::to_string(ends[0]),
+                           script(), folder.string()},
+                     600);
+    ::close(ends[0]);
+    EXPECT_TRUE(process_->read_until("ready\n")) << process_->wait().output;
+    ::setenv("SLURM_CONF", (folder / "slurm.conf").c_str(), 1);
+  }
+  ~SlurmCluster() {
+    ::close(lifeline_);
+    process_->wait();
+  }
+  SlurmCluster(const SlurmCluster&) = delete;
+  SlurmCluster& operator=(const SlurmCluster&) = delete;
+
+  static bool installed() { return run({"bash", "-c", "PATH=$PATH:/usr/sbin; type slurmctld munged"}).code == 0; }
+
+  void kill_node(const std::string& node) const { ask({"bash", script(), "--kill-node", folder_.string(), node}); }
+  void start_node(const std::string& node) const {
+    ask({"bash", script(), "--start-node", folder_.string(), node});
+    wait_until(node + " is back", [&] {
+      return ask({"sinfo", "-h", "-N", "-p", "main", "-n", node, "-o", "%t"}) == "idle\n";
+    });
+  }
+
+  /// The output of a command of Slurm, which must succeed.
+  static std::string ask(const Words& command) {
+    const Ended ended = run(command);
+    EXPECT_EQ(ended.code, 0) << command.front() << ": " << ended.output;
+    return ended.output;
+  }
+  /// A field of `scontrol show job`, which knows ended jobs, too: JobState, Restarts, ExitCode, ...
+  static std::string field(const std::string& job, const std::string& name) {
+    const std::string all = run({"scontrol", "--oneliner", "show", "job", job}).output;
+    std::smatch match;
+    return std::regex_search(all, match, std::regex("\\b" + name + "=(\\S*)")) ? match[1].str() : "";
+  }
+  static bool wait_for_state(const std::string& job, const std::string& state, double seconds = 90) {
+    std::string now;
+    const bool reached = wait_until("job " + job + " is " + state, [&] {
+      return (now = field(job, "JobState")) == state;
+    }, seconds);
+    EXPECT_TRUE(reached) << "job " << job << " is " << now;
+    return reached;
+  }
+  /// A requeued job would wait two minutes.
+  static bool start_now(const std::string& job) {
+    return wait_for_state(job, "PENDING") && wait_until("job " + job + " starts", [&] {
+             run({"scontrol", "update", "jobid=" + job, "StartTime=now"});
+             return field(job, "JobState") != "PENDING";
+           });
+  }
+
+ private:
+  static std::string script() { return std::string(IJEPA_SOURCE_DIR) + "/tests/slurm/cluster.sh"; }
+
+  std::filesystem::path folder_;
+  int lifeline_ = -1;
+  std::optional<Job> process_;
+};
+
+}  // namespace ijepa::test
