@@ -8,6 +8,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/online_evaluation.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/trainer.hpp"
 
@@ -33,7 +34,10 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   }
   const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
   try {
-    ijepa::Trainer trainer(recipe, cluster, comm, stop, log);
+    ijepa::Trainer trainer(recipe, cluster, comm, stop, log,
+                           [](auto&... parts) {
+                             return std::make_unique<ijepa::OnlineEvaluation>(parts...);
+                           });
     if (trainer.run() == ijepa::Outcome::finished) return 0;
   } catch (const ijepa::Interrupted& e) {
     log.info("{}", e.what());

@@ -182,6 +182,18 @@ static void describe(RunSettings& r, Fields& f) {
     "stops.");
 }
 
+static void describe(EvalSettings& e, Fields& f) {
+  f("test_shards", e.test_shards,
+    "Folder of labelled shards of held-out images. Empty: no evaluation.");
+  f("train_shards", e.train_shards,
+    "Folder of labelled shards of the same classes, among which neighbours are looked for. Empty: "
+    "`data.shards`.");
+  f("every_epochs", e.every_epochs, between(1, 1e6),
+    "Epochs between evaluations; there is one before the first step and one after the last, too.");
+  f("images", e.images, between(0, most_images), "Images of each set at most, the first. 0: all.");
+  f("linear", e.linear, "Train linear heads on the features, too.");
+}
+
 void describe(PretrainRecipe& recipe, Fields& f) {
   f.section("model", recipe.model, "The vision transformer that is trained.");
   f.section("mask", recipe.mask,
@@ -192,6 +204,9 @@ void describe(PretrainRecipe& recipe, Fields& f) {
             "Where and how precisely the run computes. None of these changes what is learned, "
             "apart from rounding.");
   f.section("run", recipe.run, "The run folder, and what is written there when.");
+  f.section("eval", recipe.eval,
+            "k-NN accuracy of the target encoder's features while the run trains, in events.jsonl. "
+            "It does not change what is trained.");
 }
 
 std::string configuration_page() {

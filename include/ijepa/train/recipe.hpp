@@ -78,6 +78,15 @@ struct RunSettings {
   std::int64_t nan_limit = 3;         // non-finite steps in a row that are skipped
 };
 
+/// k-NN on labelled images while the run trains.
+struct EvalSettings {
+  std::string train_shards;  // folder; empty: data.shards
+  std::string test_shards;   // folder of held-out images; empty: no evaluation
+  std::int64_t every_epochs = 10;
+  std::int64_t images = 10000;  // of each set at most; 0: all
+  bool linear = false;          // a linear head, too
+};
+
 struct PretrainRecipe {
   ModelSettings model;
   MaskConfig mask;
@@ -85,6 +94,7 @@ struct PretrainRecipe {
   OptimSettings optim;
   ComputeSettings compute;
   RunSettings run;
+  EvalSettings eval;
 };
 
 /// The fields, ranges and help texts of every section.
