@@ -40,7 +40,8 @@ std::vector<Head> heads_of(std::size_t count) {
   for (const std::int64_t layers : {1, 4})
     for (const auto norm : {HeadNorm::none, HeadNorm::batch})
       for (const double rate : paper.learning_rates)
-        for (const double decay : paper.weight_decays) heads.push_back({layers, norm, {rate, decay}});
+        for (const double decay : paper.weight_decays)
+          heads.push_back({layers, norm, {rate, decay}});
   heads.resize(count);
   return heads;
 }
@@ -58,8 +59,8 @@ class Bench {
     pixels_.resize(static_cast<std::size_t>(settings.images * settings.image * settings.image * 3));
     for (auto& p : pixels_) p = static_cast<std::uint8_t>(rng.bits());
     for (std::int64_t i = 0; i < settings.images; ++i)
-      labels_.push_back(static_cast<std::int32_t>(rng.below(
-          static_cast<std::uint64_t>(settings.classes))));
+      labels_.push_back(
+          static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(settings.classes))));
   }
 
   /// Images a second, the best round; `heads` of them learn from each round's features.
@@ -119,8 +120,8 @@ int main(int argc, char** argv) {
   app.add_option("--threads", s.threads, "compute threads");
   CLI11_PARSE(app, argc, argv);
   fmt::print("type,features_per_second,with_one_head,with_24_heads,time_ratio_24_to_1\n");
-  for (const auto& [name, precision] : {std::pair{"float32", Precision::float32()},
-                                        std::pair{"bfloat16", Precision::bfloat16()}}) {
+  for (const auto& [name, precision] :
+       {std::pair{"float32", Precision::float32()}, std::pair{"bfloat16", Precision::bfloat16()}}) {
     Bench bench(s, precision);
     const double alone = bench.rate(0), one = bench.rate(1), all = bench.rate(24);
     fmt::print("{},{:.2f},{:.2f},{:.2f},{:.3f}\n", name, alone, one, all, one / all);

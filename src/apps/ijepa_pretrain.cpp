@@ -34,10 +34,9 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   }
   const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
   try {
-    ijepa::Trainer trainer(recipe, cluster, comm, stop, log,
-                           [](auto&... parts) {
-                             return std::make_unique<ijepa::OnlineEvaluation>(parts...);
-                           });
+    ijepa::Trainer trainer(recipe, cluster, comm, stop, log, [](auto&... parts) {
+      return std::make_unique<ijepa::OnlineEvaluation>(parts...);
+    });
     if (trainer.run() == ijepa::Outcome::finished) return 0;
   } catch (const ijepa::Interrupted& e) {
     log.info("{}", e.what());

@@ -53,9 +53,8 @@ void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
   app.add_option("--linear-epochs", linear.epochs, "passes of the linear heads' training");
   app.add_option("--batch", linear.batch, "training images a step, over all ranks");
   app.add_option("--optimizer", linear.optimizer, "of the linear heads")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, ijepa::HeadOptimizer>{{"sgd", ijepa::HeadOptimizer::sgd},
-                                                      {"lars", ijepa::HeadOptimizer::lars}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::HeadOptimizer>{
+          {"sgd", ijepa::HeadOptimizer::sgd}, {"lars", ijepa::HeadOptimizer::lars}}));
   app.add_option("--lr", linear.learning_rates, "learning rates at batch 256, all are tried");
   app.add_option("--wd", linear.weight_decays, "weight decays, all are tried");
   app.add_option("--decay-epochs", linear.decay_epochs,
@@ -88,9 +87,8 @@ int main(int argc, char** argv) {
   app.add_option("--protocol", protocol, "values that the options below start from")
       ->check(CLI::IsMember({"quick", "paper"}));
   app.add_option("--views", settings.views, "pictures that heads are trained on")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, ijepa::TrainViews>{{"kept", ijepa::TrainViews::kept},
-                                                   {"augmented", ijepa::TrainViews::augmented}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::TrainViews>{
+          {"kept", ijepa::TrainViews::kept}, {"augmented", ijepa::TrainViews::augmented}}));
   app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);

@@ -35,8 +35,7 @@ AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& im
   rank_rows_ = schedule.share_end() - schedule.share_begin();
   micro_batches_ = schedule.micro_batches();
   loader_ = std::make_unique<Loader>(shards, Sampler(training_images(images, split), seed),
-                                     schedule, augmenting_options(options, seed),
-                                     Log(comm.rank()));
+                                     schedule, augmenting_options(options, seed), Log(comm.rank()));
 }
 
 const FeatureBatches::Batch& AugmentedBatches::next() {
@@ -47,8 +46,8 @@ const FeatureBatches::Batch& AugmentedBatches::next() {
     const auto& batch = *loader_->next();
     const PixelBatch pixels{batch.images.data(), batch.count(), crop_};
     for (std::size_t i = 0; i < maps_.size(); ++i)
-      maps_[i]->apply(pixels, features_.features[i].view().slice(std::ssize(features_.labels),
-                                                                 batch.count()));
+      maps_[i]->apply(
+          pixels, features_.features[i].view().slice(std::ssize(features_.labels), batch.count()));
     features_.labels.insert(features_.labels.end(), batch.labels.begin(), batch.labels.end());
   }
   return features_;

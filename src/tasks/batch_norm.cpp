@@ -53,9 +53,8 @@ Matrix<float> BatchNorm::train(MatrixView<const float> x, Communicator& comm) {
   const double count = comm.all_reduce(static_cast<double>(x.rows), Reduction::sum);
   check(count > 0, "There is no batch to take statistics of.");
   const auto mean = mean_of(x, count, comm, [](double v, std::size_t) { return v; });
-  const auto variance = mean_of(x, count, comm, [&](double v, std::size_t d) {
-    return (v - mean[d]) * (v - mean[d]);
-  });
+  const auto variance = mean_of(
+      x, count, comm, [&](double v, std::size_t d) { return (v - mean[d]) * (v - mean[d]); });
   const double weight = started_ ? share_of_new : 1;
   started_ = true;
   for (std::size_t d = 0; d < mean.size(); ++d) {

@@ -109,13 +109,14 @@ void write_confusion_picture(const Confusion& confusion, const std::vector<std::
   const int cell = std::clamp(side / count, 1, largest_cell);
   std::vector<std::string> names(classes.size());
   if (cell >= named_cell)
-    std::ranges::transform(classes, names.begin(), [](const auto& n) { return n.substr(0, longest); });
+    std::ranges::transform(classes, names.begin(),
+                           [](const auto& n) { return n.substr(0, longest); });
   const auto left = name_column(names, cell, Align::right);
   cv::Mat top;
   cv::rotate(name_column(names, cell, Align::left), top, cv::ROTATE_90_COUNTERCLOCKWISE);
   const auto table = cells(confusion, cell);
-  Image sheet = plain_image(top.rows + table.rows + margin, left.cols + table.cols + margin, 255,
-                            255, 255);
+  Image sheet =
+      plain_image(top.rows + table.rows + margin, left.cols + table.cols + margin, 255, 255, 255);
   cv::Mat canvas(sheet.height, sheet.width, CV_8UC3, sheet.rgb.data());
   left.copyTo(canvas({0, top.rows, left.cols, left.rows}));
   table.copyTo(canvas({left.cols, top.rows, table.cols, table.rows}));

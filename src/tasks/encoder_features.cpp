@@ -77,9 +77,8 @@ void EncoderFeatures::apply(const PixelBatch& batch, MatrixView<float> out) {
                                   {batch.count, config.image_height, config.image_width, 3});
   ops.upload(batch.rgb, pixels);
   Arena arena(arena_.data(), arena_.bytes());
-  infer(ops, arena, pixels, [&](std::int64_t layer, Tensor tokens) {
-    pool(ops, tokens, layer * config.width, out);
-  });
+  infer(ops, arena, pixels,
+        [&](std::int64_t layer, Tensor tokens) { pool(ops, tokens, layer * config.width, out); });
 }
 
 /// The means of `tokens` (B N, D) go to columns [first_column, first_column + D) of `out`.
@@ -96,8 +95,9 @@ void EncoderFeatures::pool(Ops& ops, Tensor tokens, std::int64_t first_column,
     for (std::int64_t t = 0; t < count; ++t)
       std::ranges::transform(sum, tokens_.row(i * count + t), sum.begin(), std::plus<>());
     const auto mean = out.row(i).subspan(static_cast<std::size_t>(first_column), width);
-    std::ranges::transform(
-        sum, mean.begin(), [&](double s) { return static_cast<float>(s / static_cast<double>(count)); });
+    std::ranges::transform(sum, mean.begin(), [&](double s) {
+      return static_cast<float>(s / static_cast<double>(count));
+    });
   }
 }
 

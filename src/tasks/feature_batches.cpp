@@ -17,8 +17,7 @@ void KeptBatches::begin_epoch(std::int64_t epoch) {
   for (std::int64_t row = 0; row < set.features.rows; ++row) {
     const auto number = split_.number(set.place(row));
     if (number < 0) continue;
-    const auto position =
-        static_cast<std::int64_t>(order.find(static_cast<std::uint64_t>(number)));
+    const auto position = static_cast<std::int64_t>(order.find(static_cast<std::uint64_t>(number)));
     const auto step = static_cast<std::size_t>(position / batch());
     if (step < rows_.size()) rows_[step].push_back(row);
   }

@@ -17,7 +17,12 @@ class Extraction {
  public:
   Extraction(const ShardSet& shards, const ImageChoice& images, const FeatureMaps& maps,
              const ExtractOptions& options, Communicator& comm, FeatureCache& cache)
-      : shards_(shards), images_(images), maps_(maps), options_(options), comm_(comm), cache_(cache) {
+      : shards_(shards),
+        images_(images),
+        maps_(maps),
+        options_(options),
+        comm_(comm),
+        cache_(cache) {
     for (const auto& part : feature_parts(std::ssize(images), options.batch))
       if (part.number % comm.size() == comm.rank()) parts_.push_back(part);
   }
@@ -63,9 +68,10 @@ class Extraction {
       sets_.back().features = {std::ssize(share.labels), map->width()};
       const auto list = XXH3_64bits(images_.data(), images_.size() * sizeof(images_[0]));
       identities_.push_back(
-          {map->identity(), fmt::format("{:016x} {} of list {:016x} {}x{} batch {}",
-                                        shards_.fingerprint(), images_.size(), list,
-                                        options_.crop.height, options_.crop.width, options_.batch)});
+          {map->identity(),
+           fmt::format("{:016x} {} of list {:016x} {}x{} batch {}", shards_.fingerprint(),
+                       images_.size(), list, options_.crop.height, options_.crop.width,
+                       options_.batch)});
     }
   }
 

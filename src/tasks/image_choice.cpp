@@ -53,8 +53,7 @@ ImageChoice smallest_draws(const ShardSet& shards, const std::vector<std::int64_
   for (std::int64_t i = 0; i < shards.size(); ++i) {
     const auto c = static_cast<std::size_t>(shards.label(i));
     auto& heap = heaps[c];
-    heap.push_back(
-        {Rng(seed, Purpose::probe, epoch, static_cast<std::uint64_t>(i)).uniform(), i});
+    heap.push_back({Rng(seed, Purpose::probe, epoch, static_cast<std::uint64_t>(i)).uniform(), i});
     std::ranges::push_heap(heap, std::less<>());
     if (std::ssize(heap) > wanted[c]) {
       std::ranges::pop_heap(heap, std::less<>());
@@ -110,8 +109,8 @@ ImageChoice choose_images(const ShardSet& shards, const std::string& what, std::
     check(*percent > 0 && *percent <= 100, "A choice of {} is not within 0 and 100 %.", what);
     auto counts = images_of_classes(shards);
     for (auto& n : counts)
-      n = std::min(n, std::max<std::int64_t>(
-                          1, std::llround(*percent / 100 * static_cast<double>(n))));
+      n = std::min(
+          n, std::max<std::int64_t>(1, std::llround(*percent / 100 * static_cast<double>(n))));
     return smallest_draws(shards, counts, seed);
   }
   if (const auto each = number_before(what, "/class")) {

@@ -116,7 +116,9 @@ std::size_t place(std::span<const Neighbour> nearest, std::size_t label, std::si
 class Hits {
  public:
   Hits(const KnnOptions& options, std::int64_t classes)
-      : options_(options), classes_(static_cast<std::size_t>(classes)), counts_(2 * options.k.size()) {}
+      : options_(options),
+        classes_(static_cast<std::size_t>(classes)),
+        counts_(2 * options.k.size()) {}
 
   void add(const Neighbours& nearest, std::int32_t label) {
     for (std::size_t i = 0; i < options_.k.size(); ++i) {
@@ -166,8 +168,7 @@ std::vector<Accuracy> knn_accuracy(const LabelledFeatures& train, const Labelled
   for (int owner = 0; owner < comm.size(); ++owner)
     for (std::int64_t first = 0; first < shares[static_cast<std::size_t>(owner)];
          first += test_block) {
-      const auto count =
-          std::min(test_block, shares[static_cast<std::size_t>(owner)] - first);
+      const auto count = std::min(test_block, shares[static_cast<std::size_t>(owner)] - first);
       Matrix<float> block(count, queries.cols);
       if (comm.rank() == owner)
         std::copy_n(queries.view().slice(first, count).data, block.values.size(),

@@ -55,8 +55,7 @@ void check_probe_sets(const LabelledFeatures& train, const LabelledFeatures& tes
           test.features.cols);
     check(train.classes == test.classes, "The training set has {} classes and the test set {}.",
           train.classes, test.classes);
-    check(ends[0] != -ends[1],
-          "All training images are of one class; a probe needs two or more.");
+    check(ends[0] != -ends[1], "All training images are of one class; a probe needs two or more.");
   });
 }
 

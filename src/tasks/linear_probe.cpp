@@ -42,9 +42,8 @@ class Probes {
     std::vector<LinearProbeResult> results;
     for (std::size_t m = 0; m < grids.size(); ++m) results.push_back(judge(m, grids[m], split));
     if (!source) {
-      grids = make_grids([&](std::size_t m) {
-        return std::vector{results[m].grid[results[m].best].head};
-      });
+      grids = make_grids(
+          [&](std::size_t m) { return std::vector{results[m].grid[results[m].best].head}; });
       train(*kept(Split(images_, 0, options_.seed)), grids);
     }
     for (std::size_t m = 0; m < grids.size(); ++m) {
@@ -60,16 +59,15 @@ class Probes {
   std::vector<HeadGrid> make_grids(const HeadsOf& heads_of) const {
     std::vector<HeadGrid> grids;
     for (std::size_t m = 0; m < sets_.train.size(); ++m)
-      grids.emplace_back(
-          sets_.train[m].features.cols, sets_.layers[m], sets_.train[m].classes, heads_of(m),
-          HeadTraining{options_.optimizer, options_.momentum, options_.seed});
+      grids.emplace_back(sets_.train[m].features.cols, sets_.layers[m], sets_.train[m].classes,
+                         heads_of(m),
+                         HeadTraining{options_.optimizer, options_.momentum, options_.seed});
     return grids;
   }
 
   std::unique_ptr<FeatureBatches> kept(const Split& split) const {
-    return std::make_unique<KeptBatches>(sets_.train, split,
-                                         std::min(options_.batch, split.training_images()),
-                                         options_.seed);
+    return std::make_unique<KeptBatches>(
+        sets_.train, split, std::min(options_.batch, split.training_images()), options_.seed);
   }
 
   void train(FeatureBatches& batches, std::vector<HeadGrid>& grids) {

@@ -12,8 +12,11 @@ namespace {
 
 ProbeRequest request_of(const PretrainRecipe& recipe) {
   const auto& eval = recipe.eval;
-  return {eval.train_shards.empty() ? recipe.data.shards : eval.train_shards, eval.test_shards, {},
-          0, eval.images};
+  return {eval.train_shards.empty() ? recipe.data.shards : eval.train_shards,
+          eval.test_shards,
+          {},
+          0,
+          eval.images};
 }
 
 }  // namespace

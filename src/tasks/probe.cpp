@@ -41,10 +41,10 @@ class Networks {
                    StoreUse::inference) {
     untrained_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
     const auto& c = encoder.config();
-    const auto start =
-        fmt::format("untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {}",
-                    recipe.run.seed, c.width, c.depth, c.heads, c.mlp_hidden, c.patch,
-                    c.image_height, c.image_width, c.rescale_init);
+    const auto start = fmt::format(
+        "untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {}",
+        recipe.run.seed, c.width, c.depth, c.heads, c.mlp_hidden, c.patch, c.image_height,
+        c.image_width, c.rescale_init);
     const auto add = [&](const char* name, const ParamStore& store, const std::string& identity) {
       const auto& n = encoder.normalisation();
       maps.push_back(std::make_unique<EncoderFeatures>(
@@ -80,7 +80,8 @@ LabelledFeatures last_layer(const LabelledFeatures& set, std::int64_t layers) {
   return out;
 }
 
-void write_subset(const ProbeSettings& settings, const ProbeImages& images, const std::string& out) {
+void write_subset(const ProbeSettings& settings, const ProbeImages& images,
+                  const std::string& out) {
   if (settings.subset.empty()) return;
   std::filesystem::create_directories(out);
   write_file_atomically(out + "/subset.txt", as_list(images.train, images.train_images));

@@ -89,14 +89,17 @@ std::string as_table(const ProbeReport& r) {
     out += fmt::format("{:>12}{:>8}", fmt::format("{}-NN top1", k), "top5");
   out += fmt::format("{:>14}{:>8}\n", "linear top1", "top5");
   for (const auto& row : r.rows)
-    line(row.features, std::to_string(row.width), [&](std::size_t i) { return row.knn[i]; },
-         row.linear.test.top1, row.linear.test.top5);
+    line(
+        row.features, std::to_string(row.width), [&](std::size_t i) { return row.knn[i]; },
+        row.linear.test.top1, row.linear.test.top5);
   const auto classes = static_cast<double>(r.classes.size());
   const Accuracy chance{1 / classes, std::min(5.0, classes) / classes};
-  line("chance", "", [&](std::size_t) { return chance; }, chance.top1, chance.top5);
+  line(
+      "chance", "", [&](std::size_t) { return chance; }, chance.top1, chance.top5);
   out += fmt::format("linear heads: the best of {} by a validation part of the training images\n",
                      r.rows.at(0).linear.grid.size());
-  for (const auto& row : r.rows) out += fmt::format("{:<12}{}\n", row.features, describe(best_of(row).head));
+  for (const auto& row : r.rows)
+    out += fmt::format("{:<12}{}\n", row.features, describe(best_of(row).head));
   return out;
 }
 
@@ -158,8 +161,7 @@ void write_report(const ProbeReport& report, const std::string& folder) {
   write_file_atomically(folder + "/probe.csv", as_csv(report));
   write_file_atomically(folder + "/grid.csv", grid_csv(report));
   std::vector<std::pair<std::string, const Confusion*>> confusions;
-  for (const auto& row : report.rows)
-    confusions.emplace_back(row.features, &row.linear.confusion);
+  for (const auto& row : report.rows) confusions.emplace_back(row.features, &row.linear.confusion);
   write_file_atomically(folder + "/per_class.csv", per_class_csv(confusions, report.classes));
   const auto& first = report.rows.at(0).linear.confusion;
   if (first.counts.rows > 0) {

@@ -13,9 +13,8 @@ std::string confusion_csv(const Confusion& confusion, const std::vector<std::str
 
 /// A line a class: its name, its test images, and its accuracy in percent by each of several kinds
 /// of features (name, confusion); nothing where a class has no test image.
-std::string per_class_csv(
-    const std::vector<std::pair<std::string, const Confusion*>>& features,
-    const std::vector<std::string>& classes);
+std::string per_class_csv(const std::vector<std::pair<std::string, const Confusion*>>& features,
+                          const std::vector<std::string>& classes);
 
 /// A PNG: rows are true classes, columns what they were taken for, darker for a larger share of the
 /// row. Names and counts are written where there is room.

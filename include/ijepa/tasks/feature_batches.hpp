@@ -16,9 +16,7 @@ class Split {
   Split(std::int64_t images, std::int64_t held, std::uint64_t seed)
       : order_(static_cast<std::uint64_t>(images), seed, Purpose::probe), held_(held) {}
 
-  std::int64_t training_images() const {
-    return static_cast<std::int64_t>(order_.size()) - held_;
-  }
+  std::int64_t training_images() const { return static_cast<std::int64_t>(order_.size()) - held_; }
   /// Number of the image at `place` of the set among the training images; below 0: held out.
   std::int64_t number(std::int64_t place) const {
     return static_cast<std::int64_t>(order_.find(static_cast<std::uint64_t>(place))) - held_;

@@ -14,8 +14,9 @@ namespace ijepa {
 
 struct LinearProbeOptions {
   std::int64_t epochs = 100;
-  std::int64_t batch = 256;                              // over all ranks; at most the training set
-  std::vector<double> learning_rates{0.01, 0.03, 0.1, 0.3};  // at batch 256; used: times batch / 256
+  std::int64_t batch = 256;  // over all ranks; at most the training set
+  std::vector<double> learning_rates{0.01, 0.03, 0.1,
+                                     0.3};  // at batch 256; used: times batch / 256
   std::vector<double> weight_decays{0, 1e-3};
   HeadOptimizer optimizer = HeadOptimizer::sgd;
   double momentum = 0.9;

@@ -10,8 +10,8 @@
 namespace ijepa {
 
 struct ProbeRow {
-  std::string features;    // "trained", "untrained", "pixels", "histogram"
-  std::int64_t width = 0;  // of a layer
+  std::string features;       // "trained", "untrained", "pixels", "histogram"
+  std::int64_t width = 0;     // of a layer
   std::vector<Accuracy> knn;  // of each k
   LinearProbeResult linear;
 };
