@@ -8,6 +8,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/online_evaluation.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/trainer.hpp"
@@ -48,7 +49,9 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   comm.activity().set_limits(ijepa::watch_limits(recipe, log));
   const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
   try {
-    ijepa::Trainer trainer(recipe, cluster, comm, stop, log);
+    ijepa::Trainer trainer(recipe, cluster, comm, stop, log, [](auto&... parts) {
+      return std::make_unique<ijepa::OnlineEvaluation>(parts...);
+    });
     if (trainer.run() == ijepa::Outcome::finished) return ijepa::exit_code::finished;
     log.info("Saved {}; the same command goes on from here (exit code {}).",
              ijepa::text_of(trainer.stop_reason()), ijepa::exit_code::saved);

@@ -1,9 +1,10 @@
-// ijepa-probe: k-NN and a linear head on the features of a checkpoint, beside the untrained
-// network, raw pixels and a colour histogram.
+// ijepa-probe: k-NN and linear heads on the features of a checkpoint, beside the untrained network,
+// raw pixels and a colour histogram.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <string_view>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
@@ -12,27 +13,68 @@
 
 namespace {
 
-int probe(const ijepa::ProbeSettings& settings, std::string out, ijepa::Communicator& comm) {
+struct Arguments {
+  ijepa::ProbeSettings settings;
+  std::string out;
+  bool no_cache = false;
+};
+
+int probe(Arguments arguments, ijepa::Communicator& comm) {
+  auto& [settings, out, no_cache] = arguments;
   const ijepa::Log log(comm.rank());
   const std::filesystem::path checkpoint =
       ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
-  const auto report = ijepa::run_probe(settings, checkpoint, comm, log);
-  if (out.empty())  // RUN/checkpoints/STEP -> RUN/probe/STEP
-    out = checkpoint.parent_path().parent_path() / "probe" / checkpoint.filename();
+  // RUN/checkpoints/STEP -> RUN/probe/STEP and RUN/probe/features
+  const auto beside = checkpoint.parent_path().parent_path() / "probe";
+  if (out.empty()) out = beside / checkpoint.filename();
+  if (settings.cache.empty()) settings.cache = beside / "features";
+  if (no_cache) settings.cache.clear();
+  const auto report = ijepa::run_probe(settings, checkpoint, out, comm, log);
   ijepa::on_rank_0(comm, [&] {
     fmt::print("{}", ijepa::as_table(report));
     ijepa::write_report(report, out);
-    fmt::print("{}/probe.csv and probe.json\n", out);
+    fmt::print("{}: probe.csv, probe.json, grid.csv, per_class.csv, confusion.csv, .png\n", out);
   });
   return 0;
+}
+
+/// Whether the arguments name the paper's protocol, whose values the other options then start from.
+bool wants_paper(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--protocol=paper") return true;
+    if (word == "--protocol" && i + 1 < argc && argv[i + 1] == std::string_view("paper"))
+      return true;
+  }
+  return false;
+}
+
+void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
+  app.add_option("--linear-epochs", linear.epochs, "passes of the linear heads' training");
+  app.add_option("--batch", linear.batch, "training images a step, over all ranks");
+  app.add_option("--optimizer", linear.optimizer, "of the linear heads")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::HeadOptimizer>{
+          {"sgd", ijepa::HeadOptimizer::sgd}, {"lars", ijepa::HeadOptimizer::lars}}));
+  app.add_option("--lr", linear.learning_rates, "learning rates at batch 256, all are tried");
+  app.add_option("--wd", linear.weight_decays, "weight decays, all are tried");
+  app.add_option("--decay-epochs", linear.decay_epochs,
+                 "a tenth of the rate every so many epochs; 0: a cosine");
+  app.add_option("--validation-share", linear.validation_share,
+                 "of the training images, for the choice of the best head");
+  app.add_option("--seed", linear.seed, "of the heads' order, validation part, views and subset");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ijepa::ProbeSettings settings;
-  std::string encoder = "target", out;
-  CLI::App app{"Judges the features of a checkpoint by k-NN and a linear head."};
+  Arguments arguments;
+  auto& settings = arguments.settings;
+  std::string encoder = "target", protocol = "quick";
+  if (wants_paper(argc, argv)) {
+    settings.linear = ijepa::paper_protocol();
+    settings.views = ijepa::TrainViews::augmented;
+  }
+  CLI::App app{"Judges the features of a checkpoint by k-NN and linear heads."};
   app.option_defaults()->always_capture_default();
   app.add_option("--run", settings.run, "run folder: its newest valid checkpoint is probed");
   app.add_option("--checkpoint", settings.checkpoint, "folder of one checkpoint");
@@ -40,15 +82,23 @@ int main(int argc, char** argv) {
   app.add_option("--test", settings.test, "labelled shards of the same classes")->required();
   app.add_option("--encoder", encoder, "which of the two")
       ->check(CLI::IsMember({"target", "context"}));
-  app.add_option("--knn-k", settings.knn.k, "neighbours");
+  app.add_option("--layers", settings.layers, "heads see the last, and the last so many together");
+  app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
+  app.add_option("--protocol", protocol, "values that the options below start from")
+      ->check(CLI::IsMember({"quick", "paper"}));
+  app.add_option("--views", settings.views, "pictures that heads are trained on")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::TrainViews>{
+          {"kept", ijepa::TrainViews::kept}, {"augmented", ijepa::TrainViews::augmented}}));
+  app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
-  app.add_option("--linear-epochs", settings.linear.epochs, "passes of the linear head's training");
-  app.add_option("--seed", settings.linear.seed, "of the linear head's order and validation part");
+  add_linear_options(app, settings.linear);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
-  app.add_option("--out", out, "folder for probe.csv and probe.json; default: RUN/probe/STEP");
+  app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features");
+  app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");
+  app.add_option("--out", arguments.out, "folder for the results; default: RUN/probe/STEP");
   CLI11_PARSE(app, argc, argv);
   settings.encoder =
       encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
   return ijepa::run_on_ranks(argc, argv,
-                             [&](ijepa::Communicator& comm) { return probe(settings, out, comm); });
+                             [&](ijepa::Communicator& comm) { return probe(arguments, comm); });
 }

@@ -6,9 +6,9 @@
 namespace ijepa {
 
 std::string_view name_of(Phase phase) {
-  constexpr std::array<std::string_view, 9> names{
+  constexpr std::array<std::string_view, 10> names{
       "start-up",  "loader", "forward and backward", "all-reduce", "update",
-      "agreement", "save",   "health check",         "end"};
+      "agreement", "save",   "health check",         "evaluation", "end"};
   return names.at(static_cast<std::size_t>(phase));
 }
 

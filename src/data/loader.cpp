@@ -223,8 +223,8 @@ void Loader::Pool::fill(Worker& worker, Batch& batch, std::int64_t i) {
   const std::int64_t position = batch.first_position + i;
   const std::int64_t wanted = sampler_.index(batch.epoch, position);
   std::uint8_t* out = batch.images.data() + i * image_bytes_;
-  for (std::int64_t step = 0; step <= std::min(max_replacements, sampler_.size() - 1); ++step) {
-    const std::int64_t image = (wanted + step) % sampler_.size();
+  for (std::int64_t step = 0; step <= std::min(max_replacements, shards_.size() - 1); ++step) {
+    const std::int64_t image = (wanted + step) % shards_.size();
     if (!try_image(worker, batch, image, position, out)) continue;
     batch.indices[static_cast<std::size_t>(i)] = image;
     batch.labels[static_cast<std::size_t>(i)] = shards_.label(image);
@@ -309,8 +309,8 @@ BadImages Loader::Pool::bad_images() const {
 Loader::Loader(const ShardSet& shards, const Sampler& sampler, SliceSchedule schedule,
                const LoaderOptions& options, const Log& log) {
   check_options(options);
-  check(sampler.size() == shards.size(), "The order is of {} images, the shards hold {}.",
-        sampler.size(), shards.size());
+  check(sampler.images_needed() <= shards.size(), "The order is of {} images, the shards hold {}.",
+        sampler.images_needed(), shards.size());
   pool_ = std::make_unique<Pool>(shards, sampler, std::move(schedule), options, log);
 }
 

@@ -19,7 +19,7 @@ Permutation permutation(std::int64_t size, std::uint64_t seed, std::int64_t epoc
   return {unsigned_of(size), seed, Purpose::order, unsigned_of(epoch), unsigned_of(stream)};
 }
 
-std::int64_t place(const Permutation& order, std::int64_t i) {
+std::int64_t place_in(const Permutation& order, std::int64_t i) {
   return static_cast<std::int64_t>(order(unsigned_of(i)));
 }
 
@@ -52,12 +52,27 @@ Sampler::Sampler(std::int64_t size, std::uint64_t seed, const OrderConfig& confi
         config.window_blocks, config.block_images);
 }
 
+Sampler::Sampler(std::vector<std::int64_t> images, std::uint64_t seed, const OrderConfig& config)
+    : Sampler(static_cast<std::int64_t>(images.size()), seed, config) {
+  check(std::ranges::min(images) >= 0, "Image {} does not exist.", std::ranges::min(images));
+  chosen_ = std::make_shared<const std::vector<std::int64_t>>(std::move(images));
+}
+
+std::int64_t Sampler::images_needed() const {
+  return chosen_ ? std::ranges::max(*chosen_) + 1 : size_;
+}
+
 std::int64_t Sampler::index(std::int64_t epoch, std::int64_t position) const {
+  const auto i = place(epoch, position);
+  return chosen_ ? (*chosen_)[static_cast<std::size_t>(i)] : i;
+}
+
+std::int64_t Sampler::place(std::int64_t epoch, std::int64_t position) const {
   check(position >= 0 && position < size_, "Position {} lies outside an epoch of {} images.",
         position, size_);
   switch (config_.order) {
     case Order::full:
-      return place(permutation(size_, seed_, epoch, 0), position);
+      return place_in(permutation(size_, seed_, epoch, 0), position);
     case Order::blocks:
       return index_in_blocks(epoch, position);
     case Order::stored:
@@ -80,10 +95,10 @@ std::int64_t Sampler::index_in_blocks(std::int64_t epoch, std::int64_t position)
   const std::int64_t end =
       runs.begin(std::min(blocks, window * config_.window_blocks + config_.window_blocks));
   const std::int64_t mixed =
-      begin + place(permutation(end - begin, seed_, epoch, window + 1), position - begin);
+      begin + place_in(permutation(end - begin, seed_, epoch, window + 1), position - begin);
 
   const std::int64_t slot = runs.slot_of(mixed);
-  return place(order, slot) * block + (mixed - runs.begin(slot));
+  return place_in(order, slot) * block + (mixed - runs.begin(slot));
 }
 
 }  // namespace ijepa

@@ -82,10 +82,16 @@ Tensor Encoder::infer(Pass& p, const ImageBatch& images,
   Tensor patches = gather(p, images, {}, rows);
   Tensor x = embed(p, patches, {});
   x = stack_.infer(p, x, {Groups(&whole, 1), {}}, after_block);
-  LayerNorm::Saved unused;
-  norm_.forward(p, x, result, unused);
+  final_norm(p, x, result);
   p.arena.release(mark);
   return result;
+}
+
+void Encoder::final_norm(Pass& p, Tensor x, Tensor y) const {
+  const std::size_t mark = p.arena.mark();
+  LayerNorm::Saved unused;
+  norm_.forward(p, x, y, unused);
+  p.arena.release(mark);
 }
 
 }  // namespace ijepa

@@ -7,23 +7,51 @@
 
 namespace ijepa {
 
+std::int64_t images_at_once(const EncoderConfig& encoder) {
+  constexpr std::int64_t tokens_at_once = 8192;
+  return std::clamp<std::int64_t>(tokens_at_once / encoder.tokens(), 1, 256);
+}
+
 EncoderFeatures::EncoderFeatures(std::string name, Device& device, const IJepa& model,
                                  const ParamStore& store, EncoderChoice choice,
-                                 const Normalisation& normalisation)
+                                 const Normalisation& normalisation, std::int64_t layers,
+                                 const std::string& identity)
     : name_(std::move(name)),
+      identity_(identity.empty() ? identity : fmt::format("{} layers {}", identity, layers)),
       device_(device),
       model_(model),
       store_(store),
       weights_(choice == EncoderChoice::target ? store.target() : store.online()),
-      normalisation_(normalisation) {
-  check(store.precision().residual == DType::f32,
-        "Features are read as float32, but the network's residual stream is {}.",
-        name_of(store.precision().residual));
+      normalisation_(normalisation),
+      layers_(layers) {
+  const auto depth = model.encoder().config().depth;
+  check(layers >= 1 && layers <= depth, "Features of {} layers were asked of an encoder of {}.",
+        layers, depth);
 }
 
-Tensor EncoderFeatures::infer(Ops& ops, Arena& arena, Tensor pixels) const {
+/// Shows `sink` the normed tokens (B N, D) float32 of layers 0 .. layers - 1 of those wanted.
+void EncoderFeatures::infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& sink) const {
   Pass pass{ops, arena, store_.precision(), weights_};
-  return model_.encoder().infer(pass, {pixels, normalisation_});
+  const auto& encoder = model_.encoder();
+  const auto first = encoder.config().depth - layers_;
+  const auto show = [&](std::int64_t layer, Tensor tokens) {
+    Tensor wide = tokens;
+    if (tokens.dtype != DType::f32) {
+      wide = arena.keep(DType::f32, {tokens.rows(), tokens.cols()});
+      ops.copy(tokens, wide);
+    }
+    sink(layer, wide);
+  };
+  const auto after_block = [&](std::int64_t block, Tensor x) {
+    const auto layer = block - first;
+    if (layer < 0 || layer == layers_ - 1) return;  // the last one is the result
+    const auto mark = arena.mark();
+    Tensor normed = arena.keep(pass.precision.residual, {x.rows(), x.cols()});
+    encoder.final_norm(pass, x, normed);
+    show(layer, normed);
+    arena.release(mark);
+  };
+  show(layers_ - 1, encoder.infer(pass, {pixels, normalisation_}, after_block));
 }
 
 void EncoderFeatures::reserve(std::int64_t count) {
@@ -32,7 +60,7 @@ void EncoderFeatures::reserve(std::int64_t count) {
   const auto shape = {count, config.image_height, config.image_width, std::int64_t{3}};
   NullOps nothing;
   auto measuring = Arena::measuring();
-  infer(nothing, measuring, make_tensor(nullptr, DType::u8, shape));
+  infer(nothing, measuring, make_tensor(nullptr, DType::u8, shape), [](std::int64_t, Tensor) {});
   arena_ = Buffer(device_, measuring.peak());
   pixels_ = Buffer(device_, make_tensor(nullptr, DType::u8, shape).bytes());
   reserved_ = count;
@@ -49,18 +77,25 @@ void EncoderFeatures::apply(const PixelBatch& batch, MatrixView<float> out) {
                                   {batch.count, config.image_height, config.image_width, 3});
   ops.upload(batch.rgb, pixels);
   Arena arena(arena_.data(), arena_.bytes());
-  const auto features = infer(ops, arena, pixels);
-  tokens_ = Matrix<float>(features.rows(), features.cols());
-  ops.download(features, tokens_.values.data());
-  ops.synchronize();
+  infer(ops, arena, pixels,
+        [&](std::int64_t layer, Tensor tokens) { pool(ops, tokens, layer * config.width, out); });
+}
 
-  const auto count = config.tokens();
-  std::vector<double> sum(static_cast<std::size_t>(config.width));
-  for (std::int64_t i = 0; i < batch.count; ++i) {
+/// The means of `tokens` (B N, D) go to columns [first_column, first_column + D) of `out`.
+void EncoderFeatures::pool(Ops& ops, Tensor tokens, std::int64_t first_column,
+                           MatrixView<float> out) {
+  tokens_ = Matrix<float>(tokens.rows(), tokens.cols());
+  ops.download(tokens, tokens_.values.data());
+  ops.synchronize();
+  const auto count = model_.encoder().config().tokens();
+  const auto width = static_cast<std::size_t>(tokens.cols());
+  std::vector<double> sum(width);
+  for (std::int64_t i = 0; i < out.rows; ++i) {
     std::ranges::fill(sum, 0.0);
     for (std::int64_t t = 0; t < count; ++t)
       std::ranges::transform(sum, tokens_.row(i * count + t), sum.begin(), std::plus<>());
-    std::ranges::transform(sum, out.row(i).begin(), [&](double s) {
+    const auto mean = out.row(i).subspan(static_cast<std::size_t>(first_column), width);
+    std::ranges::transform(sum, mean.begin(), [&](double s) {
       return static_cast<float>(s / static_cast<double>(count));
     });
   }

@@ -1,5 +1,7 @@
 #include "ijepa/tasks/feature_file.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -12,7 +14,7 @@
 namespace ijepa {
 namespace {
 
-constexpr std::int64_t version = 1;
+constexpr std::int64_t version = 2;
 constexpr std::size_t longest_text = 4096;
 
 /// Writes to memory: HDF5 does not recover from a disk that is full, the file written of it does.
@@ -159,6 +161,19 @@ std::string padded(const std::vector<std::string>& keys, std::size_t width) {
   return all;
 }
 
+/// XXH3-64 of all that a part holds, each kind seeded with the hash of those before it.
+std::string checksum(const FeatureRows& rows) {
+  XXH64_hash_t hash = static_cast<XXH64_hash_t>(rows.first);
+  const auto add = [&](const void* data, std::size_t bytes) {
+    hash = XXH3_64bits_withSeed(data, bytes, hash);
+  };
+  for (const auto& key : rows.keys) add(key.data(), key.size());
+  add(rows.labels.data(), rows.labels.size() * sizeof(rows.labels[0]));
+  for (const auto* m : {&rows.pooled, &rows.tokens})
+    add(m->values.data(), m->values.size() * sizeof(m->values[0]));
+  return fmt::format("{:016x}", hash);
+}
+
 }  // namespace
 
 void write_feature_part(const std::string& path, const FeatureIdentity& identity,
@@ -182,6 +197,7 @@ void write_feature_part(const std::string& path, const FeatureIdentity& identity
   out.attribute("first", H5T_STD_I64LE, &rows.first);
   out.attribute("encoder", identity.encoder);
   out.attribute("images", identity.images);
+  out.attribute("xxh3", checksum(rows));
   out.publish();
 }
 
@@ -193,6 +209,7 @@ std::optional<std::int64_t> images_in_part(const std::string& path,
   std::int64_t images = 0;
   try {
     const PartReader part(path);
+    if (part.number("format_version") != version) return std::nullopt;
     found = {part.text("encoder"), part.text("images")};
     images = part.shape("labels").at(0);
   } catch (const Error&) {
@@ -219,6 +236,7 @@ FeatureRows read_feature_part(const std::string& path) {
             (rows.pooled.rows == 0 || rows.pooled.rows == std::ssize(rows.keys)),
         "{} has {} keys, {} labels and {} rows of features.", path, rows.keys.size(),
         rows.labels.size(), rows.pooled.rows);
+  check(part.text("xxh3") == checksum(rows), "{} is damaged: its checksum is wrong.", path);
   return rows;
 }
 

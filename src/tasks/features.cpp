@@ -1,32 +1,144 @@
 #include "ijepa/tasks/features.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include <xxhash.h>
 
-#include "ijepa/core/error.hpp"
-#include "ijepa/data/loader.hpp"
+#include <algorithm>
+#include <optional>
+
+#include "ijepa/comm/agree.hpp"
+#include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
 
-/// Batches of one size go round the ranks, so that what is computed together does not depend on
-/// how many there are: matrix products may round differently in a batch of another size.
-struct RoundRobin {
-  std::int64_t images = 0, batch = 0, rank = 0, ranks = 1;
+constexpr std::int64_t most_batches = 16, ranks_to_share = 64;
 
-  std::int64_t rounds() const { return (images + batch * ranks - 1) / (batch * ranks); }
-  /// The slice of this rank in a round; empty in the last one where there is nothing left.
-  Slice slice(std::int64_t round) const {
-    const auto first = std::min(images, (round * ranks + rank) * batch);
-    return {round, 0, first, std::min(batch, images - first)};
+class Extraction {
+ public:
+  Extraction(const ShardSet& shards, const ImageChoice& images, const FeatureMaps& maps,
+             const ExtractOptions& options, Communicator& comm, FeatureCache& cache)
+      : shards_(shards),
+        images_(images),
+        maps_(maps),
+        options_(options),
+        comm_(comm),
+        cache_(cache) {
+    for (const auto& part : feature_parts(std::ssize(images), options.batch))
+      if (part.number % comm.size() == comm.rank()) parts_.push_back(part);
   }
-  std::optional<Slice> operator()(std::int64_t round) const {
-    const auto s = slice(round);
-    return s.count > 0 ? std::optional(s) : std::nullopt;
+
+  std::vector<LabelledFeatures> run() {
+    make_sets();
+    const auto open = read_cache();
+    WorkProgress progress(comm_.rank() == 0 ? "images" : "", count_images(open));
+    std::vector<Slice> slices;
+    for (const auto& part : open)
+      for (std::int64_t at = 0; at < part.part.count; at += options_.batch)
+        slices.push_back({std::ssize(slices), 0, part.part.first + at,
+                          std::min(options_.batch, part.part.count - at)});
+    const auto schedule = [&slices](std::int64_t number) {
+      return number < std::ssize(slices) ? std::optional(slices[static_cast<std::size_t>(number)])
+                                         : std::nullopt;
+    };
+    on_all_ranks(comm_, [&] {
+      Loader loader(shards_, Sampler(images_, 0, {.order = Order::stored}), schedule,
+                    reading_options(options_), Log(comm_.rank()));
+      for (const auto& part : open) compute(part, loader, progress);
+    });
+    return std::move(sets_);
   }
+
+ private:
+  /// A part of this rank, where its rows begin, and the maps that must compute it.
+  struct OpenPart {
+    FeaturePart part;
+    std::int64_t row = 0;
+    std::vector<std::size_t> maps;
+  };
+
+  void make_sets() {
+    LabelledFeatures share{{}, {}, std::ssize(shards_.class_names()), {}};
+    for (const auto& part : parts_)
+      for (auto i = part.first; i < part.first + part.count; ++i) {
+        share.places.push_back(i);
+        share.labels.push_back(shards_.label(images_[static_cast<std::size_t>(i)]));
+      }
+    for (const auto& map : maps_) {
+      sets_.push_back(share);
+      sets_.back().features = {std::ssize(share.labels), map->width()};
+      const auto list = XXH3_64bits(images_.data(), images_.size() * sizeof(images_[0]));
+      identities_.push_back(
+          {map->identity(),
+           fmt::format("{:016x} {} of list {:016x} {}x{} batch {}", shards_.fingerprint(),
+                       images_.size(), list, options_.crop.height, options_.crop.width,
+                       options_.batch)});
+    }
+  }
+
+  std::vector<OpenPart> read_cache() {
+    std::vector<OpenPart> open;
+    std::int64_t row = 0;
+    for (const auto& part : parts_) {
+      OpenPart missing{part, row, {}};
+      for (std::size_t m = 0; m < maps_.size(); ++m) {
+        const auto kept = cache_.read(identities_[m], part, maps_[m]->width());
+        if (kept)
+          std::ranges::copy(kept->values, sets_[m].features.row(row).data());
+        else
+          missing.maps.push_back(m);
+      }
+      if (!missing.maps.empty()) open.push_back(missing);
+      row += part.count;
+    }
+    return open;
+  }
+
+  /// Of all ranks.
+  std::int64_t count_images(const std::vector<OpenPart>& open) {
+    double images = 0;
+    for (const auto& part : open) images += static_cast<double>(part.part.count);
+    return static_cast<std::int64_t>(comm_.all_reduce(images, Reduction::sum));
+  }
+
+  void compute(const OpenPart& open, Loader& loader, WorkProgress& progress) {
+    for (std::int64_t at = 0; at < open.part.count;) {
+      const Batch& batch = *loader.next();
+      const PixelBatch pixels{batch.images.data(), batch.count(), options_.crop};
+      for (const auto m : open.maps)
+        maps_[m]->apply(pixels, sets_[m].features.view().slice(open.row + at, batch.count()));
+      at += batch.count();
+      progress.add(batch.count() * comm_.size());  // the others are about as far
+    }
+    for (const auto m : open.maps) keep(open, m);
+  }
+
+  void keep(const OpenPart& open, std::size_t map) {
+    if (!cache_.keeps(identities_[map])) return;
+    const auto& set = sets_[map];
+    FeatureRows rows{open.part.first, {}, {}, {open.part.count, set.features.cols}, {}};
+    for (auto r = open.row; r < open.row + open.part.count; ++r) {
+      rows.keys.push_back(shards_.key(images_[static_cast<std::size_t>(set.place(r))]));
+      rows.labels.push_back(set.labels[static_cast<std::size_t>(r)]);
+    }
+    const auto values = set.features.view().slice(open.row, open.part.count);
+    std::copy_n(values.data, values.size(), rows.pooled.values.begin());
+    cache_.write(identities_[map], open.part, rows);
+  }
+
+  const ShardSet& shards_;
+  const ImageChoice& images_;
+  const FeatureMaps& maps_;
+  const ExtractOptions& options_;
+  Communicator& comm_;
+  FeatureCache& cache_;
+  std::vector<FeaturePart> parts_;  // of this rank
+  std::vector<FeatureIdentity> identities_;
+  std::vector<LabelledFeatures> sets_;
 };
 
-LoaderOptions loader_options(const ExtractOptions& options) {
+}  // namespace
+
+LoaderOptions reading_options(const ExtractOptions& options) {
   LoaderOptions out;
   out.augment.crop_height = options.crop.height;
   out.augment.crop_width = options.crop.width;
@@ -36,52 +148,29 @@ LoaderOptions loader_options(const ExtractOptions& options) {
   return out;
 }
 
-LabelledFeatures empty_set(const ShardSet& shards, std::int64_t width, int rank) {
-  const auto rows = rank == 0 ? shards.size() : 0;
-  LabelledFeatures set{{rows, width}, {}, static_cast<std::int64_t>(shards.class_names().size())};
-  for (std::int64_t i = 0; i < rows; ++i) set.labels.push_back(shards.label(i));
-  return set;
+std::vector<FeaturePart> feature_parts(std::int64_t images, std::int64_t batch) {
+  const auto size =
+      batch * std::clamp<std::int64_t>(images / (batch * ranks_to_share), 1, most_batches);
+  std::vector<FeaturePart> parts;
+  for (std::int64_t first = 0; first < images; first += size)
+    parts.push_back({std::ssize(parts), first, std::min(size, images - first)});
+  return parts;
 }
 
-std::string as_bytes(const Matrix<float>& x) {
-  return {reinterpret_cast<const char*>(x.values.data()), x.values.size() * sizeof(float)};
-}
-
-/// The features that `map` gives of this rank's batch, those of all ranks to rank 0's set from row
-/// `first` on.
-void apply_and_gather(FeatureMap& map, const PixelBatch& batch, std::int64_t first,
-                      Communicator& comm, LabelledFeatures& set) {
-  Matrix<float> mine(batch.count, map.width());
-  if (batch.count > 0) map.apply(batch, mine.view());
-  const auto all = comm.gather_all(as_bytes(mine));
-  if (comm.rank() != 0) return;
-  auto* to = reinterpret_cast<char*>(set.features.row(first).data());
-  for (const auto& part : all) {
-    std::memcpy(to, part.data(), part.size());
-    to += part.size();
-  }
-}
-
-}  // namespace
-
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards,
-                                               const std::vector<std::unique_ptr<FeatureMap>>& maps,
-                                               const ExtractOptions& options, Communicator& comm) {
-  check(shards.size() > 0, "There are no images to extract features from.");
+std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const ImageChoice& images,
+                                               const FeatureMaps& maps,
+                                               const ExtractOptions& options, Communicator& comm,
+                                               FeatureCache& cache) {
+  check(!images.empty(), "There are no images to extract features from.");
   check(options.batch >= 1, "Extracting features needs a batch of at least 1, not {}.",
         options.batch);
-  std::vector<LabelledFeatures> sets;
-  for (const auto& map : maps) sets.push_back(empty_set(shards, map->width(), comm.rank()));
-  const RoundRobin schedule{shards.size(), options.batch, comm.rank(), comm.size()};
-  Loader loader(shards, Sampler(shards.size(), 0, {.order = Order::stored}), schedule,
-                loader_options(options), Log(comm.rank()));
-  for (std::int64_t round = 0; round < schedule.rounds(); ++round) {
-    PixelBatch batch{nullptr, schedule.slice(round).count, options.crop};
-    if (batch.count > 0) batch.rgb = loader.next()->images.data();
-    for (std::size_t m = 0; m < maps.size(); ++m)
-      apply_and_gather(*maps[m], batch, round * options.batch * comm.size(), comm, sets[m]);
-  }
-  return sets;
+  return Extraction(shards, images, maps, options, comm, cache).run();
+}
+
+std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const FeatureMaps& maps,
+                                               const ExtractOptions& options, Communicator& comm) {
+  FeatureCache none("", Log(comm.rank()));
+  return extract_features(shards, first_images(shards), maps, options, comm, none);
 }
 
 }  // namespace ijepa

@@ -15,12 +15,6 @@
 #include "ijepa/train/run_state.hpp"
 
 namespace ijepa {
-namespace {
-
-constexpr std::int64_t tokens_at_once = 8192;
-
-}  // namespace
-
 std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
                             Communicator& comm, const Log& log) {
   on_rank_0(comm, [&] {
@@ -58,8 +52,9 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   std::erase_if(tensors, [](const NamedTensor& t) { return t.group == "predictor"; });
   load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
   state.upload(*store_);
+  normalisation_ = {recipe.data.mean, recipe.data.std};
   features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,
-                                                Normalisation{recipe.data.mean, recipe.data.std});
+                                                normalisation_);
   on_rank_0(comm, [&] {
     const std::string manifest = read_text_file(checkpoint + "/manifest.json");
     identity_ =
@@ -73,7 +68,7 @@ Size FrozenEncoder::image_size() const {
 }
 
 std::int64_t FrozenEncoder::batch() const {
-  return std::clamp<std::int64_t>(tokens_at_once / config().tokens(), 1, 256);
+  return images_at_once(config());
 }
 
 std::vector<std::uint8_t> read_pictures(const ImageSource& images, std::int64_t first,

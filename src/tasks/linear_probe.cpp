@@ -2,119 +2,131 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
-#include <numeric>
 
+#include "ijepa/comm/agree.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/core/permutation.hpp"
+#include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
 
-using Rows = std::vector<std::int64_t>;
-
-/// `rows` in the random order number `order`.
-Rows shuffled(const Rows& rows, std::uint64_t seed, std::int64_t order) {
-  const Permutation place(rows.size(), seed, Purpose::probe, static_cast<std::uint64_t>(order));
-  Rows out(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) out[i] = rows[place(i)];
-  return out;
-}
-
-struct Standardiser {
-  explicit Standardiser(const Matrix<float>& x)
-      : mean(static_cast<std::size_t>(x.cols)), scale(mean.size()) {
-    const auto n = static_cast<double>(x.rows);
-    std::vector<double> squares(mean.size());
-    for (std::int64_t i = 0; i < x.rows; ++i)
-      for (std::size_t d = 0; d < mean.size(); ++d) mean[d] += x.row(i)[d] / n;
-    for (std::int64_t i = 0; i < x.rows; ++i)
-      for (std::size_t d = 0; d < mean.size(); ++d)
-        squares[d] += (x.row(i)[d] - mean[d]) * (x.row(i)[d] - mean[d]) / n;
-    // A channel that never changes says nothing; dividing by its std of 0 would make it NaN.
-    for (std::size_t d = 0; d < mean.size(); ++d)
-      scale[d] = squares[d] > 1e-20 ? 1 / std::sqrt(squares[d]) : 0;
-  }
-
-  Matrix<float> operator()(const Matrix<float>& x) const {
-    auto y = x;
-    for (std::int64_t i = 0; i < y.rows; ++i)
-      for (std::size_t d = 0; d < mean.size(); ++d)
-        y.row(i)[d] = static_cast<float>((y.row(i)[d] - mean[d]) * scale[d]);
-    return y;
-  }
-
-  std::vector<double> mean, scale;  // (D)
-};
-
-struct Batch {
-  Matrix<float> x;
-  std::vector<std::int32_t> labels;
-};
-
-Batch gather(const LabelledFeatures& set, std::span<const std::int64_t> rows) {
-  Batch batch{{static_cast<std::int64_t>(rows.size()), set.features.cols}, {}};
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::ranges::copy(set.features.row(rows[i]), batch.x.row(static_cast<std::int64_t>(i)).begin());
-    batch.labels.push_back(set.labels[static_cast<std::size_t>(rows[i])]);
-  }
-  return batch;
-}
-
-/// Heads trained on `rows` of the set for all epochs.
-LinearHeads<float> train_heads(const LabelledFeatures& set, const Rows& rows,
-                               const std::vector<HeadSettings>& settings,
-                               const LinearProbeOptions& options) {
-  LinearHeads<float> heads(set.features.cols, set.classes, settings, options.momentum);
-  const auto batch = static_cast<std::size_t>(options.batch);
-  const std::size_t per_epoch = (rows.size() + batch - 1) / batch;
-  const auto steps = static_cast<double>(per_epoch) * static_cast<double>(options.epochs);
-  double step = 0;
-  for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    const auto order = shuffled(rows, options.seed, epoch + 1);
-    for (std::size_t first = 0; first < order.size(); first += batch, ++step) {
-      const auto part = std::span(order).subspan(first, std::min(batch, order.size() - first));
-      const auto b = gather(set, part);
-      heads.step(b.x.view(), b.labels, 0.5 * (1 + std::cos(std::numbers::pi * step / steps)));
-    }
-  }
+std::vector<Head> grid_of(std::int64_t layers, const LinearProbeOptions& options) {
+  std::vector<Head> heads;
+  for (const auto taken : layers > 1 ? std::vector{std::int64_t{1}, layers} : std::vector{layers})
+    for (const auto norm : {HeadNorm::none, HeadNorm::batch})
+      for (const double rate : options.learning_rates)
+        for (const double decay : options.weight_decays)
+          heads.push_back({taken, norm, {rate, decay}});
   return heads;
 }
 
-struct Score {
-  Accuracy accuracy;
-  double loss = 0;  // mean cross-entropy
+class Probes {
+ public:
+  Probes(const ProbeSets& sets, const LinearProbeOptions& options, Communicator& comm)
+      : sets_(sets), options_(options), comm_(comm) {
+    for (std::size_t m = 0; m < sets.train.size(); ++m)
+      check_probe_sets(sets.train[m], sets.test[m], comm);
+    images_ = total_rows(sets.train.at(0), comm);
+    on_all_ranks(comm, [&] { check_linear_options(options, images_); });
+  }
+
+  std::vector<LinearProbeResult> run(const BatchSource& source) {
+    const auto share = static_cast<double>(images_) * options_.validation_share;
+    const Split split(images_, std::max<std::int64_t>(1, static_cast<std::int64_t>(share)),
+                      options_.seed);
+    auto grids = make_grids([&](std::size_t m) { return grid_of(sets_.layers[m], options_); });
+    const auto batch = std::min(options_.batch, split.training_images());
+    train(*(source ? source(split, batch) : kept(split)), grids);
+
+    std::vector<LinearProbeResult> results;
+    for (std::size_t m = 0; m < grids.size(); ++m) results.push_back(judge(m, grids[m], split));
+    if (!source) {
+      grids = make_grids(
+          [&](std::size_t m) { return std::vector{results[m].grid[results[m].best].head}; });
+      train(*kept(Split(images_, 0, options_.seed)), grids);
+    }
+    for (std::size_t m = 0; m < grids.size(); ++m) {
+      const auto head = source ? results[m].best : 0;
+      results[m].test = grids[m].evaluate(sets_.test[m], comm_)[head].accuracy;
+      results[m].confusion = grids[m].confusion(sets_.test[m], head, comm_);
+    }
+    return results;
+  }
+
+ private:
+  template <class HeadsOf>
+  std::vector<HeadGrid> make_grids(const HeadsOf& heads_of) const {
+    std::vector<HeadGrid> grids;
+    for (std::size_t m = 0; m < sets_.train.size(); ++m)
+      grids.emplace_back(sets_.train[m].features.cols, sets_.layers[m], sets_.train[m].classes,
+                         heads_of(m),
+                         HeadTraining{options_.optimizer, options_.momentum, options_.seed});
+    return grids;
+  }
+
+  std::unique_ptr<FeatureBatches> kept(const Split& split) const {
+    return std::make_unique<KeptBatches>(
+        sets_.train, split, std::min(options_.batch, split.training_images()), options_.seed);
+  }
+
+  void train(FeatureBatches& batches, std::vector<HeadGrid>& grids) {
+    const auto per_epoch = batches.steps_per_epoch(), steps = per_epoch * options_.epochs;
+    const double scale = static_cast<double>(batches.batch()) / 256;
+    WorkProgress progress(comm_.rank() == 0 ? "steps" : "", steps);
+    for (std::int64_t step = 0; step < steps; ++step) {
+      const auto& batch = batches.next();
+      for (std::size_t m = 0; m < grids.size(); ++m)
+        grids[m].step(batch.features[m].view(), batch.labels, batches.batch(),
+                      scale * schedule(step, steps, per_epoch), comm_);
+      progress.add(1);
+    }
+  }
+
+  double schedule(std::int64_t step, std::int64_t steps, std::int64_t per_epoch) const {
+    if (options_.decay_epochs > 0)
+      return std::pow(0.1, static_cast<double>(step / per_epoch / options_.decay_epochs));
+    return 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) /
+                               static_cast<double>(steps)));
+  }
+
+  LinearProbeResult judge(std::size_t m, const HeadGrid& grid, const Split& split) {
+    const auto& train = sets_.train[m];
+    std::vector<std::int64_t> held;
+    for (std::int64_t row = 0; row < train.features.rows; ++row)
+      if (split.number(train.place(row)) < 0) held.push_back(row);
+    const auto validation = grid.evaluate(gather(train, held), comm_);
+    const auto test = grid.evaluate(sets_.test[m], comm_);
+    LinearProbeResult result;
+    for (std::size_t h = 0; h < validation.size(); ++h)
+      result.grid.push_back({grid.heads()[h], validation[h], test[h]});
+    const auto worse = [](const HeadScore& a, const HeadScore& b) {
+      return a.accuracy.top1 != b.accuracy.top1 ? a.accuracy.top1 < b.accuracy.top1
+                                                : a.loss > b.loss;
+    };
+    result.best =
+        static_cast<std::size_t>(std::ranges::max_element(validation, worse) - validation.begin());
+    return result;
+  }
+
+  const ProbeSets& sets_;
+  const LinearProbeOptions& options_;
+  Communicator& comm_;
+  std::int64_t images_ = 0;
 };
 
-/// Each head's score on a set; a head that has diverged scores 0 with infinite loss.
-std::vector<Score> evaluate(const LinearHeads<float>& heads, const Batch& set) {
-  const auto z = heads.logits(set.x.view());
-  const auto classes = static_cast<std::size_t>(heads.classes());
-  const auto n = static_cast<double>(z.rows);
-  std::vector<Score> scores(heads.settings().size());
-  for (std::int64_t i = 0; i < z.rows; ++i)
-    for (std::size_t g = 0; g < scores.size(); ++g) {
-      const auto logits = z.row(i).subspan(g * classes, classes);
-      const auto label = static_cast<std::size_t>(set.labels[static_cast<std::size_t>(i)]);
-      std::size_t place = 0;
-      double sum = 0;
-      for (std::size_t c = 0; c < classes; ++c) {
-        place += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
-        sum += std::exp(static_cast<double>(logits[c]) - logits[label]);
-      }
-      scores[g].accuracy.top1 += place < 1;
-      scores[g].accuracy.top5 += place < 5;
-      scores[g].loss += std::log(sum);
-    }
-  for (auto& s : scores) {
-    s = {{s.accuracy.top1 / n, s.accuracy.top5 / n}, s.loss / n};
-    if (!std::isfinite(s.loss)) s = {{0, 0}, std::numeric_limits<double>::infinity()};
-  }
-  return scores;
-}
-
 }  // namespace
+
+LinearProbeOptions paper_protocol() {
+  LinearProbeOptions o;
+  o.epochs = 50;
+  o.batch = 16384;
+  o.learning_rates = {0.01, 0.05, 0.001};
+  o.weight_decays = {5e-4, 0};
+  o.optimizer = HeadOptimizer::lars;
+  o.decay_epochs = 15;
+  return o;
+}
 
 void check_linear_options(const LinearProbeOptions& o, std::int64_t train_images) {
   check(train_images >= 10, "A linear probe needs at least 10 training images; there are {}.",
@@ -125,39 +137,25 @@ void check_linear_options(const LinearProbeOptions& o, std::int64_t train_images
   check(std::ranges::all_of(o.learning_rates, [](double v) { return v > 0; }) &&
             std::ranges::all_of(o.weight_decays, [](double v) { return v >= 0; }),
         "Learning rates of a linear probe must be above 0 and weight decays not below.");
+  check(o.momentum >= 0 && o.momentum < 1,
+        "The momentum of a linear probe must be at least 0 and below 1, not {}.", o.momentum);
+  check(o.decay_epochs >= 0, "A linear probe cannot lower its rate every {} epochs.",
+        o.decay_epochs);
   check(o.validation_share > 0 && o.validation_share < 1,
         "The validation share of a linear probe must lie between 0 and 1, not {}.",
         o.validation_share);
 }
 
+std::vector<LinearProbeResult> linear_probes(const ProbeSets& sets,
+                                             const LinearProbeOptions& options, Communicator& comm,
+                                             const BatchSource& source) {
+  return Probes(sets, options, comm).run(source);
+}
+
 LinearProbeResult linear_probe(const LabelledFeatures& train, const LabelledFeatures& test,
-                               const LinearProbeOptions& options) {
-  check_probe_sets(train, test);
-  check_linear_options(options, train.features.rows);
-  const Standardiser standardise(train.features);
-  const LabelledFeatures standard{standardise(train.features), train.labels, train.classes};
-  const Batch test_batch{standardise(test.features), test.labels};
-
-  std::vector<HeadSettings> grid;
-  for (const double rate : options.learning_rates)
-    for (const double decay : options.weight_decays) grid.push_back({rate, decay});
-
-  Rows rows(static_cast<std::size_t>(train.features.rows));
-  std::iota(rows.begin(), rows.end(), 0);
-  const auto order = shuffled(rows, options.seed, 0);
-  const auto held = std::max<std::size_t>(
-      1, static_cast<std::size_t>(static_cast<double>(rows.size()) * options.validation_share));
-  const Rows validation(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(held));
-  const Rows rest(order.begin() + static_cast<std::ptrdiff_t>(held), order.end());
-
-  const auto scores =
-      evaluate(train_heads(standard, rest, grid, options), gather(standard, validation));
-  const auto best = std::ranges::max_element(scores, [](const Score& a, const Score& b) {
-    return a.accuracy.top1 != b.accuracy.top1 ? a.accuracy.top1 < b.accuracy.top1 : a.loss > b.loss;
-  });
-  const auto chosen = grid[static_cast<std::size_t>(best - scores.begin())];
-  const auto final_heads = train_heads(standard, rows, {chosen}, options);
-  return {evaluate(final_heads, test_batch)[0].accuracy, chosen, best->accuracy.top1};
+                               const LinearProbeOptions& options, Communicator& comm) {
+  const std::vector<LabelledFeatures> train_sets{train}, test_sets{test};
+  return linear_probes({train_sets, test_sets, {1}}, options, comm)[0];
 }
 
 }  // namespace ijepa

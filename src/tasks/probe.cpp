@@ -1,119 +1,161 @@
 #include "ijepa/tasks/probe.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <vector>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/tasks/augmented_batches.hpp"
 #include "ijepa/tasks/baselines.hpp"
 #include "ijepa/tasks/features.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/recipe.hpp"
-#include "ijepa/train/run_start.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/tasks/probe_images.hpp"
 
 namespace ijepa {
 namespace {
 
-constexpr std::int64_t tokens_at_once = 8192;
-
-ShardSet open_set(const std::string& folder, Communicator& comm) {
-  auto shards = ShardSet::open(folder);
-  require_equal_on_all_ranks(comm, "The shard set " + folder,
-                             fmt::format("{:016x}", shards.fingerprint()));
-  return shards;
-}
-
-LabelledFeatures labels_alone(const ShardSet& shards) {
-  LabelledFeatures set{{shards.size(), 0}, {}, std::ssize(shards.class_names())};
-  for (std::int64_t i = 0; i < shards.size(); ++i) set.labels.push_back(shards.label(i));
-  return set;
-}
-
 /// Everything that can be refused before the features are computed, which may take hours.
-void check_request(const ProbeSettings& settings, const std::string& train_folder) {
-  const auto train = ShardSet::open(train_folder), test = ShardSet::open(settings.test);
-  check(train.class_names() == test.class_names(),
-        "{} and {} have different classes; a probe needs a training and a test set of the same.",
-        train_folder, settings.test);
-  check_probe_sets(labels_alone(train), labels_alone(test));
-  check_knn_options(settings.knn, train.size());
-  check_linear_options(settings.linear, train.size());
+ProbeImages open_images_of(const ProbeSettings& settings, Communicator& comm) {
+  auto images = open_probe_images(
+      {settings.train, settings.test, settings.subset, settings.linear.seed, 0}, comm);
+  on_rank_0(comm, [&] {
+    check_knn_options(settings.knn, std::ssize(images.train_images));
+    check_linear_options(settings.linear, std::ssize(images.train_images));
+    check(settings.layers >= 1, "Features need at least one layer, not {}.", settings.layers);
+  });
+  return images;
 }
 
-/// The network as it was before training and as the checkpoint has it, and the maps that use them.
+/// The network as the checkpoint has it and as it was before training, and what needs no network.
 class Networks {
  public:
-  Networks(const PretrainRecipe& recipe, const ProbeSettings& settings,
-           const std::string& checkpoint, Device& device, Communicator& comm)
-      : model_(recipe.model.encoder, recipe.model.predictor),
-        trained_(device, model_.layout(), Precision::float32(), StoreUse::inference),
-        untrained_(device, model_.layout(), Precision::float32(), StoreUse::inference) {
-    const auto seed = static_cast<std::uint64_t>(recipe.run.seed);
-    untrained_.initialise(seed);
-    trained_.initialise(seed);
-    const bool target = settings.encoder == EncoderChoice::target;
-    RunState state(device, trained_, {target ? Role::target : Role::weight});
-    load_checkpoint(comm, checkpoint, state.tensors(), Unused::ignore);
-    state.upload(trained_);
-    const Normalisation normalisation{recipe.data.mean, recipe.data.std};
-    const auto add = [&](const char* name, const ParamStore& store) {
-      maps.push_back(std::make_unique<EncoderFeatures>(name, device, model_, store,
-                                                       settings.encoder, normalisation));
+  Networks(const ProbeSettings& settings, const std::string& checkpoint,
+           const PretrainRecipe& recipe, Communicator& comm, const Log& log)
+      : encoder(checkpoint, settings.encoder, settings.threads, comm, log),
+        layers(std::min(settings.layers, encoder.config().depth)),
+        untrained_(encoder.device(), encoder.model().layout(), Precision::float32(),
+                   StoreUse::inference) {
+    untrained_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
+    const auto& c = encoder.config();
+    const auto start = fmt::format(
+        "untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {}",
+        recipe.run.seed, c.width, c.depth, c.heads, c.mlp_hidden, c.patch, c.image_height,
+        c.image_width, c.rescale_init);
+    const auto add = [&](const char* name, const ParamStore& store, const std::string& identity) {
+      const auto& n = encoder.normalisation();
+      maps.push_back(std::make_unique<EncoderFeatures>(
+          name, encoder.device(), encoder.model(), store, settings.encoder, n, layers,
+          fmt::format("{} mean {} {} {} std {} {} {}", identity, n.mean[0], n.mean[1], n.mean[2],
+                      n.std[0], n.std[1], n.std[2])));
     };
-    add("trained", trained_);
-    add("untrained", untrained_);
+    add("trained", encoder.store(), encoder.identity());
+    add("untrained", untrained_, start);
     maps.push_back(std::make_unique<PixelFeatures>());
     maps.push_back(std::make_unique<HistogramFeatures>());
   }
 
+  std::vector<std::int64_t> layers_of_maps() const { return {layers, layers, 1, 1}; }
+
+  FrozenEncoder encoder;
+  std::int64_t layers;
+
  private:
-  IJepa model_;
-  ParamStore trained_, untrained_;
+  ParamStore untrained_;
 
  public:
-  std::vector<std::unique_ptr<FeatureMap>> maps;  // destroyed before what they refer to
+  FeatureMaps maps;  // destroyed before what they refer to
 };
 
-ProbeRow judge(const FeatureMap& map, const LabelledFeatures& train, const LabelledFeatures& test,
-               const ProbeSettings& settings, const Log& log) {
-  log.info("k-NN and linear head on {} features", map.name());
-  return {map.name(), map.width(), knn_accuracy(train, test, settings.knn),
-          linear_probe(train, test, settings.linear)};
+/// The last layer's channels of each set.
+LabelledFeatures last_layer(const LabelledFeatures& set, std::int64_t layers) {
+  const auto width = set.features.cols / layers;
+  LabelledFeatures out{{set.features.rows, width}, set.labels, set.classes, set.places};
+  for (std::int64_t i = 0; i < set.features.rows; ++i)
+    std::ranges::copy(set.features.row(i).last(static_cast<std::size_t>(width)),
+                      out.features.row(i).begin());
+  return out;
+}
+
+void write_subset(const ProbeSettings& settings, const ProbeImages& images,
+                  const std::string& out) {
+  if (settings.subset.empty()) return;
+  std::filesystem::create_directories(out);
+  write_file_atomically(out + "/subset.txt", as_list(images.train, images.train_images));
+}
+
+ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
+                    const std::string& checkpoint) {
+  return {checkpoint,
+          name_of(settings.encoder),
+          settings.subset,
+          settings.views == TrainViews::kept ? "kept" : "augmented",
+          std::ssize(images.train_images),
+          std::ssize(images.test_images),
+          images.train.class_names(),
+          settings.knn,
+          settings.linear,
+          {}};
+}
+
+BatchSource augmented_source(const ProbeImages& images, const FeatureMaps& maps,
+                             const ExtractOptions& options, std::uint64_t seed,
+                             Communicator& comm) {
+  return [&, options, seed](const Split& split, std::int64_t batch) {
+    std::unique_ptr<FeatureBatches> batches;
+    on_all_ranks(comm, [&] {
+      batches = std::make_unique<AugmentedBatches>(images.train, images.train_images, split, maps,
+                                                   options, batch, seed, comm);
+    });
+    return batches;
+  };
+}
+
+/// k-NN by the last layer.
+std::vector<Accuracy> knn_of(const LabelledFeatures& train, const LabelledFeatures& test,
+                             std::int64_t layers, const KnnOptions& options, Communicator& comm) {
+  return knn_accuracy(last_layer(train, layers), last_layer(test, layers), options, comm);
 }
 
 }  // namespace
 
-ProbeReport run_probe(const ProbeSettings& settings, const std::string& checkpoint,
-                      Communicator& comm, const Log& log) {
-  auto recipe = load_checkpoint_recipe(checkpoint, comm);
-  if (settings.threads > 0) recipe.compute.threads = settings.threads;
-  const auto train_folder = settings.train.empty() ? recipe.data.shards : settings.train;
-  on_rank_0(comm, [&] { check_request(settings, train_folder); });
-  const auto train = open_set(train_folder, comm), test = open_set(settings.test, comm);
+ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
+                      const std::string& out, Communicator& comm, const Log& log) {
+  const auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  auto settings = asked;
+  if (settings.train.empty()) settings.train = recipe.data.shards;
+  const auto images = open_images_of(settings, comm);
+  on_rank_0(comm, [&] { write_subset(settings, images, out); });
 
-  const auto device = open_device(recipe, parse_cluster(process_environment()), comm, log);
-  Networks networks(recipe, settings, checkpoint, *device, comm);
-  const auto& encoder = recipe.model.encoder;
-  const ExtractOptions options{
-      {static_cast<int>(encoder.image_height), static_cast<int>(encoder.image_width)},
-      std::clamp<std::int64_t>(tokens_at_once / encoder.tokens(), 1, 256),
-      settings.threads > 0 ? settings.threads : usable_cores()};
-  log.info("features of {} training and {} test images", train.size(), test.size());
-  const auto train_sets = extract_features(train, networks.maps, options, comm);
-  const auto test_sets = extract_features(test, networks.maps, options, comm);
+  Networks networks(settings, checkpoint, recipe, comm, log);
+  const ExtractOptions options{networks.encoder.image_size(), networks.encoder.batch(),
+                               settings.threads > 0 ? settings.threads : usable_cores()};
+  FeatureCache cache(settings.cache, Log(comm.rank()));
+  log.info("features of {} training and {} test images", images.train_images.size(),
+           images.test_images.size());
+  const auto extract = [&](const ShardSet& shards, const ImageChoice& chosen) {
+    return extract_features(shards, chosen, networks.maps, options, comm, cache);
+  };
+  const auto train = extract(images.train, images.train_images);
+  const auto test = extract(images.test, images.test_images);
 
-  ProbeReport report{checkpoint,  name_of(settings.encoder),       train.size(),
-                     test.size(), std::ssize(train.class_names()), settings.knn,
-                     {}};
-  on_rank_0(comm, [&] {
-    for (std::size_t m = 0; m < networks.maps.size(); ++m)
-      report.rows.push_back(judge(*networks.maps[m], train_sets[m], test_sets[m], settings, log));
-  });
+  auto report = heading(settings, images, checkpoint);
+  const auto layers = networks.layers_of_maps();
+  log.info("k-NN and linear heads on all features");
+  const auto source =
+      settings.views == TrainViews::kept
+          ? BatchSource()
+          : augmented_source(images, networks.maps, options, settings.linear.seed, comm);
+  auto linear = linear_probes({train, test, layers}, settings.linear, comm, source);
+  for (std::size_t m = 0; m < networks.maps.size(); ++m) {
+    const auto& map = *networks.maps[m];
+    report.rows.push_back({map.name(), map.width() / layers[m],
+                           knn_of(train[m], test[m], layers[m], settings.knn, comm),
+                           std::move(linear[m])});
+  }
   return report;
 }
 

@@ -123,6 +123,14 @@ void check_compute(const ComputeSettings& c) {
         name_of(c.precision));
 }
 
+void resolve_keep_best(RunSettings& run, const EvalSettings& eval) {
+  const bool evaluated = !eval.test_shards.empty();
+  if (run.keep_best == KeepBest::automatic)
+    run.keep_best = evaluated ? KeepBest::evaluation : KeepBest::none;
+  check(run.keep_best != KeepBest::evaluation || evaluated,
+        "run.keep_best = \"evaluation\" needs eval.test_shards: without them nothing is evaluated.");
+}
+
 void check_run(const RunSettings& run, Notes& notes) {
   check(!run.dir.empty(), "run.dir must name the folder of the run, for example runs/first.");
   check(run.keep_best != KeepBest::rankme || run.health_every > 0,
@@ -161,6 +169,7 @@ std::vector<std::string> resolve(PretrainRecipe& recipe) {
   recipe.data.augment.crop_width = static_cast<int>(encoder.image_width);
   check_optim(recipe.optim, notes);
   check_compute(recipe.compute);
+  resolve_keep_best(recipe.run, recipe.eval);
   check_run(recipe.run, notes);
   return notes;
 }

@@ -182,9 +182,14 @@ static void describe(RunSettings& r, Fields& f) {
     "Checkpoints that are kept, beside the newest one with healthy features.");
   f("keep_every", r.keep_every, between(0, most_steps),
     "Checkpoints at multiples of this step are kept for ever. 0: none.");
-  f.choice("keep_best", r.keep_best, {{"none", KeepBest::none}, {"rankme", KeepBest::rankme}},
-           "Save whenever this figure, which is taken every `health_every` steps, is the best of "
-           "the run so far, and keep that checkpoint.");
+  f.choice("keep_best", r.keep_best,
+           {{"auto", KeepBest::automatic},
+            {"none", KeepBest::none},
+            {"rankme", KeepBest::rankme},
+            {"evaluation", KeepBest::evaluation}},
+           "Save whenever this figure is the best of the run so far, and keep that checkpoint: "
+           "`rankme` of every `health_every` steps, or the k-NN accuracy of [eval]. `auto`: "
+           "`evaluation` where [eval] has test shards, else `none`.");
   f("save_retry_seconds", r.save_retry_seconds, between(0.01, 3600),
     "Training goes on after a save that failed (full disk, ...); it is tried again after this "
     "pause, which doubles up to `checkpoint_minutes`, or an hour.");
@@ -208,6 +213,18 @@ static void describe(RunSettings& r, Fields& f) {
     "Ranks that others have waited for so long are named in the log. 0: never.");
 }
 
+static void describe(EvalSettings& e, Fields& f) {
+  f("test_shards", e.test_shards,
+    "Folder of labelled shards of held-out images. Empty: no evaluation.");
+  f("train_shards", e.train_shards,
+    "Folder of labelled shards of the same classes, among which neighbours are looked for. Empty: "
+    "`data.shards`.");
+  f("every_epochs", e.every_epochs, between(1, 1e6),
+    "Epochs between evaluations; there is one before the first step and one after the last, too.");
+  f("images", e.images, between(0, most_images), "Images of each set at most, the first. 0: all.");
+  f("linear", e.linear, "Train linear heads on the features, too.");
+}
+
 void describe(PretrainRecipe& recipe, Fields& f) {
   f.section("model", recipe.model, "The vision transformer that is trained.");
   f.section("mask", recipe.mask,
@@ -218,6 +235,9 @@ void describe(PretrainRecipe& recipe, Fields& f) {
             "Where and how precisely the run computes. None of these changes what is learned, "
             "apart from rounding.");
   f.section("run", recipe.run, "The run folder, and what is written there when.");
+  f.section("eval", recipe.eval,
+            "k-NN accuracy of the target encoder's features while the run trains, in events.jsonl. "
+            "It does not change what is trained.");
 }
 
 std::string configuration_page() {

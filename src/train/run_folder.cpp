@@ -47,7 +47,8 @@ constexpr std::array<std::string_view, 24> free_settings{"run.dir",
 bool is_free(const std::string& key) {
   const bool computes =
       key.starts_with("compute.") && key != "compute.precision" && key != "compute.residual";
-  return computes || key == "optim.micro_batch" || key == "optim.max_steps" ||
+  return computes || key.starts_with("eval.") || key == "optim.micro_batch" ||
+         key == "optim.max_steps" ||
          std::find(free_settings.begin(), free_settings.end(), key) != free_settings.end();
 }
 

@@ -13,6 +13,7 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 
 const char* name_of(KeepBest figure) {
+  if (figure == KeepBest::evaluation) return "evaluation";
   return figure == KeepBest::rankme ? "rankme" : "";
 }
 

@@ -29,7 +29,7 @@ struct Trainer::Logs {
 };
 
 Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
-                 const StopSignal& stop, const Log& log)
+                 const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation)
     : recipe_(recipe),
       cluster_(cluster),
       comm_(comm),
@@ -54,6 +54,9 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
     start_logs();
     health_monitor_ = make_health_monitor();
   }
+  if (recipe.eval.test_shards.empty()) return;
+  check(static_cast<bool>(make_evaluation), "eval.test_shards is set, but nobody can evaluate.");
+  evaluation_ = make_evaluation(recipe, *device_, engine_, comm);
 }
 
 Trainer::~Trainer() = default;
@@ -69,6 +72,8 @@ Outcome Trainer::run() {
 }
 
 Outcome Trainer::train() {
+  // Of a network that knows nothing; and what is wrong with the images is said now.
+  if (evaluation_ && step_ == 0) evaluate();
   while (step_ < plan_.total_steps) {
     if (lock_) lock_->check_held();
     const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
@@ -78,6 +83,7 @@ Outcome Trainer::train() {
     const auto every = recipe_.run.health_every;
     if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
       check_health();
+    if (evaluation_is_due()) evaluate();
     // One agreement a step: does any rank have a signal, rank 0's clock an end, does any want a
     // checkpoint, does any write one?
     std::array<double, 3> wishes{static_cast<double>(stop_is_due()),
@@ -218,6 +224,40 @@ void Trainer::check_health() {
   if (found.empty()) saves_.mark_healthy(step_);
   saves_.mark_best(KeepBest::rankme, step_, health.rankme);
   last_health_ = health;
+}
+
+bool Trainer::evaluation_is_due() const {
+  const auto steps = recipe_.eval.every_epochs * plan_.steps_per_epoch;
+  return evaluation_ && (step_ % steps == 0 || step_ == plan_.total_steps);
+}
+
+void Trainer::evaluate() {
+  comm_.activity().enter(Phase::evaluating, step_);
+  const auto start = Clock::now();
+  Evaluation::Result result;
+  try {
+    result = evaluation_->evaluate();
+  } catch (const AgreedError& e) {
+    if (step_ == 0) throw;
+    if (!logs_) return;
+    logs_->progress.clear();
+    log_.warn("step {}: no evaluation: {} Training goes on.", step_, e.what());
+    logs_->events.write("evaluation_failed", {{"step", step_}, {"reason", e.what()}});
+    return;
+  }
+  if (!logs_) return;
+  saves_.mark_best(KeepBest::evaluation, step_, result.score);
+  nlohmann::json fields{{"step", step_},
+                        {"epoch", step_ / plan_.steps_per_epoch},
+                        {"seconds", std::chrono::duration<double>(Clock::now() - start).count()}};
+  std::string line;
+  for (const auto& [name, value] : result.figures) {
+    fields[name] = value;
+    line += fmt::format(", {} {:.1f} %", name, 100 * value);
+  }
+  logs_->events.write("evaluation", fields);
+  logs_->progress.clear();
+  log_.info("step {}: evaluation{}", step_, line);
 }
 
 StopReason Trainer::stop_is_due() const {

@@ -1,5 +1,6 @@
 #include "ijepa/tasks/features.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/mpi/ranks.hpp"
@@ -19,16 +20,26 @@ TEST(Features, AreTheSameBitsOnAnyNumberOfRanks) {
   const ExtractOptions options{{32, 32}, 4, 1};  // 6 batches: the last round is not full
   const auto together = extract_features(shards, encoder.maps(), options, ranks());
   ASSERT_EQ(together.size(), 3U);
-  if (ranks().rank() > 0) {
-    for (const auto& set : together) EXPECT_EQ(set.features.rows, 0);
-    return;
-  }
   const auto alone = extract_features(shards, encoder.maps(), options, *local_communicator());
   for (std::size_t m = 0; m < alone.size(); ++m) {
-    EXPECT_EQ(together[m].labels, alone[m].labels);
-    EXPECT_EQ(together[m].features.rows, 22);
-    EXPECT_EQ(together[m].features.values, alone[m].features.values) << m;
+    const auto& share = together[m];
+    EXPECT_EQ(total_rows(share, ranks()), 22);
+    for (std::int64_t row = 0; row < share.features.rows; ++row) {
+      const auto place = share.place(row);
+      EXPECT_TRUE(std::ranges::equal(share.features.row(row), alone[m].features.row(place))) << m;
+      EXPECT_EQ(share.labels[static_cast<std::size_t>(row)],
+                alone[m].labels[static_cast<std::size_t>(place)]);
+    }
   }
+}
+
+TEST(Features, AnUnreadableImageIsToldToAllRanks) {
+  IJEPA_RANKS(1, 2, 4);
+  const TemporaryFolder folder;
+  write_pictures(folder.path(), {.images = 22, .damaged = 5});
+  const auto shards = ShardSet::open(folder.path().string());
+  TinyEncoder encoder(1);
+  EXPECT_THROW(extract_features(shards, encoder.maps(), {{32, 32}, 4, 1}, ranks()), AgreedError);
 }
 
 }  // namespace

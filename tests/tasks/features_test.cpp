@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
@@ -96,6 +99,156 @@ TEST_F(Features, NetworksOnOneDeviceDoNotDisturbEachOther) {
   EXPECT_NE(both[3].features.values, alone.features.values);
 }
 
+TEST_F(Features, OfSeveralLayersEndWithThoseOfTheLast) {
+  test::write_pictures(folder_.path(), {.images = 6});
+  const auto shards = ShardSet::open(folder_.path().string());
+  const auto comm = local_communicator();
+  FeatureMaps maps;
+  for (const std::int64_t layers : {1, 2})
+    maps.push_back(std::make_unique<EncoderFeatures>("network", *encoder_.device, encoder_.model,
+                                                     encoder_.store, EncoderChoice::target,
+                                                     Normalisation{}, layers));
+  const auto sets = extract_features(shards, maps, {{32, 32}, 4, 1}, *comm);
+  EXPECT_EQ(sets[1].features.cols, 48);
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const auto one = sets[0].features.row(i), two = sets[1].features.row(i);
+    EXPECT_TRUE(std::ranges::equal(one, two.last(24)));
+    EXPECT_FALSE(std::ranges::equal(one, two.first(24)));
+    double sum = 0;  // the final norm (weight 1, bias 0) is applied to the earlier layer, too
+    for (const double v : two.first(24)) sum += v;
+    EXPECT_NEAR(sum, 0, 1e-4);
+  }
+  EXPECT_NE(message_of([&] {
+              EncoderFeatures("network", *encoder_.device, encoder_.model, encoder_.store,
+                              EncoderChoice::target, Normalisation{}, 3);
+            }).find("3 layers were asked of an encoder of 2"),
+            std::string::npos);
+}
+
+TEST_F(Features, OfChosenImagesAreThoseOfAll) {
+  const auto all = extract({.images = 11}, {{32, 32}, 4, 1});
+  const auto shards = ShardSet::open(folder_.path().string());
+  FeatureCache none("", Log(1));
+  const auto some = extract_features(shards, {1, 4, 10}, encoder_.maps(), {{32, 32}, 4, 1},
+                                     *local_communicator(), none);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const auto image = std::vector{1, 4, 10}[static_cast<std::size_t>(i)];
+    EXPECT_TRUE(std::ranges::equal(some[2].features.row(i), all[2].features.row(image)));
+    EXPECT_EQ(some[2].labels[static_cast<std::size_t>(i)],
+              all[2].labels[static_cast<std::size_t>(image)]);
+  }
+}
+
+TEST_F(Features, PartsAreOfWholeBatchesAndDoNotKnowRanks) {
+  EXPECT_EQ(feature_parts(10, 4).size(), 3U);
+  EXPECT_EQ(feature_parts(10, 4).back().count, 2);
+  EXPECT_EQ(feature_parts(4 * 64 * 3, 4).front().count, 12);
+  EXPECT_EQ(feature_parts(1'000'000, 4).front().count, 64);
+}
+
+/// Counts the pictures that it is shown.
+class Counting final : public FeatureMap {
+ public:
+  explicit Counting(std::string identity) : identity_(std::move(identity)) {}
+  std::string name() const override { return "counting"; }
+  std::string identity() const override { return identity_; }
+  std::int64_t width() const override { return 2; }
+  void apply(const PixelBatch& batch, MatrixView<float> out) override {
+    seen += batch.count;
+    for (std::int64_t i = 0; i < batch.count; ++i) out.row(i)[0] = batch.image(i).rgb[0];
+  }
+  std::int64_t seen = 0;
+
+ private:
+  std::string identity_;
+};
+
+class FeatureCaching : public Features {
+ protected:
+  FeatureCaching() { test::write_pictures(folder_.path() / "shards", {.images = 11}); }
+
+  /// The features, and how many pictures were looked at for them.
+  std::pair<Matrix<float>, std::int64_t> run(const std::string& identity = "a") {
+    const auto shards = ShardSet::open((folder_.path() / "shards").string());
+    FeatureMaps maps;
+    maps.push_back(std::make_unique<Counting>(identity));
+    auto& map = static_cast<Counting&>(*maps[0]);
+    FeatureCache cache(cache_.string(), Log(1));
+    auto sets = extract_features(shards, first_images(shards), maps, {{32, 32}, 4, 1},
+                                 *local_communicator(), cache);
+    return {std::move(sets[0].features), map.seen};
+  }
+  std::vector<std::filesystem::path> files() const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& f : std::filesystem::recursive_directory_iterator(cache_))
+      if (f.is_regular_file()) found.push_back(f.path());
+    std::ranges::sort(found);
+    return found;
+  }
+
+  std::filesystem::path cache_ = folder_.path() / "cache";
+};
+
+TEST_F(FeatureCaching, ComputesNothingTwice) {
+  const auto first = run(), second = run();
+  EXPECT_EQ(first.second, 11);
+  EXPECT_EQ(second.second, 0);
+  EXPECT_EQ(first.first.values, second.first.values);
+  EXPECT_EQ(files().size(), 3U);
+}
+
+TEST_F(FeatureCaching, KnowsWhatFeaturesAreOf) {
+  run("a");
+  EXPECT_EQ(run("b").second, 11);  // another network
+  EXPECT_EQ(run("").second, 11);   // nobody knows which
+  std::filesystem::remove_all(folder_.path() / "shards");
+  test::write_pictures(folder_.path() / "shards", {.images = 11, .unlabelled = 2});
+  EXPECT_EQ(run("a").second, 11);  // other images
+}
+
+TEST_F(FeatureCaching, DamagedPartsAreMadeAgain) {
+  const auto whole = run().first;
+  for (const auto& file : files()) {
+    const auto bytes = read_text_file(file.string());
+    const auto rewritten = [&](std::string changed) {
+      write_file_atomically(file.string(), changed);
+      const auto again = run();
+      EXPECT_EQ(again.first.values, whole.values);
+      EXPECT_EQ(run().second, 0);
+      return again.second;
+    };
+    EXPECT_GE(rewritten(bytes.substr(0, bytes.size() / 2)), 3);
+    EXPECT_GE(rewritten(""), 3);
+    EXPECT_GE(rewritten("no HDF5"), 3);
+    // The value of a feature, wherever HDF5 put it.
+    const float value = whole.values[0];
+    const std::string pattern(reinterpret_cast<const char*>(&value), sizeof value);
+    auto flipped = bytes;
+    const auto at = flipped.find(pattern);
+    if (at == std::string::npos || value == 0) continue;
+    flipped[at] = static_cast<char>(flipped[at] ^ 1);
+    EXPECT_GE(rewritten(flipped), 3);
+  }
+}
+
+TEST_F(FeatureCaching, PartsOfOthersAreNotUsed) {
+  const auto whole = run("a").first;
+  const auto mine = files();
+  run("b");
+  for (const auto& file : files())
+    if (std::ranges::find(mine, file) == mine.end())
+      for (const auto& own : mine)
+        if (own.filename() == file.filename())
+          std::filesystem::copy_file(file, own, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_EQ(run("a").second, 11);
+  EXPECT_EQ(run("a").second, 0);
+}
+
+TEST_F(FeatureCaching, AFolderThatCannotBeWrittenIsNoError) {
+  cache_ = "/dev/null/cache";
+  EXPECT_EQ(run().second, 11);
+}
+
 TEST_F(Features, ResizesToTheCrop) {
   EXPECT_EQ(extract({.images = 3, .size = 50}, {{32, 32}, 4, 1})[0].features.rows, 3);
 }
@@ -124,7 +277,9 @@ TEST(EncoderFeatures, Bfloat16IsCloseToFloat32) {
   half.features("b")->apply({picture.data, 1, {32, 32}}, b.view());
   for (std::size_t i = 0; i < 24; ++i) EXPECT_NEAR(a.values[i], b.values[i], 0.05);
   EXPECT_NE(a.values, b.values);
-  EXPECT_THROW(TinyEncoder(1, Precision::bfloat16(DType::bf16)).features("refused"), Error);
+  TinyEncoder stream(1, Precision::bfloat16(DType::bf16));  // of the residual stream, too
+  stream.features("c")->apply({picture.data, 1, {32, 32}}, b.view());
+  for (std::size_t i = 0; i < 24; ++i) EXPECT_NEAR(a.values[i], b.values[i], 0.1);
 }
 
 }  // namespace

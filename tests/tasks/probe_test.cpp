@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "ijepa/core/file.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/recipe.hpp"
@@ -34,7 +37,7 @@ class Probe : public ::testing::Test {
     recipe_.compute.threads = 1;
     settings_.run = recipe_.run.dir;
     settings_.test = path("test");
-    settings_.knn.k = 5;
+    settings_.knn.k = {5};
     settings_.linear.epochs = 3;
     settings_.threads = 1;
   }
@@ -55,7 +58,7 @@ class Probe : public ::testing::Test {
 
   ProbeReport probe() {
     const auto checkpoint = find_checkpoint(settings_.run, settings_.checkpoint, *comm_, log_);
-    return run_probe(settings_, checkpoint, *comm_, log_);
+    return run_probe(settings_, checkpoint, path("out"), *comm_, log_);
   }
   std::string said() {
     return message_of([&] { probe(); });
@@ -84,6 +87,44 @@ TEST_F(Probe, JudgesAllFeaturesOfTheNewestCheckpoint) {
   const std::vector<std::string> names{"trained", "untrained", "pixels", "histogram"};
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(report.rows[i].features, names[i]);
   EXPECT_EQ(report.rows[0].width, 24);
+  // {last, last two layers} x {no norm, batch norm} x 4 rates x 2 decays; baselines have one layer.
+  EXPECT_EQ(report.rows[0].linear.grid.size(), 32U);
+  EXPECT_EQ(report.rows[2].linear.grid.size(), 16U);
+}
+
+TEST_F(Probe, ASecondRunWithKeptFeaturesHasTheSameNumbers) {
+  save();
+  settings_.cache = path("cache");
+  const auto first = as_json(probe());
+  EXPECT_EQ(as_json(probe()), first);
+  settings_.cache.clear();
+  EXPECT_EQ(as_json(probe()), first);
+}
+
+TEST_F(Probe, TrainsOnAugmentedViewsOfTheTrainingPart) {
+  save();
+  settings_.views = TrainViews::augmented;
+  settings_.linear = paper_protocol();
+  settings_.linear.epochs = 2;
+  const auto first = probe();
+  EXPECT_EQ(first.views, "augmented");
+  EXPECT_EQ(first.rows[0].linear.grid.size(), 24U);  // the paper's heads
+  EXPECT_EQ(as_json(probe()), as_json(first));
+  settings_.linear.seed = 5;
+  EXPECT_NE(as_json(probe()), as_json(first));
+}
+
+TEST_F(Probe, JudgesAFewLabelsAndWritesTheirList) {
+  save();
+  settings_.subset = "4/class";
+  const auto report = probe();
+  EXPECT_EQ(report.train_images, 12);
+  const auto list = read_text_file(path("out/subset.txt"));
+  EXPECT_EQ(std::ranges::count(list, '\n'), 12);
+  settings_.subset = path("out/subset.txt");  // the list gives the same images
+  auto again = probe();
+  again.subset = report.subset;
+  EXPECT_EQ(as_json(again), as_json(report));
 }
 
 TEST_F(Probe, UsesTheEncoderItWasAskedFor) {
@@ -93,8 +134,8 @@ TEST_F(Probe, UsesTheEncoderItWasAskedFor) {
   const auto context = probe();
   EXPECT_EQ(context.encoder, "context");
   const auto numbers = [](const ProbeRow& r) {
-    return std::vector{r.knn.top1, r.linear.test.top1, r.linear.validation_top1,
-                       r.linear.chosen.learning_rate};
+    return std::vector{r.knn[0].top1, r.linear.test.top1, r.linear.grid[0].test.loss,
+                       r.linear.grid[0].validation.loss};
   };
   EXPECT_NE(numbers(target.rows[0]), numbers(context.rows[0]));
   EXPECT_EQ(numbers(target.rows[1]), numbers(context.rows[1]));  // untrained
@@ -131,7 +172,7 @@ TEST_F(Probe, RefusesSetsThatCannotBeJudged) {
   test::write_pictures(path("one"), {.images = 1});
   expect_says(said(), "of one class");
   settings_.train.clear();
-  settings_.knn.k = 41;
+  settings_.knn.k = {41};
   expect_says(said(), "k = 41");
   settings_.knn.k = 5;
   settings_.linear.epochs = 0;

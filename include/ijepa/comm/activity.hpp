@@ -19,6 +19,7 @@ enum class Phase : std::uint8_t {
   agreeing,  // on whether to stop or save
   saving,
   checking_health,
+  evaluating,
   ending
 };
 std::string_view name_of(Phase phase);

@@ -45,6 +45,9 @@ class Encoder {
   /// `after_block(i, x)`, if given, sees the residual stream (B N, D) after every block.
   Tensor infer(Pass& p, const ImageBatch& images,
                const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
+  /// y = the final norm of x (T, D), for the outputs of earlier blocks, too. The arena is left as
+  /// found.
+  void final_norm(Pass& p, Tensor x, Tensor y) const;
 
  private:
   Tensor embed(Pass& p, Tensor patches, Tensor rows) const;

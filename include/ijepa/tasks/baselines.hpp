@@ -11,6 +11,7 @@ class PixelFeatures final : public FeatureMap {
  public:
   static constexpr int side = 16;
   std::string name() const override { return "pixels"; }
+  std::string identity() const override { return "pixels 16x16"; }
   std::int64_t width() const override { return std::int64_t{3} * side * side; }
   void apply(const PixelBatch& batch, MatrixView<float> out) override;
 
@@ -24,6 +25,7 @@ class HistogramFeatures final : public FeatureMap {
  public:
   static constexpr std::int64_t bins = 8;  // a channel
   std::string name() const override { return "histogram"; }
+  std::string identity() const override { return "histogram 8x8x8"; }
   std::int64_t width() const override { return bins * bins * bins; }
   void apply(const PixelBatch& batch, MatrixView<float> out) override;
 };

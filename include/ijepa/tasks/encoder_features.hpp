@@ -1,5 +1,5 @@
 // Encoder features: the mean over patches of an encoder's output, its final norm applied (Assran et
-// al., arXiv 2301.08243: average pool, no class token).
+// al., arXiv 2301.08243: average pool, no class token), of the last layer or of the last few.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,29 +14,41 @@ namespace ijepa {
 /// Which of the two encoders; the target encoder (EMA) is what published results use.
 enum class EncoderChoice : std::uint8_t { target, context };
 
+/// Images of a batch: enough rows for the matrix products, and the same for any number of ranks.
+std::int64_t images_at_once(const EncoderConfig& encoder);
+
 class EncoderFeatures final : public FeatureMap {
  public:
-  /// `model` and `store` (of the model's layout, weights set) must outlive the object.
+  /// `model` and `store` (of the model's layout, weights set) must outlive the object. The means of
+  /// the last `layers` blocks' outputs, each through the final norm, stand one after another, the
+  /// last block's last. `identity` is that of the weights.
   EncoderFeatures(std::string name, Device& device, const IJepa& model, const ParamStore& store,
-                  EncoderChoice choice, const Normalisation& normalisation);
+                  EncoderChoice choice, const Normalisation& normalisation, std::int64_t layers = 1,
+                  const std::string& identity = {});
 
   std::string name() const override { return name_; }
-  std::int64_t width() const override { return model_.encoder().config().width; }
+  std::int64_t width() const override { return layers_ * model_.encoder().config().width; }
+  std::string identity() const override { return identity_; }
   /// An Error if the pictures do not have the encoder's size.
   void apply(const PixelBatch& batch, MatrixView<float> out) override;
-  /// Of the last batch, before the mean: (count N, D).
+  /// The last layer's of the last batch, before the mean: (count N, D).
   const Matrix<float>& tokens() const { return tokens_; }
+  /// Takes the memory for batches of `count` pictures now rather than with the first one.
+  void reserve(std::int64_t count);
 
  private:
-  void reserve(std::int64_t count);
-  Tensor infer(Ops& ops, Arena& arena, Tensor pixels) const;
+  using Sink = std::function<void(std::int64_t layer, Tensor tokens)>;
 
-  std::string name_;
+  void infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& sink) const;
+  void pool(Ops& ops, Tensor tokens, std::int64_t first_column, MatrixView<float> out);
+
+  std::string name_, identity_;
   Device& device_;
   const IJepa& model_;
   const ParamStore& store_;
   Weights weights_;
   Normalisation normalisation_;
+  std::int64_t layers_;
   std::int64_t reserved_ = 0;  // images that the buffers are large enough for
   Buffer arena_, pixels_;
   Matrix<float> tokens_;  // (count N, D)

@@ -39,9 +39,11 @@ struct FeatureManifest {
 
 void write_feature_part(const std::string& path, const FeatureIdentity& identity,
                         const FeatureRows& rows);
-/// Nothing when there is no such file, or it is damaged; an Error when it is of other features.
+/// Nothing when there is no such file, it is of another version, or it is damaged so far that it
+/// does not say what it holds; an Error when it is of other features.
 std::optional<std::int64_t> images_in_part(const std::string& path,
                                            const FeatureIdentity& identity);
+/// An Error when it is damaged: every byte of its rows has a checksum.
 FeatureRows read_feature_part(const std::string& path);
 
 std::string part_name(std::int64_t part);

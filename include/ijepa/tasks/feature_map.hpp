@@ -25,6 +25,9 @@ class FeatureMap {
   virtual ~FeatureMap() = default;
   virtual std::string name() const = 0;
   virtual std::int64_t width() const = 0;
+  /// Equal for maps that give the same features of the same pictures; empty: nobody knows, so that
+  /// they are never kept.
+  virtual std::string identity() const { return {}; }
   /// out (count, width). A row depends on nothing but its picture and the size of the batch.
   virtual void apply(const PixelBatch& batch, MatrixView<float> out) = 0;
 };

@@ -1,15 +1,19 @@
-// Features: all images of a shard set through feature maps, in one pass over the images that is
-// shared by the ranks.
+// Features: chosen images of a shard set through feature maps, in one pass over the images that is
+// shared by the ranks. Each rank keeps what it computed.
 #pragma once
 #include <memory>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/loader.hpp"
+#include "ijepa/tasks/feature_cache.hpp"
 #include "ijepa/tasks/feature_map.hpp"
+#include "ijepa/tasks/image_choice.hpp"
 #include "ijepa/tasks/labelled.hpp"
 
 namespace ijepa {
+
+using FeatureMaps = std::vector<std::unique_ptr<FeatureMap>>;
 
 struct ExtractOptions {
   Size crop;                 // of the evaluation transform: resize, centre crop
@@ -17,12 +21,23 @@ struct ExtractOptions {
   int threads = 2;           // that decode
 };
 
-/// One set of features a map, in the order of the images, on rank 0; empty sets elsewhere. Batches
-/// are the same whatever the number of ranks, and so is every bit of the result. Other ranks never
-/// hold more than one round of batches. An image that cannot be read is named in the log and is an
-/// Error. Collective.
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards,
-                                               const std::vector<std::unique_ptr<FeatureMap>>& maps,
+/// How pictures are read for judging features: none is replaced by another one.
+LoaderOptions reading_options(const ExtractOptions& options);
+
+/// The parts that `images` images are cut into: as many as 64 ranks share evenly, where there are
+/// so many batches, of 1 to 16 batches. Ranks do not enter.
+std::vector<FeaturePart> feature_parts(std::int64_t images, std::int64_t batch);
+
+/// One set a map: this rank's share, the parts of the images whose numbers are rank, rank + ranks,
+/// ... Every bit of a row is the same for any number of ranks, since parts and batches are. Parts
+/// found in the cache are not computed again. An image that cannot be read is named in the log and
+/// is an AgreedError. Collective.
+std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const ImageChoice& images,
+                                               const FeatureMaps& maps,
+                                               const ExtractOptions& options, Communicator& comm,
+                                               FeatureCache& cache);
+/// The same of all images, without a cache.
+std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm);
 
 }  // namespace ijepa

@@ -29,14 +29,19 @@ class FrozenEncoder {
                 Communicator& comm, const Log& log);
 
   const EncoderConfig& config() const { return model_->encoder().config(); }
+  Device& device() { return *device_; }
+  const IJepa& model() const { return *model_; }
+  const ParamStore& store() const { return *store_; }
+  const Normalisation& normalisation() const { return normalisation_; }
   Size image_size() const;
   EncoderFeatures& features() { return *features_; }
-  /// Images at once: enough rows for the matrix products, the same for any number of ranks.
+  /// images_at_once() of this encoder.
   std::int64_t batch() const;
   /// Of the checkpoint's manifest and the choice, as text: equal for equal weights alone.
   const std::string& identity() const { return identity_; }
 
  private:
+  Normalisation normalisation_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<IJepa> model_;
   std::unique_ptr<ParamStore> store_;

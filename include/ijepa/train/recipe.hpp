@@ -20,7 +20,7 @@ enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
 /// What happens when the run folder already holds a run. It is never overwritten.
 enum class UsedFolder : std::uint8_t { resume, refuse };
 /// The figure whose best checkpoint is kept.
-enum class KeepBest : std::uint8_t { none, rankme };
+enum class KeepBest : std::uint8_t { automatic, none, rankme, evaluation };
 
 /// Whether ranks of a node that may all run on the same cores divide them.
 enum class BindCores : std::uint8_t { automatic, no };
@@ -81,7 +81,7 @@ struct RunSettings {
   double checkpoint_minutes = 15;     // 0: not by time
   std::int64_t keep_last = 2;         // checkpoints
   std::int64_t keep_every = 0;        // steps; checkpoints at its multiples stay; 0: none
-  KeepBest keep_best = KeepBest::none;
+  KeepBest keep_best = KeepBest::automatic;  // resolved: never automatic
   double save_retry_seconds = 30;    // after a failed save; doubles with each
   std::int64_t nan_limit = 3;        // non-finite steps in a row that are skipped
   double max_seconds = 0;            // of one start of the program; 0: no limit
@@ -92,6 +92,15 @@ struct RunSettings {
   double wait_notice_seconds = 30;   // until late ranks are named; 0: never
 };
 
+/// k-NN on labelled images while the run trains.
+struct EvalSettings {
+  std::string train_shards;  // folder; empty: data.shards
+  std::string test_shards;   // folder of held-out images; empty: no evaluation
+  std::int64_t every_epochs = 10;
+  std::int64_t images = 10000;  // of each set at most; 0: all
+  bool linear = false;          // a linear head, too
+};
+
 struct PretrainRecipe {
   ModelSettings model;
   MaskConfig mask;
@@ -99,6 +108,7 @@ struct PretrainRecipe {
   OptimSettings optim;
   ComputeSettings compute;
   RunSettings run;
+  EvalSettings eval;
 };
 
 /// The fields, ranges and help texts of every section.

@@ -14,6 +14,7 @@
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/engine.hpp"
+#include "ijepa/train/evaluation.hpp"
 #include "ijepa/train/health_monitor.hpp"
 #include "ijepa/train/metrics_log.hpp"
 #include "ijepa/train/progress.hpp"
@@ -30,9 +31,9 @@ class Trainer {
  public:
   /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest
   /// valid checkpoint, if there is one. An Error says what does not fit. Interrupted: a signal came
-  /// while shards were copied.
+  /// while shards were copied. `make_evaluation` is used where recipe.eval asks for one.
   Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
-          const StopSignal& stop, const Log& log);
+          const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation = {});
   ~Trainer();
 
   /// Trains until the last step, until a rank receives a stop signal or until rank 0's clock says
@@ -57,6 +58,8 @@ class Trainer {
   void report(const StepMetrics& metrics);
   void check_health();
   Outcome train();
+  bool evaluation_is_due() const;
+  void evaluate();
   StopReason stop_is_due() const;
   void save();
   void report_save(const SaveOutcome& outcome, double next_try);
@@ -86,6 +89,7 @@ class Trainer {
   std::optional<HealthMonitor> health_monitor_;  // rank 0
   std::optional<Health> last_health_;
   std::unique_ptr<Logs> logs_;  // rank 0
+  std::unique_ptr<Evaluation> evaluation_;
 };
 
 }  // namespace ijepa
