@@ -3,17 +3,6 @@
 #include "ijepa/model/positions.hpp"
 
 namespace ijepa {
-namespace {
-
-/// The table as the reference keeps it: computed in float64, rounded once to float32. In float64
-/// runs the difference (6e-8) would be seen.
-std::vector<double> stored_positions(Grid grid, std::int64_t width) {
-  std::vector<double> table = sincos_positions(grid, width);
-  for (double& value : table) value = static_cast<double>(static_cast<float>(value));
-  return table;
-}
-
-}  // namespace
 
 IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor) {
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};

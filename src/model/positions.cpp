@@ -73,6 +73,12 @@ std::vector<double> sincos_positions(Grid grid, std::int64_t width) {
   return table;
 }
 
+std::vector<double> stored_positions(Grid grid, std::int64_t width) {
+  std::vector<double> table = sincos_positions(grid, width);
+  for (double& value : table) value = static_cast<double>(static_cast<float>(value));
+  return table;
+}
+
 std::vector<double> resize_positions(std::span<const double> table, Grid from, std::int64_t width,
                                      Grid to) {
   check_grid(from);

@@ -13,11 +13,15 @@ void upload_values(Ops& ops, const std::vector<double>& values, Tensor dst) {
   ops.upload(narrow.data(), dst);
 }
 
+ParamRange encoder_range(const ParamLayout& layout) {
+  return layout.holds("encoder") ? layout.range("encoder") : ParamRange{};
+}
+
 }  // namespace
 
 ParamStore::Bytes ParamStore::bytes(const ParamLayout& layout, Precision precision, StoreUse use) {
   const auto all = static_cast<std::size_t>(layout.size());
-  const auto encoder = static_cast<std::size_t>(layout.range("encoder").size());
+  const auto encoder = static_cast<std::size_t>(encoder_range(layout).size());
   const std::size_t param = size_of(precision.param);
   const std::size_t copy = precision.has_working_copy() ? size_of(precision.compute) : 0;
   Bytes b;
@@ -36,7 +40,7 @@ ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision prec
       layout_(layout),
       precision_(precision),
       all_{0, layout.size()},
-      encoder_(layout.range("encoder")) {
+      encoder_(encoder_range(layout)) {
   check(encoder_.begin == 0, "The encoder must come first in the parameter layout.");
   const auto allocate = [&](std::int64_t count, DType type) {
     return Buffer(device, static_cast<std::size_t>(count) * size_of(type));
@@ -75,7 +79,7 @@ void ParamStore::initialise(std::uint64_t seed) {
     initial_values(infos[i], seed, i, start);
     upload_values(ops, start, values(Role::weight, infos[i]));
   }
-  ops.copy(flat(Role::weight, encoder_), flat(Role::target, encoder_));
+  if (encoder_.size() > 0) ops.copy(flat(Role::weight, encoder_), flat(Role::target, encoder_));
   if (m_.data() != nullptr) {
     ops.fill_zero(flat(Role::adam_m, all_));
     ops.fill_zero(flat(Role::adam_v, all_));
@@ -84,11 +88,11 @@ void ParamStore::initialise(std::uint64_t seed) {
 }
 
 void ParamStore::refresh_working_copies() {
-  if (precision_.has_working_copy()) {
-    device_.ops().copy(flat(Role::weight, all_), view(weight_copy_, precision_.compute, all_));
+  if (!precision_.has_working_copy()) return;
+  device_.ops().copy(flat(Role::weight, all_), view(weight_copy_, precision_.compute, all_));
+  if (encoder_.size() > 0)
     device_.ops().copy(flat(Role::target, encoder_),
                        view(target_copy_, precision_.compute, encoder_));
-  }
 }
 
 const Buffer& ParamStore::buffer(Role role) const {

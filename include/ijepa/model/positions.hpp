@@ -14,6 +14,10 @@ namespace ijepa {
 /// width is a positive multiple of 4 and the grid is not empty.
 std::vector<double> sincos_positions(Grid grid, std::int64_t width);
 
+/// The same as the reference keeps it: rounded once to float32. In float64 runs the difference
+/// (6e-8) would be seen.
+std::vector<double> stored_positions(Grid grid, std::int64_t width);
+
 /// A table (from.rows * from.cols, width) resized to (to.rows * to.cols, width) by bicubic
 /// convolution (Keys 1981, a = -0.75), patch centres aligned by their area, edges repeated, no
 /// antialiasing: what interpolate(mode = "bicubic", align_corners = False) gives.

@@ -18,7 +18,7 @@ enum class Role : std::uint8_t { weight, target, adam_m, adam_v };
 class ParamStore {
  public:
   /// Inference has no gradients and no moments. The target holds the group "encoder" alone, which
-  /// must come first in the layout.
+  /// must come first in the layout; without that group there is no target.
   ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use);
 
   /// Bytes by class, without allocating: what the constructor will take.

@@ -57,7 +57,9 @@ class ParamLayout {
   /// 1 where weights decay, one value a chunk of parameter_chunk elements.
   const std::vector<float>& decay() const { return decay_; }
   const std::vector<double>& constants() const { return constants_; }
+  /// An Error when the layout has no such group.
   ParamRange range(std::string_view group) const;
+  bool holds(std::string_view group) const { return count(group) > 0; }
   /// Trainable numbers without padding.
   std::int64_t count(std::string_view group) const;
 

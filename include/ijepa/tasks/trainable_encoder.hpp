@@ -1,0 +1,61 @@
+// TrainableEncoder: a pretrained encoder at the image size of a task, frozen or trained further.
+// At another size than pretraining's its position table is resized; all else stays.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/nn/param_store.hpp"
+#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/train/run_state.hpp"
+
+namespace ijepa {
+
+/// `pretrained` for images of this size. An Error unless both sides are multiples of the patch.
+EncoderConfig encoder_at_size(const EncoderConfig& pretrained, Size image);
+
+class TrainableEncoder {
+ public:
+  struct Saved {
+    SequenceGroup group;  // what encoder.sequences refers to
+    Encoder::Saved encoder;
+  };
+
+  /// StoreUse::training has gradients and moments. `device` must outlive the object.
+  TrainableEncoder(Device& device, const EncoderConfig& pretrained, Size image, StoreUse use,
+                   Precision precision = Precision::float32());
+  TrainableEncoder(const TrainableEncoder&) = delete;
+  TrainableEncoder& operator=(const TrainableEncoder&) = delete;
+
+  /// Either encoder of a pretraining checkpoint. Collective.
+  void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
+  /// This encoder's weights in host memory, group "encoder", as checkpoints of tasks hold them.
+  RunState state() { return {device_, store_, {Role::weight}}; }
+
+  const EncoderConfig& config() const { return encoder_.config(); }
+  const ParamLayout& layout() const { return layout_; }
+  ParamStore& store() { return store_; }
+  const ParamStore& store() const { return store_; }
+
+  /// A pass with this encoder's weights; `ops` may be a NullOps that measures.
+  Pass pass(Ops& ops, Arena& arena) const {
+    return {ops, arena, store_.precision(), store_.online(), store_.gradients()};
+  }
+  /// (B N, D) residual type, after the final norm.
+  Tensor infer(Pass& p, const ImageBatch& images) const { return encoder_.infer(p, images); }
+  /// The same in the compute type, keeping what backward needs. `draw` without positions: no drop
+  /// path. `saved` must stay where it is until backward is done.
+  Tensor forward(Pass& p, const ImageBatch& images, const DropPathDraw& draw, Recompute recompute,
+                 Saved& saved) const;
+  /// dz (B N, D) compute type. Gradients are written, or added, as p.write says.
+  void backward(Pass& p, Tensor dz, Recompute recompute, Saved& saved,
+                const ReadyCallback& ready = {}) const;
+
+ private:
+  Device& device_;
+  ParamLayout layout_;
+  Encoder encoder_;
+  ParamStore store_;
+};
+
+}  // namespace ijepa

@@ -1,0 +1,76 @@
+#include "ijepa/tasks/trainable_encoder.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "ijepa/model/device_plan.hpp"
+#include "ijepa/model/positions.hpp"
+
+namespace ijepa {
+namespace {
+
+Encoder make_encoder(ParamLayout& layout, const EncoderConfig& pretrained, Size image) {
+  const auto config = encoder_at_size(pretrained, image);
+  const Grid from{pretrained.grid_rows(), pretrained.grid_cols()};
+  const Grid to{config.grid_rows(), config.grid_cols()};
+  auto positions = stored_positions(from, config.width);
+  if (from.rows != to.rows || from.cols != to.cols)
+    positions = resize_positions(positions, from, config.width, to);
+  layout.begin_group("encoder");
+  return {layout, config, positions};
+}
+
+}  // namespace
+
+EncoderConfig encoder_at_size(const EncoderConfig& pretrained, Size image) {
+  const auto p = static_cast<int>(pretrained.patch);
+  const auto nearest = [p](int side) { return std::max(p, (side + p / 2) / p * p); };
+  check(image.width > 0 && image.height > 0 && image.width % p == 0 && image.height % p == 0,
+        "An image of {} x {} pixels (width x height) has no whole number of patches of {} pixels; "
+        "{} x {} has.",
+        image.width, image.height, p, nearest(image.width), nearest(image.height));
+  EncoderConfig config = pretrained;
+  config.image_height = image.height;
+  config.image_width = image.width;
+  return config;
+}
+
+TrainableEncoder::TrainableEncoder(Device& device, const EncoderConfig& pretrained, Size image,
+                                   StoreUse use, Precision precision)
+    : device_(device),
+      encoder_(make_encoder(layout_, pretrained, image)),
+      store_(device, layout_, precision, use) {}
+
+void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
+                            Communicator& comm) {
+  RunState state(device_, store_, {Role::weight});
+  auto tensors = state.tensors();
+  const Role role = choice == EncoderChoice::target ? Role::target : Role::weight;
+  for (auto& t : tensors) t.group = checkpoint_group(t.group, role);
+  load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
+  state.upload(store_);
+}
+
+Tensor TrainableEncoder::forward(Pass& p, const ImageBatch& images, const DropPathDraw& draw,
+                                 Recompute recompute, Saved& saved) const {
+  const auto& c = config();
+  const auto count = static_cast<std::size_t>(images.count());
+  const auto tokens = static_cast<std::size_t>(c.tokens());
+  std::vector<std::int32_t> all(count * tokens), image(count), image_of_row(all.size());
+  std::iota(all.begin(), all.end(), 0);
+  std::iota(image.begin(), image.end(), 0);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    image_of_row[i] = static_cast<std::int32_t>(i / tokens);
+  saved.group = {images.count(), c.tokens()};
+  auto scales = draw_drop_path(p, c.drop_path, c.depth, StackId::encoder, draw, image);
+  const Sequences sequences{Groups(&saved.group, 1), upload_indices(p, image_of_row)};
+  return encoder_.forward(p, images, upload_indices(p, all), sequences, std::move(scales),
+                          recompute, saved.encoder);
+}
+
+void TrainableEncoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& saved,
+                                const ReadyCallback& ready) const {
+  encoder_.backward(p, dz, recompute, saved.encoder, ready);
+}
+
+}  // namespace ijepa
