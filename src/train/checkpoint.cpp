@@ -90,23 +90,24 @@ CheckpointStore::CheckpointStore(std::string run_dir, const CheckpointPolicy& po
         policy.keep_last, policy.keep_every);
 }
 
+void save_weights(Communicator& comm, const std::string& folder, const CheckpointMeta& meta,
+                  const std::vector<NamedTensor>& tensors) {
+  std::vector<StoredTensor> stored;
+  for (const auto& t : tensors) stored.push_back(described(t));
+  const auto bytes = [&](std::size_t i) {
+    return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
+  };
+  on_rank_0(comm, [&] { write_checkpoint_folder(folder, meta, stored, bytes); });
+}
+
 SavedCheckpoint CheckpointStore::save(Communicator& comm, const CheckpointMeta& meta,
                                       const std::vector<NamedTensor>& tensors) const {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   SavedCheckpoint saved{checkpoint_folder(run_dir_, meta.step), 0, 0};
-  std::vector<StoredTensor> stored;
-  for (const auto& t : tensors) {
-    stored.push_back(described(t));
-    saved.bytes += stored.back().bytes();
-  }
-  const auto bytes = [&](std::size_t i) {
-    return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
-  };
-  on_rank_0(comm, [&] {
-    write_checkpoint_folder(saved.folder, meta, stored, bytes);
-    remove_old(run_dir_, meta.step, policy_);
-  });
+  for (const auto& t : tensors) saved.bytes += described(t).bytes();
+  save_weights(comm, saved.folder, meta, tensors);
+  on_rank_0(comm, [&] { remove_old(run_dir_, meta.step, policy_); });
   saved.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return saved;
 }
