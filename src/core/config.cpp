@@ -169,6 +169,19 @@ class Reader {
     return true;
   }
 
+  bool put(const SectionList& rows, const Field&, const toml::node& node, const std::string&) const {
+    const auto* array = node.as_array();
+    if (array == nullptr ||
+        !std::all_of(array->begin(), array->end(), [](auto& row) { return row.is_table(); }))
+      return false;
+    rows.resize(array->size());
+    for (std::size_t i = 0; i < array->size(); ++i) {
+      const Fields row = rows.fields(i);
+      Reader(row, origin_).read(*(*array)[i].as_table());
+    }
+    return true;
+  }
+
   static void check_range(const Field& field, double value, const std::string& shown,
                           const std::string& where) {
     check(std::isfinite(value) && field.range.contains(value),

@@ -49,7 +49,8 @@ std::string value_text(const Slot& slot) {
                                for (const double x : v) items.push_back(number(x));
                                return fmt::format("[{}]", fmt::join(items, ", "));
                              },
-                             [](const Choice& v) { return quote(v.names[v.get()]); }},
+                             [](const Choice& v) { return quote(v.names[v.get()]); },
+                             [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
                     slot);
 }
 
@@ -91,7 +92,8 @@ std::string type_name(const Slot& slot) {
                [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
                [](const Choice& v) {
                  return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
-               }},
+               },
+               [](const SectionList&) { return std::string("a list of sections in double brackets"); }},
       slot);
 }
 
@@ -101,6 +103,11 @@ std::string to_toml(const Fields& fields) {
     const std::string current = section_of(field.path);
     if (current != section) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", current);
     section = current;
+    if (const auto* rows = std::get_if<SectionList>(&field.slot)) {
+      for (std::size_t i = 0; i < rows->count(); ++i)
+        out += fmt::format("\n[[{}]]\n{}", field.path, to_toml(rows->fields(i)));
+      continue;
+    }
     out += fmt::format("{} = {}\n", key_of(field.path), value_text(field.slot));
   }
   return out;

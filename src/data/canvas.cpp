@@ -16,6 +16,29 @@ std::size_t bytes_of(int height, int width) {
   return std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width);
 }
 
+struct PngKind {
+  int width, height;
+  png_uint_32 format;
+  std::size_t colours;  // of the palette
+};
+
+void encode_png(const PngKind& kind, const void* pixels, const void* palette,
+                const std::string& path) {
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = static_cast<png_uint_32>(kind.width);
+  header.height = static_cast<png_uint_32>(kind.height);
+  header.format = kind.format;
+  header.colormap_entries = static_cast<png_uint_32>(kind.colours);
+  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(header);
+  std::string encoded(bytes, '\0');
+  const int written =
+      png_image_write_to_memory(&header, encoded.data(), &bytes, 0, pixels, 0, palette);
+  check(written != 0, "Cannot write {}: {}.", path, header.message);
+  encoded.resize(bytes);
+  write_file_atomically(path, encoded);
+}
+
 }  // namespace
 
 Image plain_image(int height, int width, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
@@ -44,18 +67,13 @@ void paste(const Image& from, int top, int left, Image& to) {
 }
 
 void write_png(const Image& picture, const std::string& path) {
-  png_image header{};
-  header.version = PNG_IMAGE_VERSION;
-  header.width = static_cast<png_uint_32>(picture.width);
-  header.height = static_cast<png_uint_32>(picture.height);
-  header.format = PNG_FORMAT_RGB;
-  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(header);
-  std::string encoded(bytes, '\0');
-  const int written =
-      png_image_write_to_memory(&header, encoded.data(), &bytes, 0, picture.rgb.data(), 0, nullptr);
-  check(written != 0, "Cannot write {}: {}.", path, header.message);
-  encoded.resize(bytes);
-  write_file_atomically(path, encoded);
+  encode_png({picture.width, picture.height, PNG_FORMAT_RGB, 0}, picture.rgb.data(), nullptr, path);
+}
+
+void write_index_png(const IndexImage& map, const std::vector<std::array<std::uint8_t, 3>>& palette,
+                     const std::string& path) {
+  encode_png({map.width, map.height, PNG_FORMAT_RGB_COLORMAP, palette.size()}, map.index.data(),
+             palette.data(), path);
 }
 
 }  // namespace ijepa

@@ -38,6 +38,7 @@ class ImageDecoder::Png final : public Codec {
   Size open(std::span<const std::uint8_t> bytes) override;
   ImageView decode(const Box& box) override;
   ImageView decode_all() override;
+  IndexImage decode_indices();
 
  private:
   struct State;

@@ -102,6 +102,36 @@ ImageView ImageDecoder::Png::decode_all() {
           static_cast<std::ptrdiff_t>(stride)};
 }
 
+IndexImage ImageDecoder::Png::decode_indices() {
+  State& s = *state_;
+  const int type = png_get_color_type(s.png, s.info), bits = png_get_bit_depth(s.png, s.info);
+  check((type == PNG_COLOR_TYPE_PALETTE || type == PNG_COLOR_TYPE_GRAY) && bits <= 8,
+        "It holds colours or 16-bit values, not indices of at most 8 bits.");
+  const auto height = png_get_image_height(s.png, s.info);
+  const auto width = png_get_image_width(s.png, s.info);
+  IndexImage out{static_cast<int>(height), static_cast<int>(width), {}};
+  out.index.resize(std::size_t{height} * width);
+  s.rows.resize(height);
+  for (std::size_t y = 0; y < height; ++y) s.rows[y] = out.index.data() + y * width;
+  s.guarded([&] {
+    png_set_packing(s.png);
+    png_set_interlace_handling(s.png);
+    png_read_update_info(s.png, s.info);
+    if (png_get_rowbytes(s.png, s.info) != width) png_error(s.png, "rows are not indices");
+    png_read_image(s.png, s.rows.data());
+    png_read_end(s.png, nullptr);
+  });
+  s.close();
+  return out;
+}
+
+IndexImage decode_index_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  check(image_format(bytes) == ImageFormat::png, "It is not a PNG file.");
+  ImageDecoder::Png png(max_pixels);
+  png.open(bytes);
+  return png.decode_indices();
+}
+
 ImageView ImageDecoder::Png::decode(const Box& box) {
   return decode_all().part(box);
 }

@@ -38,6 +38,17 @@ const char* name_of(EncoderChoice choice) {
   return choice == EncoderChoice::target ? "target" : "context";
 }
 
+std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
+                             Communicator& comm) {
+  std::string identity;
+  on_rank_0(comm, [&] {
+    const std::string manifest = read_text_file(checkpoint + "/manifest.json");
+    identity =
+        fmt::format("{:016x} {}", XXH3_64bits(manifest.data(), manifest.size()), name_of(choice));
+  });
+  return comm.broadcast_text(identity, 0);
+}
+
 FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
                              Communicator& comm, const Log& log) {
   auto recipe = load_checkpoint_recipe(checkpoint, comm);
@@ -55,12 +66,7 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   normalisation_ = {recipe.data.mean, recipe.data.std};
   features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,
                                                 normalisation_);
-  on_rank_0(comm, [&] {
-    const std::string manifest = read_text_file(checkpoint + "/manifest.json");
-    identity_ =
-        fmt::format("{:016x} {}", XXH3_64bits(manifest.data(), manifest.size()), name_of(choice));
-  });
-  identity_ = comm.broadcast_text(identity_, 0);
+  identity_ = encoder_identity(checkpoint, choice, comm);
 }
 
 Size FrozenEncoder::image_size() const {

@@ -43,15 +43,8 @@ bool is_image_name(const fs::path& path) {
 
 class FolderImages final : public ImageSource {
  public:
-  explicit FolderImages(const fs::path& root) : root_(root) {
-    std::error_code error;
-    for (fs::recursive_directory_iterator it(root, error), end; !error && it != end;
-         it.increment(error))
-      if (it->is_regular_file() && is_image_name(it->path()))
-        keys_.push_back(it->path().lexically_relative(root).generic_string());
-    check(!error, "Cannot list {}: {}.", root.string(), error.message());
+  explicit FolderImages(const fs::path& root) : root_(root), keys_(image_files(root.string())) {
     check(!keys_.empty(), "{} holds neither shards nor JPEG or PNG files.", root.string());
-    std::ranges::sort(keys_);
     name_classes();
   }
 
@@ -99,6 +92,18 @@ bool holds_shards(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::vector<std::string> image_files(const std::string& folder) {
+  std::vector<std::string> keys;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error))
+    if (it->is_regular_file() && is_image_name(it->path()))
+      keys.push_back(it->path().lexically_relative(folder).generic_string());
+  check(!error, "Cannot list {}: {}.", folder, error.message());
+  std::ranges::sort(keys);
+  return keys;
+}
 
 std::unique_ptr<ImageSource> open_images(const std::string& path) {
   check(fs::exists(path), "There are no images at {}.", path);

@@ -105,6 +105,16 @@ CheckpointStore::CheckpointStore(std::string run_dir, const CheckpointPolicy& po
         policy.keep_last, policy.keep_every);
 }
 
+void save_weights(Communicator& comm, const std::string& folder, const CheckpointMeta& meta,
+                  const std::vector<NamedTensor>& tensors) {
+  std::vector<StoredTensor> stored;
+  for (const auto& t : tensors) stored.push_back(described(t));
+  const auto bytes = [&](std::size_t i) {
+    return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
+  };
+  on_rank_0(comm, [&] { write_checkpoint_folder(folder, meta, stored, bytes); });
+}
+
 SaveOutcome CheckpointStore::save(Communicator& comm, const CheckpointMeta& meta,
                                   const std::vector<NamedTensor>& tensors) const {
   CheckpointWriter writer(run_dir_, policy_, tensors, comm, copy_in_host);

@@ -208,7 +208,10 @@ TEST(RunPlan, RefusesBatchesThatDoNotDivideAndEpochsWithoutAStep) {
 TEST(ShippedConfigs, AreAllValid) {
   std::size_t count = 0;
   for (const auto& entry : fs::directory_iterator(fs::path(IJEPA_SOURCE_DIR) / "configs")) {
-    if (entry.path().extension() != ".toml") continue;
+    const auto name = entry.path().filename().string();
+    // Those of other programs are tested with them.
+    if (!name.ends_with(".toml") || name.starts_with("segment_") || name.starts_with("finetune_"))
+      continue;
     SCOPED_TRACE(entry.path());
     ++count;
     const LoadedRecipe loaded = load_recipe(entry.path(), {});

@@ -54,8 +54,18 @@ struct Choice {
   std::function<void(std::size_t)> set;
 };
 
+class Fields;
+
+/// A member that is a list of structs, each described like any other: [[key]] in TOML.
+struct SectionList {
+  std::function<std::size_t()> count;
+  std::function<Fields(std::size_t)> fields;  // of one of them
+  std::function<void(std::size_t)> resize;    // to so many with default values
+};
+
 /// Where the value of a field lives: a member of the described struct, or a row of numbers.
-using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>, Choice>;
+using Slot =
+    std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>, Choice, SectionList>;
 
 struct Field {
   std::string path;  // "section.key"
@@ -100,6 +110,11 @@ class Fields {
     choice.set = [&value, table](std::size_t i) { value = table[i].second; };
     add(key, std::move(choice), {}, help);
   }
+
+  /// A list of structs that have a describe() of their own, without sections. Comes last in its
+  /// section, as TOML wants it.
+  template <class Row>
+  void rows(std::string_view key, std::vector<Row>& values, std::string_view help);
 
   /// Adds the fields of `part` under `key.`; `help` introduces the section in the reference page.
   template <class Part>
@@ -152,6 +167,15 @@ Fields fields_of(Settings& settings) {
   Fields fields;
   describe(settings, fields);
   return fields;
+}
+
+template <class Row>
+void Fields::rows(std::string_view key, std::vector<Row>& values, std::string_view help) {
+  add(key,
+      SectionList{.count = [&values] { return values.size(); },
+           .fields = [&values](std::size_t i) { return fields_of(values[i]); },
+           .resize = [&values](std::size_t n) { values.assign(n, Row{}); }},
+      {}, help);
 }
 
 /// Defaults, then the file, then the overrides in their order.

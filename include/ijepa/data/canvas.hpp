@@ -1,7 +1,10 @@
 // Canvas: what sheets of pictures are made of: pictures fitted into cells, pasted together, and
 // written as PNG.
 #pragma once
+#include <array>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ijepa/data/image.hpp"
 
@@ -18,5 +21,10 @@ void paste(const Image& from, int top, int left, Image& to);
 
 /// The file appears whole or not at all.
 void write_png(const Image& picture, const std::string& path);
+
+/// A palette PNG of 8 bits: pixel values are `map`'s, shown in the colours of `palette` (r, g, b; at
+/// most 256, as many as values occur at least). The file appears whole or not at all.
+void write_index_png(const IndexImage& map, const std::vector<std::array<std::uint8_t, 3>>& palette,
+                     const std::string& path);
 
 }  // namespace ijepa

@@ -40,6 +40,12 @@ struct Image {
   ImageView view() const { return {rgb.data(), height, width, std::ptrdiff_t{3} * width}; }
 };
 
+/// One number a pixel, uint8 (height, width): a map of classes.
+struct IndexImage {
+  int height = 0, width = 0;
+  std::vector<std::uint8_t> index;
+};
+
 enum class ImageFormat : std::uint8_t { unknown, jpeg, png };
 
 /// By the first bytes alone.
@@ -79,10 +85,17 @@ class ImageDecoder {
   std::unique_ptr<Jpeg> jpeg_;
   std::unique_ptr<Png> png_;
   Codec* opened_ = nullptr;  // the codec between open() and decode()
+
+  friend IndexImage decode_index_png(std::span<const std::uint8_t>, std::int64_t);
 };
 
 /// open() and decode() with a decoder of its own, into an owned picture.
 Image decode_image(std::span<const std::uint8_t> bytes,
                    std::int64_t max_pixels = ImageDecoder::default_max_pixels);
+
+/// The numbers of a grey or palette PNG of at most 8 bits as they are stored, neither coloured nor
+/// scaled. Anything else is an Error.
+IndexImage decode_index_png(std::span<const std::uint8_t> bytes,
+                            std::int64_t max_pixels = ImageDecoder::default_max_pixels);
 
 }  // namespace ijepa

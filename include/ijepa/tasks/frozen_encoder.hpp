@@ -22,6 +22,10 @@ PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicato
 
 const char* name_of(EncoderChoice choice);
 
+/// Of the checkpoint's manifest and the choice, as text: equal for equal weights alone. Collective.
+std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
+                             Communicator& comm);
+
 class FrozenEncoder {
  public:
   /// Float32. `threads` a rank; 0: as the run was configured. Collective.
@@ -37,7 +41,7 @@ class FrozenEncoder {
   EncoderFeatures& features() { return *features_; }
   /// images_at_once() of this encoder.
   std::int64_t batch() const;
-  /// Of the checkpoint's manifest and the choice, as text: equal for equal weights alone.
+  /// encoder_identity() of it.
   const std::string& identity() const { return identity_; }
 
  private:

@@ -21,6 +21,10 @@ class ImageSource {
   virtual std::uint64_t fingerprint() const = 0;
 };
 
+/// Paths below the folder of its JPEG and PNG files at any depth, by name. An Error if it cannot be
+/// listed.
+std::vector<std::string> image_files(const std::string& folder);
+
 /// A shard set, or else a folder: its images in the order of their paths, at any depth. Where all
 /// lie in sub-folders, those are the classes. An Error if there is nothing, or no image in it.
 std::unique_ptr<ImageSource> open_images(const std::string& path);

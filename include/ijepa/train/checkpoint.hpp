@@ -46,6 +46,11 @@ struct SaveOutcome {
   bool saved() const { return problem.empty(); }
 };
 
+/// Writes a checkpoint to a folder of any name, in place of one that is there, from rank 0's
+/// tensors. An Error leaves a former one untouched and nothing new under the name.
+void save_weights(Communicator& comm, const std::string& folder, const CheckpointMeta& meta,
+                  const std::vector<NamedTensor>& tensors);
+
 /// What to do with tensors of the checkpoint that were not asked for.
 enum class Unused : std::uint8_t { refuse, ignore };
 

@@ -1,0 +1,39 @@
+// Segmentation of many images or of a video by a trained model: overlays, and label maps as palette
+// PNGs.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ijepa/tasks/segmentation/segmenter.hpp"
+
+namespace ijepa {
+
+struct SegmentInferSettings {
+  std::string weights;  // folder that train_segmentation wrote
+  std::string input;    // shards or a folder of images; a video file
+  std::string out;      // folder
+  OpenOptions open;
+  SlidingWindow sliding;
+  bool masks = false;  // of images: also label maps
+};
+
+struct SegmentInferResult {
+  std::int64_t images = 0;           // or frames
+  std::vector<std::int64_t> pixels;  // of each class, all images
+  double images_per_second = 0;
+};
+
+/// For an image KEY writes OUT/overlays/KEY.png, and OUT/masks/KEY.png where asked, in the image's
+/// own size, and classes.csv (pixels of each class) at the end. Images go round the ranks. An Error
+/// names an image that cannot be read; what is written stays. Collective.
+SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
+                                  const Log& log);
+
+/// Writes OUT/NAME.mp4: every frame with its labels and the frames per second so far drawn on it.
+/// Frames go round the ranks; rank 0 writes. An Error for a file that is no video or has no frame.
+/// The file appears whole or not at all. Collective.
+SegmentInferResult segment_video(const SegmentInferSettings& settings, Communicator& comm,
+                                 const Log& log);
+
+}  // namespace ijepa

@@ -1,0 +1,71 @@
+// The command-line options of ijepa-segment.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "ijepa/tasks/segmentation/infer_images.hpp"
+#include "ijepa/tasks/segmentation/train.hpp"
+
+namespace ijepa {
+
+/// --imgsz takes width and height, in this order.
+inline void add_image_size(CLI::App& app, Size& image, const std::string& help) {
+  app.add_option_function<std::pair<int, int>>(
+      "--imgsz", [&image](const auto& given) { image = {given.second, given.first}; }, help);
+}
+
+inline void add_compute_options(CLI::App& app, int& threads, std::string& device) {
+  app.add_option("--threads", threads, "a rank; 0: as the pretraining was configured");
+  app.add_option("--device", device, "default: as the pretraining was configured")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+}
+
+inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
+  const std::map<std::string, TokenSource> tokens{{"encoder", TokenSource::encoder},
+                                                  {"untrained", TokenSource::untrained},
+                                                  {"patches", TokenSource::patches}};
+  const std::map<std::string, EncoderChoice> encoders{{"target", EncoderChoice::target},
+                                                      {"context", EncoderChoice::context}};
+  app.add_option("--run", s.run, "run folder of the pretraining: its newest valid checkpoint");
+  app.add_option("--checkpoint", s.checkpoint, "or the folder of one checkpoint");
+  app.add_option("--config", s.config, "classes and colours (TOML)")->required();
+  app.add_option("--train-images", s.train_images, "folder")->required();
+  app.add_option("--train-masks", s.train_masks, "folder of PNGs")->required();
+  app.add_option("--valid-images", s.valid_images, "folder")->required();
+  app.add_option("--valid-masks", s.valid_masks, "folder of PNGs")->required();
+  app.add_option("--out-dir", s.out, "folder for weights, tables and pictures");
+  add_image_size(app, s.image, "width and height in pixels; default 448 448");
+  app.add_option("--epochs", s.epochs);
+  app.add_option("--batch", s.batch, "images of a step, over all ranks");
+  app.add_option("--lr", s.learning_rate, "of AdamW");
+  app.add_option("--weight-decay", s.weight_decay);
+  app.add_flag("--scheduler", s.scheduler, "a tenth of the rate after each of ...");
+  app.add_option("--scheduler-epochs", s.scheduler_epochs, "... these epochs");
+  app.add_flag("--fine-tune", s.fine_tune, "train the encoder too");
+  app.add_option("--encoder", s.encoder, "target or context")
+      ->transform(CLI::CheckedTransformer(encoders))
+      ->default_str("target");
+  app.add_option("--tokens", s.tokens, "encoder; for comparison untrained or patches (pixels)")
+      ->transform(CLI::CheckedTransformer(tokens))
+      ->default_str("encoder");
+  app.add_flag("!--no-augment", s.augment, "no flips, brightness, contrast and rotation");
+  app.add_option("--seed", s.seed, "of start weights, order and augmentation")
+      ->check(CLI::NonNegativeNumber);
+  add_compute_options(app, s.threads, s.device);
+}
+
+inline void add_infer_options(CLI::App& app, SegmentInferSettings& s, const std::string& input) {
+  app.add_option("--weights", s.weights, "folder written by train, such as best_model_iou")
+      ->required();
+  app.add_option("--input", s.input, input)->required();
+  app.add_option("--out-dir", s.out, "folder for the results")->required();
+  add_image_size(app, s.open.image, "width and height the network sees; default: as trained");
+  app.add_flag("--window", s.sliding.enabled, "slide a window of that size over the picture");
+  app.add_option("--stride", s.sliding.stride, "of the window, as a share of its side");
+  app.add_option("--run", s.open.run, "where the encoder is, if not where it was at training");
+  app.add_option("--checkpoint", s.open.checkpoint, "or the folder of that checkpoint");
+  add_compute_options(app, s.open.threads, s.open.device);
+}
+
+}  // namespace ijepa

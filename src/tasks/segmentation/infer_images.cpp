@@ -1,0 +1,106 @@
+#include "ijepa/tasks/segmentation/infer_images.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <set>
+
+#include "../feature_csv.hpp"
+#include "../work_progress.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/data/canvas.hpp"
+#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/segmentation/overlay.hpp"
+#include "pixel_shares.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& comm) {
+  std::unique_ptr<ImageSource> images;
+  on_all_ranks(comm, [&] { images = open_images(path); });
+  require_equal_on_all_ranks(comm, "The images at " + path,
+                             fmt::format("{:016x}", images->fingerprint()));
+  return images;
+}
+
+fs::path result_path(const std::string& folder, const char* kind, const std::string& key) {
+  return (fs::path(folder) / kind / key).replace_extension(".png");
+}
+
+/// Two images must not be written to one file.
+void check_results_differ(const ImageSource& images) {
+  std::set<std::string> seen;
+  for (std::int64_t i = 0; i < images.size(); ++i)
+    check(seen.insert(fs::path(images.key(i)).replace_extension().string()).second,
+          "Two images are called {} but for their endings: their results would have one name.",
+          fs::path(images.key(i)).replace_extension().string());
+}
+
+void make_folder_of(const fs::path& file) {
+  std::error_code error;
+  fs::create_directories(file.parent_path(), error);
+  check(!error, "Cannot create the folder {}: {}.", file.parent_path().string(), error.message());
+}
+
+Image read_image(const ImageSource& images, std::int64_t i) {
+  std::vector<std::uint8_t> encoded;
+  try {
+    images.read(i, encoded);
+    return decode_image(encoded);
+  } catch (const Error& e) {
+    fail("The image {} cannot be read: {}", images.key(i), e.what());
+  }
+}
+
+}  // namespace
+
+std::string classes_csv(const Labels& labels, const std::vector<std::int64_t>& pixels) {
+  const auto all = static_cast<double>(std::accumulate(pixels.begin(), pixels.end(), std::int64_t{0}));
+  std::string out = "class,pixels,share\n";
+  for (std::size_t c = 0; c < pixels.size(); ++c)
+    out += fmt::format("{},{},{:.6f}\n", csv_field(labels.classes[c].name), pixels[c],
+                       static_cast<double>(pixels[c]) / all);
+  return out;
+}
+
+SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
+                                  const Log& log) {
+  const auto images = open_on_all(settings.input, comm);
+  on_rank_0(comm, [&] { check_results_differ(*images); });
+  auto model = open_segmentation(settings.weights, settings.open, comm, log);
+  Segmenter segmenter(model, settings.sliding);
+  const auto palette = model.info().labels.palette();
+  const auto write = [&](const char* kind, std::int64_t i, const auto& to) {
+    const auto path = result_path(settings.out, kind, images->key(i));
+    make_folder_of(path);
+    to(path.string());
+  };
+  PixelShares shares(palette.size());
+  {
+    WorkProgress progress(comm.rank() == 0 ? "images" : "", images->size());
+    for (std::int64_t i = comm.rank(); i < images->size(); i += comm.size()) {
+      const Image image = read_image(*images, i);
+      const auto labels = segmenter.labels(image.view());
+      shares.add(labels);
+      write("overlays", i, [&](const std::string& path) {
+        write_png(overlay(image.view(), labels, palette, result_overlay), path);
+      });
+      if (settings.masks)
+        write("masks", i,
+              [&](const std::string& path) { write_index_png(labels, palette, path); });
+      progress.add(comm.size());  // the others are about as far
+    }
+  }
+  auto result = shares.finish(images->size(), comm);
+  on_rank_0(comm, [&] {
+    write_file_atomically(settings.out + "/classes.csv",
+                          classes_csv(model.info().labels, result.pixels));
+  });
+  return result;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,153 @@
+#include "ijepa/tasks/segmentation/model.hpp"
+
+#include <filesystem>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/comm/cluster.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/train/run_start.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr const char* info_key = "segmentation";
+
+NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info) {
+  return {recipe.model.encoder,
+          {recipe.data.mean, recipe.data.std},
+          info.image(),
+          info.labels.count(),
+          info.tokens};
+}
+
+/// What is stored in a folder, on every rank.
+SegmentationInfo read_info(const std::string& folder, Communicator& comm) {
+  const auto meta = load_checkpoint_meta(comm, folder);
+  SegmentationInfo info;
+  on_all_ranks(comm, [&] {
+    const auto text = meta.text.find(info_key);
+    check(text != meta.text.end(),
+          "{} holds no segmentation model: name a folder that ijepa-segment train wrote, such as "
+          "best_model_iou.",
+          folder);
+    read_toml(fields_of(info), text->second, folder + " (" + info_key + ")");
+    resolve(info.labels, folder);
+  });
+  return info;
+}
+
+/// The checkpoint of the frozen encoder; an Error unless it is the one of training.
+std::string find_encoder(const SegmentationInfo& info, const OpenOptions& options,
+                         const std::string& folder, Communicator& comm, const Log& log) {
+  const bool named = !options.run.empty() || !options.checkpoint.empty();
+  if (!named)
+    on_rank_0(comm, [&] {
+      check(std::filesystem::exists(info.checkpoint),
+            "The checkpoint {} that {} was trained on is not there: name its place by --run or "
+            "--checkpoint.",
+            info.checkpoint, folder);
+    });
+  const auto found = named ? find_checkpoint(options.run, options.checkpoint, comm, log)
+                           : info.checkpoint;
+  const auto identity = encoder_identity(found, info.encoder, comm);
+  on_rank_0(comm, [&] {
+    check(identity == info.identity,
+          "{} was trained on another encoder than that of {}: name the checkpoint of its training "
+          "by --run or --checkpoint (it was {}).",
+          folder, found, info.checkpoint);
+  });
+  return found;
+}
+
+}  // namespace
+
+void describe(SegmentationInfo& info, Fields& fields) {
+  fields("checkpoint", info.checkpoint, "pretraining checkpoint it was trained from");
+  fields("identity", info.identity, "of the encoder");
+  fields.choice("encoder", info.encoder,
+                {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
+                "which of the two");
+  fields.choice("tokens", info.tokens,
+                {{"encoder", TokenSource::encoder},
+                 {"untrained", TokenSource::untrained},
+                 {"patches", TokenSource::patches}},
+                "what the head sees");
+  fields("fine_tuned", info.fine_tuned, "the encoder's weights are here too");
+  fields("image_height", info.image_height, at_least(1), "pixels");
+  fields("image_width", info.image_width, at_least(1), "pixels");
+  fields("seed", info.seed, at_least(0), "of start weights, order and augmentation");
+  fields.section("labels", info.labels, "classes and colours");
+}
+
+PretrainRecipe recipe_for_task(const std::string& checkpoint, int threads,
+                               const std::string& device, Communicator& comm) {
+  auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  if (threads > 0) recipe.compute.threads = threads;
+  if (device == "cpu") recipe.compute.device = DeviceChoice::cpu;
+  if (device == "cuda") recipe.compute.device = DeviceChoice::cuda;
+  return recipe;
+}
+
+SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info,
+                                     Training training, Communicator& comm, const Log& log)
+    : recipe_(recipe),
+      info_(info),
+      threads_(recipe.compute.threads > 0 ? static_cast<int>(recipe.compute.threads)
+                                          : usable_cores()),
+      device_(open_device(recipe, parse_cluster(process_environment()), comm, log)) {
+  on_all_ranks(comm, [&] {
+    network_ = std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), training,
+                                                     threads_);
+  });
+  network_->initialise(static_cast<std::uint64_t>(recipe.run.seed),
+                       static_cast<std::uint64_t>(info.seed));
+  if (info.tokens == TokenSource::encoder && !(info.fine_tuned && training == Training::none))
+    network_->encoder()->load(info.checkpoint, info.encoder, comm);
+}
+
+std::vector<RunState> SegmentationModel::states() {
+  std::vector<RunState> all;
+  all.emplace_back(*device_, network_->head().store(), std::vector{Role::weight});
+  if (info_.fine_tuned) all.push_back(network_->encoder()->state());
+  return all;
+}
+
+void SegmentationModel::save(const std::string& folder, std::int64_t epoch, Communicator& comm) {
+  auto parts = states();
+  std::vector<NamedTensor> tensors;
+  for (auto& part : parts) {
+    part.download();
+    tensors.insert(tensors.end(), part.tensors().begin(), part.tensors().end());
+  }
+  save_weights(
+      comm, folder,
+      {epoch, {{"config", recipe_text(recipe_)}, {info_key, to_toml(fields_of(info_))}}}, tensors);
+}
+
+void SegmentationModel::load(const std::string& folder, Communicator& comm) {
+  auto parts = states();
+  std::vector<NamedTensor> tensors;
+  for (auto& part : parts)
+    tensors.insert(tensors.end(), part.tensors().begin(), part.tensors().end());
+  load_checkpoint(comm, folder, tensors);
+  parts[0].upload(network_->head().store());
+  if (info_.fine_tuned) parts[1].upload(network_->encoder()->store());
+}
+
+SegmentationModel open_segmentation(const std::string& folder, const OpenOptions& options,
+                                    Communicator& comm, const Log& log) {
+  auto info = read_info(folder, comm);
+  const bool needs_encoder = info.tokens == TokenSource::encoder && !info.fine_tuned;
+  if (needs_encoder) info.checkpoint = find_encoder(info, options, folder, comm, log);
+  if (options.image != Size{}) {
+    info.image_height = options.image.height;
+    info.image_width = options.image.width;
+  }
+  // The folder itself has the recipe of its encoder.
+  const auto recipe = recipe_for_task(folder, options.threads, options.device, comm);
+  SegmentationModel model(recipe, info, Training::none, comm, log);
+  model.load(folder, comm);
+  return model;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,159 @@
+#include "ijepa/tasks/segmentation/labels.hpp"
+
+#include <gtest/gtest.h>
+
+#include "ijepa/data/canvas.hpp"
+#include "tests/support/input_tree.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/tasks/examples.hpp"
+
+namespace ijepa::test {
+namespace {
+
+constexpr const char* three = R"(
+[[class]]
+name = "sky"
+mask = [0, 0, 0]
+[[class]]
+name = "road"
+mask = [10, 20, 30]
+draw = [1, 2, 3]
+[[class]]
+name = "car"
+mask = [40, 50, 60]
+[[ignore]]
+mask = [224, 224, 192]
+)";
+
+Labels parse(const std::string& text) {
+  Labels labels;
+  read_toml(fields_of(labels), text, "a.toml");
+  resolve(labels, "a.toml");
+  return labels;
+}
+
+std::string problem(const std::string& text) {
+  return message_of([&] { parse(text); });
+}
+
+/// A 3 x 2 mask with these colours.
+Bytes colours(const Bytes& rgb) {
+  return encode_png(rgb, 2, 3);
+}
+const Bytes example{0,  0,  0,  10,  20,  30,  40, 50, 60,  // a row
+                    10, 20, 30, 224, 224, 192, 7,  7,  7};
+
+std::vector<std::uint8_t> labels_of(const std::string& text, const Bytes& mask) {
+  return MaskReader(parse(text)).read(mask).index;
+}
+
+TEST(Labels, ColoursBecomeClassesAndUnknownOnesFollowTheRule) {
+  const std::string ignore = "unknown_colour = \"ignore\"\n";
+  const std::string error = "unknown_colour = \"error\"\n";
+  EXPECT_EQ(labels_of(three, colours(example)),
+            (std::vector<std::uint8_t>{0, 1, 2, 1, ignored_label, 0}));
+  EXPECT_EQ(labels_of(ignore + three, colours(example)).back(), ignored_label);
+  const auto message = message_of([&] { labels_of(error + three, colours(example)); });
+  EXPECT_NE(message.find("(7, 7, 7) at pixel x = 2, y = 1"), std::string::npos) << message;
+}
+
+TEST(Labels, IndicesOfGreyAndPalettePictures) {
+  const std::string text = std::string("masks = \"index\"\nignore_index = 9\n") + three;
+  const Bytes grey = encode_png({0, 1, 2, 9, 5, 0}, 2, 3, {PNG_COLOR_TYPE_GRAY, 8});
+  EXPECT_EQ(labels_of(text, grey), (std::vector<std::uint8_t>{0, 1, 2, ignored_label, 0, 0}));
+  // Two bits a pixel, packed, each row in a byte of its own: 0 1 2 / 2 1 0.
+  const Bytes packed = encode_png({0b00011000, 0b10010000}, 2, 3,
+                                  {PNG_COLOR_TYPE_PALETTE, 2, PNG_INTERLACE_NONE,
+                                   {9, 9, 9, 8, 8, 8, 7, 7, 7}});
+  EXPECT_EQ(labels_of(text, packed), (std::vector<std::uint8_t>{0, 1, 2, 2, 1, 0}));
+  const auto unknown =
+      message_of([&] { labels_of("unknown_colour = \"error\"\n" + text, grey); });
+  EXPECT_NE(unknown.find("the index 5 at pixel x = 1, y = 1"), std::string::npos) << unknown;
+  const auto rgb = message_of([&] { labels_of(text, colours(example)); });
+  EXPECT_NE(rgb.find("not indices"), std::string::npos) << rgb;
+  const auto jpeg = message_of([&] { labels_of(text, small_jpeg(1)); });
+  EXPECT_NE(jpeg.find("must be PNG"), std::string::npos) << jpeg;
+}
+
+TEST(Labels, OfTwoClassesEverythingThatIsNotBlackIsTheSecond) {
+  const std::string two = R"(
+[[class]]
+name = "background"
+mask = [0, 0, 0]
+[[class]]
+name = "person"
+mask = [255, 255, 255]
+[[ignore]]
+mask = [224, 224, 192]
+)";
+  EXPECT_EQ(labels_of(two, colours(example)),
+            (std::vector<std::uint8_t>{0, 1, 1, 1, ignored_label, 1}));
+  const Bytes grey = encode_png({0, 1, 255, 0, 9, 0}, 2, 3, {PNG_COLOR_TYPE_GRAY, 8});
+  EXPECT_EQ(labels_of("masks = \"index\"\nignore_index = 9\n" + two, grey),
+            (std::vector<std::uint8_t>{0, 1, 1, 0, ignored_label, 0}));
+}
+
+TEST(Labels, AreWrittenAndReadAgain) {
+  auto labels = parse(three);
+  EXPECT_EQ(labels.palette(), (std::vector<Rgb>{{0, 0, 0}, {1, 2, 3}, {40, 50, 60}}));
+  const auto again = parse(to_toml(fields_of(labels)));
+  EXPECT_EQ(again.palette(), labels.palette());
+  EXPECT_EQ(again.ignored.size(), 1U);
+}
+
+TEST(Labels, RefuseWhatCannotWork) {
+  EXPECT_NE(problem("[[class]]\nname = \"a\"\nmask = [0, 0, 0]\n").find("here is 1"),
+            std::string::npos);
+  EXPECT_NE(problem("").find("here are 0"), std::string::npos);
+  const std::string first = "[[class]]\nname = \"a\"\nmask = [0, 0, 0]\n";
+  EXPECT_NE(problem(first + "[[class]]\nname = \"b\"\n").find("b has no colour"),
+            std::string::npos);
+  EXPECT_NE(problem(first + first).find("a is there twice"), std::string::npos);
+  const std::string b = "[[class]]\nname = \"b\"\nmask = [1, 1, 1]\n";
+  const std::string c = "[[class]]\nname = \"c\"\nmask = [1, 1, 1]\n";
+  EXPECT_NE(problem(first + b + c).find("b and c have the same colour (1, 1, 1)"),
+            std::string::npos);
+  EXPECT_NE(problem(first + b + "[[ignore]]\nmask = [1, 1, 1]\n").find("that of the class b"),
+            std::string::npos);
+  EXPECT_NE(problem("masks = \"index\"\nignore_index = 1\n" + first + b).find("number of the class b"),
+            std::string::npos);
+  EXPECT_NE(problem(first + "[[class]]\nnme = \"b\"\n").find("a.toml:5: nme"), std::string::npos)
+      << problem(first + "[[class]]\nnme = \"b\"\n");
+  EXPECT_NE(problem("class = 3\n").find("list of sections"), std::string::npos);
+  EXPECT_NE(problem(first + "[[class]]\nname = \"b\"\nmask = [0, 0, 256]\n").find("not allowed"),
+            std::string::npos);
+  EXPECT_NE(problem(first + "[[class]]\nname = \"b\"\nmask = [0, 0, 1.5]\n").find("whole"),
+            std::string::npos);
+}
+
+TEST(Labels, ShippedConfigurationsLoad) {
+  const std::filesystem::path configs = std::filesystem::path(IJEPA_SOURCE_DIR) / "configs";
+  const auto voc = load_labels((configs / "segment_voc.toml").string());
+  EXPECT_EQ(voc.count(), 21);
+  EXPECT_EQ(voc.palette()[20], (Rgb{0, 64, 128}));
+  EXPECT_EQ(load_labels((configs / "segment_person.toml").string()).count(), 2);
+  EXPECT_EQ(load_labels((configs / "segment_camvid.toml").string()).count(), 11);
+}
+
+TEST(Labels, ResizeTakesTheNearestPixel) {
+  const IndexImage map{2, 2, {1, 2, 3, 4}};
+  EXPECT_EQ(resize_labels(map, {4, 2}).index,
+            (std::vector<std::uint8_t>{1, 2, 1, 2, 3, 4, 3, 4}));
+  EXPECT_EQ(resize_labels({1, 5, {1, 2, 3, 4, 5}}, {1, 2}).index,
+            (std::vector<std::uint8_t>{2, 4}));
+}
+
+TEST(IndexPng, IsReadAsWritten) {
+  const TemporaryFolder folder;
+  const auto path = (folder.path() / "map.png").string();
+  write_index_png({2, 2, {0, 1, 2, 1}}, {{0, 0, 0}, {255, 0, 0}, {0, 0, 255}}, path);
+  const auto bytes = read_bytes(path);
+  EXPECT_EQ(decode_index_png(bytes).index, (std::vector<std::uint8_t>{0, 1, 2, 1}));
+  EXPECT_EQ(decode_image(bytes).rgb, (Bytes{0, 0, 0, 255, 0, 0, 0, 0, 255, 255, 0, 0}));
+  auto cut = bytes;
+  cut.resize(cut.size() / 2);
+  EXPECT_NE(message_of([&] { decode_index_png(cut); }).find("damaged"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ijepa::test

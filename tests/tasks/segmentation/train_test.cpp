@@ -1,0 +1,195 @@
+#include "ijepa/tasks/segmentation/train.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "ijepa/core/file.hpp"
+#include "ijepa/tasks/segmentation/segmenter.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/tasks/examples.hpp"
+#include "tests/tasks/segmentation/pair_folders.hpp"
+
+namespace ijepa::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SegmentTrain : public ::testing::Test {
+ protected:
+  SegmentTrain() { write_block_data(folder_.path()); }
+
+  fs::path path(const std::string& name) const { return folder_.path() / name; }
+  SegmentTrainResult train() { return train_segmentation(settings_, *comm_, Log(1)); }
+  std::string problem() {
+    return message_of([&] { train(); });
+  }
+  SegmentationModel open(const std::string& name, OpenOptions options = {}) {
+    options.threads = 1;
+    return open_segmentation(path("out/" + name).string(), options, *comm_, Log(1));
+  }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<Communicator> comm_ = local_communicator();
+  SegmentTrainSettings settings_ = block_settings(folder_.path());
+};
+
+TEST_F(SegmentTrain, LearnsAndKeepsWhatBelongsToIt) {
+  settings_.tokens = TokenSource::patches;
+  settings_.epochs = 12;
+  const auto result = train();
+  ASSERT_EQ(result.epochs.size(), 12U);
+  EXPECT_LT(result.epochs.back().valid.loss, 0.7 * result.epochs.front().valid.loss);
+  EXPECT_GT(result.epochs[static_cast<std::size_t>(result.best_iou)].valid.scores.mean_iou, 0.6);
+  for (const char* name : {"best_model_loss/manifest.json", "best_model_iou/manifest.json",
+                           "last_model/manifest.json", "loss.png", "accuracy.png", "miou.png",
+                           "validation/epoch_0012.png"})
+    EXPECT_TRUE(fs::exists(path("out") / name)) << name;
+  const auto csv = read_text_file(path("out/epochs.csv").string());
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 13);
+  EXPECT_NE(csv.find("valid_compat_miou"), std::string::npos);
+  EXPECT_TRUE(read_text_file(path("out/class_iou.csv").string()).starts_with("epoch,nothing,red,blue"));
+
+  // The weights alone say all that is needed.
+  auto model = open("best_model_iou");
+  EXPECT_EQ(model.info().labels.classes[1].name, "red");
+  EXPECT_EQ(model.info().image(), (Size{40, 48}));
+  Segmenter segmenter(model, {});
+  const auto picture = block_picture(90, 60, 77);
+  const auto labels = segmenter.labels(picture.image.view());
+  ASSERT_EQ(labels.height, 90);
+  int right = 0;
+  for (std::size_t i = 0; i < labels.index.size(); ++i) {
+    const int truth = picture.mask.rgb[3 * i] != 0 ? 1 : picture.mask.rgb[3 * i + 2] != 0 ? 2 : 0;
+    right += labels.index[i] == truth;
+  }
+  EXPECT_GT(right, 0.75 * 90 * 60);
+}
+
+TEST_F(SegmentTrain, EqualSettingsGiveEqualFigures) {
+  const auto first = train();
+  settings_.out = path("again").string();
+  const auto second = train();
+  EXPECT_EQ(first.epochs[1].valid.loss, second.epochs[1].valid.loss);
+  settings_.out = path("other").string();
+  settings_.seed = 43;
+  EXPECT_NE(first.epochs[1].train.loss, train().epochs[1].train.loss);
+}
+
+TEST_F(SegmentTrain, FineTuningTakesTheEncoderAlongAndNeedsNoCheckpointLater) {
+  const auto frozen = train();
+  settings_.out = path("out/tuned").string();
+  settings_.fine_tune = true;
+  const auto tuned = train();
+  EXPECT_EQ(frozen.epochs[0].train.loss == tuned.epochs[0].train.loss, false);
+  EXPECT_LT(tuned.epochs[1].train.loss, frozen.epochs[1].train.loss);
+  const auto picture = block_picture(40, 48, 5);
+  auto before = open("tuned/last_model");
+  const auto expected = Segmenter(before, {}).labels(picture.image.view());
+  fs::rename(path("run"), path("moved"));
+  auto after = open("tuned/last_model");
+  EXPECT_EQ(Segmenter(after, {}).labels(picture.image.view()).index, expected.index);
+  // A frozen one asks for its encoder and finds it where it is said to be.
+  const auto missing = message_of([&] { open("last_model"); });
+  EXPECT_NE(missing.find("--checkpoint"), std::string::npos) << missing;
+  EXPECT_EQ(open("last_model", {.run = path("moved").string()}).info().fine_tuned, false);
+}
+
+TEST_F(SegmentTrain, RefusesWeightsOfAnotherEncoder) {
+  train();
+  write_tiny_checkpoint(path("stranger").string(), 3);
+  const auto message =
+      message_of([&] { open("last_model", {.run = path("stranger").string()}); });
+  EXPECT_NE(message.find("another encoder"), std::string::npos) << message;
+  const auto none = message_of([&] {
+    open_segmentation(find_checkpoint(path("run").string(), "", *comm_, Log(1)), {}, *comm_,
+                      Log(1));
+  });
+  EXPECT_NE(none.find("holds no segmentation model"), std::string::npos) << none;
+}
+
+TEST_F(SegmentTrain, TakesOneImage) {
+  for (int i = 101; i < 112; ++i)
+    for (const char* kind : {"images", "masks"})
+      fs::remove(path("train") / kind / ("p" + std::to_string(i) + ".png"));
+  EXPECT_EQ(train().epochs.size(), 2U);
+}
+
+TEST_F(SegmentTrain, NamesFilesThatDoNotFit) {
+  const auto expect = [&](const std::string& words) {
+    const auto message = problem();
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+    EXPECT_FALSE(fs::exists(path("out"))) << words;
+  };
+  fs::rename(path("valid/masks/p113.png"), path("kept.png"));
+  expect("valid/images/p113.png has no mask p113.png");
+  fs::rename(path("kept.png"), path("valid/masks/p113_L.png"));  // fits too
+  fs::copy(path("valid/masks/p112.png"), path("valid/masks/x.png"));
+  expect("valid/masks/x.png has no image");
+  fs::remove(path("valid/masks/x.png"));
+
+  const auto small = block_picture(50, 68, 1);
+  write_bytes(path("valid/masks/p112.png"), encode_png(small.mask));
+  expect("p112.png has 70 x 50 pixels, but its mask");
+  auto odd = block_picture(50, 70, 12);
+  odd.mask.rgb[3 * (2 * 70 + 3) + 1] = 9;
+  write_bytes(path("valid/masks/p112.png"), encode_png(odd.mask));
+  expect("masks/p112.png cannot be read: The mask has the colour (");
+  expect("at pixel x = 3, y = 2");
+  write_bytes(path("valid/masks/p112.png"), encode_png(block_picture(50, 70, 12).mask));
+
+  auto cut = read_bytes(path("train/images/p105.png"));
+  cut.resize(cut.size() / 2);
+  write_bytes(path("train/images/p105.png"), cut);
+  expect("image " + path("train/images/p105.png").string() + " cannot be read");
+  write_bytes(path("train/images/p105.jpg"), small_jpeg(1));
+  expect("the same name");
+}
+
+TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
+  const auto expect = [&](const std::string& words) {
+    const auto message = problem();
+    EXPECT_NE(message.find(words), std::string::npos) << message;
+  };
+  settings_.image = {40, 50};
+  expect("48 x 40 has");
+  settings_.image = {16, 48};
+  expect("2 x 6 patches is too small");
+  settings_.image = {40, 48};
+  settings_.fine_tune = true;
+  settings_.tokens = TokenSource::patches;
+  expect("no encoder that could be fine-tuned");
+  settings_.fine_tune = false;
+  settings_.epochs = 0;
+  expect("0 epochs");
+  settings_.epochs = 1;
+  fs::create_directories(path("empty"));
+  settings_.train_images = path("empty").string();
+  expect("holds no JPEG or PNG files");
+  settings_.train_images = path("nowhere").string();
+  expect("There is no folder");
+  settings_.train_images = path("train/images").string();
+  train();
+  expect("choose another by --out-dir");
+}
+
+TEST_F(SegmentTrain, RefusesMasksOfOneClass) {
+  for (const auto& mask : fs::directory_iterator(path("train/masks")))
+    write_bytes(mask.path(), encode_png(Bytes(50 * 70 * 3, 0), 50, 70));
+  const auto message = problem();
+  EXPECT_NE(message.find("are of the class nothing"), std::string::npos) << message;
+}
+
+TEST(SegmentSchedule, FallsToATenthAfterEachMilestone) {
+  SegmentTrainSettings s;
+  s.learning_rate = 1;
+  s.scheduler_epochs = {2, 4};
+  EXPECT_EQ(segment_learning_rate(s, 10), 1);
+  s.scheduler = true;
+  EXPECT_EQ(segment_learning_rate(s, 1), 1);
+  EXPECT_NEAR(segment_learning_rate(s, 2), 0.1, 1e-15);
+  EXPECT_NEAR(segment_learning_rate(s, 4), 0.01, 1e-15);
+}
+
+}  // namespace
+}  // namespace ijepa::test
