@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ijepa/comm/agree.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
 
@@ -12,14 +13,18 @@ ParamRange whole(const ParamLayout& layout) {
   return {0, layout.size()};
 }
 
-/// A device scalar as double.
-double read_scalar(Ops& ops, Tensor t) {
-  double wide = 0;
-  float narrow = 0;
-  const bool is_wide = t.dtype == DType::f64;
-  ops.download(t, is_wide ? static_cast<void*>(&wide) : static_cast<void*>(&narrow));
-  ops.synchronize();
-  return is_wide ? wide : static_cast<double>(narrow);
+// What a step leaves on the device for the host to read.
+constexpr std::size_t loss_scalar = 0, encoder_scalar = 1, predictor_scalar = 2, step_scalars = 3;
+
+/// The device, once all ranks know that a micro-batch fits into theirs.
+Device& with_room(Device& device, Communicator& comm, const IJepa& model,
+                  const PretrainRecipe& recipe, std::int64_t micro_batch) {
+  if (device.memory_is_host()) return device;
+  on_all_ranks(comm, [&] {
+    expect_room(model, recipe, micro_batch, recipe.optim.global_batch / comm.size(),
+                device.free_memory());
+  });
+  return device;
 }
 
 }  // namespace
@@ -42,12 +47,14 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       normalisation_{recipe.data.mean, recipe.data.std},
       recompute_(recipe.compute.recompute),
       model_(recipe.model.encoder, recipe.model.predictor),
-      store_(device, model_.layout(), precision_of(recipe.compute), StoreUse::training),
+      store_(with_room(device, comm, model_, recipe, micro_batch), model_.layout(),
+             precision_of(recipe.compute), StoreUse::training),
       arena_(device, measure_worst_step(model_, recipe, micro_batch)),
       pixels_(device, static_cast<std::size_t>(micro_batch * recipe.model.encoder.image_height *
                                                recipe.model.encoder.image_width * 3)),
-      scalars_(device, sizeof(double)),
-      sync_(comm, store_.gradient(whole(model_.layout())),
+      scalars_(device, step_scalars * sizeof(double)),
+      reducer_(make_bucket_reducer(comm, device)),
+      sync_(*reducer_, store_.gradient(whole(model_.layout())),
             {.bucket_bytes = recipe.compute.bucket_mib << 20}) {}
 
 StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
@@ -75,31 +82,48 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
   Arena arena(arena_.data(), arena_.bytes());
   Pass online = online_pass(arena, first ? Write::overwrite : Write::accumulate);
   Pass target = target_pass(arena);
-  const Tensor loss = make_tensor(scalars_.data(), store_.precision().param, {1});
+  const Tensor loss = scalar(loss_scalar);
   if (first) ops().fill_zero(loss);
   ReadyCallback ready;
   if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
   model_.step(online, target, input_of(batch, loss_scale), loss, {}, ready);
 }
 
-double Engine::norm_of(Tensor flat) {
-  Arena arena(arena_.data(), arena_.bytes());
-  const Tensor sum = arena.keep(store_.precision().statistics(), {1});
-  ops().fill_zero(sum);
-  ops().sum_squares(flat, sum);
-  return std::sqrt(read_scalar(ops(), sum));
+Tensor Engine::scalar(std::size_t index) const {
+  auto* data = static_cast<std::byte*>(scalars_.data()) + index * sizeof(double);
+  return make_tensor(data, store_.precision().statistics(), {1});
 }
 
+void Engine::sum_squares(Tensor flat, Tensor result) {
+  ops().fill_zero(result);
+  ops().sum_squares(flat, result);
+}
+
+std::vector<double> Engine::read_scalars(std::size_t count) {
+  std::vector<double> wide(count);
+  std::vector<float> narrow(count);
+  const bool is_wide = store_.precision().statistics() == DType::f64;
+  for (std::size_t i = 0; i < count; ++i)
+    ops().download(scalar(i), is_wide ? static_cast<void*>(&wide[i]) : &narrow[i]);
+  ops().synchronize();
+  if (!is_wide) wide.assign(narrow.begin(), narrow.end());
+  return wide;
+}
+
+// The host waits once, for the sums over ranks and all that follows them: a rank that waited for
+// its device before it had told it everything would hold up the others' sums.
 StepSums Engine::finish(double context_tokens) {
-  std::array<double, 2> over_ranks{
-      read_scalar(ops(), make_tensor(scalars_.data(), store_.precision().param, {1})),
-      context_tokens / comm_.size()};
-  comm_.all_reduce(over_ranks, Reduction::sum);
-  StepSums sums{.loss = over_ranks[0], .context_tokens = over_ranks[1]};
   sync_.finish();
-  sums.encoder_gradient = norm_of(store_.gradient(model_.layout().range("encoder")));
-  sums.predictor_gradient = norm_of(store_.gradient(model_.layout().range("predictor")));
-  return sums;
+  sum_squares(store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
+  sum_squares(store_.gradient(model_.layout().range("predictor")), scalar(predictor_scalar));
+  const auto read = read_scalars(step_scalars);
+  reducer_->settle();
+  std::array<double, 2> over_ranks{read[loss_scalar], context_tokens / comm_.size()};
+  comm_.all_reduce(over_ranks, Reduction::sum);
+  return {.loss = over_ranks[0],
+          .context_tokens = over_ranks[1],
+          .encoder_gradient = std::sqrt(read[encoder_scalar]),
+          .predictor_gradient = std::sqrt(read[predictor_scalar])};
 }
 
 void Engine::update(const AdamWStep& step) {
@@ -107,7 +131,8 @@ void Engine::update(const AdamWStep& step) {
 }
 
 bool Engine::weights_finite() {
-  return std::isfinite(norm_of(store_.flat(Role::weight, whole(model_.layout()))));
+  sum_squares(store_.flat(Role::weight, whole(model_.layout())), scalar(0));
+  return std::isfinite(read_scalars(1)[0]);
 }
 
 void Engine::evaluate(const MicroBatch& batch, const StepObserver& observer) {

@@ -64,14 +64,12 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
                                     Communicator& comm, const Log& log) {
   std::unique_ptr<Device> device;
   on_all_ranks(comm, [&] {
+    // A GPU for each rank of a node.
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
-    check(!cuda || comm.size() == 1,
-          "compute.device = cuda trains on one rank only, but there are {}: gradients of several "
-          "GPUs need NCCL, which this program does not use yet.",
-          comm.size());
-    device = make_device({.name = cuda ? "cuda" : "cpu",
-                          .threads = static_cast<int>(recipe.compute.threads),
-                          .cpu_kernels = recipe.compute.cpu_kernels});
+    device =
+        make_device({.name = cuda ? fmt::format("cuda:{}", std::max(cluster.local_rank, 0)) : "cpu",
+                     .threads = static_cast<int>(recipe.compute.threads),
+                     .cpu_kernels = recipe.compute.cpu_kernels});
   });
   const auto lines =
       comm.gather_all(fmt::format("host {}, local rank {}, {}", host_name(),

@@ -3,8 +3,9 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <vector>
 
-#include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/bucket_reducer.hpp"
 #include "ijepa/device/device.hpp"
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
@@ -53,13 +54,17 @@ class Engine {
   ParamStore& store() { return store_; }
   const IJepa& model() const { return model_; }
   Ops& ops() { return device_.ops(); }
-  double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:
   StepInput input_of(const MicroBatch& batch, double loss_scale);
   Pass online_pass(Arena& arena, Write write);
   Pass target_pass(Arena& arena);
-  double norm_of(Tensor flat);
+  /// Scalar `index` of the step on the device.
+  Tensor scalar(std::size_t index) const;
+  /// Puts the sum of squares of `flat` on the device.
+  void sum_squares(Tensor flat, Tensor result);
+  /// The first `count` scalars of the step; waits for the device, once.
+  std::vector<double> read_scalars(std::size_t count);
 
   Device& device_;
   Communicator& comm_;
@@ -68,6 +73,7 @@ class Engine {
   IJepa model_;
   ParamStore store_;
   Buffer arena_, pixels_, scalars_;
+  std::unique_ptr<BucketReducer> reducer_;
   GradSync sync_;
 };
 
