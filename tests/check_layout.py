@@ -36,10 +36,11 @@ CONFINED = {
                          "tests/*"],
     "faiss/*": ["src/tasks/similarity_index*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
-    "cuda*.h": ["src/device/cuda/*", "tests/support/cuda_emulation/*", "tests/device/cuda/*"],
+    "cuda*.h": ["src/device/cuda/*", "src/comm/nccl/*", "tests/support/cuda_emulation/*",
+                "tests/device/cuda/*"],
     "cublas*": ["src/device/cuda/*"],
-    "cudnn*": ["src/device/cuda/*"],
-    "nccl*": ["src/comm/nccl*"],
+    "cudnn*": ["src/device/cuda/*", "tests/device/cuda/*"],
+    "nccl.h": ["src/comm/nccl/*", "tests/support/cuda_emulation/*", "tests/device/cuda/*"],
 }
 TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "benchmarks", "configs",
              "data_tools", "docs", "include", "jobs", "src", "tests"}

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <utility>
 
+#include "checkpoint_folder.hpp"
 #include "checkpoint_manifest.hpp"
 #include "checkpoint_share.hpp"
 #include "ijepa/comm/agree.hpp"

@@ -23,7 +23,7 @@ std::string memory_text(const MemoryPlan& m) {
          row("gradients", m.state.gradients) + row("optimizer", m.state.optimizer) +
          row("EMA target", m.state.target) + row("constants", m.state.constants) +
          row("activations (worst mask)", m.activations) + row("images", m.images) +
-         row("total", m.total());
+         (m.libraries > 0 ? row("GPU libraries", m.libraries) : "") + row("total", m.total());
 }
 
 /// Host memory, beside that of the step: a save writes from a copy while training goes on.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "ijepa/comm/agree.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
 
@@ -14,14 +15,18 @@ ParamRange whole(const ParamLayout& layout) {
   return {0, layout.size()};
 }
 
-/// A few device numbers as double.
-std::vector<double> read_numbers(Ops& ops, Tensor t) {
-  std::vector<double> wide(static_cast<std::size_t>(t.numel()));
-  std::vector<float> narrow(wide.size());
-  const bool is_wide = t.dtype == DType::f64;
-  ops.download(t, is_wide ? static_cast<void*>(wide.data()) : static_cast<void*>(narrow.data()));
-  ops.synchronize();
-  return is_wide ? wide : std::vector<double>(narrow.begin(), narrow.end());
+// What a step leaves on the device for the host to read; behind them the losses of micro-batches.
+constexpr std::size_t encoder_scalar = 0, predictor_scalar = 1, first_loss_scalar = 2;
+
+/// The device, once all ranks know that a micro-batch fits into theirs.
+Device& with_room(Device& device, Communicator& comm, const IJepa& model,
+                  const PretrainRecipe& recipe, std::int64_t micro_batch) {
+  if (device.memory_is_host()) return device;
+  on_all_ranks(comm, [&] {
+    expect_room(model, recipe, micro_batch, recipe.optim.global_batch / comm.size(),
+                device.free_memory());
+  });
+  return device;
 }
 
 }  // namespace
@@ -44,14 +49,16 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       normalisation_{recipe.data.mean, recipe.data.std},
       recompute_(recipe.compute.recompute),
       model_(recipe.model.encoder, recipe.model.predictor),
-      store_(device, model_.layout(), precision_of(recipe.compute), StoreUse::training),
-      most_micros_(std::max<std::int64_t>(
-          1, recipe.optim.global_batch / (comm.size() * std::max<std::int64_t>(1, micro_batch)))),
+      store_(with_room(device, comm, model_, recipe, micro_batch), model_.layout(),
+             precision_of(recipe.compute), StoreUse::training),
+      most_micros_(static_cast<std::size_t>(std::max<std::int64_t>(
+          1, recipe.optim.global_batch / (comm.size() * std::max<std::int64_t>(1, micro_batch))))),
       arena_(device, measure_worst_step(model_, recipe, micro_batch)),
       pixels_(device, static_cast<std::size_t>(micro_batch * recipe.model.encoder.image_height *
                                                recipe.model.encoder.image_width * 3)),
-      losses_(device, sizeof(double) * static_cast<std::size_t>(most_micros_)),
-      sync_(comm, store_.gradient(whole(model_.layout())),
+      scalars_(device, (first_loss_scalar + most_micros_) * sizeof(double)),
+      reducer_(make_bucket_reducer(comm, device)),
+      sync_(*reducer_, store_.gradient(whole(model_.layout())),
             {.bucket_bytes = recipe.compute.bucket_mib << 20}) {}
 
 StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
@@ -82,40 +89,55 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
   if (first) micros_ = 0;
   check(micros_ < most_micros_, "A step has {} micro-batches on this rank, but another one came.",
         most_micros_);
-  const Tensor loss = micro_loss(micros_++, 1);
+  const Tensor loss = scalar(first_loss_scalar + micros_++);
   ops().fill_zero(loss);
   ReadyCallback ready;
   if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
   model_.step(online, target, input_of(batch, loss_scale), loss, {}, ready);
 }
 
-/// (count): losses from micro-batch `first` on.
-Tensor Engine::micro_loss(std::int64_t first, std::int64_t count) {
-  const DType type = store_.precision().param;
-  auto* data =
-      static_cast<std::byte*>(losses_.data()) + static_cast<std::size_t>(first) * size_of(type);
-  return make_tensor(data, type, {count});
+Tensor Engine::scalar(std::size_t index) const {
+  auto* data = static_cast<std::byte*>(scalars_.data()) + index * sizeof(double);
+  return make_tensor(data, store_.precision().statistics(), {1});
 }
 
-double Engine::norm_of(Tensor flat) {
-  Arena arena(arena_.data(), arena_.bytes());
-  const Tensor sum = arena.keep(store_.precision().statistics(), {1});
-  ops().fill_zero(sum);
-  ops().sum_squares(flat, sum);
-  return std::sqrt(read_numbers(ops(), sum)[0]);
+void Engine::sum_squares(Tensor flat, Tensor result) {
+  ops().fill_zero(result);
+  ops().sum_squares(flat, result);
 }
 
+std::vector<double> Engine::read_scalars(std::size_t count) {
+  std::vector<double> wide(count);
+  std::vector<float> narrow(count);
+  const bool is_wide = store_.precision().statistics() == DType::f64;
+  for (std::size_t i = 0; i < count; ++i)
+    ops().download(scalar(i), is_wide ? static_cast<void*>(&wide[i]) : &narrow[i]);
+  ops().synchronize();
+  if (!is_wide) wide.assign(narrow.begin(), narrow.end());
+  return wide;
+}
+
+double Engine::gradient_norm(ParamRange range) {
+  sum_squares(store_.gradient(range), scalar(encoder_scalar));
+  return std::sqrt(read_scalars(encoder_scalar + 1)[encoder_scalar]);
+}
+
+// The host waits once, for the sums over ranks and all that follows them: a rank that waited for
+// its device before it had told it everything would hold up the others' sums.
 StepSums Engine::finish(double context_tokens) {
-  // First, so that its waiting time is that of all sums: calls of a communicator run in order.
   sync_.finish();
-  micro_losses_ = read_numbers(ops(), micro_loss(0, micros_));
+  sum_squares(store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
+  sum_squares(store_.gradient(model_.layout().range("predictor")), scalar(predictor_scalar));
+  const auto read = read_scalars(first_loss_scalar + micros_);
+  reducer_->settle();
+  micro_losses_.assign(read.begin() + first_loss_scalar, read.end());
   std::array<double, 2> over_ranks{std::accumulate(micro_losses_.begin(), micro_losses_.end(), 0.0),
                                    context_tokens / comm_.size()};
   comm_.all_reduce(over_ranks, Reduction::sum);
-  StepSums sums{.loss = over_ranks[0], .context_tokens = over_ranks[1]};
-  sums.encoder_gradient = norm_of(store_.gradient(model_.layout().range("encoder")));
-  sums.predictor_gradient = norm_of(store_.gradient(model_.layout().range("predictor")));
-  return sums;
+  return {.loss = over_ranks[0],
+          .context_tokens = over_ranks[1],
+          .encoder_gradient = std::sqrt(read[encoder_scalar]),
+          .predictor_gradient = std::sqrt(read[predictor_scalar])};
 }
 
 void Engine::update(const AdamWStep& step) {
@@ -123,7 +145,8 @@ void Engine::update(const AdamWStep& step) {
 }
 
 bool Engine::weights_finite() {
-  return std::isfinite(norm_of(store_.flat(Role::weight, whole(model_.layout()))));
+  sum_squares(store_.flat(Role::weight, whole(model_.layout())), scalar(0));
+  return std::isfinite(read_scalars(1)[0]);
 }
 
 void Engine::evaluate(const MicroBatch& batch, const StepObserver& observer) {

@@ -22,22 +22,13 @@ std::vector<std::int64_t> bucket_starts(Tensor gradient, const GradSyncOptions& 
 
 }  // namespace
 
-GradSync::GradSync(Communicator& comm, Tensor gradient, const GradSyncOptions& options)
-    : comm_(comm),
+GradSync::GradSync(BucketReducer& reducer, Tensor gradient, const GradSyncOptions& options)
+    : reducer_(reducer),
       gradient_(gradient),
       starts_(bucket_starts(gradient, options)),
       ready_(gradient.numel()) {
   check(gradient.rank == 1 && (gradient.dtype == DType::f32 || gradient.dtype == DType::f64),
         "The flat gradient must be float32 or float64 (n), not {}.", describe(gradient));
-}
-
-GradSync::~GradSync() {
-  if (sent_ == 0) return;
-  try {
-    comm_.wait(last_);
-  } catch (...) {
-    // The error that is unwinding says more than its echo here.
-  }
 }
 
 void GradSync::ready_down_to(std::int64_t offset) {
@@ -49,7 +40,7 @@ void GradSync::ready_down_to(std::int64_t offset) {
     const std::int64_t end = sent_ == 0 ? gradient_.numel() : starts_[sent_ - 1];
     auto* data = static_cast<std::byte*>(gradient_.data) +
                  static_cast<std::size_t>(begin) * size_of(gradient_.dtype);
-    last_ = comm_.all_reduce_sum_async(make_tensor(data, gradient_.dtype, {end - begin}));
+    reducer_.sum_async(make_tensor(data, gradient_.dtype, {end - begin}));
   }
 }
 
@@ -57,7 +48,7 @@ void GradSync::finish() {
   using Clock = std::chrono::steady_clock;
   ready_down_to(0);
   const auto start = Clock::now();
-  comm_.wait(last_);
+  reducer_.join();
   exposed_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
   sent_ = 0;
   ready_ = gradient_.numel();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ijepa/device/counting_ops.hpp"
+#include "ijepa/device/gpu_memory.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/mask_limits.hpp"
 
@@ -59,7 +60,29 @@ MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::in
   return {
       .state = ParamStore::bytes(model.layout(), precision_of(recipe.compute), StoreUse::training),
       .activations = measure_worst_step(model, recipe, micro_batch),
-      .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3)};
+      .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3),
+      .libraries = recipe.compute.device == DeviceChoice::cuda ? gpu_memory.total() : 0};
+}
+
+void expect_room(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch,
+                 std::int64_t rank_batch, std::size_t free) {
+  const auto need = [&](std::int64_t images) {
+    const MemoryPlan plan = plan_memory(model, recipe, images);
+    return plan.total() - plan.libraries;
+  };
+  const std::size_t needed = need(micro_batch);
+  if (needed <= free) return;
+  std::int64_t fits = micro_batch - 1;
+  while (fits > 0 && (rank_batch % fits != 0 || need(fits) > free)) --fits;
+  constexpr double mib = 1024.0 * 1024;
+  const auto problem = fmt::format(
+      "Micro-batches of {} images need {:.1f} MiB of the device's memory, but {:.1f} MiB are free",
+      micro_batch, static_cast<double>(needed) / mib, static_cast<double>(free) / mib);
+  check(fits > 0,
+        "{}, and single images need {:.1f} MiB: set compute.precision = \"bfloat16\" or "
+        "compute.recompute = \"block\", train a smaller model, or use a larger device.",
+        problem, static_cast<double>(need(1)) / mib);
+  fail("{}: set optim.micro_batch = {}, the largest that fits.", problem, fits);
 }
 
 }  // namespace ijepa

@@ -90,15 +90,9 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
     if (bind && !share.empty()) run_on_cores(share);
     place.cores = allowed_cores();
     const bool cuda = recipe.compute.device == DeviceChoice::cuda;
-    check(!cuda || comm.size() == 1,
-          "compute.device = cuda trains on one rank only, but there are {}: gradients of several "
-          "GPUs need NCCL, which this program does not use yet.",
-          comm.size());
     // Slurm shows a task all GPUs of the node, or its own one alone as number 0.
     const int gpu = local_rank % std::max(cuda ? visible_gpus() : 0, 1);
-    device = make_device({.name = !cuda      ? "cpu"
-                                  : gpu == 0 ? "cuda"
-                                             : fmt::format("cuda:{}", gpu),
+    device = make_device({.name = cuda ? fmt::format("cuda:{}", gpu) : "cpu",
                           .threads = threads,
                           .cpu_kernels = recipe.compute.cpu_kernels});
     place.device = device->describe();

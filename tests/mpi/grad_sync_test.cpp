@@ -19,7 +19,8 @@ std::vector<float> gradient_of(int rank) {
 
 std::vector<float> synchronised(const std::vector<std::int64_t>& offsets, GradSyncOptions options) {
   auto x = gradient_of(ranks().rank());
-  GradSync sync(ranks(), make_tensor(x.data(), DType::f32, {n}), options);
+  const auto reducer = make_host_reducer(ranks());
+  GradSync sync(*reducer, make_tensor(x.data(), DType::f32, {n}), options);
   for (const auto offset : offsets) {
     std::this_thread::sleep_for(std::chrono::milliseconds(ranks().rank()));
     sync.ready_down_to(offset);

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/bucket_reducer.hpp"
 #include "ijepa/device/device.hpp"
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
@@ -57,16 +57,21 @@ class Engine {
   /// This rank's loss of each micro-batch of the last step; valid after finish().
   const std::vector<double>& micro_losses() const { return micro_losses_; }
   /// Euclidean norm of a part of the summed gradient; valid after finish().
-  double gradient_norm(ParamRange range) { return norm_of(store_.gradient(range)); }
-  /// Of the last step: from the end of backward to the end of the sums over ranks.
+  double gradient_norm(ParamRange range);
+  /// Of the last step: from the end of backward to the end of the sums over ranks, where the host
+  /// waits for them.
   double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:
   StepInput input_of(const MicroBatch& batch, double loss_scale);
   Pass online_pass(Arena& arena, Write write);
   Pass target_pass(Arena& arena);
-  double norm_of(Tensor flat);
-  Tensor micro_loss(std::int64_t first, std::int64_t count);
+  /// Scalar `index` of the step on the device.
+  Tensor scalar(std::size_t index) const;
+  /// Puts the sum of squares of `flat` on the device.
+  void sum_squares(Tensor flat, Tensor result);
+  /// The first `count` scalars of the step; waits for the device, once.
+  std::vector<double> read_scalars(std::size_t count);
 
   Device& device_;
   Communicator& comm_;
@@ -74,10 +79,11 @@ class Engine {
   Recompute recompute_;
   IJepa model_;
   ParamStore store_;
-  std::int64_t most_micros_;
-  std::int64_t micros_ = 0;  // of this step so far
+  std::size_t most_micros_;
+  std::size_t micros_ = 0;  // of this step so far
   std::vector<double> micro_losses_;
-  Buffer arena_, pixels_, losses_;
+  Buffer arena_, pixels_, scalars_;
+  std::unique_ptr<BucketReducer> reducer_;
   GradSync sync_;
 };
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/bucket_reducer.hpp"
 
 namespace ijepa {
 
@@ -16,31 +16,27 @@ struct GradSyncOptions {
 
 class GradSync {
  public:
-  /// `gradient` (n) float32 or float64 in host memory, the sum over ranks after finish(). Bucket
-  /// boundaries are fixed here, so what is summed together never depends on timing.
-  GradSync(Communicator& comm, Tensor gradient, const GradSyncOptions& options = {});
-  /// An exception that unwinds past the buffer first waits for sums that still write to it.
-  ~GradSync();
-  GradSync(const GradSync&) = delete;
-  GradSync& operator=(const GradSync&) = delete;
+  /// `gradient` (n) float32 or float64, the sum over ranks after finish(). Bucket boundaries are
+  /// fixed here, so what is summed together never depends on timing.
+  GradSync(BucketReducer& reducer, Tensor gradient, const GradSyncOptions& options = {});
 
   /// Elements at `offset` and above are final in this step; the offset falls from call to call.
   void ready_down_to(std::int64_t offset);
-  /// Sends what is left and returns when every bucket is summed; the next step may begin. Without
-  /// ready_down_to() before it (gradient accumulation needs none), nothing overlaps.
+  /// Sends what is left; what the device is given from now on sees the sums, and the next step may
+  /// begin. Without ready_down_to() before it (gradient accumulation needs none), nothing overlaps.
   void finish();
 
-  /// Seconds that the last finish() waited: communication that backward did not hide.
+  /// Seconds that the host waited in the last finish(): communication that backward did not hide.
+  /// About 0 on GPUs, whose streams wait instead.
   double exposed_seconds() const { return exposed_seconds_; }
   std::int64_t bucket_count() const { return static_cast<std::int64_t>(starts_.size()); }
 
  private:
-  Communicator& comm_;
+  BucketReducer& reducer_;
   Tensor gradient_;
   std::vector<std::int64_t> starts_;  // first element of each bucket, falling; the last is 0
   std::size_t sent_ = 0;              // buckets of this step
   std::int64_t ready_;                // elements from here on are final
-  Communicator::Ticket last_ = 0;
   double exposed_seconds_ = 0;
 };
 

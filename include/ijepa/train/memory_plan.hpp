@@ -14,7 +14,8 @@ struct MemoryPlan {
   ParamStore::Bytes state;
   std::size_t activations = 0;  // the arena, at the worst masks
   std::size_t images = 0;       // one micro-batch on the device
-  std::size_t total() const { return state.total() + activations + images; }
+  std::size_t libraries = 0;    // workspaces of a GPU's libraries and reductions
+  std::size_t total() const { return state.total() + activations + images + libraries; }
 };
 
 /// Number types of a recipe.
@@ -36,5 +37,11 @@ std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
                                std::int64_t micro_batch);
 
 MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch);
+
+/// An Error when micro-batches of `micro_batch` images need more than the `free` bytes of a device
+/// that holds its libraries' workspaces already; it names the largest divisor of `rank_batch` that
+/// fits.
+void expect_room(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch,
+                 std::int64_t rank_batch, std::size_t free);
 
 }  // namespace ijepa

@@ -84,15 +84,19 @@ __global__ void __launch_bounds__(S::half* S::half)
 void CudaOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                                 Tensor lse) {
   check_attention("attention_forward", qkv, heads, groups, out, lse);
-  const auto dim = out.cols() / heads;
-  on_types(
-      [&]<class X>(const X* xs) {
-        for_each_group(groups, heads, dim, [&]<class S>(S, const Sequences& at, dim3 blocks) {
-          launch({blocks, dim3(S::half, S::half), tile_bytes<S>(2, 1, dim), stream_}, attend<S, X>,
-                 at, xs, static_cast<X*>(out.data), lse.as<float>());
-        });
-      },
-      qkv);
+  for_each_group(groups, heads, out.cols() / heads, [&](const GroupAt& group) {
+    if (qkv.dtype == DType::bf16 && library_takes(group.shape))
+      return attention_.forward(group.shape, group.in<BFloat16>(qkv), group.in<BFloat16>(out),
+                                group.in<float>(lse));
+    on_types(
+        [&]<class X>(const X* xs) {
+          with_tiles(group, [&]<class S>(S, const Sequences& at, dim3 blocks) {
+            launch({blocks, dim3(S::half, S::half), tile_bytes<S>(2, 1, group.shape.dim), stream_},
+                   attend<S, X>, at, xs, static_cast<X*>(out.data), lse.as<float>());
+          });
+        },
+        qkv);
+  });
 }
 
 }  // namespace ijepa::cuda

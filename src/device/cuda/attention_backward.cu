@@ -2,6 +2,8 @@
 //   dq = c ds k,  dk = c ds^T q,  dv = p^T do.
 // One kernel owns tiles of queries and sums over keys, the other owns keys and sums over queries,
 // so that no sum is shared between blocks.
+#include <algorithm>
+
 #include "attention_tile.hpp"
 
 namespace ijepa::cuda {
@@ -133,6 +135,19 @@ __global__ void __launch_bounds__(S::half* S::half)
 
 }  // namespace
 
+// In parts, so that the library's workspace has one size whatever the batch.
+void CudaOps::library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out,
+                               Tensor lse, Tensor dqkv) {
+  const std::int64_t most = sequences_at_once(group.shape);
+  for (std::int64_t first = 0; first < group.shape.count; first += most) {
+    GroupAt part = group;
+    part.shape.count = std::min(most, group.shape.count - first);
+    part.row += first * group.shape.length;
+    attention_.backward(part.shape, part.in<BFloat16>(dout), part.in<BFloat16>(qkv),
+                        part.in<BFloat16>(out), part.in<float>(lse), part.in<BFloat16>(dqkv));
+  }
+}
+
 void CudaOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
                                  std::int64_t heads, Groups groups, Tensor dqkv) {
   constexpr auto op = "attention_backward";
@@ -141,20 +156,23 @@ void CudaOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse
   cpu::expect_type(op, "dout", dout, qkv.dtype);
   cpu::expect_matrix(op, "dqkv", dqkv, qkv.rows(), qkv.cols());
   cpu::expect_type(op, "dqkv", dqkv, qkv.dtype);
-  const auto dim = out.cols() / heads;
-  on_types(
-      [&]<class X>(X* gradients) {
-        const Inputs<X> in{static_cast<const X*>(dout.data), static_cast<const X*>(qkv.data),
-                           static_cast<const X*>(out.data), lse.as<float>()};
-        for_each_group(groups, heads, dim, [&]<class S>(S, const Sequences& at, dim3 blocks) {
-          const auto bytes = tile_bytes<S>(4, 2, dim);
-          launch({blocks, dim3(S::half, S::half), bytes, stream_}, query_gradients<S, X>, at, in,
-                 gradients);
-          launch({blocks, dim3(S::half, S::half), bytes, stream_}, key_gradients<S, X>, at, in,
-                 gradients);
-        });
-      },
-      dqkv);
+  for_each_group(groups, heads, out.cols() / heads, [&](const GroupAt& group) {
+    if (qkv.dtype == DType::bf16 && library_takes(group.shape))
+      return library_backward(group, dout, qkv, out, lse, dqkv);
+    on_types(
+        [&]<class X>(X* gradients) {
+          const Inputs<X> in{static_cast<const X*>(dout.data), static_cast<const X*>(qkv.data),
+                             static_cast<const X*>(out.data), lse.as<float>()};
+          with_tiles(group, [&]<class S>(S, const Sequences& at, dim3 blocks) {
+            const auto bytes = tile_bytes<S>(4, 2, group.shape.dim);
+            launch({blocks, dim3(S::half, S::half), bytes, stream_}, query_gradients<S, X>, at, in,
+                   gradients);
+            launch({blocks, dim3(S::half, S::half), bytes, stream_}, key_gradients<S, X>, at, in,
+                   gradients);
+          });
+        },
+        dqkv);
+  });
 }
 
 }  // namespace ijepa::cuda

@@ -137,24 +137,43 @@ inline void check_attention(const char* op, const Tensor& qkv, std::int64_t head
         out.cols() / heads);
 }
 
-/// Calls f(TileSize, Sequences, grid) for each group: a block for every tile, head and sequence.
+/// One group and the row of the packed tensors that it starts at.
+struct GroupAt {
+  AttentionShape shape;
+  std::int64_t row;
+
+  /// The group's part of an operand with packed rows.
+  template <class T>
+  T* in(const Tensor& t) const {
+    return t.as<T>() + row * (t.rank == 1 ? shape.heads : t.cols());
+  }
+};
+
+/// Calls f(GroupAt) for each group that has rows.
 template <class F>
 void for_each_group(Groups groups, std::int64_t heads, std::int64_t dim, F&& f) {
   std::int64_t row = 0;
   for (const auto& g : groups) {
-    const auto run = [&]<int T, int D>(TileSize<T, D> size) {
-      check(g.count <= 65535 && heads <= 65535, "{} sequences of {} heads are too many for a GPU.",
-            g.count, heads);
-      const Sequences s{row, static_cast<int>(g.length), static_cast<int>(heads),
-                        static_cast<int>(dim),
-                        static_cast<float>(1 / std::sqrt(static_cast<double>(dim)))};
-      f(size, s,
-        dim3(blocks_for(g.length, T), static_cast<unsigned>(heads),
-             static_cast<unsigned>(g.count)));
-    };
-    if (g.count > 0 && g.length > 0) dim <= 64 ? run(TileSize<32, 64>{}) : run(TileSize<16, 128>{});
+    if (g.count > 0 && g.length > 0) f(GroupAt{{g.count, g.length, heads, dim}, row});
     row += g.count * g.length;
   }
+}
+
+/// Calls f(TileSize, Sequences, grid): a block for every tile, head and sequence of the group.
+template <class F>
+void with_tiles(const GroupAt& group, F&& f) {
+  const AttentionShape& s = group.shape;
+  const auto run = [&]<int T, int D>(TileSize<T, D> size) {
+    check(s.count <= 65535 && s.heads <= 65535, "{} sequences of {} heads are too many for a GPU.",
+          s.count, s.heads);
+    const Sequences at{group.row, static_cast<int>(s.length), static_cast<int>(s.heads),
+                       static_cast<int>(s.dim),
+                       static_cast<float>(1 / std::sqrt(static_cast<double>(s.dim)))};
+    f(size, at,
+      dim3(blocks_for(s.length, T), static_cast<unsigned>(s.heads),
+           static_cast<unsigned>(s.count)));
+  };
+  s.dim <= 64 ? run(TileSize<32, 64>{}) : run(TileSize<16, 128>{});
 }
 
 }  // namespace ijepa::cuda

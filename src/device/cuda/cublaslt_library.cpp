@@ -1,44 +1,31 @@
 #include "cublaslt_library.hpp"
 
-#include <dlfcn.h>
+#include <fmt/format.h>
 
-#include <string>
-
-#include "ijepa/core/error.hpp"
+#include "shared_library.hpp"
 
 namespace ijepa::cuda {
-namespace {
-
-template <class Function>
-void find(void* library, const char* name, Function& function) {
-  void* symbol = dlsym(library, name);
-  check(symbol != nullptr, "The cuBLASLt library has no function {}: install CUDA {} or newer.",
-        name, CUBLAS_VER_MAJOR);
-  function = reinterpret_cast<Function>(symbol);
-}
-
-}  // namespace
 
 CublasLt open_cublaslt() {
-  const std::string file = fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR);
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  check(library != nullptr,
-        "{} was not found: install the CUDA {} libraries or add their folder to LD_LIBRARY_PATH.",
-        file, CUBLAS_VER_MAJOR);
+  const SharedLibrary library(fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR),
+                              "CUDA's matrix products");
   CublasLt lt{};
-  find(library, "cublasLtCreate", lt.create);
-  find(library, "cublasLtDestroy", lt.destroy);
-  find(library, "cublasLtGetStatusString", lt.status_string);
-  find(library, "cublasLtMatmul", lt.matmul);
-  find(library, "cublasLtMatmulAlgoGetHeuristic", lt.get_heuristic);
-  find(library, "cublasLtMatmulDescCreate", lt.desc_create);
-  find(library, "cublasLtMatmulDescDestroy", lt.desc_destroy);
-  find(library, "cublasLtMatmulDescSetAttribute", lt.desc_set);
-  find(library, "cublasLtMatrixLayoutCreate", lt.layout_create);
-  find(library, "cublasLtMatrixLayoutDestroy", lt.layout_destroy);
-  find(library, "cublasLtMatmulPreferenceCreate", lt.preference_create);
-  find(library, "cublasLtMatmulPreferenceDestroy", lt.preference_destroy);
-  find(library, "cublasLtMatmulPreferenceSetAttribute", lt.preference_set);
+  const auto find = [&]<class F>(const char* name, F& function) {
+    function = library.find<F>(name);
+  };
+  find("cublasLtCreate", lt.create);
+  find("cublasLtDestroy", lt.destroy);
+  find("cublasLtGetStatusString", lt.status_string);
+  find("cublasLtMatmul", lt.matmul);
+  find("cublasLtMatmulAlgoGetHeuristic", lt.get_heuristic);
+  find("cublasLtMatmulDescCreate", lt.desc_create);
+  find("cublasLtMatmulDescDestroy", lt.desc_destroy);
+  find("cublasLtMatmulDescSetAttribute", lt.desc_set);
+  find("cublasLtMatrixLayoutCreate", lt.layout_create);
+  find("cublasLtMatrixLayoutDestroy", lt.layout_destroy);
+  find("cublasLtMatmulPreferenceCreate", lt.preference_create);
+  find("cublasLtMatmulPreferenceDestroy", lt.preference_destroy);
+  find("cublasLtMatmulPreferenceSetAttribute", lt.preference_set);
   return lt;
 }
 

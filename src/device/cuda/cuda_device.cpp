@@ -1,17 +1,15 @@
 #include "cuda_device.hpp"
 
-#include <algorithm>
 #include <charconv>
 
 #include "cuda_ops.hpp"
-#include "status.hpp"
+#include "device_memory.hpp"
+#include "stream.hpp"
 
 namespace ijepa::cuda {
 namespace {
 
 constexpr std::size_t staging_half = std::size_t{16} << 20;
-/// Partial sums of the reductions: 128 blocks of two times 4096 columns in float32.
-constexpr std::size_t workspace_bytes = std::size_t{4} << 20;
 constexpr double gib = 1024.0 * 1024 * 1024;
 
 int device_index(const std::string& name) {
@@ -58,53 +56,24 @@ cudaDeviceProp select_device(const std::string& name) {
   return properties;
 }
 
-struct Stream {
-  cudaStream_t handle = nullptr;
-  Stream() {
-    check_cuda(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking), "making a stream");
-  }
-  ~Stream() { cudaStreamDestroy(handle); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-};
-
-void* allocate_on_gpu(std::size_t bytes) {
-  void* memory = nullptr;
-  const cudaError_t status = cudaMalloc(&memory, std::max<std::size_t>(bytes, 1));
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // the next launch would report it again
-    std::size_t unused = 0, total = 0;
-    check_cuda(cudaMemGetInfo(&unused, &total), "asking for free memory");
-    fail("The GPU has not enough memory for another {:.2f} GiB: {:.2f} of {:.2f} GiB are free.",
-         static_cast<double>(bytes) / gib, static_cast<double>(unused) / gib,
-         static_cast<double>(total) / gib);
-  }
-  check_cuda(status, "taking memory");
-  return memory;
-}
-
-struct DeviceMemory {
-  void* data;
-  explicit DeviceMemory(std::size_t bytes) : data(allocate_on_gpu(bytes)) {}
-  ~DeviceMemory() { cudaFree(data); }
-  DeviceMemory(const DeviceMemory&) = delete;
-  DeviceMemory& operator=(const DeviceMemory&) = delete;
-};
-
 class CudaDevice final : public Device {
  public:
   explicit CudaDevice(const std::string& name)
       : properties_(select_device(name)),
         staging_(staging_half),
-        workspace_(workspace_bytes),
+        workspace_(gpu_memory.reductions),
         matmul_(make_matmul(stream_.handle)),
-        ops_(stream_.handle, staging_, *matmul_, {workspace_.data, workspace_bytes}) {}
+        attention_(make_attention_library(stream_.handle)),
+        ops_(stream_.handle, staging_, *matmul_, *attention_,
+             {workspace_.data, gpu_memory.reductions}) {}
   ~CudaDevice() override { cudaStreamSynchronize(stream_.handle); }
 
   Ops& ops() override { return ops_; }
   void* allocate(std::size_t bytes) override { return allocate_on_gpu(bytes); }
   void release(void* memory) noexcept override { cudaFree(memory); }
   bool memory_is_host() const override { return false; }
+  std::size_t free_memory() const override { return free_on_gpu().free; }
+  void* compute_stream() const override { return stream_.handle; }
   std::string describe() const override {
     return fmt::format("cuda, {}, {:.0f} GiB, compute capability {}.{}", properties_.name,
                        static_cast<double>(properties_.totalGlobalMem) / gib, properties_.major,
@@ -117,6 +86,7 @@ class CudaDevice final : public Device {
   Staging staging_;
   DeviceMemory workspace_;
   std::unique_ptr<Matmul> matmul_;
+  std::unique_ptr<AttentionLibrary> attention_;
   CudaOps ops_;
 };
 

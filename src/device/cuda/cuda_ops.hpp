@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "attention_library.hpp"
 #include "ijepa/device/ops.hpp"
 #include "matmul.hpp"
 #include "staging.hpp"
@@ -17,10 +18,17 @@ struct Workspace {
   std::size_t bytes = 0;
 };
 
+struct GroupAt;
+
 class CudaOps final : public Ops {
  public:
-  CudaOps(cudaStream_t stream, Staging& staging, Matmul& matmul, Workspace workspace)
-      : stream_(stream), staging_(staging), matmul_(matmul), workspace_(workspace) {}
+  CudaOps(cudaStream_t stream, Staging& staging, Matmul& matmul, AttentionLibrary& attention,
+          Workspace workspace)
+      : stream_(stream),
+        staging_(staging),
+        matmul_(matmul),
+        attention_(attention),
+        workspace_(workspace) {}
 
   void upload(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
@@ -67,10 +75,13 @@ class CudaOps final : public Ops {
  private:
   /// b in the type of the product's result: itself, or a rounded copy in the workspace.
   const void* bias_for(Tensor b, DType type);
+  void library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out, Tensor lse,
+                        Tensor dqkv);
 
   cudaStream_t stream_;
   Staging& staging_;
   Matmul& matmul_;
+  AttentionLibrary& attention_;
   Workspace workspace_;
 };
 

@@ -5,14 +5,12 @@
 #include <map>
 
 #include "cublaslt_library.hpp"
+#include "device_memory.hpp"
+#include "ijepa/device/gpu_memory.hpp"
 #include "matmul.hpp"
-#include "status.hpp"
 
 namespace ijepa::cuda {
 namespace {
-
-/// What NVIDIA advises for Hopper; one for the one stream.
-constexpr std::size_t workspace_bytes = std::size_t{32} << 20;
 
 /// The largest power of two, up to 256, that divides the address: what a kernel may assume.
 std::uint32_t alignment_of(const void* p) {
@@ -33,16 +31,15 @@ struct Key {
 
 class CublasLtMatmul final : public Matmul {
  public:
-  explicit CublasLtMatmul(cudaStream_t stream) : lt_(open_cublaslt()), stream_(stream) {
+  explicit CublasLtMatmul(cudaStream_t stream)
+      : lt_(open_cublaslt()), stream_(stream), workspace_(gpu_memory.products) {
     expect(lt_.create(&handle_), "opening the library");
-    check_cuda(cudaMalloc(&workspace_, workspace_bytes), "taking cuBLASLt's workspace");
   }
   ~CublasLtMatmul() override {
     for (const auto& [key, plan] : plans_) {
       lt_.desc_destroy(plan.operation);
       for (auto* layout : {plan.a, plan.b, plan.c}) lt_.layout_destroy(layout);
     }
-    cudaFree(workspace_);
     lt_.destroy(handle_);
   }
 
@@ -54,7 +51,7 @@ class CublasLtMatmul final : public Matmul {
     if (p.bias) set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     const float one = 1, beta = p.accumulate ? 1 : 0;
     expect(lt_.matmul(handle_, plan.operation, &one, b, plan.b, a, plan.a, &beta, c, plan.c, c,
-                      plan.c, &plan.algorithm, workspace_, workspace_bytes, stream_),
+                      plan.c, &plan.algorithm, workspace_.data, gpu_memory.products, stream_),
            "a matrix product");
   }
 
@@ -111,7 +108,7 @@ class CublasLtMatmul final : public Matmul {
       expect(lt_.preference_set(preference, attribute, &value, sizeof value),
              "choosing an algorithm");
     };
-    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_bytes});
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{gpu_memory.products});
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
            std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key.alignment[1]);
@@ -132,8 +129,8 @@ class CublasLtMatmul final : public Matmul {
 
   CublasLt lt_;
   cudaStream_t stream_;
+  DeviceMemory workspace_;  // one for the one stream
   cublasLtHandle_t handle_ = nullptr;
-  void* workspace_ = nullptr;
   std::map<Key, Plan> plans_;
 };
 

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "planted.hpp"
+#include "src/comm/nccl/nccl_library.hpp"
+#include "src/device/cuda/stream.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
 
 namespace ijepa::test {
@@ -99,6 +101,28 @@ bool streams_are_right(bool with_event) {
   return std::memcmp(x.host, y.host, elements * 4) == 0;
 }
 
+/// A sum over ranks, of which there is one, on a stream of its own, of what another stream uploads.
+bool collective_is_right(bool with_event) {
+  const auto alone = local_communicator();
+  emulation::collectives() = {.ranks = alone.get()};
+  const nccl::Nccl library = nccl::open_nccl();
+  ncclUniqueId id{};
+  ncclComm_t group = nullptr;
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  library.get_unique_id(&id);
+  library.init_rank(&group, 1, id, 0, &config);
+  const cudaStream_t compute = make_stream(), sums = make_stream();
+  const Array x(elements), back(elements);
+  const cuda::Event uploaded;
+  x.upload(compute);
+  if (with_event) uploaded.order(compute, sums);
+  library.all_reduce(x.device, x.device, elements, ncclFloat32, ncclSum, group, sums);
+  cudaMemcpyAsync(back.host, x.device, elements * 4, cudaMemcpyDeviceToHost, sums);
+  cudaDeviceSynchronize();
+  return std::memcmp(x.host, back.host, elements * 4) == 0;
+}
+
 bool host_read() {
   const Array x(elements);
   return std::isnan(*static_cast<volatile float*>(x.device + 3));
@@ -175,6 +199,8 @@ std::vector<Planted> planted_bugs() {
       {"misaligned_load", copy(Bug::misaligned_load), found_by_emulation, "not aligned"},
       {"no_event", [] { return streams_are_right(false); }, wrong_values,
        "another stream|uninitialised device"},
+      {"sum_without_event", [] { return collective_is_right(false); }, wrong_values,
+       "another stream|uninitialised device"},
       {"host_read", host_read, found_by_emulation, "host access to device memory"},
       {"use_after_free", use_after_free, found_by_emulation, "freed|use after free"},
       {"read_before_wait", read_before_wait, wrong_values, ""},
@@ -201,7 +227,8 @@ INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBug, testing::ValuesIn(planted_bugs()),
 TEST(Emulation, PassesWhatIsRight) {
   const std::vector<std::function<bool()>> right{
       [] { return sums_are_right(Bug::none); }, [] { return count_is_right(Bug::none); },
-      [] { return copy_is_right(Bug::none); }, [] { return streams_are_right(true); }};
+      [] { return copy_is_right(Bug::none); }, [] { return streams_are_right(true); },
+      [] { return collective_is_right(true); }};
   for (const auto& run : right) EXPECT_EXIT(end_with(run), testing::ExitedWithCode(unseen), "");
 }
 

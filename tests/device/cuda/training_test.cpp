@@ -1,6 +1,9 @@
 // Whole runs of the trainer on the emulated device.
+#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include "ijepa/device/gpu_memory.hpp"
+#include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/trainer.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -79,6 +82,60 @@ TEST_F(CudaTraining, AStepAllocatesNothingAndWaitsForItsScalarsOnly) {
   EXPECT_EQ(two.allocations, four.allocations);
   EXPECT_LE(four.waits - two.waits, 2 * 4);
   EXPECT_GT(four.launches - two.launches, 100);
+}
+
+/// What the emulated GPU holds once all is allocated. The doubles of the libraries have no
+/// workspaces; those are fixed sizes, and a test of cuDNN's plans checks them.
+TEST_F(CudaTraining, TakesTheMemoryThatTheDryRunTells) {
+  PretrainRecipe r = recipe("memory", DeviceChoice::cuda);
+  resolve(r);
+  const auto comm = local_communicator();
+  const StopSignal stop;
+  const Trainer trainer(r, {}, *comm, stop, Log(1));
+  std::size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  const MemoryPlan plan =
+      plan_memory(IJepa(r.model.encoder, r.model.predictor), r, r.optim.global_batch);
+  const auto planned =
+      static_cast<double>(plan.total() - gpu_memory.products - gpu_memory.attention);
+  EXPECT_NEAR(static_cast<double>(total - free), planned, 0.05 * planned);
+}
+
+class CudaMemory : public CudaTraining {
+ protected:
+  ~CudaMemory() override { emulation::machine() = {}; }
+
+  /// The message of a run whose GPU has just room for micro-batches of `images`.
+  std::string refusal(std::int64_t images) const {
+    PretrainRecipe r = recipe("full", DeviceChoice::cuda);
+    resolve(r);
+    const MemoryPlan plan = plan_memory(IJepa(r.model.encoder, r.model.predictor), r, images);
+    emulation::machine().memory = plan.total() - plan.libraries + gpu_memory.reductions + 4096;
+    try {
+      train(r, 1);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(CudaMemory, TooLargeAMicroBatchIsRefusedWithOneThatFits) {
+  const std::string message = refusal(5);
+  EXPECT_EQ(message.rfind("Micro-batches of 16 images need ", 0), 0U) << message;
+  EXPECT_NE(message.find("set optim.micro_batch = 4, the largest that fits."), std::string::npos)
+      << message;
+}
+
+TEST_F(CudaMemory, TooLargeAModelIsRefused) {
+  emulation::machine().memory = std::size_t{5} << 20;
+  std::string message;
+  try {
+    train(recipe("full", DeviceChoice::cuda), 1);
+  } catch (const Error& e) {
+    message = e.what();
+  }
+  EXPECT_NE(message.find("single images need"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ int throw_while_others_wait(Communicator& comm) {
 /// The exception unwinds past a gradient buffer that is being summed.
 int throw_in_backward(Communicator& comm) {
   std::vector<float> gradient(1 << 20, 1.0F);
-  GradSync sync(comm, make_tensor(gradient.data(), DType::f32, {1 << 20}),
+  const auto reducer = make_host_reducer(comm);
+  GradSync sync(*reducer, make_tensor(gradient.data(), DType::f32, {1 << 20}),
                 {.bucket_bytes = 1 << 16, .first_bucket_bytes = 1 << 16});
   sync.ready_down_to(1 << 19);
   if (comm.rank() == comm.size() - 1) fail("The sky is falling.");

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "ijepa/comm/communicator.hpp"
+
 namespace emulation {
 
 /// Chooses the order of threads, blocks and streams from here on.
@@ -26,5 +28,19 @@ struct Machine {
   std::size_t memory = std::size_t{1} << 33;
 };
 Machine& machine();
+
+/// What the double of NCCL does; by default it works, once it has been given ranks.
+struct Collectives {
+  /// Carries the data between processes. The host must not use it while sums are under way.
+  ijepa::Communicator* ranks = nullptr;
+  bool installed = true;
+  int version = 22809;
+  bool connects = true;
+  bool hangs = false;    // sums wait until they are aborted
+  bool fails = false;    // an error of the network, seen while sums are under way
+  int busy_answers = 3;  // "in progress" so often after each call
+  std::uint64_t sums = 0, aborts = 0;
+};
+Collectives& collectives();
 
 }  // namespace emulation

@@ -1,0 +1,61 @@
+// AttentionLibrary: attention of bfloat16 heads on a stream by tensor cores. cuDNN computes it on a
+// GPU; the emulated device has a double that obeys the same rules. What these exclude, and float32,
+// is for our own kernel.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+
+#include "ijepa/core/scalar.hpp"
+#include "ijepa/device/gpu_memory.hpp"
+
+namespace ijepa::cuda {
+
+/// One group of a packed token tensor: `count` sequences of `length` rows.
+struct AttentionShape {
+  std::int64_t count, length, heads, dim;
+
+  auto operator<=>(const AttentionShape&) const = default;
+  std::int64_t rows() const { return count * length; }
+  std::int64_t width() const { return heads * dim; }
+};
+
+/// Bytes of workspace that the backward pass of one sequence takes: the gradient of the scores in
+/// bfloat16, in tiles of 128, and a float32 a row and head.
+constexpr std::size_t backward_workspace(const AttentionShape& s) {
+  const std::int64_t tiled = (s.length + 127) / 128 * 128;
+  return static_cast<std::size_t>(s.heads * (tiled * tiled * 2 + s.length * 4));
+}
+
+/// The library's rules, for compute capability 8.0 and newer: head sizes are multiples of 8 up to
+/// 128, backward knows no sequence of one row. The workspace holds at least one sequence.
+constexpr bool library_takes(const AttentionShape& s) {
+  return s.dim % 8 == 0 && s.dim <= 128 && s.length >= 2 && s.count > 0 &&
+         backward_workspace(s) + gpu_memory.attention_slack <= gpu_memory.attention;
+}
+
+/// The most sequences of a shape that fit the workspace; a group is cut into equal parts.
+constexpr std::int64_t sequences_at_once(const AttentionShape& s) {
+  const std::size_t room = gpu_memory.attention - gpu_memory.attention_slack;
+  const auto most = static_cast<std::int64_t>(room / backward_workspace(s));
+  const std::int64_t parts = (s.count + most - 1) / most;
+  return (s.count + parts - 1) / parts;
+}
+
+/// Rows are those of Ops: qkv (rows, 3 width), out, dout (rows, width), lse (rows, heads), dqkv as
+/// qkv. Pointers are aligned to 16 bytes, lse to 4.
+class AttentionLibrary {
+ public:
+  virtual ~AttentionLibrary() = default;
+  virtual void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) = 0;
+  virtual void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
+                        const BFloat16* out, const float* lse, BFloat16* dqkv) = 0;
+};
+
+/// The library's handle, plans and workspace for attention on `stream`. An Error where it is
+/// missing or too old.
+std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream);
+
+}  // namespace ijepa::cuda

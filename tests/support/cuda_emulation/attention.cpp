@@ -1,0 +1,178 @@
+// The double of cuDNN's attention on the emulated device: the same attention in place in packed
+// rows on the same stream, rounded where cuDNN rounds, with the rules for shapes and addresses
+// checked.
+#include <algorithm>
+#include <cmath>
+#include <cuda_emulation.hpp>
+#include <vector>
+
+#include "ijepa/core/error.hpp"
+#include "src/device/cuda/attention_library.hpp"
+
+namespace ijepa::cuda {
+namespace {
+
+using Matrix =
+    std::vector<double>;  // (length, dim) of one head of one sequence, or (length, length)
+
+double rounded(double x) {
+  return static_cast<float>(BFloat16(static_cast<float>(x)));
+}
+
+/// One head of one sequence in packed rows.
+struct Head {
+  AttentionShape s;
+  std::int64_t sequence, head;
+
+  std::int64_t at(std::int64_t row, std::int64_t row_width, std::int64_t part,
+                  std::int64_t column) const {
+    return (sequence * s.length + row) * row_width + part * s.width() + head * s.dim + column;
+  }
+  Matrix load(const BFloat16* x, std::int64_t row_width, std::int64_t part = 0) const {
+    Matrix m;
+    for (std::int64_t i = 0; i < s.length; ++i)
+      for (std::int64_t c = 0; c < s.dim; ++c)
+        m.push_back(static_cast<float>(x[at(i, row_width, part, c)]));
+    return m;
+  }
+  void store(const Matrix& m, BFloat16* x, std::int64_t row_width, std::int64_t part = 0) const {
+    for (std::int64_t i = 0; i < s.length; ++i)
+      for (std::int64_t c = 0; c < s.dim; ++c)
+        x[at(i, row_width, part, c)] =
+            BFloat16(static_cast<float>(m[static_cast<std::size_t>(i * s.dim + c)]));
+  }
+};
+
+std::size_t index(std::int64_t i, std::int64_t j, std::int64_t width) {
+  return static_cast<std::size_t>(i * width + j);
+}
+
+/// scale a b^T of (length, dim) matrices.
+Matrix scores(const AttentionShape& s, const Matrix& a, const Matrix& b, double scale) {
+  Matrix m(static_cast<std::size_t>(s.length * s.length));
+  for (std::int64_t i = 0; i < s.length; ++i)
+    for (std::int64_t j = 0; j < s.length; ++j) {
+      double sum = 0;
+      for (std::int64_t c = 0; c < s.dim; ++c) sum += a[index(i, c, s.dim)] * b[index(j, c, s.dim)];
+      m[index(i, j, s.length)] = scale * sum;
+    }
+  return m;
+}
+
+/// w x or, transposed, w^T x: w (length, length) in bfloat16 as tensor cores read it, x (length,
+/// dim).
+Matrix weighted(const AttentionShape& s, const Matrix& w, bool transposed, const Matrix& x) {
+  Matrix m(x.size());
+  for (std::int64_t i = 0; i < s.length; ++i)
+    for (std::int64_t j = 0; j < s.length; ++j) {
+      const double weight =
+          rounded(transposed ? w[index(j, i, s.length)] : w[index(i, j, s.length)]);
+      for (std::int64_t c = 0; c < s.dim; ++c)
+        m[index(i, c, s.dim)] += weight * x[index(j, c, s.dim)];
+    }
+  return m;
+}
+
+double scale_of(const AttentionShape& s) {
+  return 1 / std::sqrt(static_cast<double>(s.dim));
+}
+
+template <class F>
+void each_head(const AttentionShape& s, F&& f) {
+  for (std::int64_t sequence = 0; sequence < s.count; ++sequence)
+    for (std::int64_t head = 0; head < s.heads; ++head) f(Head{s, sequence, head});
+}
+
+void attend(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) {
+  each_head(s, [&](const Head& h) {
+    const std::int64_t packed = 3 * s.width();
+    Matrix p = scores(s, h.load(qkv, packed, 0), h.load(qkv, packed, 1), scale_of(s));
+    for (std::int64_t i = 0; i < s.length; ++i) {
+      double largest = -INFINITY, sum = 0;
+      for (std::int64_t j = 0; j < s.length; ++j)
+        largest = std::max(largest, p[index(i, j, s.length)]);
+      for (std::int64_t j = 0; j < s.length; ++j)
+        sum += std::exp(p[index(i, j, s.length)] - largest);
+      const double log_sum = largest + std::log(sum);
+      for (std::int64_t j = 0; j < s.length; ++j)
+        p[index(i, j, s.length)] = std::exp(p[index(i, j, s.length)] - log_sum);
+      lse[(h.sequence * s.length + i) * s.heads + h.head] = static_cast<float>(log_sum);
+    }
+    h.store(weighted(s, p, false, h.load(qkv, packed, 2)), out, s.width());
+  });
+}
+
+void differentiate(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
+                   const BFloat16* out, const float* lse, BFloat16* dqkv) {
+  each_head(s, [&](const Head& h) {
+    const std::int64_t packed = 3 * s.width();
+    const Matrix q = h.load(qkv, packed, 0), k = h.load(qkv, packed, 1), v = h.load(qkv, packed, 2);
+    const Matrix o = h.load(out, s.width()), d = h.load(dout, s.width());
+    Matrix p = scores(s, q, k, scale_of(s)), ds = scores(s, d, v, 1);
+    for (std::int64_t i = 0; i < s.length; ++i) {
+      double delta = 0;
+      for (std::int64_t c = 0; c < s.dim; ++c)
+        delta += d[index(i, c, s.dim)] * o[index(i, c, s.dim)];
+      const double log_sum = lse[(h.sequence * s.length + i) * s.heads + h.head];
+      for (std::int64_t j = 0; j < s.length; ++j) {
+        const std::size_t at = index(i, j, s.length);
+        p[at] = std::exp(p[at] - log_sum);
+        ds[at] = scale_of(s) * p[at] * (ds[at] - delta);
+      }
+    }
+    h.store(weighted(s, ds, false, k), dqkv, packed, 0);
+    h.store(weighted(s, ds, true, q), dqkv, packed, 1);
+    h.store(weighted(s, p, true, d), dqkv, packed, 2);
+  });
+}
+
+void expect_rules(const AttentionShape& s, std::initializer_list<const void*> operands) {
+  check(library_takes(s), "cuDNN has no attention of {} sequences of {} rows, {} heads of {}.",
+        s.count, s.length, s.heads, s.dim);
+  for (const void* operand : operands)
+    check(reinterpret_cast<std::uintptr_t>(operand) % 16 == 0,
+          "cuDNN was given an operand that is not aligned to 16 bytes.");
+}
+
+class EmulatedAttention final : public AttentionLibrary {
+ public:
+  explicit EmulatedAttention(cudaStream_t stream) : stream_(stream) {}
+
+  void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) override {
+    expect_rules(s, {qkv, out});
+    emulation::enqueue("attention", stream_, emulation::Where::current(), [=] {
+      const auto rows = static_cast<std::size_t>(s.rows()),
+                 width = rows * static_cast<std::size_t>(s.width());
+      emulation::check_range(qkv, width * 6, false);
+      emulation::check_range(out, width * 2, true);
+      emulation::check_range(lse, rows * static_cast<std::size_t>(s.heads) * 4, true);
+      attend(s, qkv, out, lse);
+    });
+  }
+
+  void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
+                const BFloat16* out, const float* lse, BFloat16* dqkv) override {
+    expect_rules(s, {dout, qkv, out, dqkv});
+    check(s.count <= sequences_at_once(s), "{} sequences do not fit cuDNN's workspace.", s.count);
+    emulation::enqueue("attention backward", stream_, emulation::Where::current(), [=] {
+      const auto rows = static_cast<std::size_t>(s.rows()),
+                 width = rows * static_cast<std::size_t>(s.width());
+      for (const auto* operand : {dout, out}) emulation::check_range(operand, width * 2, false);
+      emulation::check_range(qkv, width * 6, false);
+      emulation::check_range(lse, rows * static_cast<std::size_t>(s.heads) * 4, false);
+      emulation::check_range(dqkv, width * 6, true);
+      differentiate(s, dout, qkv, out, lse, dqkv);
+    });
+  }
+
+ private:
+  cudaStream_t stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream) {
+  return std::make_unique<EmulatedAttention>(stream);
+}
+
+}  // namespace ijepa::cuda
