@@ -14,7 +14,7 @@ build=(
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
 )
-tests=(libgtest-dev libgmock-dev libbenchmark-dev python3)
+tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 patchelf xz-utils)
 
 case "${1:-}" in
   build) wanted=("${build[@]}") ;;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -20,6 +21,8 @@ class Device {
   virtual void release(void* memory) noexcept = 0;
   /// True where the host may read and write this memory directly.
   virtual bool memory_is_host() const = 0;
+  /// Bytes that nobody has taken yet, where the device has a memory of its own.
+  virtual std::optional<std::size_t> free_memory() const { return std::nullopt; }
   /// For the start-up table: "cpu, 2 threads, avx2".
   virtual std::string describe() const = 0;
 };

@@ -2,9 +2,8 @@
 
 #include <dlfcn.h>
 
-#include <string>
-
 #include "ijepa/core/error.hpp"
+#include "ijepa/device/vendor_library.hpp"
 
 namespace ijepa::cuda {
 namespace {
@@ -20,11 +19,8 @@ void find(void* library, const char* name, Function& function) {
 }  // namespace
 
 CublasLt open_cublaslt() {
-  const std::string file = fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR);
-  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  check(library != nullptr,
-        "{} was not found: install the CUDA {} libraries or add their folder to LD_LIBRARY_PATH.",
-        file, CUBLAS_VER_MAJOR);
+  void* library = open_vendor_library(fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR),
+                                      fmt::format("the CUDA {} libraries", CUBLAS_VER_MAJOR));
   CublasLt lt{};
   find(library, "cublasLtCreate", lt.create);
   find(library, "cublasLtDestroy", lt.destroy);

@@ -68,19 +68,28 @@ struct Stream {
   Stream& operator=(const Stream&) = delete;
 };
 
+struct Memory {
+  std::size_t unused = 0, total = 0;
+};
+
+Memory memory_of_gpu() {
+  Memory memory;
+  check_cuda(cudaMemGetInfo(&memory.unused, &memory.total), "asking for free memory");
+  return memory;
+}
+
 void* allocate_on_gpu(std::size_t bytes) {
-  void* memory = nullptr;
-  const cudaError_t status = cudaMalloc(&memory, std::max<std::size_t>(bytes, 1));
+  void* taken = nullptr;
+  const cudaError_t status = cudaMalloc(&taken, std::max<std::size_t>(bytes, 1));
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // the next launch would report it again
-    std::size_t unused = 0, total = 0;
-    check_cuda(cudaMemGetInfo(&unused, &total), "asking for free memory");
+    const Memory memory = memory_of_gpu();
     fail("The GPU has not enough memory for another {:.2f} GiB: {:.2f} of {:.2f} GiB are free.",
-         static_cast<double>(bytes) / gib, static_cast<double>(unused) / gib,
-         static_cast<double>(total) / gib);
+         static_cast<double>(bytes) / gib, static_cast<double>(memory.unused) / gib,
+         static_cast<double>(memory.total) / gib);
   }
   check_cuda(status, "taking memory");
-  return memory;
+  return taken;
 }
 
 struct DeviceMemory {
@@ -105,6 +114,7 @@ class CudaDevice final : public Device {
   void* allocate(std::size_t bytes) override { return allocate_on_gpu(bytes); }
   void release(void* memory) noexcept override { cudaFree(memory); }
   bool memory_is_host() const override { return false; }
+  std::optional<std::size_t> free_memory() const override { return memory_of_gpu().unused; }
   std::string describe() const override {
     return fmt::format("cuda, {}, {:.0f} GiB, compute capability {}.{}", properties_.name,
                        static_cast<double>(properties_.totalGlobalMem) / gib, properties_.major,
