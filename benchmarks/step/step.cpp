@@ -67,7 +67,8 @@ PretrainRecipe recipe_of(const Case& c, DType precision, const Options& options)
 }
 
 struct Rate {
-  double seconds = 0, flops = 0;  // a step
+  double seconds = 0, flops = 0;                 // a step
+  double context_tokens = 0, target_tokens = 0;  // mean length of a mask
 };
 
 Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& plan, int steps) {
@@ -86,6 +87,8 @@ Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& pla
     const StepMasks masks =
         draw_step_masks(recipe, plan, place_of(s, 1000, recipe.optim.global_batch), 0);
     const TokenPlan tokens = masks.token_plan(0, plan.micro_batch, e.tokens());
+    rate.context_tokens += masks.context_tokens;
+    rate.target_tokens += masks.target_tokens;
     rate.flops +=
         dry_step(engine.model(), precision_of(recipe.compute), tokens, Recompute::none).flops;
     engine.accumulate({pixels, tokens}, masks.loss_scale, Part::only);
@@ -93,8 +96,8 @@ Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& pla
     engine.update(adamw_step({}, s, 1e-4, 0.04, 0.996));
   }
   rate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  rate.seconds /= steps;
-  rate.flops /= steps;
+  for (double* sum : {&rate.seconds, &rate.flops, &rate.context_tokens, &rate.target_tokens})
+    *sum /= steps;
   return rate;
 }
 
@@ -156,9 +159,9 @@ void run_case(const Case& c, DType precision, const Options& options) {
              100 * gflops / r.peak_gflops, r.mib, r.planned_mib, 100 * (r.mib / r.planned_mib - 1));
   if (options.csv.empty()) return;
   std::ofstream csv(options.csv, std::ios::app);
-  csv << fmt::format("{},{},{},{:.3f},{:.2f},{:.1f},{:.1f},{:.1f},{:.1f},\"{}\"\n", c.name,
-                     name_of(precision), batch, 1e3 * r.rate.seconds, images, gflops, r.peak_gflops,
-                     r.mib, r.planned_mib, r.device);
+  csv << fmt::format("{},{},{},{:.3f},{:.2f},{:.1f},{:.1f},{:.1f},{:.1f},{:.1f},{:.1f},\"{}\"\n",
+                     c.name, name_of(precision), batch, 1e3 * r.rate.seconds, images, gflops,
+                     r.peak_gflops, r.mib, r.planned_mib, r.device);
   csv.flush();
   check(csv.good(), "{} could not be written.", options.csv);
 }
@@ -186,7 +189,7 @@ int run_apart(const Case& c, DType precision, const Options& options) {
 int run(const Options& options) {
   if (!options.csv.empty())
     std::ofstream(options.csv) << "model,type,batch,ms_per_step,images_per_s,gflops,peak_gflops,"
-                                  "mib_taken,mib_planned,device\n";
+                                  "mib_taken,mib_planned,context_tokens,target_tokens,device\n";
   fmt::print("{:<15}{:<10}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "model", "type",
              "batch", "ms/step", "images/s", "GFLOP/s", "of peak", "MiB", "planned", "off by");
   std::fflush(stdout);
