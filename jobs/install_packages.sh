@@ -16,6 +16,7 @@ build=(
 )
 tests=(
   libgtest-dev libgmock-dev libbenchmark-dev python3
+  patchelf xz-utils                         # the bundle
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )
 

@@ -1,12 +1,13 @@
 // Operations at the shapes of real models, each as a share of what this machine can do: the peak of
 // a large matrix product for arithmetic, a large copy for memory, both measured first in this run.
-//   bench_ops [--threads N] [Google Benchmark's options]
+//   bench_ops [--device cuda] [--threads N] [Google Benchmark's options]
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "ijepa/device/counting_ops.hpp"
 #include "ijepa/device/null_ops.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 enum class Limit : std::uint8_t { arithmetic, memory };
 
-/// Tensors of a benchmark: all zero, which no operation here computes faster on.
+/// Tensors of a benchmark, of random numbers.
 class Operands {
  public:
   explicit Operands(Device& device) : device_(device) {}
@@ -25,9 +26,11 @@ class Operands {
     Tensor t = make_tensor(nullptr, type, shape);
     buffers_.emplace_back(device_, t.bytes());
     t.data = buffers_.back().data();
-    device_.ops().fill_zero(t);
+    fill_random(device_.ops(), t);
     return t;
   }
+
+  void zero(Tensor t) { device_.ops().fill_zero(t); }
 
  private:
   Device& device_;
@@ -56,19 +59,25 @@ struct Suite {
     NullOps null;
     CountingOps counting(null);
     call(counting);
-    for (auto _ : state) {
-      call(device.ops());
+    call(device.ops());
+    device.ops().synchronize();
+    // A GPU takes longer to be waited for than for a small call, so calls are waited for in rows.
+    const int calls = device.memory_is_host() ? 1 : 20;
+    while (state.KeepRunningBatch(calls)) {
+      for (int i = 0; i < calls; ++i) call(device.ops());
       device.ops().synchronize();
     }
-    const auto share = [&](double amount, double peak_rate) {
-      return benchmark::Counter(100 * 1e-9 * amount / peak_rate,
-                                benchmark::Counter::kIsIterationInvariantRate);
+    const auto rate = [&](double amount) {
+      return benchmark::Counter(amount, benchmark::Counter::kIsIterationInvariantRate);
     };
     const OpCount count = counting.total();
-    if (limit == Limit::arithmetic)
-      state.counters["%peak"] = share(count.flops, peak.gflops(type));
-    else
-      state.counters["%bandwidth"] = share(count.bytes, peak.gbytes);
+    if (limit == Limit::arithmetic) {
+      state.counters["GFLOP/s"] = rate(1e-9 * count.flops);
+      state.counters["%peak"] = rate(1e-7 * count.flops / peak.gflops(type));
+    } else {
+      state.counters["GB/s"] = rate(1e-9 * count.bytes);
+      state.counters["%bandwidth"] = rate(1e-7 * count.bytes / peak.gbytes);
+    }
   }
 };
 
@@ -161,6 +170,7 @@ void add_optimizer(const Suite& suite, std::int64_t n) {
   suite.add(fmt::format("adamw_ema/{}", n), DType::f32, Limit::memory, [=](Operands& o) -> Call {
     OptimizerRange r;
     for (auto* t : {&r.weight, &r.m, &r.v, &r.gradient, &r.target}) *t = o.make(DType::f32, {n});
+    o.zero(r.v);  // a mean of squares
     for (auto* t : {&r.working, &r.target_working}) *t = o.make(DType::bf16, {n});
     r.decay = o.make(DType::f32, {n / parameter_chunk});
     AdamWStep step;
@@ -169,45 +179,79 @@ void add_optimizer(const Suite& suite, std::int64_t n) {
   });
 }
 
-void add_all(const Suite& suite) {
-  struct Model {
-    const char* name;
-    std::int64_t tokens, width;
-  };
-  // Tokens of a micro-batch: ViT-Tiny/4 at 32 pixels, ViT-S/16 and ViT-B/16 at 224.
-  for (const auto& [name, tokens, d] :
-       {Model{"tiny", 2048, 192}, Model{"small", 1568, 384}, Model{"base", 1568, 768}}) {
+struct Rows {
+  const char* name;
+  std::int64_t tokens, width;
+};
+struct Attention {
+  std::int64_t count, length, heads, dim;
+};
+struct Shapes {
+  std::vector<Rows> rows;
+  std::vector<Attention> attention;
+  std::vector<std::int64_t> parameters;
+};
+
+/// Tokens of a micro-batch: ViT-Tiny/4 at 32 pixels, ViT-S/16 and ViT-B/16 at 224.
+Shapes cpu_shapes() {
+  return {{{"tiny", 2048, 192}, {"small", 1568, 384}, {"base", 1568, 768}},
+          {{32, 64, 3, 64}, {8, 196, 6, 64}, {8, 196, 12, 64}, {16, 100, 12, 32}, {32, 50, 3, 64}},
+          {1 << 20, 1 << 24}};
+}
+
+/// 128 images: ViT-B/16 and ViT-L/16, whole images; ViT-H/14's target encoder, its context of 75
+/// patches and its predictor, 4 targets of 45 patches each; ViT-g/16.
+Shapes gpu_shapes() {
+  return {{{"base", 25088, 768},
+           {"large", 25088, 1024},
+           {"huge_target", 32768, 1280},
+           {"huge_context", 9600, 1280},
+           {"huge_predictor", 61440, 384},
+           {"giant", 25088, 1408}},
+          {{128, 196, 12, 64},
+           {128, 196, 16, 64},
+           {128, 256, 16, 80},
+           {128, 75, 16, 80},
+           {512, 120, 16, 24},
+           {128, 196, 16, 88}},
+          {1 << 24, 1 << 28}};
+}
+
+void add_all(const Suite& suite, const Shapes& shapes) {
+  for (const auto& [name, tokens, d] : shapes.rows) {
     add_linear(suite, name, tokens, 3 * d, d);
     add_linear(suite, name, tokens, d, d);
     add_linear(suite, name, tokens, 4 * d, d);
     add_linear(suite, name, tokens, d, 4 * d);
     add_rows(suite, tokens, d);
   }
-  add_attention(suite, 32, 64, 3, 64);
-  add_attention(suite, 8, 196, 6, 64);
-  add_attention(suite, 8, 196, 12, 64);
-  add_attention(suite, 16, 100, 12, 32);
-  add_attention(suite, 32, 50, 3, 64);
-  add_optimizer(suite, 1 << 20);
-  add_optimizer(suite, 1 << 24);
+  for (const auto& a : shapes.attention) add_attention(suite, a.count, a.length, a.heads, a.dim);
+  for (const auto n : shapes.parameters) add_optimizer(suite, n);
 }
 
 int run(int argc, char** argv) {
-  int threads = 0;
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::string_view(argv[i]) == "--threads") {
-      threads = std::atoi(argv[i + 1]);
-      std::copy(argv + i + 2, argv + argc, argv + i);
-      argc -= 2;
-      break;
-    }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  const auto device = make_device({"cpu", threads});
+  CLI::App app{"Operations at the shapes of real models. Other options are Google Benchmark's."};
+  DeviceOptions options;
+  app.add_option("--device", options.name, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", options.threads, "compute threads of the CPU; 0: all cores");
+  app.allow_extras();
+  CLI11_PARSE(app, argc, argv);
+  std::vector<std::string> rest = app.remaining();
+  std::vector<char*> words{argv[0]};
+  for (auto& word : rest) words.push_back(word.data());
+  int count = static_cast<int>(words.size());
+  words.push_back(nullptr);
+  benchmark::Initialize(&count, words.data());
+  if (benchmark::ReportUnrecognizedArguments(count, words.data())) return 1;
+  const auto device = make_device(options);
   const Suite suite{*device, measure_peak(*device)};
   fmt::print("{}: {:.1f} GFLOP/s float32, {:.1f} GFLOP/s bfloat16, {:.1f} GB/s\n",
              device->describe(), suite.peak.gflops_f32, suite.peak.gflops_bf16, suite.peak.gbytes);
-  add_all(suite);
+  benchmark::AddCustomContext("device", device->describe());
+  benchmark::AddCustomContext("gflops_f32", fmt::format("{:.1f}", suite.peak.gflops_f32));
+  benchmark::AddCustomContext("gflops_bf16", fmt::format("{:.1f}", suite.peak.gflops_bf16));
+  benchmark::AddCustomContext("gbytes", fmt::format("{:.1f}", suite.peak.gbytes));
+  add_all(suite, device->memory_is_host() ? cpu_shapes() : gpu_shapes());
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <vector>
+
+#include "ijepa/core/rng.hpp"
 
 namespace ijepa {
 namespace {
@@ -12,51 +15,74 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Shortest time of one call of f within a time budget, after one call to warm up.
+/// Shortest time of one call of f within a time budget, after one call to warm up. Calls that take
+/// less than a millisecond are timed in rows: a GPU takes as long to start one and be waited for.
 template <class F>
 double best_time(Ops& ops, double budget, F&& f) {
   f();
   ops.synchronize();
   double best = 1e30;
+  int calls = 1;
   const auto start = Clock::now();
   do {
     const auto begin = Clock::now();
-    f();
+    for (int i = 0; i < calls; ++i) f();
     ops.synchronize();
-    best = std::min(best, seconds_since(begin));
+    const double seconds = seconds_since(begin);
+    best = std::min(best, seconds / calls);
+    if (seconds < 1e-3) calls *= 2;
   } while (seconds_since(start) < budget);
   return best;
 }
 
-}  // namespace
-
-double measure_gflops(Device& device, DType type) {
-  constexpr std::int64_t n = 768;
-  const Buffer memory(device, 3 * n * n * size_of(type));
-  auto* data = static_cast<std::byte*>(memory.data());
-  const auto matrix = [&](std::int64_t i) {
-    return make_tensor(data + i * n * n * static_cast<std::int64_t>(size_of(type)), type, {n, n});
+/// Shortest time of a product of two (n, n) matrices.
+double product_time(Device& device, DType type, std::int64_t n) {
+  const auto bytes = static_cast<std::size_t>(n * n) * size_of(type);
+  const Buffer memory(device, 3 * bytes);
+  const auto matrix = [&](std::size_t i) {
+    return make_tensor(static_cast<std::byte*>(memory.data()) + i * bytes, type, {n, n});
   };
-  device.ops().fill_zero(make_tensor(data, type, {3 * n * n}));
-  const double time = best_time(device.ops(), 0.12, [&] {
-    device.ops().linear_forward(matrix(0), matrix(1), {}, matrix(2));
-  });
-  return 2e-9 * n * n * n / time;
+  for (const std::size_t i : {0, 1}) fill_random(device.ops(), matrix(i));
+  return best_time(device.ops(), 0.12,
+                   [&] { device.ops().linear_forward(matrix(0), matrix(1), {}, matrix(2)); });
 }
-
-namespace {
 
 double copy_rate(Device& device) {
   constexpr std::int64_t n = std::int64_t{1} << 24;  // 64 MiB a side: above any last-level cache
   const Buffer memory(device, 2 * n * sizeof(float));
   auto* data = static_cast<float*>(memory.data());
   const auto x = make_tensor(data, DType::f32, {n}), y = make_tensor(data + n, DType::f32, {n});
-  device.ops().fill_zero(x);
+  fill_random(device.ops(), x);
   const double time = best_time(device.ops(), 0.1, [&] { device.ops().copy(x, y); });
   return 2e-9 * static_cast<double>(n) * sizeof(float) / time;
 }
 
 }  // namespace
+
+void fill_random(Ops& ops, Tensor t) {
+  constexpr std::int64_t block = std::int64_t{1} << 16;
+  Rng rng(1, Purpose::test);
+  std::vector<float> single(static_cast<std::size_t>(std::min(block, t.numel())));
+  for (float& x : single) x = static_cast<float>(rng.uniform(-1, 1));
+  const std::vector<BFloat16> half(single.begin(), single.end());
+  check(t.dtype == DType::f32 || t.dtype == DType::bf16, "fill_random cannot fill a {} tensor.",
+        name_of(t.dtype));
+  for (std::int64_t at = 0; at < t.numel(); at += block) {
+    const auto data =
+        static_cast<std::byte*>(t.data) + at * static_cast<std::int64_t>(size_of(t.dtype));
+    const Tensor part = make_tensor(data, t.dtype, {std::min(block, t.numel() - at)});
+    t.dtype == DType::f32 ? ops.upload(single.data(), part) : ops.upload(half.data(), part);
+  }
+}
+
+double measure_gflops(Device& device, DType type) {
+  // Large enough that the time is that of arithmetic: a GPU needs larger ones than a CPU.
+  for (std::int64_t n = 768;; n *= 2) {
+    const double time = product_time(device, type, n);
+    const auto side = static_cast<double>(n);
+    if (time > 3e-4 || n >= 6144) return 2e-9 * side * side * side / time;
+  }
+}
 
 Peak measure_peak(Device& device) {
   return {measure_gflops(device, DType::f32), measure_gflops(device, DType::bf16),

@@ -24,7 +24,7 @@ Device& with_room(Device& device, Communicator& comm, const IJepa& model,
   if (device.memory_is_host()) return device;
   on_all_ranks(comm, [&] {
     expect_room(model, recipe, micro_batch, recipe.optim.global_batch / comm.size(),
-                device.free_memory());
+                device.free_memory().value());
   });
   return device;
 }

@@ -2,8 +2,8 @@
 // which devices this build has.
 #pragma once
 #include <cstddef>
-#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,11 +21,11 @@ class Device {
   virtual void release(void* memory) noexcept = 0;
   /// True where the host may read and write this memory directly.
   virtual bool memory_is_host() const = 0;
-  /// Bytes that allocate() could still give. The host's memory has no such bound: it may swap.
-  virtual std::size_t free_memory() const { return std::numeric_limits<std::size_t>::max(); }
   /// The queue on which ops() computes, for libraries that work on device memory themselves: a
   /// cudaStream_t, or null where operations are done when they return.
   virtual void* compute_stream() const { return nullptr; }
+  /// Bytes that allocate() could still give, where the device has a memory of its own.
+  virtual std::optional<std::size_t> free_memory() const { return std::nullopt; }
   /// For the start-up table: "cpu, 2 threads, avx2".
   virtual std::string describe() const = 0;
 };

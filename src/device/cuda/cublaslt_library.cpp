@@ -8,7 +8,7 @@ namespace ijepa::cuda {
 
 CublasLt open_cublaslt() {
   const SharedLibrary library(fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR),
-                              "CUDA's matrix products");
+                              fmt::format("the CUDA {} libraries", CUBLAS_VER_MAJOR));
   CublasLt lt{};
   const auto find = [&]<class F>(const char* name, F& function) {
     function = library.find<F>(name);

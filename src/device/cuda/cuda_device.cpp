@@ -72,7 +72,7 @@ class CudaDevice final : public Device {
   void* allocate(std::size_t bytes) override { return allocate_on_gpu(bytes); }
   void release(void* memory) noexcept override { cudaFree(memory); }
   bool memory_is_host() const override { return false; }
-  std::size_t free_memory() const override { return free_on_gpu().free; }
+  std::optional<std::size_t> free_memory() const override { return free_on_gpu().free; }
   void* compute_stream() const override { return stream_.handle; }
   std::string describe() const override {
     return fmt::format("cuda, {}, {:.0f} GiB, compute capability {}.{}", properties_.name,

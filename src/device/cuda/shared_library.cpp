@@ -5,16 +5,14 @@
 #include <utility>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/device/vendor_library.hpp"
 
 namespace ijepa::cuda {
 
 SharedLibrary::SharedLibrary(std::string file, std::string what)
     : file_(std::move(file)),
       what_(std::move(what)),
-      handle_(dlopen(file_.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-  check(handle_ != nullptr,
-        "{} was not found ({}): install it or add its folder to LD_LIBRARY_PATH.", file_, what_);
-}
+      handle_(open_vendor_library(file_, what_)) {}
 
 void* SharedLibrary::address(const char* name) const {
   void* symbol = dlsym(handle_, name);

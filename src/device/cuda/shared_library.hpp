@@ -7,8 +7,7 @@ namespace ijepa::cuda {
 
 class SharedLibrary {
  public:
-  /// An Error when the dynamic loader does not find `file`, e.g. "libnccl.so.2"; `what` says in
-  /// that sentence what it is. An opened library stays until the process ends.
+  /// open_vendor_library(): `file` is e.g. "libnccl.so.2", `what` says what to install.
   SharedLibrary(std::string file, std::string what);
 
   /// A function of the library; an Error names one that it lacks.

@@ -63,6 +63,14 @@ TEST_F(CudaDevice, OutOfMemorySaysHowMuchIsFree) {
             "The GPU has not enough memory for another 2.00 GiB: 1.00 of 1.00 GiB are free.");
 }
 
+TEST_F(CudaDevice, TellsItsFreeMemory) {
+  emulation::machine() = {.memory = std::size_t{1} << 30};
+  const auto device = make_device({.name = "cuda"});
+  const auto before = device->free_memory().value();
+  const Buffer taken(*device, std::size_t{64} << 20);
+  EXPECT_EQ(before - device->free_memory().value(), std::size_t{64} << 20);
+}
+
 TEST_F(CudaDevice, RefusesFloat64) {
   const auto device = make_device({.name = "cuda"});
   const Tensor x = make_tensor(nullptr, DType::f64, {2, 3});

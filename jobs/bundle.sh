@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# One relocatable file of the programs, for a machine of the same processor family without packages
+# or root: programs, the GPU check, every shared library but the C library's, Open MPI's own parts
+# for ranks on one node, recipes and golden steps. cuBLASLt, cuDNN and NCCL are not in it: they are
+# found where it runs (docs/cuda.md).
+# usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER]
+#   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+out=build/ijepa-bundle.tar.xz
+bin=
+while (($# > 0)); do
+  case $1 in
+    --out) out=${2:?a file comes after --out} ;;
+    --bin) bin=${2:?a folder comes after --bin} ;;
+    *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER]" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+
+programs=(ijepa-pretrain ijepa-shards ijepa-inspect ijepa-probe ijepa-infer ijepa-search
+  ijepa-weights ijepa-opcheck bench_ops bench_step)
+# ijepa-synth stays out, for OpenCV's codecs bring most of a desktop with them. Its images go in.
+if [[ -z $bin ]]; then
+  bin=build/release/bin
+  bash jobs/install_packages.sh tests
+  cmake --preset release >/dev/null
+  cmake --build build/release --target ijepa-synth "${programs[@]}"
+fi
+for program in ijepa-synth "${programs[@]}"; do
+  [[ -x $bin/$program ]] || { echo "$0: there is no program $bin/$program; build it first." >&2; exit 1; }
+done
+command -v patchelf >/dev/null || {
+  echo "$0: patchelf is missing: bash jobs/install_packages.sh tests installs it." >&2
+  exit 1
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/ijepa
+mkdir -p "$root"/{bin,libexec,lib,openmpi/lib,openmpi/share,check}
+
+# The C library's own parts come with every Linux, and must fit its loader.
+c_library='^(linux-vdso|ld-linux[^/]*|libc|libm|libdl|libpthread|librt|libresolv|libutil|libanl)\.so'
+
+# add_libraries FILE...: what they need, directly or not, into lib/.
+add_libraries() {
+  local name path
+  while read -r name path; do
+    [[ $name =~ $c_library || -e $root/lib/$name ]] || install -m 755 "$path" "$root/lib/$name"
+  done < <(ldd "$@" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' | sort -u)
+  if ldd "$@" | grep -q 'not found'; then
+    echo "$0: libraries are missing:" >&2
+    ldd "$@" | grep 'not found' | sort -u >&2
+    exit 1
+  fi
+}
+
+for program in "${programs[@]}"; do
+  install -s -m 755 "$bin/$program" "$root/libexec/"
+done
+add_libraries "$root"/libexec/*
+
+# Open MPI loads its parts by name. Those for networks of clusters would bring libraries that only
+# such a cluster needs.
+mpirun=$(readlink -f "$(command -v mpirun)")
+parts=$(ldd "$bin/ijepa-pretrain" | awk '$1 ~ /^libmpi\.so/ { print $3 }' | xargs readlink -f)
+parts=$(dirname "$parts")/openmpi3
+[[ -d $parts ]] || { echo "$0: Open MPI's parts are not in $parts." >&2; exit 1; }
+cp -r "$parts" "$root/openmpi/lib/openmpi3"
+rm -f "$root"/openmpi/lib/openmpi3/mca_{btl_{openib,uct,usnic},mtl_*,common_ofi,pml_{cm,ucx},osc_ucx,spml*,atomic*,memheap*,scoll*,sshmem*}*
+install -m 755 "$mpirun" "$root/libexec/mpirun"
+add_libraries "$root"/libexec/mpirun "$root"/openmpi/lib/openmpi3/*.so
+cp -r /usr/share/openmpi "$root/openmpi/share/"
+
+for file in "$root"/libexec/* "$root"/lib/* "$root"/openmpi/lib/openmpi3/*.so; do
+  case $file in
+    */libexec/*) path="\$ORIGIN/../lib" ;;
+    */openmpi3/*) path="\$ORIGIN/../../../lib" ;;
+    *) path="\$ORIGIN" ;;
+  esac
+  # RPATH also serves libraries opened at run time; RUNPATH would not.
+  patchelf --force-rpath --set-rpath "$path" "$file"
+done
+
+# The programs as one calls them: Open MPI must be told where it is now.
+for program in "${programs[@]}" mpirun; do
+  cat >"$root/bin/$program" <<'EOT'
+#!/bin/sh
+self=$0
+if [ -h "$self" ]; then self=$(readlink -f "$self"); fi
+case $self in */*) here=${self%/*}/.. ;; *) here=.. ;; esac
+here=$(cd "$here" && pwd)
+export OPAL_PREFIX="$here/openmpi"
+exec "$here/libexec/${self##*/}" "$@"
+EOT
+  chmod 755 "$root/bin/$program"
+done
+
+# What the GPU check needs beside them, and recipes.
+cp -r configs LICENSE "$root/"
+cp tests/gpu_check/*.py "$root/check/"
+golden=../shared/golden
+[[ -d $golden ]] || golden=tests/golden
+mkdir "$root/golden"
+cp "$golden"/step_*.h5 "$root/golden/"
+chmod -R u+w "$root/golden"
+"$bin/ijepa-synth" --out "$work/images" --size 64 --train 1024 --test 64 >/dev/null
+"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null
+git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
+
+mkdir -p "$(dirname "$out")"
+compress=(xz -T0 -6)
+case $out in *.gz) compress=(gzip -1) ;; esac
+tar -C "$work" --owner=0 --group=0 -I "${compress[*]}" -cf "$out.part" ijepa
+mv "$out.part" "$out"
+echo "$out: $(du -m "$out" | cut -f1) MB, unpacked $(du -sm "$root" | cut -f1) MB"
