@@ -51,13 +51,14 @@ ClassifyEngine::ClassifyEngine(const ClassifyOptim& optim, Classifier& classifie
       comm_(comm),
       head_optimizer_(device, classifier.head(), {{{0, classifier.head().layout().size()}, 1}},
                       optim),
-      head_sync_(comm, whole_gradient(classifier.head())) {
+      reducer_(make_bucket_reducer(comm, device)),
+      head_sync_(*reducer_, whole_gradient(classifier.head())) {
   if (classifier.trained() != Trained::everything) return;
   auto& encoder = classifier.encoder();
   encoder_optimizer_.emplace(
       device, encoder.store(),
       encoder_layer_rates(encoder.layout(), encoder.config().depth, optim.layer_decay), optim);
-  encoder_sync_ = std::make_unique<GradSync>(comm, whole_gradient(encoder.store()));
+  encoder_sync_ = std::make_unique<GradSync>(*reducer_, whole_gradient(encoder.store()));
 }
 
 void ClassifyEngine::learn(const Examples& examples, std::span<const std::int32_t> labels,
@@ -83,6 +84,8 @@ ClassifySums ClassifyEngine::finish(std::int64_t step, double learning_rate) {
   if (!begun_) clear_gradients();
   head_sync_.finish();
   if (encoder_sync_) encoder_sync_->finish();
+  device_.ops().synchronize();
+  reducer_->settle();
   auto sums = sums_;
   sums.reduce(comm_);
   sums_ = {};

@@ -50,6 +50,7 @@ class ClassifyEngine {
   Communicator& comm_;
   FinetuneOptimizer head_optimizer_;
   std::optional<FinetuneOptimizer> encoder_optimizer_;
+  std::unique_ptr<BucketReducer> reducer_;
   GradSync head_sync_;
   std::unique_ptr<GradSync> encoder_sync_;  // null: the encoder does not train
   ClassifySums sums_;

@@ -110,8 +110,9 @@ std::vector<float> SegmentationNetwork::infer(const PixelBatch& batch) {
 }
 
 void SegmentationNetwork::connect(Communicator& comm) {
+  reducer_ = make_bucket_reducer(comm, device_);
   const auto sync = [&](ParamStore& store) {
-    return std::make_unique<GradSync>(comm, store.gradient(whole(store)));
+    return std::make_unique<GradSync>(*reducer_, store.gradient(whole(store)));
   };
   head_sync_ = sync(head_.store());
   if (training_ == Training::all) encoder_sync_ = sync(encoder_->store());
@@ -143,6 +144,8 @@ PixelResult SegmentationNetwork::step(const PixelBatch& batch,
   }
   head_sync_->finish();
   if (encoder_sync_) encoder_sync_->finish();
+  device_.ops().synchronize();
+  reducer_->settle();
   return sum;
 }
 

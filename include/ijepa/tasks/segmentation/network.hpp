@@ -76,6 +76,7 @@ class SegmentationNetwork {
   Grid grid_;
   std::unique_ptr<TrainableEncoder> encoder_;
   SegmentationHead head_;
+  std::unique_ptr<BucketReducer> reducer_;
   std::unique_ptr<GradSync> head_sync_, encoder_sync_;
   std::int64_t reserved_ = 0;  // images that the buffers are large enough for
   Buffer arena_, pixels_;
