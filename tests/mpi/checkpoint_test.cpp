@@ -1,5 +1,6 @@
 #include "ijepa/train/checkpoint.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -104,6 +105,7 @@ TEST_F(CheckpointOnRanks, DamageInAnyPartIsFoundByAll) {
   const auto newer = store.save(ranks(), {2, {}}, tensors_of(y)).folder;
   std::vector<std::string> files{"manifest.json"};
   for (const auto& part : read_manifest(newer).parts) files.push_back(part.file);
+  ranks().barrier();
   for (const auto& file : files)
     for (const bool cut : {true, false}) {
       const std::string path = newer + "/" + file;
@@ -142,7 +144,7 @@ TEST_F(CheckpointOnRanks, SavesGoOnBesideTheWorkOfSteps) {
   CheckpointWriter saves(run_dir_, {}, tensors_of(x), ranks(), copy_in_host);
   std::int64_t saved = 0;
   for (std::int64_t step = 1; step <= 200; ++step) {
-    x = numbers(x.size(), static_cast<float>(step));
+    std::ranges::copy(numbers(x.size(), static_cast<float>(step)), x.begin());
     // As the trainer agrees, whatever rank is slow.
     const bool busy = ranks().all_reduce(saves.busy() ? 1.0 : 0.0, Reduction::max) != 0;
     if (const auto outcome = saves.advance(busy)) {

@@ -48,8 +48,13 @@ int last_report(int pipe) {
 }
 
 TEST_F(CheckpointFault, AKillAtAnyMomentLeavesTheNewestSavedOne) {
+  using Clock = std::chrono::steady_clock;
   TinyModel model(0);
   save(model, 0);
+  const auto begin = Clock::now();
+  save(model, 0);
+  const auto three_saves =
+      3 * std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin).count();
   Rng rng(5, Purpose::test);
   std::int64_t newest_step = 0;
   for (int trial = 0; trial < trials(50); ++trial) {
@@ -58,7 +63,8 @@ TEST_F(CheckpointFault, AKillAtAnyMomentLeavesTheNewestSavedOne) {
     const pid_t child = ::fork();
     if (child == 0) save_for_ever(store(), *comm_, static_cast<int>(newest_step) + 1, ends[1]);
     ::close(ends[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(rng.below(40000)));
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(rng.below(static_cast<std::uint64_t>(three_saves))));
     ::kill(child, SIGKILL);
     ::waitpid(child, nullptr, 0);
     const int reported = last_report(ends[0]);

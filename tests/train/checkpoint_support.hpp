@@ -29,6 +29,13 @@ struct TinyModel {
     return weight == other.weight && moment == other.moment && scalar == other.scalar &&
            std::equal(half.begin(), half.end(), other.half.begin(), other.half.end(), bits);
   }
+  /// The values of `other` in this one's memory.
+  void assign(const TinyModel& other) {
+    std::copy(other.weight.begin(), other.weight.end(), weight.begin());
+    std::copy(other.moment.begin(), other.moment.end(), moment.begin());
+    std::copy(other.half.begin(), other.half.end(), half.begin());
+    std::copy(other.scalar.begin(), other.scalar.end(), scalar.begin());
+  }
   std::vector<NamedTensor> tensors() {
     return {{"encoder", "blocks.0.weight", {3, 4}, DType::f32, weight.data()},
             {"adam_m", "blocks.0.weight", {5}, DType::f64, moment.data()},

@@ -29,9 +29,9 @@ TEST_F(Writer, WritesTheStateOfTheSnapshotWhileTheStateChanges) {
   TinyModel model(1);
   auto saves = writer(model);
   for (int step = 1; step <= 20; ++step) {
-    model = TinyModel(step);
+    model.assign(TinyModel(step));
     saves.begin({step, {}}, {});
-    model = TinyModel(-step);
+    model.assign(TinyModel(-step));
     EXPECT_TRUE(saves.finish().saved());
     EXPECT_EQ(loaded(), TinyModel(step));
     EXPECT_FALSE(saves.in_flight());
