@@ -165,13 +165,12 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
                                        {"predictor_gradient", sums.predictor_gradient}});
   }
   if (non_finite_ > recipe_.run.nan_limit)
-    throw AgreedError(fmt::format("Loss or gradients were not finite in {} steps in a row, up to "
-                                  "step {}: lower optim.lr, "
-                                  "set optim.clip_grad, or look at the images named in "
-                                  "{}/non_finite. The last checkpoint is "
-                                  "from before them.",
-                                  non_finite_, place.step, recipe_.run.dir),
-                      exit_code::not_finite);
+    throw AgreedError(
+        fmt::format("Loss or gradients were not finite in {} steps in a row, up to step {}: lower "
+                    "optim.lr, set optim.clip_grad, or look at the images named in {}/non_finite. "
+                    "The last checkpoint is from before them.",
+                    non_finite_, place.step, recipe_.run.dir),
+        exit_code::not_finite);
 }
 
 void Trainer::report(const StepMetrics& metrics) {
@@ -213,11 +212,11 @@ void Trainer::save() {
   // them.
   if (saved_step_ == step_ || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
   if (!engine_.weights_finite())
-    throw AgreedError(fmt::format("The weights are not finite after step {}: lower optim.lr. They "
-                                  "are not saved; the last "
-                                  "checkpoint is from before.",
-                                  step_),
-                      exit_code::not_finite);
+    throw AgreedError(
+        fmt::format("The weights are not finite after step {}: lower optim.lr. They are not saved; "
+                    "the last checkpoint is from before.",
+                    step_),
+        exit_code::not_finite);
   state_.download();
   const CheckpointMeta meta{step_, checkpoint_texts(recipe_, shards_)};
   const SavedCheckpoint saved = checkpoints_.save(comm_, meta, state_.tensors());
