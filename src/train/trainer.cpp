@@ -71,7 +71,9 @@ Outcome Trainer::run() {
     if (step_ == plan_.total_steps) break;
     if (stop_reason_ == StopReason::none && stop_.agreed(comm_) != 0)
       stop_reason_ = StopReason::signal;
-    if (stop_reason_ != StopReason::none) return Outcome::interrupted;
+    if (stop_reason_ == StopReason::none) continue;
+    if (logs_) logs_->events.write("stopped", {{"step", step_}, {"saved", text_of(stop_reason_)}});
+    return Outcome::interrupted;
   }
   comm_.activity().enter(Phase::ending, step_);
   return Outcome::finished;
