@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "ijepa/comm/stop_signal.hpp"
+
 namespace ijepa {
 
 std::string_view name_of(Phase phase) {
@@ -27,6 +29,7 @@ RankState Activity::look() const {
   state.phase_seconds =
       std::chrono::duration<double>(Clock::now().time_since_epoch() - entered).count();
   state.calls = calls_.load(std::memory_order_relaxed);
+  state.stopping = StopSignal::pending() != 0;
   state.progress = turns_.load(std::memory_order_relaxed) + state.calls;
   const std::lock_guard lock(mutex_);
   if (count_ != nullptr) state.progress += (*count_)();

@@ -13,7 +13,7 @@ namespace ijepa {
 
 class Datagrams {
  public:
-  /// Binds any free port of all IPv4 interfaces; an Error where there is no network at all.
+  /// Binds any free port of all IPv4 interfaces; where there is no network, nobody is heard.
   Datagrams();
   ~Datagrams();
   Datagrams(const Datagrams&) = delete;

@@ -96,6 +96,7 @@ void RollCall::forgive(double now) {
 void RollCall::note_state(int rank, const RankState& state, double now) {
   if (peer(rank).state.progress != state.progress) moved_ = now;
   peer(rank).state = state;
+  if (state.stopping && stopping_since_ < 0) stopping_since_ = now;
   if (state.calls <= most_calls_) return;
   most_calls_ = state.calls;
   most_calls_at_ = now;
@@ -132,8 +133,12 @@ Verdict RollCall::judge(double now, const WatchLimits& limits) const {
     verdict.seconds = std::max(verdict.seconds, silent);
   }
   if (verdict.kind == Verdict::Kind::silence) return verdict;
-  if (limits.standstill <= 0 || now - moved_ <= limits.standstill) return {};
-  return {Verdict::Kind::standstill, now - moved_, behind()};
+  const double still = now - moved_;
+  if (limits.stop_grace > 0 && stopping_since_ >= 0 && still > limits.stop_grace &&
+      now - stopping_since_ > limits.stop_grace)
+    return {Verdict::Kind::disobedience, still, behind()};
+  if (limits.standstill <= 0 || still <= limits.standstill) return {};
+  return {Verdict::Kind::standstill, still, behind()};
 }
 
 std::optional<Verdict> RollCall::waiting(double now, double notice) {

@@ -24,9 +24,10 @@ struct Beat {
   RankState state;
 };
 
-/// Ranks that do not answer (silence) or, where no rank gets on, those that the others wait for.
+/// Ranks that do not answer (silence) or, where no rank gets on, those that the others wait for;
+/// `disobedience` is a standstill after a signal.
 struct Verdict {
-  enum class Kind : std::uint8_t { none, silence, standstill } kind = Kind::none;
+  enum class Kind : std::uint8_t { none, silence, standstill, disobedience } kind = Kind::none;
   double seconds = 0;
   std::vector<int> late;
 };
@@ -86,7 +87,8 @@ class RollCall {
   double answered_;  // by the leader
   int window_ = -1;  // first of the ranks that are asked to lead; -1: there is a leader
   double window_since_ = 0;
-  double moved_;  // when any rank last got on, as far as is known here
+  double moved_;                // when any rank last got on, as far as is known here
+  double stopping_since_ = -1;  // when a rank first had a signal to obey; negative: none has
   std::uint64_t most_calls_ = 0;
   double most_calls_at_;
   double next_notice_ = 0;  // seconds after most_calls_at_

@@ -13,7 +13,6 @@
 #include "datagrams.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/exit_codes.hpp"
-#include "ijepa/comm/stop_signal.hpp"
 #include "ijepa/core/log.hpp"
 #include "roll_call.hpp"
 
@@ -153,19 +152,11 @@ class Watch::Thread {
       end_job("standstill", verdict.late, limits,
               fmt::format("No rank has got on for {:.0f} s; the others wait for {}",
                           verdict.seconds, names(verdict.late)));
-    look_at_signal(now, limits);
-  }
-
-  void look_at_signal(double now, const WatchLimits& limits) {
-    // A pause of this process, as of a stopped machine, is not its disobedience.
-    const double passed = std::min(now - looked_, 2 * longest_interval);
-    looked_ = now;
-    const int signal = StopSignal::pending();
-    signalled_for_ = signal == 0 ? 0 : signalled_for_ + passed;
-    if (limits.stop_grace <= 0 || signalled_for_ <= limits.stop_grace) return;
-    end_job("signal", {comm_.rank()}, limits,
-            fmt::format("{} got signal {} {:.0f} s ago and could not stop", names({comm_.rank()}),
-                        signal, signalled_for_));
+    if (verdict.kind == Verdict::Kind::disobedience)
+      end_job(
+          "signal", verdict.late, limits,
+          fmt::format("A signal came, but no rank has got on for {:.0f} s; the others wait for {}",
+                      verdict.seconds, names(verdict.late)));
   }
 
   /// "rank 3 (n2; step 12, loader for 31 s), rank 7 (...) and 14 more".
@@ -214,7 +205,6 @@ class Watch::Thread {
   Datagrams datagrams_;
   RollCall roll_call_;
   std::uint64_t token_;
-  double looked_ = seconds_now(), signalled_for_ = 0;
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };

@@ -109,7 +109,7 @@ CheckpointStore::CheckpointStore(std::string run_dir, const CheckpointPolicy& po
 void save_weights(Communicator& comm, const std::string& folder, const CheckpointMeta& meta,
                   const std::vector<NamedTensor>& tensors) {
   std::vector<StoredTensor> stored;
-  for (const auto& t : tensors) stored.push_back(described(t));
+  for (const auto& t : tensors) stored.push_back({t.group, t.name, t.dtype, t.shape, {}});
   const auto bytes = [&](std::size_t i) {
     return std::span(static_cast<const std::byte*>(tensors[i].data), stored[i].bytes());
   };

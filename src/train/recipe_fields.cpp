@@ -202,8 +202,9 @@ static void describe(RunSettings& r, Fields& f) {
     "The run stops so many seconds before its Slurm job ends, and twice the time of a save and of "
     "a step before that.");
   f("stop_grace_seconds", r.stop_grace_seconds, between(0, 1e6),
-    "After a signal a rank that has not stopped by then is ended by force, with code 86; longer "
-    "than a step and a save. 0: never.");
+    "After a signal so long without any progress of any rank ends the job with code 86; longer "
+    "than "
+    "a micro-batch and a save. 0: never.");
   f("hang_seconds", r.hang_seconds, between(0, 1e6),
     "A rank whose process does not answer for so long ends the job with code 86. 0: never.");
   f("standstill_seconds", r.standstill_seconds, between(0, 1e6),

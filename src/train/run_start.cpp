@@ -66,12 +66,13 @@ RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Comm
 
 namespace {
 
-/// As the recipe says, else as OMP_NUM_THREADS or Slurm do; 0: as many as there are cores.
+/// As the recipe says, else as OMP_NUM_THREADS or Slurm do, if there are as many cores; 0: as many
+/// as there are.
 int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
   if (recipe.compute.threads > 0) return static_cast<int>(recipe.compute.threads);
   const char* told = std::getenv("OMP_NUM_THREADS");
   const int threads = told != nullptr ? std::atoi(told) : 0;
-  return threads > 0 ? threads : std::min(cluster.cpus_per_task, usable_cores());
+  return std::min(threads > 0 ? threads : cluster.cpus_per_task, usable_cores());
 }
 
 }  // namespace

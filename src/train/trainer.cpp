@@ -97,6 +97,7 @@ Outcome Trainer::train() {
     if (!stopped) continue;
     saves_.finish(step_);
     stop_reason_ = static_cast<StopReason>(wishes[0]);
+    if (logs_) logs_->events.write("stopped", {{"step", step_}, {"saved", text_of(stop_reason_)}});
     return Outcome::interrupted;
   }
   saves_.finish(step_);
@@ -193,13 +194,12 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
                                        {"predictor_gradient", sums.predictor_gradient}});
   }
   if (non_finite_ > recipe_.run.nan_limit)
-    throw AgreedError(fmt::format("Loss or gradients were not finite in {} steps in a row, up to "
-                                  "step {}: lower optim.lr, "
-                                  "set optim.clip_grad, or look at the images named in "
-                                  "{}/non_finite. The last checkpoint is "
-                                  "from before them.",
-                                  non_finite_, place.step, recipe_.run.dir),
-                      exit_code::not_finite);
+    throw AgreedError(
+        fmt::format("Loss or gradients were not finite in {} steps in a row, up to step {}: lower "
+                    "optim.lr, set optim.clip_grad, or look at the images named in {}/non_finite. "
+                    "The last checkpoint is from before them.",
+                    non_finite_, place.step, recipe_.run.dir),
+        exit_code::not_finite);
 }
 
 void Trainer::report(const StepMetrics& metrics) {

@@ -184,6 +184,22 @@ TEST(RollCall, AStandstillIsJudgedByTheLastToGetOnAndBlamesWhomTheOthersWaitFor)
   EXPECT_THAT(found.verdict.late, ElementsAre(2));
 }
 
+TEST(RollCall, AfterASignalAStandstillIsBorneForTheGraceOnly) {
+  constexpr int ranks = 4;
+  SimulatedJob job(ranks);
+  job.limits().stop_grace = 20;
+  job.run(5, [&] { all_get_on(job, ranks); });
+  for (const int r : {0, 2, 3}) ++job.state(r).calls;
+  job.state(3).stopping = true;
+  EXPECT_EQ(job.run(50, [&] { ++job.state(1).progress; }).reporter, -1)
+      << "a long step is no fault";
+  const double stuck = job.now();
+  const auto found = job.run(100);
+  EXPECT_EQ(found.verdict.kind, Verdict::Kind::disobedience);
+  EXPECT_THAT(found.verdict.late, ElementsAre(1));
+  EXPECT_LE(job.now(), stuck + 20 + 3);
+}
+
 TEST(RollCall, LimitsOfZeroAreOff) {
   SimulatedJob job(2);
   job.limits().silence = job.limits().standstill = 0;

@@ -31,6 +31,7 @@ struct RankState {
   double phase_seconds = 0;    // since it began
   std::uint64_t calls = 0;     // collective calls begun; all ranks make the same ones in one order
   std::uint64_t progress = 0;  // changes while the rank gets on
+  bool stopping = false;       // it has a signal to obey
 };
 
 struct HangReport;
@@ -39,7 +40,7 @@ struct HangReport;
 struct WatchLimits {
   double silence = 180;      // of a process that does not answer
   double standstill = 1800;  // of all ranks, though their processes answer
-  double stop_grace = 300;   // from a signal to the forced end
+  double stop_grace = 300;   // of a standstill, once any rank has a signal to obey
   double notice = 30;        // until ranks that others wait for are named
   /// Called in the watch's thread of the rank that reports, before the job is ended.
   std::function<void(const HangReport&)> on_hang;

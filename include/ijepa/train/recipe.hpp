@@ -86,7 +86,7 @@ struct RunSettings {
   std::int64_t nan_limit = 3;        // non-finite steps in a row that are skipped
   double max_seconds = 0;            // of one start of the program; 0: no limit
   double stop_margin_seconds = 60;   // before the job's end, beside the time of a save
-  double stop_grace_seconds = 300;   // from a signal to the forced end; 0: none
+  double stop_grace_seconds = 300;   // of all ranks after a signal; 0: for ever
   double hang_seconds = 180;         // of silence of a process; 0: for ever
   double standstill_seconds = 1800;  // of all ranks; 0: for ever
   double wait_notice_seconds = 30;   // until late ranks are named; 0: never
