@@ -24,11 +24,11 @@ void print(const std::string& text) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
-/// Launchers report one code for all ranks, and that of ranks which they kill because another failed
-/// is as good as any. A script that has to know names a file; the ranks leave theirs there.
+/// Launchers report one code for all ranks: perhaps of a rank that they killed because another
+/// failed, or 0 when none could be started. A script that has to know names a file for all codes.
 void leave_code(int code) {
-  const char* path = std::getenv("IJEPA_EXIT_CODES");
-  if (path == nullptr || code == 0) return;
+  const char* path = std::getenv("IJEPA_RANK_CODES");
+  if (path == nullptr) return;
   const int file = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return;
   const std::string line = std::to_string(code) + "\n";
@@ -95,9 +95,7 @@ int run_checked(const Environment& before_init, const std::function<int(Communic
   return run_body(*comm, body);
 }
 
-}  // namespace
-
-int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body) {
+int run_session(int argc, char** argv, const std::function<int(Communicator&)>& body) {
   // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
   const Environment before_init = process_environment();
   try {
@@ -121,6 +119,13 @@ int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>&
     }
   }
   MPI_Finalize();
+  return code;
+}
+
+}  // namespace
+
+int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body) {
+  const int code = run_session(argc, argv, body);
   leave_code(code);
   return code;
 }

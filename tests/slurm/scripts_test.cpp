@@ -45,7 +45,7 @@ TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
   ::setenv("IJEPA_MAX_RESTARTS", "1", 1);
   pretend("n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; exit 85");
   const std::string job = submit_pretended();
-  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(SlurmCluster::start_now(job)) << log(job);
+  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(cluster().start_now(job)) << log(job);
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   EXPECT_EQ(SlurmCluster::field(job, "Restarts"), "3");
   EXPECT_EQ(SlurmCluster::field(job, "ExitCode"), "85:0");
@@ -53,7 +53,7 @@ TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
 }
 
 TEST_F(SlurmScripts, WhereRequeueingIsForbiddenAnotherJobFollows) {
-  pretend("[[ -n ${IJEPA_RESUBMITTED:-} ]] || exit 85; echo went on with \"$@\"");
+  pretend("[[ -n ${IJEPA_RESUBMITTED:-} ]] || exit 85; echo went on with \"$@\"; echo 0 >>$IJEPA_RANK_CODES");
   const std::string job = submit_pretended({"--no-requeue", "--job-name=mine"});
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   std::smatch next;
@@ -63,6 +63,13 @@ TEST_F(SlurmScripts, WhereRequeueingIsForbiddenAnotherJobFollows) {
   EXPECT_EQ(SlurmCluster::field(next[1], "JobName"), "mine");
   EXPECT_EQ(SlurmCluster::field(next[1], "NumNodes"), "2");
   EXPECT_EQ(count(log(job), "went on with config.toml"), 2) << log(job);
+}
+
+TEST_F(SlurmScripts, WhereNoRankRanTheJobIsNotTakenForFinished) {
+  pretend("true");
+  const std::string job = submit_pretended();
+  EXPECT_TRUE(SlurmCluster::wait_for_restarts(job, 1)) << log(job);
+  EXPECT_THAT(log(job), HasSubstr("no rank has run"));
 }
 
 TEST_F(SlurmScripts, WithoutSlurmsCommandsOnNodesTheJobSaysWhatToDo) {

@@ -79,9 +79,20 @@ class SlurmCluster {
     EXPECT_TRUE(reached) << "job " << job << " is " << now;
     return reached;
   }
-  /// A requeued job would wait two minutes.
-  static bool start_now(const std::string& job) {
-    return wait_for_state(job, "PENDING") && wait_until("job " + job + " starts", [&] {
+  static bool wait_for_restarts(const std::string& job, int n) {
+    return wait_until("restart " + std::to_string(n) + " of job " + job,
+                      [&] { return field(job, "Restarts") == std::to_string(n); });
+  }
+  /// A requeued job would wait two minutes, in which its nodes have long forgotten the step that now
+  /// begins anew.
+  bool start_now(const std::string& job) const {
+    const auto step_is_left = [&](const std::string& node) {
+      return std::filesystem::exists(folder_ / "spool" / node / ("stepd.slurm.pmix." + job + ".0"));
+    };
+    return wait_for_state(job, "PENDING") &&
+           wait_until("the nodes are done with job " + job,
+                      [&] { return !step_is_left("n1") && !step_is_left("n2"); }) &&
+           wait_until("job " + job + " starts", [&] {
              run({"scontrol", "update", "jobid=" + job, "StartTime=now"});
              return field(job, "JobState") != "PENDING";
            });

@@ -55,7 +55,7 @@ class SlurmJobs : public PretrainProgram {
   /// Lets a requeued job do some steps more and end.
   void finish(const std::string& job) const {
     set_last_step(newest_step() + 20);
-    ASSERT_TRUE(SlurmCluster::start_now(job)) << log(job);
+    ASSERT_TRUE(cluster().start_now(job)) << log(job);
     EXPECT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
   }
   /// The run is as one that nothing disturbed, on two ranks outside of Slurm.
