@@ -78,11 +78,11 @@ count_restart() {
   mv "$run/restarts.new" "$run/restarts"
 }
 
-# may_restart RUN: whether another start may help.
+# may_restart RUN MORE: whether so many starts more may help.
 may_restart() {
   local step count most=${IJEPA_MAX_RESTARTS:-3}
   read -r step count <"$1/restarts"
-  if (($(newest_step "$1") > step || count < most)); then return; fi
+  if (($(newest_step "$1") > step || count + $2 <= most)); then return; fi
   echo "pretrain: the checkpoint of step $step is still the newest after $most restarts, so the job" \
     "is not started again. Find the cause above (a checkpoint may take longer than the job has);" \
     "the same sbatch line then goes on." >&2
@@ -129,7 +129,7 @@ pretrain() {
   run=$(setting run.dir "$@")
   mkdir -p "$run"
   count_restart "$run"
-  may_restart "$run"
+  may_restart "$run" 0
   # At scancel, the time limit or the end of a preemption's grace time Slurm ends the job itself and
   # knows whether it comes back; requeueing a cancelled job would bring it back to life.
   trap 'ended_by_slurm=1' TERM
@@ -137,6 +137,6 @@ pretrain() {
   : >"$IJEPA_RANK_CODES"
   on_ranks ijepa-pretrain "$@" || code=$?
   code=$(code_of_all "$code")
-  if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run"; then start_again; fi
+  if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run" 1; then start_again; fi
   return "$code"
 }

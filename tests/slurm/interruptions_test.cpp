@@ -43,8 +43,9 @@ TEST_F(SlurmInterruptions, TheTimeLimit) {
 
 TEST_F(SlurmInterruptions, PreemptionByAHigherPartition) {
   const std::string job = training_job();
-  const std::string urgent = last_line(SlurmCluster::ask(
-      {"sbatch", "--parsable", "-p", "urgent", "-N", "2", "--exclusive", "-o", "/dev/null", "--wrap", "true"}));
+  const std::string urgent =
+      last_line(SlurmCluster::ask({"sbatch", "--parsable", "-p", "urgent", "-N", "2", "--exclusive",
+                                   "-o", "/dev/null", "--wrap", "true"}));
   EXPECT_TRUE(SlurmCluster::wait_for_state(urgent, "COMPLETED"));
   finish(job);
   expect_restarts(job, 1);

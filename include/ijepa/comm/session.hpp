@@ -9,9 +9,10 @@
 namespace ijepa {
 
 /// Initialises MPI, checks that the launcher connected the ranks it started (start_problem() and
-/// launch_problem() in cluster.hpp), runs `body` on every rank and returns the exit code for main():
-/// that of the body, or 1. An AgreedError is printed once; any other exception is printed with rank
-/// and host, and the job is aborted. Each rank adds its code as a line to the file IJEPA_RANK_CODES.
+/// launch_problem() in cluster.hpp), runs `body` on every rank and returns the exit code for
+/// main(): that of the body, or 1. An AgreedError is printed once; any other exception is printed
+/// with rank and host, and the job is aborted. Each rank adds its code as a line to the file
+/// IJEPA_RANK_CODES.
 int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body);
 
 }  // namespace ijepa
