@@ -40,13 +40,18 @@ starts_again() {
   [[ " $start_again_codes " == *" $1 "* ]]
 }
 
-# code_of_all CODE: that of srun, unless a rank left one that says more: where a rank ends with an
-# error, srun kills the others and reports them.
+# code_of_all CODE: that of srun, unless the ranks left what says more. Where one ends with an error,
+# srun kills the others and reports them; where none could be started it may report 0.
 code_of_all() {
   local left
   while read -r left; do
-    starts_again "$left" || { echo "$left"; return; }
-  done <"$IJEPA_EXIT_CODES"
+    ((left == 0)) || starts_again "$left" || { echo "$left"; return; }
+  done <"$IJEPA_RANK_CODES"
+  if (($1 == 0)) && [[ ! -s $IJEPA_RANK_CODES ]]; then
+    echo "pretrain: no rank has run" >&2
+    echo 86
+    return
+  fi
   echo "$1"
 }
 
@@ -73,11 +78,11 @@ count_restart() {
   mv "$run/restarts.new" "$run/restarts"
 }
 
-# may_restart RUN: whether another start may help.
+# may_restart RUN MORE: whether so many starts more may help.
 may_restart() {
   local step count most=${IJEPA_MAX_RESTARTS:-3}
   read -r step count <"$1/restarts"
-  if (($(newest_step "$1") > step || count < most)); then return; fi
+  if (($(newest_step "$1") > step || count + $2 <= most)); then return; fi
   echo "pretrain: the checkpoint of step $step is still the newest after $most restarts, so the job" \
     "is not started again. Find the cause above (a checkpoint may take longer than the job has);" \
     "the same sbatch line then goes on." >&2
@@ -124,14 +129,14 @@ pretrain() {
   run=$(setting run.dir "$@")
   mkdir -p "$run"
   count_restart "$run"
-  may_restart "$run"
+  may_restart "$run" 0
   # At scancel, the time limit or the end of a preemption's grace time Slurm ends the job itself and
   # knows whether it comes back; requeueing a cancelled job would bring it back to life.
   trap 'ended_by_slurm=1' TERM
-  export IJEPA_EXIT_CODES=$run/exit_codes
-  : >"$IJEPA_EXIT_CODES"
+  export IJEPA_RANK_CODES=$run/rank_codes
+  : >"$IJEPA_RANK_CODES"
   on_ranks ijepa-pretrain "$@" || code=$?
   code=$(code_of_all "$code")
-  if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run"; then start_again; fi
+  if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run" 1; then start_again; fi
   return "$code"
 }

@@ -42,8 +42,8 @@ std::string text(const Environment& environment, std::initializer_list<const cha
   return {};
 }
 
-/// How a launcher is recognised, by the first mark that is set: the mpiruns start their daemons with
-/// srun inside a Slurm job, so their own variables say more than Slurm's.
+/// How a launcher is recognised, by the first mark that is set: the mpiruns start their daemons
+/// with srun inside a Slurm job, so their own variables say more than Slurm's.
 struct LauncherVariables {
   Launcher launcher;
   const char* mark;
@@ -105,7 +105,8 @@ std::optional<std::string> start_problem(const Environment& environment,
     if (find(environment, name) != nullptr) return {};
   return fmt::format(
       "srun started {} processes, but Open MPI connects ranks by PMIx only. Use `srun --mpi=pmix`. "
-      "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the ranks "
+      "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the "
+      "ranks "
       "are started with mpirun inside the job.",
       cluster.ranks);
 }

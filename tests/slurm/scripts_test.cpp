@@ -1,4 +1,5 @@
-// What the batch scripts do around the programs: restarts and their bound, refusals, chains, sweeps.
+// What the batch scripts do around the programs: restarts and their bound, refusals, chains,
+// sweeps.
 #include "tests/slurm/slurm_jobs.hpp"
 #include "tests/tasks/picture_shards.hpp"
 
@@ -19,7 +20,8 @@ class SlurmScripts : public SlurmJobs {
     std::filesystem::create_directory(folder);
     const auto program = folder / "ijepa-pretrain";
     write_bytes(program, "#!/usr/bin/env bash\nfor last; do :; done\nrun=" + path("run").string() +
-                             "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body + "\n");
+                             "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body +
+                             "\n");
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
     ::setenv("IJEPA_BIN", folder.c_str(), 1);
   }
@@ -43,17 +45,22 @@ class SlurmScripts : public SlurmJobs {
 
 TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
   ::setenv("IJEPA_MAX_RESTARTS", "1", 1);
-  pretend("n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; exit 85");
+  pretend(
+      "n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; "
+      "exit 85");
   const std::string job = submit_pretended();
-  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(SlurmCluster::start_now(job)) << log(job);
+  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(cluster().start_now(job)) << log(job);
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   EXPECT_EQ(SlurmCluster::field(job, "Restarts"), "3");
   EXPECT_EQ(SlurmCluster::field(job, "ExitCode"), "85:0");
-  EXPECT_THAT(log(job), HasSubstr("the checkpoint of step 11 is still the newest after 1 restarts"));
+  EXPECT_THAT(log(job),
+              HasSubstr("the checkpoint of step 11 is still the newest after 1 restarts"));
 }
 
 TEST_F(SlurmScripts, WhereRequeueingIsForbiddenAnotherJobFollows) {
-  pretend("[[ -n ${IJEPA_RESUBMITTED:-} ]] || exit 85; echo went on with \"$@\"");
+  pretend(
+      "[[ -n ${IJEPA_RESUBMITTED:-} ]] || exit 85; echo went on with \"$@\"; echo 0 "
+      ">>$IJEPA_RANK_CODES");
   const std::string job = submit_pretended({"--no-requeue", "--job-name=mine"});
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   std::smatch next;
@@ -63,6 +70,13 @@ TEST_F(SlurmScripts, WhereRequeueingIsForbiddenAnotherJobFollows) {
   EXPECT_EQ(SlurmCluster::field(next[1], "JobName"), "mine");
   EXPECT_EQ(SlurmCluster::field(next[1], "NumNodes"), "2");
   EXPECT_EQ(count(log(job), "went on with config.toml"), 2) << log(job);
+}
+
+TEST_F(SlurmScripts, WhereNoRankRanTheJobIsNotTakenForFinished) {
+  pretend("true");
+  const std::string job = submit_pretended();
+  EXPECT_TRUE(SlurmCluster::wait_for_restarts(job, 1)) << log(job);
+  EXPECT_THAT(log(job), HasSubstr("no rank has run"));
 }
 
 TEST_F(SlurmScripts, WithoutSlurmsCommandsOnNodesTheJobSaysWhatToDo) {
@@ -78,8 +92,9 @@ TEST_F(SlurmScripts, WithoutSlurmsCommandsOnNodesTheJobSaysWhatToDo) {
 }
 
 TEST_F(SlurmScripts, AWrongSettingIsNotTriedAgain) {
-  expect_error(submit({}, "pretrain.sbatch", {path("config.toml").string(), "--set", "optim.epoch=1"}),
-               "did you mean optim.epochs?");
+  expect_error(
+      submit({}, "pretrain.sbatch", {path("config.toml").string(), "--set", "optim.epoch=1"}),
+      "did you mean optim.epochs?");
 }
 
 TEST_F(SlurmScripts, AnErrorOfOneRankIsNotTriedAgainThoughSrunKillsTheOthers) {
@@ -96,26 +111,30 @@ TEST_F(SlurmScripts, RanksThatSrunDoesNotConnectAreRefused) {
 TEST_F(SlurmScripts, AJobFromAnotherFolderSaysWhereToSubmit) {
   std::filesystem::rename(top() / "jobs", path("jobs"));
   const std::string job = last_line(SlurmCluster::ask(
-      {"sbatch", "--parsable", "--chdir=" + top().string(), "--output=job-%j.out",
-       (path("jobs") / "probe.sbatch").string()}));
+      {"sbatch", "--parsable", "--chdir=" + top().string(), "--output=job-%j.out", "-n", "1",
+       "--ntasks-per-node=1", "--cpus-per-task=1", (path("jobs") / "probe.sbatch").string()}));
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED"));
-  EXPECT_THAT(log(job), HasSubstr("Submit from the top of the project, not from " + top().string()));
+  EXPECT_THAT(log(job),
+              HasSubstr("Submit from the top of the project, not from " + top().string()));
 }
 
 TEST_F(SlurmScripts, MpirunInsideAJob) {
   const Words words = command({steps(3)});
   std::string line = "unset OMPI_MCA_btl; " + std::string(IJEPA_MPIEXEC) + " -n 2 --oversubscribe";
   for (const auto& word : words) line += " " + word;
-  const std::string job = last_line(SlurmCluster::ask(
-      {"sbatch", "--parsable", "--chdir=" + top().string(), "--output=job-%j.out", "-n", "2", "--wrap", line}));
+  const std::string job =
+      last_line(SlurmCluster::ask({"sbatch", "--parsable", "--chdir=" + top().string(),
+                                   "--output=job-%j.out", "-n", "2", "--wrap", line}));
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
   EXPECT_EQ(read_metrics(path("run")).size(), 3U);
 }
 
 TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
-  write_bytes(path("table.txt"), "# name  settings\nslow optim.lr=1e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
-  const std::string job = submit({"--array=1-2", "--output=job-%a.out"}, "sweep.sbatch",
-                                 {path("config.toml").string(), path("table.txt").string(), "--set", steps(3)});
+  write_bytes(path("table.txt"),
+              "# name  settings\nslow optim.lr=1e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
+  const std::string job =
+      submit({"--array=1-2", "--output=job-%a.out"}, "sweep.sbatch",
+             {path("config.toml").string(), path("table.txt").string(), "--set", steps(3)});
   for (const char* task : {"_1", "_2"})
     ASSERT_TRUE(SlurmCluster::wait_for_state(job + task, "COMPLETED")) << log(task + 1);
   EXPECT_EQ(read_metrics(path("run-slow")).size(), 3U);
@@ -126,30 +145,36 @@ TEST_F(SlurmScripts, AChainRunsInOrderAndItsResultsCanBeSearched) {
   write_pictures(path("labelled"), {.images = 64});
   write_pictures(path("tests"), {.images = 32, .split = synth::Split::test});
   const std::string features = path("features").string();
-  const Ended chain = run(Words{"bash", (top() / "jobs/chain.sh").string(), path("tests").string(), features,
-                                "-n", "2", "--cpus-per-task=1", "--ntasks-per-node=2", "--output=" + (top() / "job-%j.out").string(), "--"} +
-                          Words{path("config.toml").string(), "--set", "data.shards=" + path("labelled").string(),
-                                "--set", steps(4)});
+  const Ended chain = run(Words{"bash", (top() / "jobs/chain.sh").string(), path("tests").string(),
+                                features, "-n", "2", "--cpus-per-task=1", "--ntasks-per-node=2",
+                                "--output=" + (top() / "job-%j.out").string(), "--"} +
+                          Words{path("config.toml").string(), "--set",
+                                "data.shards=" + path("labelled").string(), "--set", steps(4)});
   ASSERT_EQ(chain.code, 0) << chain.output;
   std::smatch jobs;
-  ASSERT_TRUE(std::regex_search(chain.output, jobs, std::regex("pretrain (\\d+), probe (\\d+), infer (\\d+)")));
+  ASSERT_TRUE(std::regex_search(chain.output, jobs,
+                                std::regex("pretrain (\\d+), probe (\\d+), infer (\\d+)")));
   for (int i = 1; i <= 3; ++i)
     ASSERT_TRUE(SlurmCluster::wait_for_state(jobs[i], "COMPLETED")) << log(jobs[i]);
   EXPECT_TRUE(std::filesystem::exists(path("run") / "probe"));
-  const std::string search = submit({}, "search.sbatch", {"--features", features, "--all", "--out", path("hits").string()});
+  const std::string search = submit(
+      {}, "search.sbatch", {"--features", features, "--all", "--out", path("hits").string()});
   ASSERT_TRUE(SlurmCluster::wait_for_state(search, "COMPLETED")) << log(search);
   EXPECT_TRUE(std::filesystem::exists(path("hits") / "nearest.csv"));
 }
 
 TEST_F(SlurmScripts, WhenAJobOfAChainFailsTheLaterOnesAreCancelled) {
-  const Ended chain = run({"bash", (top() / "jobs/chain.sh").string(), "/nowhere", path("features").string(), "-n", "1",
-                           "--cpus-per-task=1", "--ntasks-per-node=1", "--output=/dev/null", "--", path("config.toml").string(),
-                           "--set", "data.shards=/nowhere"});
+  const Ended chain =
+      run({"bash", (top() / "jobs/chain.sh").string(), "/nowhere", path("features").string(), "-n",
+           "1", "--cpus-per-task=1", "--ntasks-per-node=1", "--output=/dev/null", "--",
+           path("config.toml").string(), "--set", "data.shards=/nowhere"});
   std::smatch jobs;
-  ASSERT_TRUE(std::regex_search(chain.output, jobs, std::regex("pretrain (\\d+), probe (\\d+), infer (\\d+)")))
+  ASSERT_TRUE(std::regex_search(chain.output, jobs,
+                                std::regex("pretrain (\\d+), probe (\\d+), infer (\\d+)")))
       << chain.output;
   EXPECT_TRUE(SlurmCluster::wait_for_state(jobs[1], "FAILED"));
-  for (const int later : {2, 3}) EXPECT_TRUE(SlurmCluster::wait_for_state(jobs[later], "CANCELLED"));
+  for (const int later : {2, 3})
+    EXPECT_TRUE(SlurmCluster::wait_for_state(jobs[later], "CANCELLED"));
 }
 
 }  // namespace

@@ -49,9 +49,13 @@ class SlurmCluster {
   SlurmCluster(const SlurmCluster&) = delete;
   SlurmCluster& operator=(const SlurmCluster&) = delete;
 
-  static bool installed() { return run({"bash", "-c", "PATH=$PATH:/usr/sbin; type slurmctld munged"}).code == 0; }
+  static bool installed() {
+    return run({"bash", "-c", "PATH=$PATH:/usr/sbin; type slurmctld munged"}).code == 0;
+  }
 
-  void kill_node(const std::string& node) const { ask({"bash", script(), "--kill-node", folder_.string(), node}); }
+  void kill_node(const std::string& node) const {
+    ask({"bash", script(), "--kill-node", folder_.string(), node});
+  }
   void start_node(const std::string& node) const {
     ask({"bash", script(), "--start-node", folder_.string(), node});
     wait_until(node + " is back", [&] {
@@ -69,21 +73,38 @@ class SlurmCluster {
   static std::string field(const std::string& job, const std::string& name) {
     const std::string all = run({"scontrol", "--oneliner", "show", "job", job}).output;
     std::smatch match;
-    return std::regex_search(all, match, std::regex("\\b" + name + "=(\\S*)")) ? match[1].str() : "";
+    return std::regex_search(all, match, std::regex("\\b" + name + "=(\\S*)")) ? match[1].str()
+                                                                               : "";
   }
-  static bool wait_for_state(const std::string& job, const std::string& state, double seconds = 90) {
+  static bool wait_for_state(const std::string& job, const std::string& state,
+                             double seconds = 90) {
     std::string now;
-    const bool reached = wait_until("job " + job + " is " + state, [&] {
-      return (now = field(job, "JobState")) == state;
-    }, seconds);
+    const bool reached = wait_until(
+        "job " + job + " is " + state, [&] { return (now = field(job, "JobState")) == state; },
+        seconds);
     EXPECT_TRUE(reached) << "job " << job << " is " << now;
     return reached;
   }
-  /// A requeued job would wait two minutes.
-  static bool start_now(const std::string& job) {
-    return wait_for_state(job, "PENDING") && wait_until("job " + job + " starts", [&] {
+  static bool wait_for_restarts(const std::string& job, int n) {
+    return wait_until("restart " + std::to_string(n) + " of job " + job,
+                      [&] { return field(job, "Restarts") == std::to_string(n); });
+  }
+  /// A requeued job would wait two minutes, in which its nodes have long forgotten the step that
+  /// now begins anew.
+  bool start_now(const std::string& job) const {
+    const auto step_is_left = [&](const std::string& node) {
+      return std::filesystem::exists(folder_ / "spool" / node / ("stepd.slurm.pmix." + job + ".0"));
+    };
+    if (!wait_for_state(job, "PENDING")) return false;
+    const std::string restarts = field(job, "Restarts");
+    return wait_until("the nodes are done with job " + job,
+                      [&] { return !step_is_left("n1") && !step_is_left("n2"); }) &&
+           wait_until("job " + job + " starts", [&] {
              run({"scontrol", "update", "jobid=" + job, "StartTime=now"});
-             return field(job, "JobState") != "PENDING";
+             const std::string state = field(job, "JobState");
+             // A job of a moment may be back already.
+             return state == "RUNNING" || state == "COMPLETED" || state == "FAILED" ||
+                    field(job, "Restarts") != restarts;
            });
   }
 

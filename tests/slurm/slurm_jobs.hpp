@@ -10,7 +10,8 @@ class SlurmJobs : public PretrainProgram {
   void SetUp() override {
     if (!SlurmCluster::installed()) GTEST_SKIP() << "Slurm is not installed";
     std::filesystem::create_directory(top());
-    std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/jobs", top() / "jobs");
+    std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/jobs",
+                                              top() / "jobs");
     ::setenv("IJEPA_BIN", IJEPA_BIN_DIR, 1);
     // Ranks of two emulated nodes would take the other's shared memory for their own.
     ::setenv("OMPI_MCA_btl", "self,tcp", 1);
@@ -22,13 +23,16 @@ class SlurmJobs : public PretrainProgram {
   std::filesystem::path top() const { return path("top"); }
   const SlurmCluster& cluster() const { return *cluster_; }
 
-  std::string submit(const Words& options, const std::string& script, const Words& arguments) const {
+  std::string submit(const Words& options, const std::string& script,
+                     const Words& arguments) const {
     const Words two_nodes{"-N", "2", "--ntasks-per-node=1", "--cpus-per-task=1"};
     return last_line(SlurmCluster::ask(
-        Words{"sbatch", "--parsable", "--chdir=" + top().string(), "--output=job-%j.out"} + two_nodes +
-        options + Words{"jobs/" + script} + arguments));
+        Words{"sbatch", "--parsable", "--chdir=" + top().string(), "--output=job-%j.out"} +
+        two_nodes + options + Words{"jobs/" + script} + arguments));
   }
-  std::string log(const std::string& job) const { return read_bytes(top() / ("job-" + job + ".out")); }
+  std::string log(const std::string& job) const {
+    return read_bytes(top() / ("job-" + job + ".out"));
+  }
 
   /// A run with a checkpoint every 7 steps, without end until set_last_step().
   std::string submit_training(const Words& options = {}) const {
@@ -55,7 +59,7 @@ class SlurmJobs : public PretrainProgram {
   /// Lets a requeued job do some steps more and end.
   void finish(const std::string& job) const {
     set_last_step(newest_step() + 20);
-    ASSERT_TRUE(SlurmCluster::start_now(job)) << log(job);
+    ASSERT_TRUE(cluster().start_now(job)) << log(job);
     EXPECT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
   }
   /// The run is as one that nothing disturbed, on two ranks outside of Slurm.

@@ -91,7 +91,8 @@ inline std::vector<MetricsRow> read_metrics(const std::filesystem::path& run) {
 /// The rows without what a repetition cannot repeat: times and memory.
 inline std::vector<MetricsRow> repeatable(std::vector<MetricsRow> rows) {
   for (auto& row : rows)
-    for (const char* name : {"time (ms)", "images_per_second", "data_wait", "rank_wait", "memory_mib"})
+    for (const char* name :
+         {"time (ms)", "images_per_second", "data_wait", "rank_wait", "memory_mib"})
       row.erase(name);
   return rows;
 }
