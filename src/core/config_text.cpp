@@ -16,18 +16,19 @@ template <class... F>
 Overload(F...) -> Overload<F...>;
 
 std::string value_text(const Slot& slot) {
-  return std::visit(Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
-                             [](const std::int64_t* v) { return fmt::format("{}", *v); },
-                             [](const double* v) { return number(*v); },
-                             [](const std::string* v) { return quote(*v); },
-                             [](std::span<double> v) {
-                               std::vector<std::string> items;
-                               for (const double x : v) items.push_back(number(x));
-                               return fmt::format("[{}]", fmt::join(items, ", "));
-                             },
-                             [](const Choice& v) { return quote(v.names[v.get()]); },
-                             [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
-                    slot);
+  return std::visit(
+      Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
+               [](const std::int64_t* v) { return fmt::format("{}", *v); },
+               [](const double* v) { return number(*v); },
+               [](const std::string* v) { return quote(*v); },
+               [](std::span<double> v) {
+                 std::vector<std::string> items;
+                 for (const double x : v) items.push_back(number(x));
+                 return fmt::format("[{}]", fmt::join(items, ", "));
+               },
+               [](const Choice& v) { return quote(v.names[v.get()]); },
+               [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
+      slot);
 }
 
 std::string section_of(const std::string& path) {
@@ -85,15 +86,16 @@ std::string number(double value) {
 
 std::string type_name(const Slot& slot) {
   return std::visit(
-      Overload{[](const bool*) { return std::string("true or false"); },
-               [](const std::int64_t*) { return std::string("a whole number"); },
-               [](const double*) { return std::string("a number"); },
-               [](const std::string*) { return std::string("text in quotes"); },
-               [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
-               [](const Choice& v) {
-                 return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
-               },
-               [](const SectionList&) { return std::string("a list of sections in double brackets"); }},
+      Overload{
+          [](const bool*) { return std::string("true or false"); },
+          [](const std::int64_t*) { return std::string("a whole number"); },
+          [](const double*) { return std::string("a number"); },
+          [](const std::string*) { return std::string("text in quotes"); },
+          [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
+          [](const Choice& v) {
+            return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
+          },
+          [](const SectionList&) { return std::string("a list of sections in double brackets"); }},
       slot);
 }
 
