@@ -1,4 +1,5 @@
-// ijepa-segment: trains a segmentation on a pretrained encoder, and applies it to images and videos.
+// ijepa-segment: trains a segmentation on a pretrained encoder, and applies it to images and
+// videos.
 #include <fmt/core.h>
 
 #include "ijepa/comm/session.hpp"

@@ -1,8 +1,9 @@
 // The command-line options of ijepa-segment.
 #pragma once
 #include <CLI/CLI.hpp>
-#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/train.hpp"
@@ -12,7 +13,28 @@ namespace ijepa {
 /// --imgsz takes width and height, in this order.
 inline void add_image_size(CLI::App& app, Size& image, const std::string& help) {
   app.add_option_function<std::pair<int, int>>(
-      "--imgsz", [&image](const auto& given) { image = {given.second, given.first}; }, help);
+      "--imgsz",
+      [&image](const auto& given) {
+        image = {given.second, given.first};
+      },
+      help);
+}
+
+/// The first of `names` is the default.
+template <class T>
+void add_choice(CLI::App& app, const std::string& flag, T& value,
+                const std::vector<std::pair<std::string, T>>& names, const std::string& help) {
+  std::vector<std::string> allowed;
+  for (const auto& row : names) allowed.push_back(row.first);
+  app.add_option_function<std::string>(
+         flag,
+         [&value, names](const std::string& given) {
+           for (const auto& [name, meaning] : names)
+             if (name == given) value = meaning;
+         },
+         help)
+      ->check(CLI::IsMember(allowed))
+      ->default_str(allowed.front());
 }
 
 inline void add_compute_options(CLI::App& app, int& threads, std::string& device) {
@@ -22,11 +44,6 @@ inline void add_compute_options(CLI::App& app, int& threads, std::string& device
 }
 
 inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
-  const std::map<std::string, TokenSource> tokens{{"encoder", TokenSource::encoder},
-                                                  {"untrained", TokenSource::untrained},
-                                                  {"patches", TokenSource::patches}};
-  const std::map<std::string, EncoderChoice> encoders{{"target", EncoderChoice::target},
-                                                      {"context", EncoderChoice::context}};
   app.add_option("--run", s.run, "run folder of the pretraining: its newest valid checkpoint");
   app.add_option("--checkpoint", s.checkpoint, "or the folder of one checkpoint");
   app.add_option("--config", s.config, "classes and colours (TOML)")->required();
@@ -36,19 +53,21 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
   app.add_option("--valid-masks", s.valid_masks, "folder of PNGs")->required();
   app.add_option("--out-dir", s.out, "folder for weights, tables and pictures");
   add_image_size(app, s.image, "width and height in pixels; default 448 448");
-  app.add_option("--epochs", s.epochs);
+  app.add_option("--epochs", s.epochs, "passes over the training images");
   app.add_option("--batch", s.batch, "images of a step, over all ranks");
   app.add_option("--lr", s.learning_rate, "of AdamW");
-  app.add_option("--weight-decay", s.weight_decay);
+  app.add_option("--weight-decay", s.weight_decay, "of AdamW, on matrices");
   app.add_flag("--scheduler", s.scheduler, "a tenth of the rate after each of ...");
   app.add_option("--scheduler-epochs", s.scheduler_epochs, "... these epochs");
   app.add_flag("--fine-tune", s.fine_tune, "train the encoder too");
-  app.add_option("--encoder", s.encoder, "target or context")
-      ->transform(CLI::CheckedTransformer(encoders))
-      ->default_str("target");
-  app.add_option("--tokens", s.tokens, "encoder; for comparison untrained or patches (pixels)")
-      ->transform(CLI::CheckedTransformer(tokens))
-      ->default_str("encoder");
+  add_choice(app, "--encoder", s.encoder,
+             {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
+             "which of the two");
+  add_choice(app, "--tokens", s.tokens,
+             {{"encoder", TokenSource::encoder},
+              {"untrained", TokenSource::untrained},
+              {"patches", TokenSource::patches}},
+             "what the head sees: for comparison an untrained encoder, or pixels");
   app.add_flag("!--no-augment", s.augment, "no flips, brightness, contrast and rotation");
   app.add_option("--seed", s.seed, "of start weights, order and augmentation")
       ->check(CLI::NonNegativeNumber);

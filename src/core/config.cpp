@@ -169,7 +169,8 @@ class Reader {
     return true;
   }
 
-  bool put(const SectionList& rows, const Field&, const toml::node& node, const std::string&) const {
+  bool put(const SectionList& rows, const Field&, const toml::node& node,
+           const std::string&) const {
     const auto* array = node.as_array();
     if (array == nullptr ||
         !std::all_of(array->begin(), array->end(), [](auto& row) { return row.is_table(); }))

@@ -85,15 +85,16 @@ std::string number(double value) {
 
 std::string type_name(const Slot& slot) {
   return std::visit(
-      Overload{[](const bool*) { return std::string("true or false"); },
-               [](const std::int64_t*) { return std::string("a whole number"); },
-               [](const double*) { return std::string("a number"); },
-               [](const std::string*) { return std::string("text in quotes"); },
-               [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
-               [](const Choice& v) {
-                 return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
-               },
-               [](const SectionList&) { return std::string("a list of sections in double brackets"); }},
+      Overload{
+          [](const bool*) { return std::string("true or false"); },
+          [](const std::int64_t*) { return std::string("a whole number"); },
+          [](const double*) { return std::string("a number"); },
+          [](const std::string*) { return std::string("text in quotes"); },
+          [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
+          [](const Choice& v) {
+            return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
+          },
+          [](const SectionList&) { return std::string("a list of sections in double brackets"); }},
       slot);
 }
 

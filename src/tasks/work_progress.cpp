@@ -13,6 +13,11 @@ WorkProgress::~WorkProgress() {
   if (line_open_) write_to_stderr("\n");
 }
 
+void WorkProgress::clear() {
+  if (line_open_) write_to_stderr("\r\x1b[K");
+  line_open_ = false;
+}
+
 void WorkProgress::add(std::int64_t count) {
   done_ = std::min(done_ + count, total_);
   const auto now = Clock::now();

@@ -18,6 +18,8 @@ class WorkProgress {
   WorkProgress& operator=(const WorkProgress&) = delete;
 
   void add(std::int64_t count);
+  /// Takes a live line away before something else is printed; it comes back with the next add().
+  void clear();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -269,6 +269,57 @@ TEST(Config, OneValueIsTextWithoutQuotes) {
   }
 }
 
+struct Colour {
+  std::string name = "none";
+  double share = 0;
+};
+void describe(Colour& row, Fields& fields) {
+  fields("name", row.name, "");
+  fields("share", row.share, between(0, 1), "");
+}
+struct Palette {
+  bool on = false;
+  std::vector<Colour> colours{{"default", 1}};
+};
+void describe(Palette& palette, Fields& fields) {
+  fields("on", palette.on, "");
+  fields.rows("colour", palette.colours, "");
+}
+struct Drawing {
+  Palette palette;
+};
+void describe(Drawing& drawing, Fields& fields) {
+  fields.section("palette", drawing.palette, "");
+}
+
+TEST(Config, ListsOfSectionsAreReadWrittenAndChecked) {
+  Drawing drawing;
+  const auto read_into = [&](const std::string& text) -> std::string {
+    try {
+      read_toml(fields_of(drawing), text, "a.toml");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(read_into("[palette]\non = true\n[[palette.colour]]\nname = \"red\"\nshare = 0.25\n"
+                      "[[palette.colour]]\n"),
+            "");
+  ASSERT_EQ(drawing.palette.colours.size(), 2U);
+  EXPECT_EQ(drawing.palette.colours[0].name, "red");
+  EXPECT_EQ(drawing.palette.colours[1].name, "none");
+  const auto text = to_toml(fields_of(drawing));
+  drawing = {};
+  EXPECT_EQ(read_into(text), "");
+  EXPECT_EQ(to_toml(fields_of(drawing)), text);
+  EXPECT_EQ(read_into("[[palette.colour]]\nnme = \"a\"\n"),
+            "a.toml:2: nme is not a known key; did you mean name?");
+  EXPECT_EQ(read_into("[[palette.colour]]\nshare = 2\n"),
+            "a.toml:2: share = 2.0 is not allowed; it must be 0 to 1.");
+  EXPECT_NE(read_into("[palette]\ncolour = [1]\n").find("list of sections in double brackets"),
+            std::string::npos);
+}
+
 TEST(Config, ReferencePageHasARowForEveryField) {
   Outer outer;
   const std::string page = to_markdown(fields_of(outer));

@@ -84,7 +84,8 @@ class GoldenHead {
   std::vector<double> tokens_, dtokens_, memory_;
 };
 
-std::vector<IndexImage> label_maps(const GoldenFile& file, const std::string& name, double ignored) {
+std::vector<IndexImage> label_maps(const GoldenFile& file, const std::string& name,
+                                   double ignored) {
   const auto shape = file.shape(name);
   const auto values = file.values(name);
   std::vector<IndexImage> maps;

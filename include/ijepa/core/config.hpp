@@ -64,8 +64,8 @@ struct SectionList {
 };
 
 /// Where the value of a field lives: a member of the described struct, or a row of numbers.
-using Slot =
-    std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>, Choice, SectionList>;
+using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>, Choice,
+                          SectionList>;
 
 struct Field {
   std::string path;  // "section.key"
@@ -173,8 +173,8 @@ template <class Row>
 void Fields::rows(std::string_view key, std::vector<Row>& values, std::string_view help) {
   add(key,
       SectionList{.count = [&values] { return values.size(); },
-           .fields = [&values](std::size_t i) { return fields_of(values[i]); },
-           .resize = [&values](std::size_t n) { values.assign(n, Row{}); }},
+                  .fields = [&values](std::size_t i) { return fields_of(values[i]); },
+                  .resize = [&values](std::size_t n) { values.assign(n, Row{}); }},
       {}, help);
 }
 

@@ -22,8 +22,8 @@ void paste(const Image& from, int top, int left, Image& to);
 /// The file appears whole or not at all.
 void write_png(const Image& picture, const std::string& path);
 
-/// A palette PNG of 8 bits: pixel values are `map`'s, shown in the colours of `palette` (r, g, b; at
-/// most 256, as many as values occur at least). The file appears whole or not at all.
+/// A palette PNG of 8 bits: pixel values are `map`'s, shown in the colours of `palette` (r, g, b;
+/// at most 256, as many as values occur at least). The file appears whole or not at all.
 void write_index_png(const IndexImage& map, const std::vector<std::array<std::uint8_t, 3>>& palette,
                      const std::string& path);
 

@@ -31,8 +31,8 @@ void light(const PairDraw& draw, Image& image) {
 
 void rotate(double degrees, int interpolation, cv::Mat m) {
   const cv::Point2f centre(static_cast<float>(m.cols - 1) / 2, static_cast<float>(m.rows - 1) / 2);
-  cv::warpAffine(m.clone(), m, cv::getRotationMatrix2D(centre, degrees, 1), m.size(),
-                 interpolation, cv::BORDER_REFLECT_101);
+  cv::warpAffine(m.clone(), m, cv::getRotationMatrix2D(centre, degrees, 1), m.size(), interpolation,
+                 cv::BORDER_REFLECT_101);
 }
 
 }  // namespace

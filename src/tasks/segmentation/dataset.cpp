@@ -18,8 +18,7 @@ PairBatch make_batch(std::int64_t count, Size size, int threads, const Read& rea
   batch.rgb.resize(static_cast<std::size_t>(count) * bytes);
   parallel_for(static_cast<std::size_t>(count), threads, [&](std::size_t i) {
     LabelledImage pair = read(static_cast<std::int64_t>(i));
-    std::ranges::copy(pair.image.rgb,
-                      batch.rgb.begin() + static_cast<std::ptrdiff_t>(i * bytes));
+    std::ranges::copy(pair.image.rgb, batch.rgb.begin() + static_cast<std::ptrdiff_t>(i * bytes));
     batch.labels[i] = std::move(pair.labels);
   });
   return batch;
@@ -57,8 +56,7 @@ std::vector<std::int64_t> SegmentationData::inspect(int threads, Communicator& c
     });
   });
   std::vector<double> sum(kinds);
-  for (const auto& part : counts)
-    std::ranges::transform(sum, part, sum.begin(), std::plus<>());
+  for (const auto& part : counts) std::ranges::transform(sum, part, sum.begin(), std::plus<>());
   comm.all_reduce(sum, Reduction::sum);
   return {sum.begin(), sum.end()};
 }

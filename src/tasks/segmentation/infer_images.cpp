@@ -59,7 +59,8 @@ Image read_image(const ImageSource& images, std::int64_t i) {
 }  // namespace
 
 std::string classes_csv(const Labels& labels, const std::vector<std::int64_t>& pixels) {
-  const auto all = static_cast<double>(std::accumulate(pixels.begin(), pixels.end(), std::int64_t{0}));
+  const auto all =
+      static_cast<double>(std::accumulate(pixels.begin(), pixels.end(), std::int64_t{0}));
   std::string out = "class,pixels,share\n";
   for (std::size_t c = 0; c < pixels.size(); ++c)
     out += fmt::format("{},{},{:.6f}\n", csv_field(labels.classes[c].name), pixels[c],
@@ -90,8 +91,7 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
         write_png(overlay(image.view(), labels, palette, result_overlay), path);
       });
       if (settings.masks)
-        write("masks", i,
-              [&](const std::string& path) { write_index_png(labels, palette, path); });
+        write("masks", i, [&](const std::string& path) { write_index_png(labels, palette, path); });
       progress.add(comm.size());  // the others are about as far
     }
   }

@@ -12,7 +12,8 @@ namespace {
 
 Rgb as_rgb(const std::array<double, 3>& colour) {
   Rgb out{};
-  std::ranges::transform(colour, out.begin(), [](double c) { return static_cast<std::uint8_t>(c); });
+  std::ranges::transform(colour, out.begin(),
+                         [](double c) { return static_cast<std::uint8_t>(c); });
   return out;
 }
 
@@ -73,8 +74,7 @@ void describe(IgnoredColour& row, Fields& fields) {
 }
 
 void describe(Labels& labels, Fields& fields) {
-  fields.choice("masks", labels.masks,
-                {{"colour", MaskKind::colour}, {"index", MaskKind::index}},
+  fields.choice("masks", labels.masks, {{"colour", MaskKind::colour}, {"index", MaskKind::index}},
                 "mask files: colours, or grey and palette PNGs whose values are class numbers");
   fields("ignore_index", labels.ignore_index, between(-1, 255),
          "value of index masks that is ignored; -1: none");
@@ -105,8 +105,9 @@ void resolve(Labels& labels, const std::string& origin) {
   check_distinct(labels, origin);
   check(labels.ignore_index < 0 || labels.ignore_index >= labels.count(),
         "{}: ignore_index = {} is the number of the class {}.", origin, labels.ignore_index,
-        labels.classes[static_cast<std::size_t>(std::max<std::int64_t>(labels.ignore_index, 0)) %
-                       labels.classes.size()]
+        labels
+            .classes[static_cast<std::size_t>(std::max<std::int64_t>(labels.ignore_index, 0)) %
+                     labels.classes.size()]
             .name);
 }
 

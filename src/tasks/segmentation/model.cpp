@@ -47,8 +47,8 @@ std::string find_encoder(const SegmentationInfo& info, const OpenOptions& option
             "--checkpoint.",
             info.checkpoint, folder);
     });
-  const auto found = named ? find_checkpoint(options.run, options.checkpoint, comm, log)
-                           : info.checkpoint;
+  const auto found =
+      named ? find_checkpoint(options.run, options.checkpoint, comm, log) : info.checkpoint;
   const auto identity = encoder_identity(found, info.encoder, comm);
   on_rank_0(comm, [&] {
     check(identity == info.identity,
@@ -96,8 +96,8 @@ SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const Segment
                                           : usable_cores()),
       device_(open_device(recipe, parse_cluster(process_environment()), comm, log)) {
   on_all_ranks(comm, [&] {
-    network_ = std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), training,
-                                                     threads_);
+    network_ =
+        std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), training, threads_);
   });
   network_->initialise(static_cast<std::uint64_t>(recipe.run.seed),
                        static_cast<std::uint64_t>(info.seed));
@@ -119,9 +119,9 @@ void SegmentationModel::save(const std::string& folder, std::int64_t epoch, Comm
     part.download();
     tensors.insert(tensors.end(), part.tensors().begin(), part.tensors().end());
   }
-  save_weights(
-      comm, folder,
-      {epoch, {{"config", recipe_text(recipe_)}, {info_key, to_toml(fields_of(info_))}}}, tensors);
+  save_weights(comm, folder,
+               {epoch, {{"config", recipe_text(recipe_)}, {info_key, to_toml(fields_of(info_))}}},
+               tensors);
 }
 
 void SegmentationModel::load(const std::string& folder, Communicator& comm) {

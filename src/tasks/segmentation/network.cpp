@@ -56,8 +56,8 @@ Tensor SegmentationNetwork::tokens(Ops& ops, Arena& arena, Tensor pixels,
   if (encoder_ == nullptr) {
     const Tensor patches =
         arena.keep(DType::f32, {images.count() * grid_.tokens(), width_of(shape_)});
-    ops.gather_patches(pixels, {grid_.rows, grid_.cols, shape_.encoder.patch},
-                       shape_.normalisation, {}, patches);
+    ops.gather_patches(pixels, {grid_.rows, grid_.cols, shape_.encoder.patch}, shape_.normalisation,
+                       {}, patches);
     return patches;
   }
   Pass pass = encoder_->pass(ops, arena);
@@ -87,8 +87,8 @@ std::size_t SegmentationNetwork::measure(std::int64_t images) const {
 void SegmentationNetwork::reserve(std::int64_t images) {
   if (images <= reserved_) return;
   arena_ = Buffer(device_, measure(images));
-  pixels_ = Buffer(device_, static_cast<std::size_t>(images) * shape_.image.height *
-                                shape_.image.width * 3);
+  pixels_ = Buffer(device_,
+                   static_cast<std::size_t>(images) * shape_.image.height * shape_.image.width * 3);
   reserved_ = images;
 }
 
@@ -96,8 +96,8 @@ Tensor SegmentationNetwork::upload(const PixelBatch& batch) {
   check(batch.size == shape_.image, "The network takes images of {} x {} pixels, not {} x {}.",
         shape_.image.width, shape_.image.height, batch.size.width, batch.size.height);
   reserve(batch.count);
-  const Tensor pixels = make_tensor(pixels_.data(), DType::u8,
-                                    {batch.count, batch.size.height, batch.size.width, 3});
+  const Tensor pixels =
+      make_tensor(pixels_.data(), DType::u8, {batch.count, batch.size.height, batch.size.width, 3});
   device_.ops().upload(batch.rgb, pixels);
   return pixels;
 }

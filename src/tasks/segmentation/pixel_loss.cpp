@@ -118,8 +118,7 @@ BandResult<T> band_loss(const Upsampling<T>& up, std::span<const T> low, const I
   BandResult<T> out;
   out.scores.confusion.resize(classes * classes);
   out.first = up.first_row(band.begin);
-  if (backward)
-    out.dlow.resize((up.last_row(band.end - 1) - out.first + 1) * up.row_size());
+  if (backward) out.dlow.resize((up.last_row(band.end - 1) - out.first + 1) * up.row_size());
   std::vector<T> between(up.row_size()), dbetween(up.row_size()), scores(classes);
   const std::uint8_t* label = labels.index.data() + std::ptrdiff_t{band.begin} * labels.width;
   for (int y = band.begin; y < band.end; ++y) {
@@ -167,8 +166,7 @@ PixelResult pixel_loss(std::span<const T> low, Grid cells, const IndexImage& lab
     sum.loss += r.scores.loss;
     sum.pixels += r.scores.pixels;
     std::ranges::transform(sum.confusion, r.scores.confusion, sum.confusion.begin(), std::plus<>());
-    for (std::size_t i = 0; i < r.dlow.size(); ++i)
-      dlow[r.first * up.row_size() + i] += r.dlow[i];
+    for (std::size_t i = 0; i < r.dlow.size(); ++i) dlow[r.first * up.row_size() + i] += r.dlow[i];
   }
   return sum;
 }
@@ -178,8 +176,7 @@ template PixelResult pixel_loss(std::span<const float>, Grid, const IndexImage&,
 template PixelResult pixel_loss(std::span<const double>, Grid, const IndexImage&, double,
                                 std::span<double>, int);
 
-void add_upsampled(std::span<const float> low, Grid cells, Size size, float* sum,
-                   std::size_t row) {
+void add_upsampled(std::span<const float> low, Grid cells, Size size, float* sum, std::size_t row) {
   const auto classes = classes_of(low.size(), cells);
   const Upsampling<float> up(cells, size, classes);
   std::vector<float> between(up.row_size()), scores(classes);

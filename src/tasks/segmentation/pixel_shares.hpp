@@ -1,5 +1,5 @@
-// PixelShares: how many pixels of each class label maps have, over all ranks, and how fast they were
-// made.
+// PixelShares: how many pixels of each class label maps have, over all ranks, and how fast they
+// were made.
 #pragma once
 #include <chrono>
 #include <string>

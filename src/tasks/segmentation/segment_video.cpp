@@ -59,8 +59,7 @@ class VideoWriter {
     unfinished_ = path.parent_path() / ("unfinished_" + path.filename().string());
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    check(!error, "Cannot create the folder {}: {}.", path.parent_path().string(),
-          error.message());
+    check(!error, "Cannot create the folder {}: {}.", path.parent_path().string(), error.message());
   }
   ~VideoWriter() {
     writer_.release();
@@ -169,9 +168,8 @@ class VideoRun {
   }
 
   void write(const Image& frame, const std::string& labels) {
-    Image drawn = overlay(frame.view(),
-                          {frame.height, frame.width, {labels.begin(), labels.end()}}, palette_,
-                          result_overlay);
+    Image drawn = overlay(frame.view(), {frame.height, frame.width, {labels.begin(), labels.end()}},
+                          palette_, result_overlay);
     draw_rate(drawn, static_cast<double>(++written_) / shares_.seconds());
     out_->write(drawn);
   }

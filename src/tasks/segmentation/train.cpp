@@ -80,17 +80,24 @@ class SegmentTrainer {
         comm_(comm),
         log_(log),
         train_(settings.train_images, settings.train_masks, labels, settings.image, comm),
-        valid_(settings.valid_images, settings.valid_masks, labels, settings.image, comm) {
+        valid_(settings.valid_images, settings.valid_masks, labels, settings.image, comm),
+        progress_(comm.rank() == 0 ? "images" : "",
+                  settings.epochs * (train_.size() + valid_.size())) {
     model_.network().connect(comm);
   }
 
   SegmentTrainResult run() {
     inspect(train_, settings_.train_masks);
     inspect(valid_, settings_.valid_masks);
-    on_rank_0(comm_, [&] { fs::create_directories(fs::path(settings_.out) / "validation"); });
+    on_rank_0(comm_, [&] {
+      std::error_code error;
+      fs::create_directories(fs::path(settings_.out) / "validation", error);
+      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
+    });
     SegmentTrainResult result;
     for (std::int64_t e = 0; e < settings_.epochs; ++e) {
       result.epochs.push_back(epoch(e));
+      progress_.clear();
       log_.info("{}", epoch_line(e, settings_.epochs, result.epochs.back()));
       keep(e, result);
     }
@@ -133,14 +140,13 @@ class SegmentTrainer {
     const auto ahead = [&](std::int64_t first) {
       return std::async(std::launch::async, [this, e, first] { return load(e, first); });
     };
-    WorkProgress progress(comm_.rank() == 0 ? "training images" : "", train_.size());
     ScoreSum sum(labels_.count());
     auto next = ahead(0);
     for (std::int64_t first = 0; first < train_.size(); first += settings_.batch) {
       const auto batch = next.get();
       if (first + settings_.batch < train_.size()) next = ahead(first + settings_.batch);
       sum.add(step(batch, learning_rate));
-      progress.add(settings_.batch);
+      progress_.add(std::ssize(batch.labels) * comm_.size());
     }
     return figures(sum);
   }
@@ -163,14 +169,13 @@ class SegmentTrainer {
 
   /// Whole batches go round the ranks, so that figures do not depend on how many there are.
   EpochScores validate() {
-    WorkProgress progress(comm_.rank() == 0 ? "validation images" : "", valid_.size());
     ScoreSum sum(labels_.count());
     const auto stride = settings_.batch * comm_.size();
     for (auto first = settings_.batch * comm_.rank(); first < valid_.size(); first += stride) {
       const auto count = std::min(settings_.batch, valid_.size() - first);
       const auto batch = valid_.ordered(first, count, model_.threads());
       sum.add(judge(batch));
-      progress.add(stride);
+      progress_.add(count * comm_.size());
     }
     sum.reduce(comm_);
     return figures(sum);
@@ -235,6 +240,7 @@ class SegmentTrainer {
   Communicator& comm_;
   const Log& log_;
   SegmentationData train_, valid_;
+  WorkProgress progress_;
   std::int64_t step_ = 0;
 };
 

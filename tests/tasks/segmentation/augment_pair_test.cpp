@@ -56,7 +56,9 @@ TEST(AugmentPair, ImageAndLabelsMoveTogether) {
   EXPECT_NE(turned.labels.index, start.labels.index);
   // Half-way colours at the block's rim may fall on either side.
   EXPECT_LT(disagreeing(turned), 60);
-  const auto area = [](const auto& p) { return std::ranges::count(p.labels.index, 1); };
+  const auto area = [](const auto& p) {
+    return static_cast<double>(std::ranges::count(p.labels.index, 1));
+  };
   EXPECT_NEAR(area(turned), area(start), 30);
 }
 

@@ -1,11 +1,10 @@
-#include "ijepa/tasks/segmentation/infer_images.hpp"
-
 #include <gtest/gtest.h>
 
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/examples.hpp"
@@ -55,8 +54,7 @@ TEST_F(SegmentInfer, WritesOverlaysAndLabelMapsOfEveryImage) {
   ASSERT_EQ(map.index.size(), 50U * 70);
   const std::vector<Rgb> palette{{0, 0, 0}, {250, 128, 0}, {0, 0, 255}};
   for (std::size_t i = 0; i < shown.rgb.size(); ++i) {
-    const double expected =
-        std::min(255.0, 0.8 * image.rgb[i] + palette[map.index[i / 3]][i % 3]);
+    const double expected = std::min(255.0, 0.8 * image.rgb[i] + palette[map.index[i / 3]][i % 3]);
     ASSERT_NEAR(shown.rgb[i], expected, 0.51);
   }
   const auto csv = read_text_file(settings_.out + "/classes.csv");

@@ -40,6 +40,11 @@ std::string problem(const std::string& text) {
 Bytes colours(const Bytes& rgb) {
   return encode_png(rgb, 2, 3);
 }
+PngForm grey_form() {
+  PngForm form;
+  form.colour_type = PNG_COLOR_TYPE_GRAY;
+  return form;
+}
 const Bytes example{0,  0,  0,  10,  20,  30,  40, 50, 60,  // a row
                     10, 20, 30, 224, 224, 192, 7,  7,  7};
 
@@ -59,15 +64,14 @@ TEST(Labels, ColoursBecomeClassesAndUnknownOnesFollowTheRule) {
 
 TEST(Labels, IndicesOfGreyAndPalettePictures) {
   const std::string text = std::string("masks = \"index\"\nignore_index = 9\n") + three;
-  const Bytes grey = encode_png({0, 1, 2, 9, 5, 0}, 2, 3, {PNG_COLOR_TYPE_GRAY, 8});
+  const Bytes grey = encode_png({0, 1, 2, 9, 5, 0}, 2, 3, grey_form());
   EXPECT_EQ(labels_of(text, grey), (std::vector<std::uint8_t>{0, 1, 2, ignored_label, 0, 0}));
   // Two bits a pixel, packed, each row in a byte of its own: 0 1 2 / 2 1 0.
-  const Bytes packed = encode_png({0b00011000, 0b10010000}, 2, 3,
-                                  {PNG_COLOR_TYPE_PALETTE, 2, PNG_INTERLACE_NONE,
-                                   {9, 9, 9, 8, 8, 8, 7, 7, 7}});
+  const Bytes packed =
+      encode_png({0b00011000, 0b10010000}, 2, 3,
+                 {PNG_COLOR_TYPE_PALETTE, 2, PNG_INTERLACE_NONE, {9, 9, 9, 8, 8, 8, 7, 7, 7}});
   EXPECT_EQ(labels_of(text, packed), (std::vector<std::uint8_t>{0, 1, 2, 2, 1, 0}));
-  const auto unknown =
-      message_of([&] { labels_of("unknown_colour = \"error\"\n" + text, grey); });
+  const auto unknown = message_of([&] { labels_of("unknown_colour = \"error\"\n" + text, grey); });
   EXPECT_NE(unknown.find("the index 5 at pixel x = 1, y = 1"), std::string::npos) << unknown;
   const auto rgb = message_of([&] { labels_of(text, colours(example)); });
   EXPECT_NE(rgb.find("not indices"), std::string::npos) << rgb;
@@ -88,7 +92,7 @@ mask = [224, 224, 192]
 )";
   EXPECT_EQ(labels_of(two, colours(example)),
             (std::vector<std::uint8_t>{0, 1, 1, 1, ignored_label, 1}));
-  const Bytes grey = encode_png({0, 1, 255, 0, 9, 0}, 2, 3, {PNG_COLOR_TYPE_GRAY, 8});
+  const Bytes grey = encode_png({0, 1, 255, 0, 9, 0}, 2, 3, grey_form());
   EXPECT_EQ(labels_of("masks = \"index\"\nignore_index = 9\n" + two, grey),
             (std::vector<std::uint8_t>{0, 1, 1, 0, ignored_label, 0}));
 }
@@ -115,8 +119,9 @@ TEST(Labels, RefuseWhatCannotWork) {
             std::string::npos);
   EXPECT_NE(problem(first + b + "[[ignore]]\nmask = [1, 1, 1]\n").find("that of the class b"),
             std::string::npos);
-  EXPECT_NE(problem("masks = \"index\"\nignore_index = 1\n" + first + b).find("number of the class b"),
-            std::string::npos);
+  EXPECT_NE(
+      problem("masks = \"index\"\nignore_index = 1\n" + first + b).find("number of the class b"),
+      std::string::npos);
   EXPECT_NE(problem(first + "[[class]]\nnme = \"b\"\n").find("a.toml:5: nme"), std::string::npos)
       << problem(first + "[[class]]\nnme = \"b\"\n");
   EXPECT_NE(problem("class = 3\n").find("list of sections"), std::string::npos);
@@ -137,8 +142,7 @@ TEST(Labels, ShippedConfigurationsLoad) {
 
 TEST(Labels, ResizeTakesTheNearestPixel) {
   const IndexImage map{2, 2, {1, 2, 3, 4}};
-  EXPECT_EQ(resize_labels(map, {4, 2}).index,
-            (std::vector<std::uint8_t>{1, 2, 1, 2, 3, 4, 3, 4}));
+  EXPECT_EQ(resize_labels(map, {4, 2}).index, (std::vector<std::uint8_t>{1, 2, 1, 2, 3, 4, 3, 4}));
   EXPECT_EQ(resize_labels({1, 5, {1, 2, 3, 4, 5}}, {1, 2}).index,
             (std::vector<std::uint8_t>{2, 4}));
 }

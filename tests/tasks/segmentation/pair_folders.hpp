@@ -1,4 +1,5 @@
-// Pair folders: pictures with one coloured block each and masks that say where it is, easy to learn.
+// Pair folders: pictures with one coloured block each and masks that say where it is, easy to
+// learn.
 #pragma once
 #include <filesystem>
 #include <fstream>
@@ -18,7 +19,9 @@ struct BlockPicture {
 /// Noise with a block of red or of blue; the mask has (255, 0, 0) or (0, 0, 255) there.
 inline BlockPicture block_picture(int height, int width, std::uint64_t seed) {
   Rng rng(seed, Purpose::test);
-  const auto below = [&](int n) { return static_cast<int>(rng.below(static_cast<std::uint64_t>(n))); };
+  const auto below = [&](int n) {
+    return static_cast<int>(rng.below(static_cast<std::uint64_t>(n)));
+  };
   const int top = below(height / 2), left = below(width / 2);
   const bool red = rng.uniform() < 0.5;
   BlockPicture out{{height, width, {}}, {height, width, {}}};

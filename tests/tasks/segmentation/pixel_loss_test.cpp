@@ -63,9 +63,9 @@ TEST_P(PixelLoss, GradientAgreesWithCentralDifferencesAndThreadsChangeNothing) {
 INSTANTIATE_TEST_SUITE_P(Sizes, PixelLoss,
                          ::testing::Values(Case{{4, 5}, {70, 33}}, Case{{1, 1}, {3, 4}},
                                            Case{{7, 3}, {5, 40}}),
-                         [](const auto& info) {
-                           return std::to_string(info.param.size.height) + "x" +
-                                  std::to_string(info.param.size.width);
+                         [](const auto& test) {
+                           return std::to_string(test.param.size.height) + "x" +
+                                  std::to_string(test.param.size.width);
                          });
 
 TEST(Upsampling, KeepsAPlaneAndRepeatsEdges) {

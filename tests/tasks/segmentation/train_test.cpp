@@ -24,7 +24,9 @@ class SegmentTrain : public ::testing::Test {
   std::string problem() {
     return message_of([&] { train(); });
   }
-  SegmentationModel open(const std::string& name, OpenOptions options = {}) {
+  SegmentationModel open(const std::string& name, const std::string& run = "") {
+    OpenOptions options;
+    options.run = run;
     options.threads = 1;
     return open_segmentation(path("out/" + name).string(), options, *comm_, Log(1));
   }
@@ -41,14 +43,15 @@ TEST_F(SegmentTrain, LearnsAndKeepsWhatBelongsToIt) {
   ASSERT_EQ(result.epochs.size(), 12U);
   EXPECT_LT(result.epochs.back().valid.loss, 0.7 * result.epochs.front().valid.loss);
   EXPECT_GT(result.epochs[static_cast<std::size_t>(result.best_iou)].valid.scores.mean_iou, 0.6);
-  for (const char* name : {"best_model_loss/manifest.json", "best_model_iou/manifest.json",
-                           "last_model/manifest.json", "loss.png", "accuracy.png", "miou.png",
-                           "validation/epoch_0012.png"})
+  for (const char* name :
+       {"best_model_loss/manifest.json", "best_model_iou/manifest.json", "last_model/manifest.json",
+        "loss.png", "accuracy.png", "miou.png", "validation/epoch_0012.png"})
     EXPECT_TRUE(fs::exists(path("out") / name)) << name;
   const auto csv = read_text_file(path("out/epochs.csv").string());
   EXPECT_EQ(std::ranges::count(csv, '\n'), 13);
   EXPECT_NE(csv.find("valid_compat_miou"), std::string::npos);
-  EXPECT_TRUE(read_text_file(path("out/class_iou.csv").string()).starts_with("epoch,nothing,red,blue"));
+  EXPECT_TRUE(
+      read_text_file(path("out/class_iou.csv").string()).starts_with("epoch,nothing,red,blue"));
 
   // The weights alone say all that is needed.
   auto model = open("best_model_iou");
@@ -92,14 +95,13 @@ TEST_F(SegmentTrain, FineTuningTakesTheEncoderAlongAndNeedsNoCheckpointLater) {
   // A frozen one asks for its encoder and finds it where it is said to be.
   const auto missing = message_of([&] { open("last_model"); });
   EXPECT_NE(missing.find("--checkpoint"), std::string::npos) << missing;
-  EXPECT_EQ(open("last_model", {.run = path("moved").string()}).info().fine_tuned, false);
+  EXPECT_EQ(open("last_model", path("moved").string()).info().fine_tuned, false);
 }
 
 TEST_F(SegmentTrain, RefusesWeightsOfAnotherEncoder) {
   train();
   write_tiny_checkpoint(path("stranger").string(), 3);
-  const auto message =
-      message_of([&] { open("last_model", {.run = path("stranger").string()}); });
+  const auto message = message_of([&] { open("last_model", path("stranger").string()); });
   EXPECT_NE(message.find("another encoder"), std::string::npos) << message;
   const auto none = message_of([&] {
     open_segmentation(find_checkpoint(path("run").string(), "", *comm_, Log(1)), {}, *comm_,
@@ -111,7 +113,7 @@ TEST_F(SegmentTrain, RefusesWeightsOfAnotherEncoder) {
 TEST_F(SegmentTrain, TakesOneImage) {
   for (int i = 101; i < 112; ++i)
     for (const char* kind : {"images", "masks"})
-      fs::remove(path("train") / kind / ("p" + std::to_string(i) + ".png"));
+      fs::remove(path("train") / kind / fmt::format("p{}.png", i));
   EXPECT_EQ(train().epochs.size(), 2U);
 }
 

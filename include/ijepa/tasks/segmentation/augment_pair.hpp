@@ -6,8 +6,8 @@
 
 namespace ijepa {
 
-/// One draw: a flip with probability 0.5; brightness and contrast within +-0.2 with probability 0.2;
-/// a rotation within +-25 degrees with probability 0.5.
+/// One draw: a flip with probability 0.5; brightness and contrast within +-0.2 with probability
+/// 0.2; a rotation within +-25 degrees with probability 0.5.
 struct PairDraw {
   bool flip = false;
   double contrast = 0, brightness = 0;  // value (1 + contrast) + 255 brightness, clipped to 0..255
@@ -16,8 +16,8 @@ struct PairDraw {
   static PairDraw draw(Rng& rng);
 };
 
-/// In that order. Around a rotated picture it is reflected (its edge row not repeated); the image is
-/// interpolated bilinearly, labels to the nearest.
+/// In that order. Around a rotated picture it is reflected (its edge row not repeated); the image
+/// is interpolated bilinearly, labels to the nearest.
 void augment(const PairDraw& draw, LabelledImage& pair_inout);
 
 }  // namespace ijepa

@@ -37,8 +37,8 @@ class SegmentationData {
   PairBatch ordered(std::int64_t first, std::int64_t count, int threads) const;
   /// Positions [first, first + count) of the random order of an epoch, resized and, where asked,
   /// augmented.
-  PairBatch shuffled(std::uint64_t seed, std::int64_t epoch, std::int64_t first,
-                     std::int64_t count, bool augmented, int threads) const;
+  PairBatch shuffled(std::uint64_t seed, std::int64_t epoch, std::int64_t first, std::int64_t count,
+                     bool augmented, int threads) const;
 
  private:
   LabelledImage read(std::int64_t pair) const;

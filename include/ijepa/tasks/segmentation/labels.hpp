@@ -52,9 +52,9 @@ void describe(SegmentationClass& row, Fields& fields);
 void describe(IgnoredColour& row, Fields& fields);
 void describe(Labels& labels, Fields& fields);
 
-/// Fills colours not given and refuses, naming `origin`, what cannot work: fewer than 2 or more than
-/// 255 classes, names or mask colours that occur twice, colours that are missing, an ignored index
-/// that is a class.
+/// Fills colours not given and refuses, naming `origin`, what cannot work: fewer than 2 or more
+/// than 255 classes, names or mask colours that occur twice, colours that are missing, an ignored
+/// index that is a class.
 void resolve(Labels& labels_inout, const std::string& origin);
 
 /// Reads and resolves a file.

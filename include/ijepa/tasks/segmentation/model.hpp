@@ -21,9 +21,7 @@ struct SegmentationInfo {
   std::int64_t seed = 0;
   Labels labels;
 
-  Size image() const {
-    return {static_cast<int>(image_height), static_cast<int>(image_width)};
-  }
+  Size image() const { return {static_cast<int>(image_height), static_cast<int>(image_width)}; }
 };
 void describe(SegmentationInfo& info, Fields& fields);
 

@@ -36,8 +36,8 @@ struct NetworkShape {
 
 class SegmentationNetwork {
  public:
-  /// An Error when the image size does not fit or raw patches are to be trained. Weights are 0 until
-  /// initialise() or a load.
+  /// An Error when the image size does not fit or raw patches are to be trained. Weights are 0
+  /// until initialise() or a load.
   SegmentationNetwork(Device& device, const NetworkShape& shape, Training training, int threads);
 
   /// Start weights: those of the encoder from the seed of its pretraining, those of the head from

@@ -11,8 +11,8 @@ struct OverlayWeights {
 };
 constexpr OverlayWeights result_overlay{0.8, 1.0}, validation_overlay{1.0, 0.8};
 
-/// weights.image * picture + weights.mask * colour, clipped. Ignored pixels get no colour. Both have
-/// one size.
+/// weights.image * picture + weights.mask * colour, clipped. Ignored pixels get no colour. Both
+/// have one size.
 Image overlay(const ImageView& picture, const IndexImage& labels, const std::vector<Rgb>& palette,
               OverlayWeights weights);
 

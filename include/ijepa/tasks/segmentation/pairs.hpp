@@ -13,8 +13,8 @@ struct ImagePair {
 };
 
 /// The JPEG and PNG files of a folder, in the order of their names, each with the mask of the same
-/// name, or of the name and an ending behind '_' ("0001.jpg", "0001_L.png"). An Error names an image
-/// without mask, a mask without image, or the folder without images.
+/// name, or of the name and an ending behind '_' ("0001.jpg", "0001_L.png"). An Error names an
+/// image without mask, a mask without image, or the folder without images.
 std::vector<ImagePair> find_pairs(const std::string& images, const std::string& masks);
 
 /// A picture of the network's size with its labels.

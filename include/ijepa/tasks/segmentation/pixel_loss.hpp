@@ -20,8 +20,8 @@ struct PixelResult {
 /// low (h, w, C) are the scores at the centres of h x w cells that cover the image; a pixel's are
 /// interpolated between the nearest four (align_corners false: edges repeat), and the loss of a
 /// pixel is -log softmax(scores)[label] (natural). labels: uint8, below C or ignored_label. Where
-/// dlow (h, w, C) is not empty it becomes the gradient of scale * loss. The same bits for any number
-/// of threads. docs/numerics.md has the derivation.
+/// dlow (h, w, C) is not empty it becomes the gradient of scale * loss. The same bits for any
+/// number of threads. docs/numerics.md has the derivation.
 template <class T>
 PixelResult pixel_loss(std::span<const T> low, Grid cells, const IndexImage& labels, T scale,
                        std::span<T> dlow, int threads);
