@@ -35,7 +35,7 @@ void add_shapes(const PretrainRecipe& recipe, Shapes& shapes) {
   for (const auto& g : plan.context_groups)
     shapes.both.insert({g.count, g.length, e.heads, e.width / e.heads});
   for (const auto& g : plan.predictor_groups)
-    shapes.both.insert({g.count, g.length, p.heads, p.width / p.heads});
+    shapes.both.insert({g.count, g.length, e.heads, p.width / e.heads});
 }
 
 Shapes all_shapes() {
