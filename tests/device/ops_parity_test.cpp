@@ -20,8 +20,8 @@ Tolerance tolerance_of(DType stored, DType computed) {
   return {arithmetic, arithmetic};
 }
 
-void expect_close(const OpCase& c, const Precision& precision, const std::vector<Values>& got,
-                  const std::vector<Values>& want) {
+void expect_close(const OpCase& c, const Precision& precision, const DeviceOptions& device,
+                  const std::vector<Values>& got, const std::vector<Values>& want) {
   // A backward case reads what its forward stored, so bfloat16 rounding of that shows in all
   // results.
   const bool rereads = c.name.find("attention_backward") != std::string::npos ||
@@ -29,10 +29,14 @@ void expect_close(const OpCase& c, const Precision& precision, const std::vector
                        c.name.find("linear_gelu") != std::string::npos ||
                        c.name.find("linear_residual") != std::string::npos;
   const bool coarse = rereads && precision.compute == DType::bf16;
+  // Tensor cores take attention's weights in bfloat16: each is off by up to 2^-9 of itself.
+  const bool rounds_weights =
+      device.name != "cpu" && c.name.find("attention_forward") != std::string::npos;
   for (std::size_t i = 0; i < got.size(); ++i) {
     if (c.operands[i].role == Role::input) continue;
     auto t = tolerance_of(precision.type_of(c.operands[i].kind), precision.compute);
-    if (coarse) t = {0x1p-7, 0x1p-8 / c.tolerance};
+    const bool stored_short = precision.type_of(c.operands[i].kind) == DType::bf16;
+    if (coarse || (rounds_weights && stored_short)) t = {0x1p-7, 0x1p-8 / c.tolerance};
     double largest = 0;
     for (const double v : want[i]) largest = std::max(largest, std::abs(v));
     for (std::size_t j = 0; j < got[i].size(); ++j)
@@ -52,7 +56,8 @@ TEST_P(OpsParity, EveryOperationMatchesTheReference) {
       if (!computes(GetParam(), precision.compute)) continue;
       const auto values = random_operands(c, precision);
       const auto want = run_reference(c, reference, values);
-      expect_close(c, precision, run_case(c, precision, *device, device->ops(), values), want);
+      expect_close(c, precision, GetParam(), run_case(c, precision, *device, device->ops(), values),
+                   want);
       if (HasFatalFailure()) return;
     }
 }

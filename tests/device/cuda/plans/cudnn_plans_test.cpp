@@ -46,7 +46,7 @@ Shapes all_shapes() {
   for (const char* preset :
        {"vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "vit_giant"})
     add_shapes(load_recipe(IJEPA_SOURCE_DIR "/configs/in1k_vith14_ep300.toml",
-                           {"data.shards=x", std::string("model.encoder.name=") + preset})
+                           {"data.shards=x", std::string("model.name=") + preset})
                    .recipe,
                shapes);
   return shapes;
