@@ -34,7 +34,8 @@ class RankedRun : public testing::Test {
     recipe.optim.max_steps = steps;
     resolve(recipe);
     const StopSignal stop;
-    const Cluster cluster{.local_rank = comm.rank()};
+    Cluster cluster;
+    cluster.local_rank = comm.rank();
     ASSERT_EQ(Trainer(recipe, cluster, comm, stop, Log(1)).run(), Outcome::finished);
   }
   static void train(const PretrainRecipe& recipe, std::int64_t steps) {

@@ -128,7 +128,7 @@ TEST_F(CudaMemory, TooLargeAMicroBatchIsRefusedWithOneThatFits) {
 }
 
 TEST_F(CudaMemory, TooLargeAModelIsRefused) {
-  emulation::machine().memory = std::size_t{5} << 20;
+  emulation::machine().memory = gpu_memory.reductions + 65536;
   std::string message;
   try {
     train(recipe("full", DeviceChoice::cuda), 1);

@@ -75,7 +75,8 @@ ncclResult_t init_rank(ncclComm_t* out, int size, ncclUniqueId id, int rank, ncc
 ncclResult_t async_error(ncclComm_t group, ncclResult_t* state) {
   const Collectives& nccl = collectives();
   const bool busy = !nccl.connects || group->busy_answers.fetch_sub(1) > 0;
-  *state = busy ? ncclInProgress : nccl.fails ? ncclRemoteError : ncclSuccess;
+  const bool failed = nccl.fails && nccl.sums > 0;
+  *state = busy ? ncclInProgress : failed ? ncclRemoteError : ncclSuccess;
   return ncclSuccess;
 }
 

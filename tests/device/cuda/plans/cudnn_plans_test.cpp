@@ -35,7 +35,7 @@ void add_shapes(const PretrainRecipe& recipe, Shapes& shapes) {
   for (const auto& g : plan.context_groups)
     shapes.both.insert({g.count, g.length, e.heads, e.width / e.heads});
   for (const auto& g : plan.predictor_groups)
-    shapes.both.insert({g.count, g.length, p.heads, p.width / p.heads});
+    shapes.both.insert({g.count, g.length, e.heads, p.width / e.heads});
 }
 
 Shapes all_shapes() {
@@ -46,7 +46,7 @@ Shapes all_shapes() {
   for (const char* preset :
        {"vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "vit_giant"})
     add_shapes(load_recipe(IJEPA_SOURCE_DIR "/configs/in1k_vith14_ep300.toml",
-                           {"data.shards=x", std::string("model.encoder.name=") + preset})
+                           {"data.shards=x", std::string("model.name=") + preset})
                    .recipe,
                shapes);
   return shapes;

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::int64_t long_run() {
-  return emulation::checks_races() ? 2 : 5;
+  return emulation::checks_races() ? 1 : 3;
 }
 
 class CudaRanks : public RankedRun {
@@ -117,9 +117,9 @@ TEST_F(CudaRanks, ResumeWithTheSameBitsUnderAnySchedule) {
     emulation::reseed(seed + static_cast<std::uint64_t>(ranks().rank()));
     train(recipe_on(DeviceChoice::cuda, run), steps);
   };
-  train_seeded(5, "straight", 3);
+  train_seeded(5, "straight", 2);
   train_seeded(60, "parts", 1);
-  train_seeded(70, "parts", 3);
+  train_seeded(70, "parts", 2);
   if (first()) expect_same_run(run_folder("straight"), run_folder("parts"), "resumed");
 }
 
