@@ -3,32 +3,33 @@
 # or root: programs, the GPU check, every shared library but the C library's, Open MPI's own parts
 # for ranks on one node, recipes and golden steps. cuBLASLt, cuDNN and NCCL are not in it: they are
 # found where it runs (docs/cuda.md).
-# usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER]
+# usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
+#   --all         ijepa-shards and ijepa-inspect too, whose library of archives is large
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=build/ijepa-bundle.tar.xz
 bin=
+programs=(ijepa-pretrain ijepa-probe ijepa-infer ijepa-search ijepa-weights ijepa-opcheck bench_ops
+  bench_step)
 while (($# > 0)); do
   case $1 in
-    --out) out=${2:?a file comes after --out} ;;
-    --bin) bin=${2:?a folder comes after --bin} ;;
-    *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER]" >&2; exit 2 ;;
+    --out) out=${2:?a file comes after --out}; shift ;;
+    --bin) bin=${2:?a folder comes after --bin}; shift ;;
+    --all) programs+=(ijepa-shards ijepa-inspect) ;;
+    *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER] [--all]" >&2; exit 2 ;;
   esac
-  shift 2
+  shift
 done
-
-programs=(ijepa-pretrain ijepa-shards ijepa-inspect ijepa-probe ijepa-infer ijepa-search
-  ijepa-weights ijepa-opcheck bench_ops bench_step)
 # ijepa-synth stays out, for OpenCV's codecs bring most of a desktop with them. Its images go in.
 if [[ -z $bin ]]; then
   bin=build/release/bin
   bash jobs/install_packages.sh tests
   cmake --preset release >/dev/null
-  cmake --build build/release --target ijepa-synth "${programs[@]}"
+  cmake --build build/release --target ijepa-synth ijepa-shards "${programs[@]}"
 fi
-for program in ijepa-synth "${programs[@]}"; do
+for program in ijepa-synth ijepa-shards "${programs[@]}"; do
   [[ -x $bin/$program ]] || { echo "$0: there is no program $bin/$program; build it first." >&2; exit 1; }
 done
 command -v patchelf >/dev/null || {
@@ -104,8 +105,8 @@ golden=../shared/golden
 mkdir "$root/golden"
 cp "$golden"/step_*.h5 "$root/golden/"
 chmod -R u+w "$root/golden"
-"$bin/ijepa-synth" --out "$work/images" --size 64 --train 1024 --test 64 >/dev/null
-"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null
+"$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 >/dev/null 2>&1
+"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null 2>&1
 git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
 
 mkdir -p "$(dirname "$out")"

@@ -48,7 +48,8 @@ def train(root, run_folder, *launcher, **options):
     output = run(*launcher, root / "bin/ijepa-pretrain", root / "configs/synthetic.toml",
                  *(word for setting in (f"data.shards={root}/shards/train", f"run.dir={run_folder}",
                                         "optim.max_steps=5", "run.health_every=0",
-                                        "data.threads=1")
+                                        "data.threads=1", "optim.global_batch=8",
+                                        "mask.truncate_group=8")
                    for word in ("--set", setting)), **options)
     demand("step 5: saved" in output, f"no checkpoint of step 5 in:\n{output}")
 
