@@ -3,32 +3,33 @@
 # or root: programs, the GPU check, every shared library but the C library's, Open MPI's own parts
 # for ranks on one node, recipes and golden steps. cuBLASLt, cuDNN and NCCL are not in it: they are
 # found where it runs (docs/cuda.md).
-# usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER]
+# usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
+#   --all         ijepa-shards and ijepa-inspect too, whose library of archives is large
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=build/ijepa-bundle.tar.xz
 bin=
+programs=(ijepa-pretrain ijepa-probe ijepa-infer ijepa-search ijepa-weights ijepa-opcheck bench_ops
+  bench_step)
 while (($# > 0)); do
   case $1 in
-    --out) out=${2:?a file comes after --out} ;;
-    --bin) bin=${2:?a folder comes after --bin} ;;
-    *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER]" >&2; exit 2 ;;
+    --out) out=${2:?a file comes after --out}; shift ;;
+    --bin) bin=${2:?a folder comes after --bin}; shift ;;
+    --all) programs+=(ijepa-shards ijepa-inspect) ;;
+    *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER] [--all]" >&2; exit 2 ;;
   esac
-  shift 2
+  shift
 done
-
-programs=(ijepa-pretrain ijepa-shards ijepa-inspect ijepa-probe ijepa-infer ijepa-search
-  ijepa-weights ijepa-opcheck bench_ops bench_step)
 # ijepa-synth stays out, for OpenCV's codecs bring most of a desktop with them. Its images go in.
 if [[ -z $bin ]]; then
   bin=build/release/bin
   bash jobs/install_packages.sh tests
   cmake --preset release >/dev/null
-  cmake --build build/release --target ijepa-synth "${programs[@]}"
+  cmake --build build/release --target ijepa-synth ijepa-shards "${programs[@]}"
 fi
-for program in ijepa-synth "${programs[@]}"; do
+for program in ijepa-synth ijepa-shards "${programs[@]}"; do
   [[ -x $bin/$program ]] || { echo "$0: there is no program $bin/$program; build it first." >&2; exit 1; }
 done
 command -v patchelf >/dev/null || {
@@ -39,7 +40,7 @@ command -v patchelf >/dev/null || {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/ijepa
-mkdir -p "$root"/{bin,libexec,lib,openmpi/lib,openmpi/share,check}
+mkdir -p "$root"/{bin,libexec,lib,check}
 
 # The C library's own parts come with every Linux, and must fit its loader.
 c_library='^(linux-vdso|ld-linux[^/]*|libc|libm|libdl|libpthread|librt|libresolv|libutil|libanl)\.so'
@@ -62,29 +63,27 @@ for program in "${programs[@]}"; do
 done
 add_libraries "$root"/libexec/*
 
-# Open MPI loads its parts by name. Those for networks of clusters would bring libraries that only
-# such a cluster needs.
-mpirun=$(readlink -f "$(command -v mpirun)")
-parts=$(ldd "$bin/ijepa-pretrain" | awk '$1 ~ /^libmpi\.so/ { print $3 }' | xargs readlink -f)
-parts=$(dirname "$parts")/openmpi3
-[[ -d $parts ]] || { echo "$0: Open MPI's parts are not in $parts." >&2; exit 1; }
-cp -r "$parts" "$root/openmpi/lib/openmpi3"
-rm -f "$root"/openmpi/lib/openmpi3/mca_{btl_{openib,uct,usnic},mtl_*,common_ofi,pml_{cm,ucx},osc_ucx,spml*,atomic*,memheap*,scoll*,sshmem*}*
-install -m 755 "$mpirun" "$root/libexec/mpirun"
-add_libraries "$root"/libexec/mpirun "$root"/openmpi/lib/openmpi3/*.so
-cp -r /usr/share/openmpi "$root/openmpi/share/"
+# Open MPI loads its parts by name, from folders under its prefix, which OPAL_PREFIX moves. Parts for
+# the networks of clusters would bring libraries that only such a cluster needs.
+ompi_folder() { ompi_info --parsable --path "$1" | cut -d: -f3; }
+prefix=$(ompi_folder prefix)
+parts=$root/openmpi$(realpath -m "$(ompi_folder pkglibdir)" | sed "s|^$prefix||")
+words=$root/openmpi$(realpath -m "$(ompi_folder pkgdatadir)" | sed "s|^$prefix||")
+mkdir -p "$parts" "$words"
+cp "$(ompi_folder pkglibdir)"/*.so "$parts/"
+rm -f "$parts"/mca_{btl_openib,btl_uct,btl_usnic,mtl_,pml_cm,pml_ucx,osc_ucx,coll_hcoll,spml,atomic,memheap,scoll,sshmem}*
+cp "$(ompi_folder pkgdatadir)"/help-* "$words/"
+install -m 755 "$(readlink -f "$(command -v mpirun)")" "$root/libexec/mpirun"
+add_libraries "$root"/libexec/mpirun "$parts"/*.so
 
-for file in "$root"/libexec/* "$root"/lib/* "$root"/openmpi/lib/openmpi3/*.so; do
-  case $file in
-    */libexec/*) path="\$ORIGIN/../lib" ;;
-    */openmpi3/*) path="\$ORIGIN/../../../lib" ;;
-    *) path="\$ORIGIN" ;;
-  esac
-  # RPATH also serves libraries opened at run time; RUNPATH would not.
+for file in "$root"/libexec/* "$root"/lib/* "$parts"/*.so; do
+  # RPATH also serves what a library opens at run time; RUNPATH would not.
+  path="\$ORIGIN/$(realpath --relative-to="$(dirname "$file")" "$root/lib")"
   patchelf --force-rpath --set-rpath "$path" "$file"
 done
 
-# The programs as one calls them: Open MPI must be told where it is now.
+# The programs as one calls them: Open MPI must be told where it is now, and that a program alone
+# needs no daemon.
 for program in "${programs[@]}" mpirun; do
   cat >"$root/bin/$program" <<'EOT'
 #!/bin/sh
@@ -92,7 +91,7 @@ self=$0
 if [ -h "$self" ]; then self=$(readlink -f "$self"); fi
 case $self in */*) here=${self%/*}/.. ;; *) here=.. ;; esac
 here=$(cd "$here" && pwd)
-export OPAL_PREFIX="$here/openmpi"
+export OPAL_PREFIX="$here/openmpi" OMPI_MCA_ess_singleton_isolated=1
 exec "$here/libexec/${self##*/}" "$@"
 EOT
   chmod 755 "$root/bin/$program"
@@ -100,18 +99,19 @@ done
 
 # What the GPU check needs beside them, and recipes.
 cp -r configs LICENSE "$root/"
-cp tests/gpu_check/*.py "$root/check/"
+cp tests/gpu_check.sh tests/gpu_check/*.py "$root/check/"
 golden=../shared/golden
 [[ -d $golden ]] || golden=tests/golden
 mkdir "$root/golden"
 cp "$golden"/step_*.h5 "$root/golden/"
 chmod -R u+w "$root/golden"
-"$bin/ijepa-synth" --out "$work/images" --size 64 --train 1024 --test 64 >/dev/null
-"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null
+"$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 >/dev/null 2>&1
+"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null 2>&1
 git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
 
 mkdir -p "$(dirname "$out")"
-compress=(xz -T0 -6)
+# The programs hold the same kernels for GPUs: a window that sees them all keeps one copy.
+compress=(xz -T1 "--lzma2=preset=2,dict=96MiB")
 case $out in *.gz) compress=(gzip -1) ;; esac
 tar -C "$work" --owner=0 --group=0 -I "${compress[*]}" -cf "$out.part" ijepa
 mv "$out.part" "$out"

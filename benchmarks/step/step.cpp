@@ -9,6 +9,7 @@
 #include <chrono>
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,23 @@ struct Rate {
   double context_tokens = 0, target_tokens = 0;  // mean length of a mask
 };
 
-Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& plan, int steps) {
+/// A step of random pixels with the masks of step `s`; what it did is added to `rate`.
+void run_step(Engine& engine, const PretrainRecipe& recipe, const RunPlan& plan,
+              std::span<const std::uint8_t> pixels, int s, Rate& rate) {
+  const StepMasks masks =
+      draw_step_masks(recipe, plan, place_of(s, 1000, recipe.optim.global_batch), 0);
+  const TokenPlan tokens = masks.token_plan(0, plan.micro_batch, recipe.model.encoder.tokens());
+  rate.flops +=
+      dry_step(engine.model(), precision_of(recipe.compute), tokens, Recompute::none).flops;
+  rate.context_tokens += masks.context_tokens;
+  rate.target_tokens += masks.target_tokens;
+  engine.accumulate({pixels, tokens}, masks.loss_scale, Part::only);
+  engine.finish(0);
+  engine.update(adamw_step({}, s, 1e-4, 0.04, 0.996));
+}
+
+Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& plan, int steps,
+                bool plans_shapes) {
   const EncoderConfig& e = recipe.model.encoder;
   std::vector<std::uint8_t> pixels(
       static_cast<std::size_t>(plan.micro_batch * e.image_height * e.image_width * 3));
@@ -81,20 +98,14 @@ Rate time_steps(Engine& engine, const PretrainRecipe& recipe, const RunPlan& pla
   const TokenPlan worst = worst_token_plan(engine.model(), recipe, plan.micro_batch);
   engine.accumulate({pixels, worst}, 1e-6, Part::only);
   engine.finish(0);
+  // Lengths differ between steps, and a GPU's libraries plan each when it is first met.
   Rate rate;
+  for (int s = 0; plans_shapes && s < steps; ++s) run_step(engine, recipe, plan, pixels, s, rate);
+  engine.ops().synchronize();
+  rate = {};
   const auto start = std::chrono::steady_clock::now();
-  for (int s = 0; s < steps; ++s) {
-    const StepMasks masks =
-        draw_step_masks(recipe, plan, place_of(s, 1000, recipe.optim.global_batch), 0);
-    const TokenPlan tokens = masks.token_plan(0, plan.micro_batch, e.tokens());
-    rate.context_tokens += masks.context_tokens;
-    rate.target_tokens += masks.target_tokens;
-    rate.flops +=
-        dry_step(engine.model(), precision_of(recipe.compute), tokens, Recompute::none).flops;
-    engine.accumulate({pixels, tokens}, masks.loss_scale, Part::only);
-    engine.finish(0);
-    engine.update(adamw_step({}, s, 1e-4, 0.04, 0.996));
-  }
+  for (int s = 0; s < steps; ++s) run_step(engine, recipe, plan, pixels, s, rate);
+  engine.ops().synchronize();
   rate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (double* sum : {&rate.seconds, &rate.flops, &rate.context_tokens, &rate.target_tokens})
     *sum /= steps;
@@ -133,14 +144,15 @@ Result measure(const PretrainRecipe& recipe, const Options& options) {
   const std::int64_t batch = recipe.optim.global_batch;
   const RunPlan plan = plan_run(recipe, 1000 * batch, 1);
   const auto device = make_device(options.device);
-  Result result{.device = device->describe()};
+  Result result;
+  result.device = device->describe();
   // On a GPU this also loads the libraries, whose memory is not that of the step.
   if (device->free_memory()) result.peak_gflops = measure_gflops(*device, recipe.compute.precision);
   const MemoryTaken taken(*device);
   const auto comm = local_communicator();
   Engine engine(recipe, plan.micro_batch, *device, *comm);
   engine.store().initialise(1);
-  result.rate = time_steps(engine, recipe, plan, options.steps);
+  result.rate = time_steps(engine, recipe, plan, options.steps, device->free_memory().has_value());
   result.mib = taken.mib();
   result.planned_mib =
       static_cast<double>(plan_memory(engine.model(), recipe, plan.micro_batch).total()) / 1048576;
@@ -161,7 +173,8 @@ void run_case(const Case& c, DType precision, const Options& options) {
   std::ofstream csv(options.csv, std::ios::app);
   csv << fmt::format("{},{},{},{:.3f},{:.2f},{:.1f},{:.1f},{:.1f},{:.1f},{:.1f},{:.1f},\"{}\"\n",
                      c.name, name_of(precision), batch, 1e3 * r.rate.seconds, images, gflops,
-                     r.peak_gflops, r.mib, r.planned_mib, r.device);
+                     r.peak_gflops, r.mib, r.planned_mib, r.rate.context_tokens,
+                     r.rate.target_tokens, r.device);
   csv.flush();
   check(csv.good(), "{} could not be written.", options.csv);
 }

@@ -33,6 +33,8 @@ class Context:
         self.deadline = time.monotonic() + STAGE_SECONDS
         self.environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
                                 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+        if self.small:
+            self.environment["OMP_NUM_THREADS"] = "1"  # it runs beside other tests
         self.environment["LD_LIBRARY_PATH"] = ":".join(
             filter(None, [os.environ.get("LD_LIBRARY_PATH"), *python_library_folders()]))
 

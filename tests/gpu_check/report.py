@@ -50,7 +50,8 @@ def step_section(name, rows):
     told = {}
     for row in rows:
         if row["result"] == "told":
-            told.setdefault(row["case"], []).append(f"{row['value']} {row['unit']} {row['measure']}")
+            value = " ".join(filter(None, [row["measure"], row["value"], row["unit"]]))
+            told.setdefault(row["case"], []).append(value)
     if told:
         lines += ["", table(["case", "measured"],
                             [(case, "; ".join(values)) for case, values in told.items()])]

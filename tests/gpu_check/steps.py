@@ -25,7 +25,17 @@ def told(case, measure, value, unit):
     return Row(case, measure, f"{value:.5g}", unit, "", "told")
 
 
+def fresh(path):
+    """The path, with nothing there that an earlier run left."""
+    if os.path.exists(path):
+        os.remove(path)
+    return path
+
+
 def read_csv(path):
+    """Rows of a file that a program may not have come to write."""
+    if not os.path.exists(path):
+        return []
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -35,14 +45,14 @@ def read_csv(path):
 def opcheck(only, golden, seconds):
     """One row a case of ijepa-opcheck, with its worst comparison."""
     def run(context):
-        path = os.path.join(context.work, "opcheck.csv")
+        path = fresh(os.path.join(context.work, "opcheck.csv"))
         command = [context.program("ijepa-opcheck"), "--device", context.device, "--only",
-                   context.small and only["small"] or only["whole"], "--csv", path]
+                   only["small" if context.small else "whole"], "--csv", path]
         if golden:
             command += ["--golden", str(context.bundle / "golden")]
         code, output = context.run(command, seconds)
         cases = collections.defaultdict(list)
-        for row in read_csv(path) if os.path.exists(path) else []:
+        for row in read_csv(path):
             cases[f"{row['case']} {row['precision']}"].append(row)
         for case, rows in cases.items():
             share = lambda r: float(r["error"]) / float(r["bound"]) if r["error"] else float("inf")
@@ -61,6 +71,8 @@ def train(context, name, device, precision, run_steps):
     settings = {"data.shards": context.bundle / "shards" / "train", "run.dir": folder,
                 "compute.device": device.split(":")[0], "compute.precision": precision,
                 "optim.max_steps": run_steps, "run.health_every": 0, "run.log_every": 1000}
+    if context.small:
+        settings.update({"optim.global_batch": 8, "mask.truncate_group": 8})
     command = [context.program("ijepa-pretrain"), str(context.bundle / "configs/synthetic.toml")]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
@@ -71,23 +83,23 @@ def train(context, name, device, precision, run_steps):
 def training(context):
     """200 steps on the device beside the CPU's: the first steps agree closely, later ones drift as
     rounding does, and what is learned is the same."""
-    run_steps = 6 if context.small else 200
-    table = {}
-    for precision, early, late in (("float32", 1e-4, 1e-2), ("bfloat16", 1e-2, 2e-2)):
-        cpu = train(context, f"cpu_{precision}", "cpu", precision, run_steps)
-        device = train(context, f"device_{precision}", context.device, precision, run_steps)
-        table[f"cpu {precision}"], table[f"{context.device} {precision}"] = cpu, device
-        if len(device) != run_steps or len(cpu) != run_steps:
-            raise Failed(f"{len(cpu)} and {len(device)} losses of {run_steps} steps")
-        apart = [abs(d / c - 1) for c, d in zip(cpu, device)]
-        mean = lambda losses: sum(losses[-50:]) / len(losses[-50:])
-        yield judged(precision, "worst of the first 10 losses", max(apart[:10]), "relative", early)
-        yield judged(precision, "mean of the last 50 losses", abs(mean(device) / mean(cpu) - 1),
-                     "relative", late)
+    run_steps = 4 if context.small else 200
+    mean = lambda losses: sum(losses[-50:]) / len(losses[-50:])
     with open(context.out / "losses.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", *table])
-        writer.writerows([i + 1, *row] for i, row in enumerate(zip(*table.values())))
+        writer.writerow(["precision", "step", "reference", "device"])
+        for precision, early, late in (("float32", 1e-4, 1e-2), ("bfloat16", 1e-2, 2e-2)):
+            try:
+                cpu = train(context, f"cpu_{precision}", "cpu", precision, run_steps)
+                device = train(context, f"device_{precision}", context.device, precision, run_steps)
+            except Failed as reason:
+                yield Row(precision, str(reason), "", "", "", "FAILED")
+                continue
+            writer.writerows([precision, i + 1, *pair] for i, pair in enumerate(zip(cpu, device)))
+            first = max(abs(d / c - 1) for c, d in zip(cpu[:10], device[:10]))
+            last = abs(mean(device) / mean(cpu) - 1)
+            yield judged(precision, "worst of the first 10 losses", first, "relative", early)
+            yield judged(precision, "mean of the last 50 losses", last, "relative", late)
 
 
 def repeated(context):
@@ -131,7 +143,7 @@ def operations(pattern, small_pattern, seconds):
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
         for peak in ("gflops_f32", "gflops_bf16", "gbytes"):
-            yield told("peak", peak, float(found["context"][peak]), "1e9/s")
+            yield told("peak", peak, float(found["context"][peak]), "")
         for entry in found["benchmarks"]:
             name = entry["name"].removesuffix("/real_time")
             if "error_message" in entry:
@@ -152,14 +164,14 @@ def nominal_of(device):
 
 def step_rates(context):
     """Whole steps of bench_step; what they ran with is kept for the peer."""
-    path = os.path.join(context.out, "steps.csv")
+    path = fresh(os.path.join(context.out, "steps.csv"))
     command = [context.program("bench_step"), "--device", context.device, "--csv", path]
     command += (["--only", "Tiny/4-32 bfloat16", "--batch", "2", "--steps", "1"] if context.small
                 else ["--only", "bfloat16", "--steps", "10"])
     code, output = context.run(command, 240)
-    for row in read_csv(path) if os.path.exists(path) else []:
+    for row in read_csv(path):
         case, gflops = f"{row['model']} x {row['batch']}", float(row["gflops"])
-        yield told(case, "images/s", float(row["images_per_s"]), "1/s")
+        yield told(case, "images/s", float(row["images_per_s"]), "")
         yield told(case, "step", float(row["ms_per_step"]), "ms")
         yield told(case, "share of GEMM rate", 100 * gflops / float(row["peak_gflops"]), "%")
         nominal = nominal_of(row["device"])
@@ -178,8 +190,7 @@ def step_rates(context):
 
 def peer(context):
     """The same steps in PyTorch, at the same batch and lengths."""
-    path = os.path.join(context.out, "steps.csv")
-    rows = read_csv(path) if os.path.exists(path) else []
+    rows = read_csv(os.path.join(context.out, "steps.csv"))
     if not rows:
         raise NotRun("bench_step left no shapes to repeat")
     code, _ = context.run([sys.executable, "-c", "import torch"], 60)
@@ -197,7 +208,7 @@ def peer(context):
                       "not run" if "OutOfMemory" in last or code is None else "FAILED")
             continue
         rate = json.loads(last)["images_per_s"]
-        yield told(case, "PyTorch images/s", rate, "1/s")
+        yield told(case, "PyTorch images/s", rate, "")
         yield told(case, "this program's share of it", float(row["images_per_s"]) / rate, "times")
 
 
