@@ -32,8 +32,11 @@ struct Neighbour {
 /// The k nearest so far, the farthest of them on top of the heap.
 using Neighbours = std::vector<Neighbour>;
 
+bool nearer(const Neighbour& a, const Neighbour& b) {
+  return a.nearer(b);
+}
+
 void offer(const Neighbour& candidate, std::size_t k, Neighbours& nearest) {
-  const auto nearer = [](const Neighbour& a, const Neighbour& b) { return a.nearer(b); };
   if (nearest.size() == k) {
     if (!candidate.nearer(nearest.front())) return;
     std::ranges::pop_heap(nearest, nearer);
@@ -50,10 +53,6 @@ std::size_t place(std::span<const double> votes, std::size_t label) {
   for (std::size_t c = 0; c < votes.size(); ++c)
     if (votes[c] > votes[label] || (votes[c] == votes[label] && c < label)) ++before;
   return before;
-}
-
-bool nearer(const Neighbour& a, const Neighbour& b) {
-  return a.nearer(b);
 }
 
 /// The k nearest of this rank's training rows to each of `queries` (M, D), nearest first; all rows
@@ -97,19 +96,14 @@ Neighbours merged(const std::vector<std::string>& tables, std::size_t q, std::si
   return all;
 }
 
-/// Place of the class `label` in the ranking by votes, 0 for the first; the number of classes
-/// without a vote. Votes are summed from the nearest neighbour on.
-std::size_t place(std::span<const Neighbour> nearest, std::size_t label, std::size_t classes,
-                  double temperature) {
+/// Votes are summed from the nearest neighbour on.
+std::vector<double> votes_of(std::span<const Neighbour> nearest, std::size_t classes,
+                             double temperature) {
   std::vector<double> votes(classes);
   for (const auto& n : nearest)
     votes[static_cast<std::size_t>(n.label)] +=
         std::exp((n.similarity - nearest[0].similarity) / temperature);
-  if (votes[label] <= 0) return classes;
-  std::size_t before = 0;
-  for (std::size_t c = 0; c < classes; ++c)
-    if (votes[c] > votes[label] || (votes[c] == votes[label] && c < label)) ++before;
-  return before;
+  return votes;
 }
 
 /// Hits of a rank's test rows: top-1 and top-5 for every k.
@@ -123,8 +117,8 @@ class Hits {
   void add(const Neighbours& nearest, std::int32_t label) {
     for (std::size_t i = 0; i < options_.k.size(); ++i) {
       const auto k = static_cast<std::size_t>(options_.k[i]);
-      const auto at = place(std::span(nearest).first(k), static_cast<std::size_t>(label), classes_,
-                            options_.temperature);
+      const auto votes = votes_of(std::span(nearest).first(k), classes_, options_.temperature);
+      const auto at = place(votes, static_cast<std::size_t>(label));
       counts_[2 * i] += at < 1;
       counts_[2 * i + 1] += at < 5 && at < classes_;
     }

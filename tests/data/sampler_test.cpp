@@ -36,6 +36,20 @@ TEST(Sampler, EveryOrderHoldsEachImageOnce) {
       }
 }
 
+TEST(Sampler, OfChosenImagesOrdersTheseAlone) {
+  const std::vector<std::int64_t> chosen{3, 4, 9, 17, 40};
+  const Sampler stored(chosen, 5, {.order = Order::stored}), mixed(chosen, 5);
+  EXPECT_EQ(stored.images_needed(), 41);
+  EXPECT_EQ(order_of(stored, 2), chosen);
+  auto order = order_of(mixed, 2);
+  EXPECT_NE(order, order_of(mixed, 3));
+  std::sort(order.begin(), order.end());
+  EXPECT_EQ(order, chosen);
+  EXPECT_THROW(Sampler({-1, 3}, 0), Error);
+  EXPECT_THROW(Sampler(std::vector<std::int64_t>{}, 0), Error);
+  EXPECT_EQ(Sampler(7, 0).images_needed(), 7);
+}
+
 TEST(Sampler, OrderDependsOnSeedAndEpochAlone) {
   for (const auto order : {Order::full, Order::blocks}) {
     const OrderConfig config{order, 8, 4};

@@ -77,19 +77,19 @@ struct RunSettings {
   std::int64_t log_every = 10;      // steps
   std::int64_t health_every = 500;  // steps; 0: never
   std::int64_t health_images = 256;
-  std::int64_t checkpoint_steps = 0;  // 0: not by steps
-  double checkpoint_minutes = 15;     // 0: not by time
-  std::int64_t keep_last = 2;         // checkpoints
-  std::int64_t keep_every = 0;        // steps; checkpoints at its multiples stay; 0: none
+  std::int64_t checkpoint_steps = 0;         // 0: not by steps
+  double checkpoint_minutes = 15;            // 0: not by time
+  std::int64_t keep_last = 2;                // checkpoints
+  std::int64_t keep_every = 0;               // steps; checkpoints at its multiples stay; 0: none
   KeepBest keep_best = KeepBest::automatic;  // resolved: never automatic
-  double save_retry_seconds = 30;    // after a failed save; doubles with each
-  std::int64_t nan_limit = 3;        // non-finite steps in a row that are skipped
-  double max_seconds = 0;            // of one start of the program; 0: no limit
-  double stop_margin_seconds = 60;   // before the job's end, beside the time of a save
-  double stop_grace_seconds = 300;   // of all ranks after a signal; 0: for ever
-  double hang_seconds = 180;         // of silence of a process; 0: for ever
-  double standstill_seconds = 1800;  // of all ranks; 0: for ever
-  double wait_notice_seconds = 30;   // until late ranks are named; 0: never
+  double save_retry_seconds = 30;            // after a failed save; doubles with each
+  std::int64_t nan_limit = 3;                // non-finite steps in a row that are skipped
+  double max_seconds = 0;                    // of one start of the program; 0: no limit
+  double stop_margin_seconds = 60;           // before the job's end, beside the time of a save
+  double stop_grace_seconds = 300;           // of all ranks after a signal; 0: for ever
+  double hang_seconds = 180;                 // of silence of a process; 0: for ever
+  double standstill_seconds = 1800;          // of all ranks; 0: for ever
+  double wait_notice_seconds = 30;           // until late ranks are named; 0: never
 };
 
 /// k-NN on labelled images while the run trains.
