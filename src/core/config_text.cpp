@@ -40,18 +40,19 @@ std::string help_of(const Fields& fields, const std::string& section) {
 }  // namespace
 
 std::string value_text(const Slot& slot) {
-  return std::visit(Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
-                             [](const std::int64_t* v) { return fmt::format("{}", *v); },
-                             [](const double* v) { return number(*v); },
-                             [](const std::string* v) { return quote(*v); },
-                             [](std::span<double> v) {
-                               std::vector<std::string> items;
-                               for (const double x : v) items.push_back(number(x));
-                               return fmt::format("[{}]", fmt::join(items, ", "));
-                             },
-                             [](const Choice& v) { return quote(v.names[v.get()]); },
-                             [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
-                    slot);
+  return std::visit(
+      Overload{[](const bool* v) { return std::string(*v ? "true" : "false"); },
+               [](const std::int64_t* v) { return fmt::format("{}", *v); },
+               [](const double* v) { return number(*v); },
+               [](const std::string* v) { return quote(*v); },
+               [](std::span<double> v) {
+                 std::vector<std::string> items;
+                 for (const double x : v) items.push_back(number(x));
+                 return fmt::format("[{}]", fmt::join(items, ", "));
+               },
+               [](const Choice& v) { return quote(v.names[v.get()]); },
+               [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
+      slot);
 }
 
 std::string Range::text() const {

@@ -127,8 +127,9 @@ void resolve_keep_best(RunSettings& run, const EvalSettings& eval) {
   const bool evaluated = !eval.test_shards.empty();
   if (run.keep_best == KeepBest::automatic)
     run.keep_best = evaluated ? KeepBest::evaluation : KeepBest::none;
-  check(run.keep_best != KeepBest::evaluation || evaluated,
-        "run.keep_best = \"evaluation\" needs eval.test_shards: without them nothing is evaluated.");
+  check(
+      run.keep_best != KeepBest::evaluation || evaluated,
+      "run.keep_best = \"evaluation\" needs eval.test_shards: without them nothing is evaluated.");
 }
 
 void check_run(const RunSettings& run, Notes& notes) {

@@ -10,9 +10,7 @@
 namespace ijepa::cuda {
 
 SharedLibrary::SharedLibrary(std::string file, std::string what)
-    : file_(std::move(file)),
-      what_(std::move(what)),
-      handle_(open_vendor_library(file_, what_)) {}
+    : file_(std::move(file)), what_(std::move(what)), handle_(open_vendor_library(file_, what_)) {}
 
 void* SharedLibrary::address(const char* name) const {
   void* symbol = dlsym(handle_, name);
