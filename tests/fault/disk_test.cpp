@@ -41,8 +41,9 @@ class Disk : public PretrainProgram {
   }
   /// On a sound disk the run goes on to the end of one that never met a fault.
   void expect_goes_on(const std::string& run_name) const {
-    if (!std::filesystem::exists(path("undisturbed")))
+    if (!std::filesystem::exists(path("undisturbed"))) {
       EXPECT_EQ(run(sound_training("undisturbed", last_step + 2)).code, 0);
+    }
     const Ended ended = run(sound_training(run_name, last_step + 2));
     EXPECT_EQ(ended.code, 0) << ended.output;
     expect_same_run(path("undisturbed"), path(run_name), run_name);

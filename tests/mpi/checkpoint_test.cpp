@@ -142,8 +142,8 @@ TEST_F(CheckpointOnRanks, SavesGoOnBesideTheWorkOfSteps) {
   IJEPA_RANKS(1, 2, 4);
   auto x = numbers(100'000, 0);
   CheckpointWriter saves(run_dir_, {}, tensors_of(x), ranks(), copy_in_host);
-  std::int64_t saved = 0;
-  for (std::int64_t step = 1; step <= 200; ++step) {
+  int saved = 0;
+  for (std::int64_t step = 1; saved < 5; ++step) {
     std::ranges::copy(numbers(x.size(), static_cast<float>(step)), x.begin());
     // As the trainer agrees, whatever rank is slow.
     const bool busy = ranks().all_reduce(saves.busy() ? 1.0 : 0.0, Reduction::max) != 0;
@@ -156,7 +156,6 @@ TEST_F(CheckpointOnRanks, SavesGoOnBesideTheWorkOfSteps) {
     if (!saves.in_flight()) saves.begin({step, {}}, {});
   }
   EXPECT_TRUE(saves.finish().saved());
-  EXPECT_GT(saved, 0);
 }
 
 }  // namespace
