@@ -26,8 +26,8 @@ kill_node() {
 }
 
 start_node() {
-  # A dead node's sockets would keep the same step from starting there again.
-  rm -rf "$1/spool/$2"/*pmix*
+  # What a dead node left of PMIx would keep the same step from starting there again; booting clears it.
+  rm -rf "$1/spool/$2"/*pmix* "$1/pmix/$2"/*
   SLURM_CONF=$1/conf.$2/slurm.conf slurmd -f "$1/conf.$2/slurm.conf" -N "$2"
 }
 

@@ -131,7 +131,7 @@ TEST_F(SlurmScripts, MpirunInsideAJob) {
 
 TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
   write_bytes(path("table.txt"),
-              "# name  settings\nslow optim.lr=1e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
+              "# name  settings\nslow optim.lr=5e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
   const std::string job =
       submit({"--array=1-2", "--output=job-%a.out"}, "sweep.sbatch",
              {path("config.toml").string(), path("table.txt").string(), "--set", steps(3)});

@@ -76,14 +76,15 @@ class SlurmCluster {
     return std::regex_search(all, match, std::regex("\\b" + name + "=(\\S*)")) ? match[1].str()
                                                                                : "";
   }
-  static bool wait_for_state(const std::string& job, const std::string& state,
-                             double seconds = 90) {
+  static bool wait_for_state(const std::string& job, const std::string& state) {
     std::string now;
-    const bool reached = wait_until(
-        "job " + job + " is " + state, [&] { return (now = field(job, "JobState")) == state; },
-        seconds);
-    EXPECT_TRUE(reached) << "job " << job << " is " << now;
-    return reached;
+    wait_until("the end of job " + job, [&] {
+      now = field(job, "JobState");
+      return now == state || now == "COMPLETED" || now == "FAILED" || now == "CANCELLED" ||
+             now == "TIMEOUT";
+    });
+    EXPECT_EQ(now, state) << "job " << job;
+    return now == state;
   }
   static bool wait_for_restarts(const std::string& job, int n) {
     return wait_until("restart " + std::to_string(n) + " of job " + job,
