@@ -184,6 +184,7 @@ bool Trainer::evaluation_is_due() const {
 
 void Trainer::evaluate() {
   const auto start = Clock::now();
+  if (logs_) logs_->progress.clear();
   Evaluation::Result result;
   try {
     result = evaluation_->evaluate();
