@@ -49,9 +49,9 @@ Matrix<float> normalised(MatrixView<const float> x, const Channels& mean,
 
 }  // namespace
 
-Matrix<float> BatchNorm::train(MatrixView<const float> x, Communicator& comm) {
-  const double count = comm.all_reduce(static_cast<double>(x.rows), Reduction::sum);
-  check(count > 0, "There is no batch to take statistics of.");
+Matrix<float> BatchNorm::train(MatrixView<const float> x, std::int64_t global, Communicator& comm) {
+  check(global >= 1 && x.rows <= global, "A batch of {} rows has {} here.", global, x.rows);
+  const auto count = static_cast<double>(global);
   const auto mean = mean_of(x, count, comm, [](double v, std::size_t) { return v; });
   const auto variance = mean_of(
       x, count, comm, [&](double v, std::size_t d) { return (v - mean[d]) * (v - mean[d]); });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
@@ -13,9 +14,10 @@ namespace {
 constexpr std::int64_t rows_at_once = 1024;
 
 template <class T>
-void add_up(std::vector<T>& values, DType type, Communicator& comm) {
+Communicator::Ticket begin_sum(std::vector<T>& values, Communicator& comm) {
+  constexpr DType type = std::is_same_v<T, float> ? DType::f32 : DType::f64;
   const auto n = static_cast<std::int64_t>(values.size());
-  comm.wait(comm.all_reduce_sum_async(make_tensor(values.data(), type, {n})));
+  return comm.all_reduce_sum_async(make_tensor(values.data(), type, {n}));
 }
 
 /// Columns [first, first + count) of x.
@@ -102,15 +104,17 @@ Matrix<float> HeadGrid::input_of(const Group& group, MatrixView<const float> raw
 
 void HeadGrid::step(MatrixView<const float> x, std::span<const std::int32_t> labels,
                     std::int64_t global, double rate, Communicator& comm) {
-  const auto y = normed() ? batch_norm_.train(x, comm) : Matrix<float>();
-  for (auto& group : groups_) {
+  const auto y = normed() ? batch_norm_.train(x, global, comm) : Matrix<float>();
+  Communicator::Ticket last{};
+  for (auto& group : groups_) {  // sums of one group travel while the next is computed
     const auto input = input_of(group, x, y.view());
     auto& gradient = group.gradient;
     group.heads.gradient(input.view(), labels, 1 / static_cast<double>(global), gradient);
-    add_up(gradient.weight.values, DType::f32, comm);
-    add_up(gradient.bias, DType::f32, comm);
-    group.heads.update(gradient, rate);
+    begin_sum(gradient.weight.values, comm);
+    last = begin_sum(gradient.bias, comm);
   }
+  comm.wait(last);
+  for (auto& group : groups_) group.heads.update(group.gradient, rate);
 }
 
 void HeadGrid::visit(const LabelledFeatures& set, const Visitor& visitor) const {
@@ -141,7 +145,7 @@ std::vector<HeadScore> HeadGrid::evaluate(const LabelledFeatures& set, Communica
     sums[3 * head + 2] += cross_entropy(logits, static_cast<std::size_t>(label));
   });
   sums.back() = static_cast<double>(set.features.rows);
-  add_up(sums, DType::f64, comm);
+  comm.wait(begin_sum(sums, comm));
   std::vector<HeadScore> scores;
   for (std::size_t h = 0; h < heads_.size(); ++h) {
     const auto mean = [&](std::size_t i) { return sums[3 * h + i] / sums.back(); };
@@ -167,7 +171,7 @@ Confusion HeadGrid::confusion(const LabelledFeatures& set, std::size_t head,
     if (c.counts.rows > 0) ++c.counts.row(label)[guess];
   });
   for (auto* sums : {&c.images, &c.hits, &c.counts.values})
-    if (!sums->empty()) add_up(*sums, DType::f64, comm);
+    if (!sums->empty()) comm.wait(begin_sum(*sums, comm));
   return c;
 }
 

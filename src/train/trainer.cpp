@@ -234,6 +234,7 @@ bool Trainer::evaluation_is_due() const {
 void Trainer::evaluate() {
   comm_.activity().enter(Phase::evaluating, step_);
   const auto start = Clock::now();
+  if (logs_) logs_->progress.clear();
   Evaluation::Result result;
   try {
     result = evaluation_->evaluate();

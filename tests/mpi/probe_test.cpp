@@ -40,7 +40,7 @@ TEST(Probe, HeadsAreThoseOfOneRank) {
   IJEPA_RANKS(1, 2, 4);
   const auto train = clusters(101, 6, 3, 1.5, 0), test = clusters(50, 6, 3, 1.5, 1);
   LinearProbeOptions options;
-  options.epochs = 10;
+  options.epochs = 3;
   options.batch = 16;
   for (const auto optimizer : {HeadOptimizer::sgd, HeadOptimizer::lars}) {
     options.optimizer = optimizer;

@@ -16,7 +16,7 @@ TEST(BatchNorm, NormalisesABatchAndRemembersItsStatistics) {
   Matrix<float> x(4, 2);
   x.values = {1, 5, 2, 5, 3, 5, 6, 5};  // means 3 and 5, variances 3.5 and 0
   BatchNorm norm(2);
-  const auto y = norm.train(x.view(), *comm);
+  const auto y = norm.train(x.view(), x.rows, *comm);
   for (std::int64_t i = 0; i < 4; ++i) {
     EXPECT_NEAR(y.row(i)[0], (x.row(i)[0] - 3) / std::sqrt(3.5 + 1e-6), 1e-6);
     EXPECT_EQ(y.row(i)[1], 0);
@@ -25,7 +25,7 @@ TEST(BatchNorm, NormalisesABatchAndRemembersItsStatistics) {
   EXPECT_NEAR(norm.evaluate(x.view()).row(3)[0], 3 / std::sqrt(14.0 / 3 + 1e-6), 1e-6);
   Matrix<float> next(2, 2);
   next.values = {13, 0, 13, 0};
-  norm.train(next.view(), *comm);
+  norm.train(next.view(), 2, *comm);
   EXPECT_NEAR(norm.evaluate(x.view()).row(3)[0], (6 - 4) / std::sqrt(0.9 * 14 / 3 + 1e-6), 1e-6);
 }
 
@@ -34,13 +34,13 @@ TEST(BatchNorm, ABatchOfOneIsNoDivisionByZero) {
   Matrix<float> x(1, 1);
   x.values = {7};
   BatchNorm norm(1);
-  EXPECT_EQ(norm.train(x.view(), *comm).values[0], 0);
+  EXPECT_EQ(norm.train(x.view(), x.rows, *comm).values[0], 0);
   EXPECT_TRUE(std::isfinite(norm.evaluate(x.view()).values[0]));
 }
 
 /// Two layers of three channels: the first layer tells the classes apart, the last one is constant.
 LabelledFeatures only_early_layer(std::uint64_t draw) {
-  auto set = clusters(64, 6, 4, 0.2, draw);
+  auto set = clusters(64, 6, 4, 0.05, draw);
   for (std::int64_t i = 0; i < set.features.rows; ++i)
     for (std::size_t d = 3; d < 6; ++d) set.features.row(i)[d] = 1;
   return set;

@@ -17,7 +17,7 @@ using test::message_of;
 
 class Choice : public ::testing::Test {
  protected:
-  Choice() { test::write_pictures(folder_.path() / "a", {.images = 60, .size = 8}); }
+  Choice() { test::write_pictures(folder_.path() / "a", {.images = 60, .size = 16}); }
 
   ShardSet shards(const std::string& name = "a") const {
     return ShardSet::open((folder_.path() / name).string());
@@ -74,7 +74,7 @@ TEST_F(Choice, SaysWhatCannotBeHad) {
   EXPECT_NE(said("none.txt").find("none.txt"), std::string::npos);
   EXPECT_NE(said(list("99.png\n")).find("names 99.png"), std::string::npos);
   EXPECT_NE(said(list("\n")).find("is empty"), std::string::npos);
-  test::write_pictures(folder_.path() / "b", {.images = 6, .size = 8, .unlabelled = 2});
+  test::write_pictures(folder_.path() / "b", {.images = 6, .size = 16, .unlabelled = 2});
   EXPECT_NE(
       message_of([&] { choose_images(shards("b"), "1%", 0); }).find("picture/2.png has no label"),
       std::string::npos);

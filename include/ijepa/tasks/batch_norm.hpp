@@ -16,8 +16,8 @@ class BatchNorm {
   explicit BatchNorm(std::int64_t width)
       : mean_(static_cast<std::size_t>(width)), variance_(mean_.size(), 1) {}
 
-  /// y (n, D) of this rank's rows x (n, D) of a batch; n may be 0. Collective.
-  Matrix<float> train(MatrixView<const float> x, Communicator& comm);
+  /// y (n, D) of this rank's rows x (n, D) of a batch of `global` rows; n may be 0. Collective.
+  Matrix<float> train(MatrixView<const float> x, std::int64_t global, Communicator& comm);
   /// y (n, D) by the running statistics.
   Matrix<float> evaluate(MatrixView<const float> x) const;
 
