@@ -79,7 +79,7 @@ inline SegmentTrainSettings block_settings(const std::filesystem::path& folder) 
 inline void write_block_data(const std::filesystem::path& folder) {
   write_tiny_checkpoint((folder / "run").string());
   for (std::uint64_t i = 0; i < 17; ++i)
-    write_pair(folder / (i < 12 ? "train" : "valid"), "p" + std::to_string(100 + i), 50, 70, i);
+    write_pair(folder / (i < 12 ? "train" : "valid"), fmt::format("p{}", 100 + i), 50, 70, i);
   std::ofstream(folder / "labels.toml") << block_labels;
 }
 
