@@ -61,6 +61,11 @@ RunState::RunState(Device& device, const ParamStore& store, const std::vector<Ro
   }
 }
 
+void RunState::download() {
+  for (Copy& copy : copies_) device_.ops().download(copy.device, copy.host.data());
+  device_.ops().synchronize();
+}
+
 void RunState::upload(ParamStore& store) {
   for (Copy& copy : copies_) device_.ops().upload(copy.host.data(), copy.device);
   store.refresh_working_copies();

@@ -1,6 +1,7 @@
 // What a run takes of a device's memory, told and refused before it starts.
 #include "ijepa/train/memory_plan.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "ijepa/device/gpu_memory.hpp"
@@ -22,14 +23,18 @@ std::string refusal(const PretrainRecipe& r, std::int64_t micro_batch, std::size
   return "";
 }
 
-/// The published ViT-H/14 and ViT-g/16 recipes in bfloat16 on a GPU, 128 images at once.
+/// The published ViT-H/14 and ViT-g/16 recipes in bfloat16 on a GPU, 128 images at once. ViT-g
+/// needs its blocks' activations computed again: without that it takes 83 GB.
 TEST(MemoryPlan, HugeAndGiantModelsFitEightyGigabytes) {
-  for (const char* config : {"in1k_vith14_ep300", "in22k_vitg16_ep44"}) {
-    const auto [recipe, notes] =
-        load_recipe(std::string(IJEPA_SOURCE_DIR "/configs/") + config + ".toml",
-                    {"data.shards=x", "compute.device=cuda", "compute.precision=bfloat16"});
+  for (const auto& [config, recompute] :
+       {std::pair{"in1k_vith14_ep300", "none"}, {"in22k_vitg16_ep44", "block"}}) {
+    const PretrainRecipe recipe =
+        load_recipe(fmt::format("{}/configs/{}.toml", IJEPA_SOURCE_DIR, config),
+                    {"data.shards=x", "compute.device=cuda", "compute.precision=bfloat16",
+                     fmt::format("compute.recompute={}", recompute)})
+            .recipe;
     const MemoryPlan plan = plan_memory(model_of(recipe), recipe, 128);
-    EXPECT_LT(static_cast<double>(plan.total()), 79e9) << config;
+    EXPECT_LT(static_cast<double>(plan.total()), 78e9) << config;
     EXPECT_EQ(plan.libraries, gpu_memory.total());
   }
 }

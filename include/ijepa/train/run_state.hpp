@@ -21,7 +21,7 @@ std::vector<NamedTensor> device_tensors(const ParamStore& store, const std::vect
 /// For saves: reads the device's memory. Threads share the work where that is the host's own.
 CopyToHost copy_from(Device& device, int threads);
 
-/// Host memory to load a checkpoint into.
+/// Host memory to load a checkpoint into, or to save from where training does not go on beside it.
 class RunState {
  public:
   /// Where the device's memory is the host's own, the tensors are the store's own memory and
@@ -29,6 +29,8 @@ class RunState {
   RunState(Device& device, const ParamStore& store, const std::vector<Role>& roles);
 
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
+  /// Device to host; before a save.
+  void download();
   /// Host to device, with the working copies; after a load.
   void upload(ParamStore& store);
 

@@ -23,8 +23,8 @@ struct Cudnn {
   void expect(cudnnStatus_t status, const char* what) const;
 };
 
-/// An Error when the library is not found or older than 9.15.1, from which on its backward pass is
-/// right for every sequence length.
+/// An Error when the library is not found or older than 9.15.1, before which its backward pass
+/// needs padding where the length is no multiple of 128.
 Cudnn open_cudnn();
 
 }  // namespace ijepa::cuda
