@@ -5,19 +5,18 @@
 # found where it runs (docs/cuda.md).
 # usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
-#   --all         ijepa-shards and ijepa-inspect too, whose library of archives is large
+#   --all         all programs but ijepa-synth, half as large again; else those of pretraining
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=build/ijepa-bundle.tar.xz
 bin=
-programs=(ijepa-pretrain ijepa-probe ijepa-infer ijepa-search ijepa-weights ijepa-opcheck bench_ops
-  bench_step)
+programs=(ijepa-pretrain ijepa-weights ijepa-opcheck bench_ops bench_step)
 while (($# > 0)); do
   case $1 in
     --out) out=${2:?a file comes after --out}; shift ;;
     --bin) bin=${2:?a folder comes after --bin}; shift ;;
-    --all) programs+=(ijepa-shards ijepa-inspect) ;;
+    --all) programs+=(ijepa-probe ijepa-infer ijepa-search ijepa-shards ijepa-inspect) ;;
     *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER] [--all]" >&2; exit 2 ;;
   esac
   shift
