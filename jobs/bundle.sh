@@ -37,7 +37,7 @@ command -v patchelf >/dev/null || {
 }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$out.part"' EXIT
 root=$work/ijepa
 mkdir -p "$root"/{bin,libexec,lib,check}
 
@@ -104,8 +104,10 @@ golden=../shared/golden
 mkdir "$root/golden"
 cp "$golden"/step_*.h5 "$root/golden/"
 chmod -R u+w "$root/golden"
-"$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 >/dev/null 2>&1
-"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null 2>&1
+{
+  "$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 &&
+    "$bin/ijepa-shards" "$work/images" --out "$root/shards"
+} >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
 
 mkdir -p "$(dirname "$out")"
