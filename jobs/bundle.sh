@@ -5,19 +5,18 @@
 # found where it runs (docs/cuda.md).
 # usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
-#   --all         ijepa-shards and ijepa-inspect too, whose library of archives is large
+#   --all         all programs but ijepa-synth, half as large again; else those of pretraining
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=build/ijepa-bundle.tar.xz
 bin=
-programs=(ijepa-pretrain ijepa-probe ijepa-infer ijepa-search ijepa-weights ijepa-opcheck bench_ops
-  bench_step)
+programs=(ijepa-pretrain ijepa-weights ijepa-opcheck bench_ops bench_step)
 while (($# > 0)); do
   case $1 in
     --out) out=${2:?a file comes after --out}; shift ;;
     --bin) bin=${2:?a folder comes after --bin}; shift ;;
-    --all) programs+=(ijepa-shards ijepa-inspect) ;;
+    --all) programs+=(ijepa-probe ijepa-infer ijepa-search ijepa-shards ijepa-inspect) ;;
     *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER] [--all]" >&2; exit 2 ;;
   esac
   shift
@@ -38,7 +37,7 @@ command -v patchelf >/dev/null || {
 }
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$out.part"' EXIT
 root=$work/ijepa
 mkdir -p "$root"/{bin,libexec,lib,check}
 
@@ -105,8 +104,10 @@ golden=../shared/golden
 mkdir "$root/golden"
 cp "$golden"/step_*.h5 "$root/golden/"
 chmod -R u+w "$root/golden"
-"$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 >/dev/null 2>&1
-"$bin/ijepa-shards" "$work/images" --out "$root/shards" >/dev/null 2>&1
+{
+  "$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 &&
+    "$bin/ijepa-shards" "$work/images" --out "$root/shards"
+} >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
 
 mkdir -p "$(dirname "$out")"

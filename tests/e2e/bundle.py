@@ -37,10 +37,10 @@ def foreign_libraries(root):
     """Libraries that a file of the bundle takes from outside, but the C library's."""
     files = [*root.glob("libexec/*"), *root.glob("lib/*"), *root.glob("openmpi/**/*.so")]
     for line in run("ldd", *files, env={"PATH": os.environ["PATH"]}).splitlines():
-        words = line.split()
-        if len(words) > 2 and words[1] == "=>" and not C_LIBRARY.match(words[0]):
-            if not os.path.realpath(words[2]).startswith(str(root)):
-                yield line.strip()
+        name, arrow, path = line.strip().partition(" => ")
+        path = os.path.realpath(path.partition(" (0x")[0])
+        if arrow and not C_LIBRARY.match(name) and not path.startswith(f"{root}/"):
+            yield line.strip()
 
 
 def train(root, run_folder, *launcher, **options):
@@ -70,8 +70,9 @@ def train_with_nothing_else(bundle, work):
         (jail / folder).mkdir(exist_ok=True)
     shutil.copy(shell, jail / "bin/sh")
     shutil.copytree(bundle, jail / "ijepa", symlinks=True)
-    train(pathlib.Path("/ijepa"), "/tmp/run", env={"OMP_NUM_THREADS": "1"}, cwd="/",
-          preexec_fn=lambda: os.chroot(jail))
+    # The dynamic loader asks /proc where a program lies, or else this variable.
+    train(pathlib.Path("/ijepa"), "/tmp/run", preexec_fn=lambda: (os.chroot(jail), os.chdir("/")),
+          env={"OMP_NUM_THREADS": "1", "LD_ORIGIN_PATH": "/ijepa/libexec"})
 
 
 def check_no_gpu(root, out):
@@ -131,8 +132,8 @@ def main():
         root = place / "ijepa"
         if found:
             sys.exit("\n\n".join(found))
-        demand(not list(foreign_libraries(root)), "libraries from outside:\n"
-               + "\n".join(foreign_libraries(root)))
+        foreign = sorted(set(foreign_libraries(root)))
+        demand(not foreign, "libraries from outside:\n" + "\n".join(foreign))
         train(root, work / "alone", env={"OMP_NUM_THREADS": "1"})
         train(root, work / "ranks", root / "bin/mpirun", "-n", "2", "--oversubscribe")
         train_with_nothing_else(root, work)
