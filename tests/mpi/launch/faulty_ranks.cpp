@@ -76,7 +76,7 @@ int stop_and_save(Communicator& comm) {
 /// Rank 0 tells the process of every rank: "processes: 17 18 19".
 void tell_processes(Communicator& comm) {
   std::string line = "processes:";
-  for (const pid_t pid : comm.gather_all_values(::getpid())) line += " " + std::to_string(pid);
+  for (const pid_t pid : comm.gather_all_values(::getpid())) line += fmt::format(" {}", pid);
   if (comm.rank() == 0) std::puts((line + " .").c_str());
   std::fflush(stdout);
 }
