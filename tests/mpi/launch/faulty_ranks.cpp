@@ -113,6 +113,14 @@ int step_watched(Communicator& comm) {
   return 0;
 }
 
+/// Rank 1 needs long until it is ready for the first agreement.
+int start_late(Communicator& comm) {
+  limit(comm, {.silence = 60, .standstill = 0, .stop_grace = 0, .notice = 1, .on_hang = {}});
+  if (comm.rank() == 1) std::this_thread::sleep_for(3s);
+  require_equal_on_all_ranks(comm, "nothing", "");
+  return 0;
+}
+
 /// Rank 1 reads from a disk that does not answer.
 int wait_for_ever(Communicator& comm) {
   limit(comm, {.silence = 60, .standstill = 2, .stop_grace = 0, .notice = 1, .on_hang = {}});
@@ -173,6 +181,7 @@ int main(int argc, char** argv) {
       {"three", code_three},
       {"stop", stop_and_save},
       {"steps", step_watched},
+      {"start late", start_late},
       {"wait", wait_for_ever},
       {"slow", load_slowly},
       {"obey never", obey_never},
