@@ -32,7 +32,7 @@ RankState Activity::look() const {
   state.stopping = StopSignal::pending() != 0;
   state.progress = turns_.load(std::memory_order_relaxed) + state.calls;
   const std::lock_guard lock(mutex_);
-  if (count_ != nullptr) state.progress += (*count_)();
+  for (const Progress* p = others_; p != nullptr; p = p->next_) state.progress += p->count_();
   return state;
 }
 
@@ -49,12 +49,14 @@ WatchLimits Activity::limits() const {
 Activity::Progress::Progress(Activity& activity, std::function<std::uint64_t()> count)
     : activity_(activity), count_(std::move(count)) {
   const std::lock_guard lock(activity_.mutex_);
-  former_ = std::exchange(activity_.count_, &count_);
+  next_ = std::exchange(activity_.others_, this);
 }
 
 Activity::Progress::~Progress() {
   const std::lock_guard lock(activity_.mutex_);
-  activity_.count_ = former_;
+  Progress** at = &activity_.others_;
+  while (*at != this) at = &(*at)->next_;
+  *at = next_;
 }
 
 }  // namespace ijepa

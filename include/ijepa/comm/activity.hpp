@@ -64,8 +64,9 @@ class Activity {
     Progress& operator=(const Progress&) = delete;
 
    private:
+    friend class Activity;
     Activity& activity_;
-    std::function<std::uint64_t()>* former_;
+    Progress* next_;
     std::function<std::uint64_t()> count_;
   };
 
@@ -77,7 +78,7 @@ class Activity {
   std::atomic<Clock::rep> entered_{Clock::now().time_since_epoch().count()};
   std::atomic<std::uint64_t> calls_{0}, turns_{0};
   mutable std::mutex mutex_;
-  std::function<std::uint64_t()>* count_ = nullptr;
+  Progress* others_ = nullptr;  // a list; each may end before or after the next
   WatchLimits limits_;
 };
 

@@ -77,7 +77,7 @@ int stop_and_save(Communicator& comm) {
 /// Rank 0 tells the process of every rank: "processes: 17 18 19".
 void tell_processes(Communicator& comm) {
   std::string line = "processes:";
-  for (const pid_t pid : comm.gather_all_values(::getpid())) line += " " + std::to_string(pid);
+  for (const pid_t pid : comm.gather_all_values(::getpid())) line += fmt::format(" {}", pid);
   if (comm.rank() == 0) std::puts((line + " .").c_str());
   std::fflush(stdout);
 }
@@ -111,6 +111,14 @@ int step_watched(Communicator& comm) {
   limit(comm, {.silence = 3, .standstill = 0, .stop_grace = 0, .notice = 1, .on_hang = {}});
   tell_processes(comm);
   step_for(comm, 100, work_a_little);
+  return 0;
+}
+
+/// Rank 1 needs long until it is ready for the first agreement.
+int start_late(Communicator& comm) {
+  limit(comm, {.silence = 60, .standstill = 0, .stop_grace = 0, .notice = 1, .on_hang = {}});
+  if (comm.rank() == 1) std::this_thread::sleep_for(3s);
+  require_equal_on_all_ranks(comm, "nothing", "");
   return 0;
 }
 
@@ -174,6 +182,7 @@ int main(int argc, char** argv) {
       {"three", code_three},
       {"stop", stop_and_save},
       {"steps", step_watched},
+      {"start late", start_late},
       {"wait", wait_for_ever},
       {"slow", load_slowly},
       {"obey never", obey_never},

@@ -196,6 +196,12 @@ TEST_F(Launch, ARepeatedSignalDoesNotDisturbASave) {
   EXPECT_EQ(ended.code, exit_code::saved) << ended.output;
 }
 
+TEST_F(Launch, TheStartNamesTheRankThatTheOthersWaitFor) {
+  const auto ended = Job(on_ranks(3, "start late"), 60).wait();
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("waiting for " + rank_here(1) + "0, start-up for"));
+}
+
 TEST_F(Launch, TheStartTellsThatARankIsMissing) {
   ::setenv("LATE_RANK", "1", 1);
   const auto ended = Job(on_ranks(2, "fine"), 60).wait();
