@@ -49,7 +49,8 @@ TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
       "n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; "
       "exit 85");
   const std::string job = submit_pretended();
-  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(cluster().start_now(job)) << log(job);
+  for (int restart = 1; restart <= 3; ++restart)
+    ASSERT_TRUE(SlurmCluster::wait_for_restarts(job, restart) && cluster().start_now(job));
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   EXPECT_EQ(SlurmCluster::field(job, "Restarts"), "3");
   EXPECT_EQ(SlurmCluster::field(job, "ExitCode"), "85:0");
