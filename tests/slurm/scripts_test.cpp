@@ -142,6 +142,18 @@ TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
   EXPECT_EQ(read_metrics(path("run-fast")).size(), 4U);
 }
 
+TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
+  std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/benchmarks",
+                                            top() / "benchmarks");
+  const std::string job = submit({}, "scaling.sbatch",
+                                 {path("config.toml").string(), path("study").string(), "--batch",
+                                  "16", "--steps", "6", "--shards", path("shards").string()});
+  ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
+  EXPECT_THAT(log(job), HasSubstr("model: weak  ranks 128"));
+  EXPECT_EQ(count(read_bytes(path("study") / "scaling.csv"), "\n"), 5);
+  EXPECT_THAT(read_bytes(path("study") / "scaling.svg"), HasSubstr("</svg>"));
+}
+
 TEST_F(SlurmScripts, AChainRunsInOrderAndItsResultsCanBeSearched) {
   write_pictures(path("labelled"), {.images = 64});
   write_pictures(path("tests"), {.images = 32, .split = synth::Split::test});
