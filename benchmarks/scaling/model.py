@@ -65,7 +65,8 @@ def least_squares(rows):
         if x >= 0 and y >= 0:
             return x, y
     # One of them is zero: that which leaves less.
-    return min(((max(ac / aa, 0.0), 0.0), (0.0, max(bc / bb, 0.0))),
+    alone = lambda product, square: max(product / square, 0.0) if square > 0 else 0.0
+    return min(((alone(ac, aa), 0.0), (0.0, alone(bc, bb))),
                key=lambda s: sum((a * s[0] + b * s[1] - c) ** 2 for a, b, c in rows))
 
 

@@ -55,14 +55,18 @@ class Study:
                         f"data.threads={self.options.threads}", *self.options.set]
         return [word for setting in all_settings for word in ("--set", setting)]
 
+    def on_ranks(self, ranks, run, batch):
+        """The command that trains."""
+        launch = self.options.launch.format(
+            ranks=ranks, nodes=math.ceil(ranks / self.options.ranks_per_node))
+        return [*shlex.split(launch), self.program("ijepa-pretrain"), self.options.config,
+                *self.settings(run, batch)]
+
     def start_run(self, ranks, batch):
         """A training run under way, and its folder."""
         self.runs += 1
         run = self.folder / f"run{self.runs}"
-        launch = self.options.launch.format(
-            ranks=ranks, nodes=math.ceil(ranks / self.options.ranks_per_node))
-        return self.start(*shlex.split(launch), self.program("ijepa-pretrain"), self.options.config,
-                          *self.settings(run, batch)), run
+        return self.start(*self.on_ranks(ranks, run, batch)), run
 
     @staticmethod
     def parts(run):
@@ -90,10 +94,9 @@ class Study:
 
     def gradient(self):
         """Bytes of the gradient, and the buckets in which it is summed."""
-        config = [self.program("ijepa-pretrain"), self.options.config,
-                  *self.settings(self.folder / "none", self.options.batch)]
+        command = self.on_ranks(1, self.folder / "none", self.options.batch)
         found = re.search(r"with ([\d.]+) M parameters, predictor ([\d.]+) M",
-                          self.call(*config, "--dry-run"))
+                          self.call(*command, "--dry-run"))
         size = 4e6 * (float(found[1]) + float(found[2]))
-        bucket = float(self.call(*config, "--show", "compute.bucket_mib")) * 2**20
-        return size, math.ceil(size / bucket)
+        bucket = float(self.call(*command, "--show", "compute.bucket_mib")) * 2**20
+        return size, max(1, math.ceil(size / bucket))

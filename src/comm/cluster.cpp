@@ -106,8 +106,7 @@ std::optional<std::string> start_problem(const Environment& environment,
   return fmt::format(
       "srun started {} processes, but Open MPI connects ranks by PMIx only. Use `srun --mpi=pmix`. "
       "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the "
-      "ranks "
-      "are started with mpirun inside the job.",
+      "ranks are started with mpirun inside the job.",
       cluster.ranks);
 }
 

@@ -43,6 +43,10 @@ class ModelTest(unittest.TestCase):
         for ranks, images in ((16, 16), (64, 32), (128, 64)):
             self.assertLess(abs(fitted.step(ranks, images) / TRUE.step(ranks, images) - 1), 0.1)
 
+    def test_a_gradient_of_no_bytes_still_has_latency(self):
+        fitted = model.fit([model.Measured(2, 8, 1.0, 0.1), model.Measured(1, 8, 1.0, 0)], 0)
+        self.assertAlmostEqual(fitted.step(2, 8), 1.1)
+
     def test_one_batch_size_is_enough_for_a_proportional_fit(self):
         self.assertEqual(model.fit_compute(runs_of(TRUE, (1,), (16,)))[0], 0)
         with self.assertRaises(ValueError):

@@ -49,7 +49,8 @@ TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
       "n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; "
       "exit 85");
   const std::string job = submit_pretended();
-  for (int restart = 0; restart < 3; ++restart) ASSERT_TRUE(cluster().start_now(job)) << log(job);
+  for (int restart = 1; restart <= 3; ++restart)
+    ASSERT_TRUE(SlurmCluster::wait_for_restarts(job, restart) && cluster().start_now(job));
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   EXPECT_EQ(SlurmCluster::field(job, "Restarts"), "3");
   EXPECT_EQ(SlurmCluster::field(job, "ExitCode"), "85:0");
@@ -139,6 +140,18 @@ TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
     ASSERT_TRUE(SlurmCluster::wait_for_state(job + task, "COMPLETED")) << log(task + 1);
   EXPECT_EQ(read_metrics(path("run-slow")).size(), 3U);
   EXPECT_EQ(read_metrics(path("run-fast")).size(), 4U);
+}
+
+TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
+  std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/benchmarks",
+                                            top() / "benchmarks");
+  const std::string job = submit({}, "scaling.sbatch",
+                                 {path("config.toml").string(), path("study").string(), "--batch",
+                                  "16", "--steps", "6", "--shards", path("shards").string()});
+  ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
+  EXPECT_THAT(log(job), HasSubstr("model: weak  ranks 128"));
+  EXPECT_EQ(count(read_bytes(path("study") / "scaling.csv"), "\n"), 5);
+  EXPECT_THAT(read_bytes(path("study") / "scaling.svg"), HasSubstr("</svg>"));
 }
 
 TEST_F(SlurmScripts, AChainRunsInOrderAndItsResultsCanBeSearched) {
