@@ -269,17 +269,17 @@ TEST(Config, OneValueIsTextWithoutQuotes) {
   }
 }
 
-struct Colour {
+struct Pigment {
   std::string name = "none";
   double share = 0;
 };
-void describe(Colour& row, Fields& fields) {
+void describe(Pigment& row, Fields& fields) {
   fields("name", row.name, "");
   fields("share", row.share, between(0, 1), "");
 }
 struct Palette {
   bool on = false;
-  std::vector<Colour> colours{{"default", 1}};
+  std::vector<Pigment> colours{{"default", 1}};
 };
 void describe(Palette& palette, Fields& fields) {
   fields("on", palette.on, "");
