@@ -1,10 +1,11 @@
 // cuDNN itself, without a GPU: it has plans for every attention of every recipe and preset on the
 // GPU whose properties IJEPA_GPU_PROPERTIES names, and they fit the workspace that is set aside.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <map>
 #include <sstream>
 
 #include "ijepa/train/memory_plan.hpp"
@@ -21,35 +22,33 @@ namespace {
 
 constexpr std::int64_t images = 16;
 
-struct Shapes {
-  std::set<AttentionShape> forward_only, both;
-};
+/// What a recipe asks of a shape: forward, and backward unless only the target encoder uses it.
+using Uses = std::map<AttentionShape, bool>;
 
 /// The attention of a recipe at the longest masks it can draw.
-void add_shapes(const PretrainRecipe& recipe, Shapes& shapes) {
+void add_uses(const PretrainRecipe& recipe, Uses& uses) {
   const auto& e = recipe.model.encoder;
   const auto& p = recipe.model.predictor;
-  const IJepa model(e, p);
-  const TokenPlan plan = worst_token_plan(model, recipe, images);
-  shapes.forward_only.insert({images, e.tokens(), e.heads, e.width / e.heads});
+  const TokenPlan plan = worst_token_plan(IJepa(e, p), recipe, images);
+  uses.insert({{images, e.tokens(), e.heads, e.width / e.heads}, false});
   for (const auto& g : plan.context_groups)
-    shapes.both.insert({g.count, g.length, e.heads, e.width / e.heads});
+    uses[{g.count, g.length, e.heads, e.width / e.heads}] = true;
   for (const auto& g : plan.predictor_groups)
-    shapes.both.insert({g.count, g.length, e.heads, p.width / e.heads});
+    uses[{g.count, g.length, e.heads, p.width / e.heads}] = true;
 }
 
-Shapes all_shapes() {
-  Shapes shapes;
+Uses all_uses() {
+  Uses uses;
   for (const auto& file : std::filesystem::directory_iterator(IJEPA_SOURCE_DIR "/configs"))
     if (file.path().extension() == ".toml")
-      add_shapes(load_recipe(file.path().string(), {"data.shards=x"}).recipe, shapes);
+      add_uses(load_recipe(file.path().string(), {"data.shards=x"}).recipe, uses);
   for (const char* preset :
        {"vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "vit_giant"})
-    add_shapes(load_recipe(IJEPA_SOURCE_DIR "/configs/in1k_vith14_ep300.toml",
-                           {"data.shards=x", std::string("model.name=") + preset})
-                   .recipe,
-               shapes);
-  return shapes;
+    add_uses(load_recipe(IJEPA_SOURCE_DIR "/configs/in1k_vith14_ep300.toml",
+                         {"data.shards=x", std::string("model.name=") + preset})
+                 .recipe,
+             uses);
+  return uses;
 }
 
 class CudnnPlans : public testing::Test {
@@ -81,15 +80,18 @@ class CudnnPlans : public testing::Test {
   CudnnTarget target_;
 };
 
-TEST_F(CudnnPlans, ServeEveryRecipeAndPreset) {
-  const Shapes shapes = all_shapes();
-  EXPECT_GT(shapes.both.size(), 10U);
-  for (const auto& s : shapes.forward_only) expect_forward(s);
-  for (const auto& s : shapes.both) {
-    expect_forward(s);
-    expect_backward(s);
-  }
+class RecipePlans : public CudnnPlans, public testing::WithParamInterface<Uses::value_type> {};
+
+TEST_P(RecipePlans, Exist) {
+  const auto& [shape, backward] = GetParam();
+  expect_forward(shape);
+  if (backward) expect_backward(shape);
 }
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RecipePlans, testing::ValuesIn(all_uses()), [](const auto& param) {
+  const AttentionShape& s = param.param.first;
+  return fmt::format("{}_of_{}_rows_{}x{}", s.count, s.length, s.heads, s.dim);
+});
 
 TEST_F(CudnnPlans, ServeTheLimitsOfOurRules) {
   for (const AttentionShape& s : {AttentionShape{3, 2, 1, 8}, {1, 3, 2, 128}, {5, 129, 3, 56}}) {
