@@ -26,7 +26,7 @@ TEST_F(Smoke, ADryRunTellsWhatARunWouldTakeAndLeavesNothing) {
   const Ended ended = run(command() + Words{"--dry-run"});
   EXPECT_EQ(ended.code, 0) << ended.output;
   for (const char* part : {"70 images", "steps: 4 an epoch, 100 in all, 8 of warm-up",
-                           "activations (worst mask)", "FLOPs a step"})
+                           "activations (worst mask)", "FLOPs a step", "host memory of a rank"})
     EXPECT_THAT(ended.output, HasSubstr(part));
   EXPECT_FALSE(std::filesystem::exists(path("run")));
 }
