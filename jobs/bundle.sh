@@ -70,7 +70,8 @@ parts=$root/openmpi$(realpath -m "$(ompi_folder pkglibdir)" | sed "s|^$prefix||"
 words=$root/openmpi$(realpath -m "$(ompi_folder pkgdatadir)" | sed "s|^$prefix||")
 mkdir -p "$parts" "$words"
 cp "$(ompi_folder pkglibdir)"/*.so "$parts/"
-rm -f "$parts"/mca_{btl_openib,btl_uct,btl_usnic,mtl_,pml_cm,pml_ucx,osc_ucx,coll_hcoll,spml,atomic,memheap,scoll,sshmem}*
+rm -f "$parts"/mca_{btl_ofi,btl_openib,btl_uct,btl_usnic,mtl_,pml_cm,pml_ucx,osc_ucx,coll_hcoll}* \
+  "$parts"/mca_{spml,atomic,memheap,scoll,sshmem,reachable_netlink,coll_monitoring,osc_monitoring,pml_monitoring}*
 cp "$(ompi_folder pkgdatadir)"/help-* "$words/"
 install -m 755 "$(readlink -f "$(command -v mpirun)")" "$root/libexec/mpirun"
 add_libraries "$root"/libexec/mpirun "$parts"/*.so
@@ -105,14 +106,14 @@ mkdir "$root/golden"
 cp "$golden"/step_*.h5 "$root/golden/"
 chmod -R u+w "$root/golden"
 {
-  "$bin/ijepa-synth" --out "$work/images" --size 64 --train 512 --test 64 &&
+  "$bin/ijepa-synth" --out "$work/images" --size 64 --train 256 --test 64 &&
     "$bin/ijepa-shards" "$work/images" --out "$root/shards"
 } >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 git describe --always --dirty >"$root/VERSION" 2>/dev/null || echo unknown >"$root/VERSION"
 
 mkdir -p "$(dirname "$out")"
 # The programs hold the same kernels for GPUs: a window that sees them all keeps one copy.
-compress=(xz -T1 "--lzma2=preset=2,dict=96MiB")
+compress=(xz -T1 --x86 "--lzma2=preset=6,dict=96MiB")
 case $out in *.gz) compress=(gzip -1) ;; esac
 tar -C "$work" --owner=0 --group=0 -I "${compress[*]}" -cf "$out.part" ijepa
 mv "$out.part" "$out"
