@@ -10,7 +10,7 @@
 
 #include "ijepa/core/rng.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
-#include "ijepa/tasks/linear_probe.hpp"
+#include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/train/recipe.hpp"
 
 namespace ijepa {

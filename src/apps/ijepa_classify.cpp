@@ -6,8 +6,8 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
-#include "ijepa/tasks/classify_infer.hpp"
-#include "ijepa/tasks/classify_train.hpp"
+#include "ijepa/tasks/classification/classify_infer.hpp"
+#include "ijepa/tasks/classification/classify_train.hpp"
 
 namespace {
 

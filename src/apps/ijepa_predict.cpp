@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "ijepa/comm/session.hpp"
-#include "ijepa/tasks/predict.hpp"
+#include "ijepa/tasks/prediction/predict.hpp"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
-#include "ijepa/tasks/online_evaluation.hpp"
+#include "ijepa/tasks/probing/online_evaluation.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/trainer.hpp"

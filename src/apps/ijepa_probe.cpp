@@ -9,7 +9,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/tasks/probe.hpp"
+#include "ijepa/tasks/probing/probe.hpp"
 
 namespace {
 

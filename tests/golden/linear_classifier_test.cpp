@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "ijepa/nn/linear.hpp"
-#include "ijepa/tasks/finetune_optimizer.hpp"
-#include "ijepa/tasks/linear_heads.hpp"
-#include "ijepa/tasks/mix_images.hpp"
-#include "ijepa/tasks/soft_cross_entropy.hpp"
+#include "ijepa/tasks/classification/finetune_optimizer.hpp"
+#include "ijepa/tasks/classification/mix_images.hpp"
+#include "ijepa/tasks/classification/soft_cross_entropy.hpp"
+#include "ijepa/tasks/probing/linear_heads.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/step_run.hpp"
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/classifier.hpp"
+#include "ijepa/tasks/classification/classifier.hpp"
 #include "tests/support/step_run.hpp"
 
 namespace ijepa::test {

@@ -1,11 +1,11 @@
 #include <filesystem>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/classify_infer.hpp"
-#include "ijepa/tasks/classify_train.hpp"
+#include "ijepa/tasks/classification/classify_infer.hpp"
+#include "ijepa/tasks/classification/classify_train.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/class_folders.hpp"
+#include "tests/tasks/classification/class_folders.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
 
 namespace ijepa::test {

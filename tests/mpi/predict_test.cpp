@@ -1,4 +1,4 @@
-#include "ijepa/tasks/predict.hpp"
+#include "ijepa/tasks/prediction/predict.hpp"
 
 #include "ijepa/core/file.hpp"
 #include "tests/mpi/ranks.hpp"

@@ -1,16 +1,16 @@
 // Probes on several ranks, each with a share of the features, say what one rank says.
 #include <filesystem>
 
-#include "ijepa/tasks/augmented_batches.hpp"
-#include "ijepa/tasks/knn.hpp"
-#include "ijepa/tasks/linear_probe.hpp"
-#include "ijepa/tasks/online_evaluation.hpp"
+#include "ijepa/tasks/probing/augmented_batches.hpp"
+#include "ijepa/tasks/probing/knn.hpp"
+#include "ijepa/tasks/probing/linear_probe.hpp"
+#include "ijepa/tasks/probing/online_evaluation.hpp"
 #include "ijepa/train/trainer.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
-#include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/tiny_encoder.hpp"
 
 namespace ijepa::test {

@@ -9,8 +9,8 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/tiny_encoder.hpp"
 
 namespace ijepa {

@@ -7,8 +7,8 @@
 
 #include "ijepa/core/file.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/probing/examples.hpp"
 
 namespace ijepa {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "ijepa/tasks/pca_picture.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
 
 namespace ijepa::test {

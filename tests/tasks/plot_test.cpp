@@ -6,7 +6,7 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
+#include "tests/tasks/probing/examples.hpp"
 
 namespace ijepa::test {
 namespace {

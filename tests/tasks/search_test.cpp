@@ -8,8 +8,8 @@
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/tasks/infer.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
 #include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
 
 namespace ijepa::test {

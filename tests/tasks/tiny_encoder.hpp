@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "ijepa/tasks/baselines.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/probing/baselines.hpp"
 
 namespace ijepa::test {
 

@@ -7,7 +7,7 @@
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/segmentation/pair_folders.hpp"
 #include "tests/tasks/segmentation/small_video.hpp"
 

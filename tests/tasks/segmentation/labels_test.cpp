@@ -5,7 +5,7 @@
 #include "ijepa/data/canvas.hpp"
 #include "tests/support/input_tree.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
+#include "tests/tasks/probing/examples.hpp"
 
 namespace ijepa::test {
 namespace {

@@ -7,7 +7,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/segmentation/segmenter.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/tasks/examples.hpp"
+#include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/segmentation/pair_folders.hpp"
 
 namespace ijepa::test {
