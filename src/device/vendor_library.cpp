@@ -64,21 +64,7 @@ Folders python_prefixes() {
   return prefixes;
 }
 
-}  // namespace
-
-std::vector<fs::path> vendor_library_folders() {
-  Folders folders;
-  for (const char* name : {"CUDA_HOME", "CUDA_PATH"})
-    if (const auto root = variable(name); !root.empty()) add_toolkit(root, folders);
-  add_toolkit("/usr/local/cuda", folders);
-  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"})
-    if (const auto prefix = variable(name); !prefix.empty()) add_python(prefix, folders);
-  for (const auto& prefix : python_prefixes()) add_python(prefix, folders);
-  for (const char* prefix : {"/usr/local", "/usr"}) add_python(prefix, folders);
-  return folders;
-}
-
-void* open_vendor_library(const std::string& file, const std::string& package) {
+void* open_library(const std::string& file, const std::string& package) {
   if (void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
   std::string searched, broken;
   for (const auto& folder : vendor_library_folders()) {
@@ -94,6 +80,30 @@ void* open_vendor_library(const std::string& file, const std::string& package) {
       "{} was not found where the dynamic loader looks{}{}: install {}, or add the folder that has "
       "it to LD_LIBRARY_PATH.",
       file, searched.empty() ? "" : ", nor in ", searched, package);
+}
+
+}  // namespace
+
+std::vector<fs::path> vendor_library_folders() {
+  Folders folders;
+  for (const char* name : {"CUDA_HOME", "CUDA_PATH"})
+    if (const auto root = variable(name); !root.empty()) add_toolkit(root, folders);
+  add_toolkit("/usr/local/cuda", folders);
+  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    if (const auto prefix = variable(name); !prefix.empty()) add_python(prefix, folders);
+  for (const auto& prefix : python_prefixes()) add_python(prefix, folders);
+  for (const char* prefix : {"/usr/local", "/usr"}) add_python(prefix, folders);
+  return folders;
+}
+
+VendorLibrary::VendorLibrary(const std::string& file, const std::string& package)
+    : file_(file), package_(package), handle_(open_library(file, package)) {}
+
+void* VendorLibrary::address(const char* name) const {
+  void* symbol = dlsym(handle_, name);
+  check(symbol != nullptr, "{} has no function {}: install a newer version of {}.", file_, name,
+        package_);
+  return symbol;
 }
 
 }  // namespace ijepa

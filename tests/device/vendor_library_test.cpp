@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr const char* file = "libijepa_vendor_probe.so.7";
 
 /// Environment variables for the length of a test.
-class VendorLibrary : public testing::Test {
+class VendorLibraries : public testing::Test {
  protected:
   VendorLibrary() {
     for (const char* name : {"CUDA_HOME", "CUDA_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PATH"}) {
@@ -51,7 +51,7 @@ class VendorLibrary : public testing::Test {
   }
   static std::string error_of() {
     try {
-      open_vendor_library(file, "the probe");
+      const VendorLibrary probe(file, "the probe");
     } catch (const Error& e) {
       return e.what();
     }
@@ -63,13 +63,26 @@ class VendorLibrary : public testing::Test {
   std::map<std::string, std::string> before_;
 };
 
-TEST_F(VendorLibrary, IsFoundInTheToolkit) {
+TEST_F(VendorLibraries, IsFoundInTheToolkit) {
   set("CUDA_HOME", make("toolkit"));
   fs::copy_file(some_library(), make("toolkit/lib64") / file);
-  EXPECT_NE(open_vendor_library(file, "the probe"), nullptr);
+  EXPECT_EQ(error_of(), "");
 }
 
-TEST_F(VendorLibrary, IsLookedForInThePackagesOfPython) {
+TEST_F(VendorLibraries, AFunctionThatIsMissingIsNamed) {
+  const VendorLibrary c("libc.so.6", "the C library");
+  EXPECT_NE(c.find<int (*)(int)>("abs"), nullptr);
+  try {
+    c.find<int (*)(int)>("no_such_function");
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(),
+                 "libc.so.6 has no function no_such_function: install a newer version of the C "
+                 "library.");
+  }
+}
+
+TEST_F(VendorLibraries, IsLookedForInThePackagesOfPython) {
   const auto installed = make("venv/lib/python3.11/site-packages/nvidia/cublas/lib");
   const auto merged = make("conda/lib/python3.13/site-packages/nvidia/cu13/lib");
   make("conda/lib/python2.7/site-packages/nvidia/cu13/lib");
@@ -80,7 +93,7 @@ TEST_F(VendorLibrary, IsLookedForInThePackagesOfPython) {
   EXPECT_FALSE(is_searched(make("conda/lib/python2.7/site-packages/nvidia/cu13/lib")));
 }
 
-TEST_F(VendorLibrary, ThePythonInPathIsFollowedToWhereItIsInstalled) {
+TEST_F(VendorLibraries, ThePythonInPathIsFollowedToWhereItIsInstalled) {
   const auto real = make("opt/lib/python3.12/site-packages/nvidia/nccl/lib");
   std::ofstream(make("opt/bin") / "python3.12") << "";
   fs::create_symlink(make("opt/bin") / "python3.12", make("bin") / "python3");
@@ -88,7 +101,7 @@ TEST_F(VendorLibrary, ThePythonInPathIsFollowedToWhereItIsInstalled) {
   EXPECT_TRUE(is_searched(fs::canonical(real)));
 }
 
-TEST_F(VendorLibrary, AMissingOneIsSaidWithThePlacesSearched) {
+TEST_F(VendorLibraries, AMissingOneIsSaidWithThePlacesSearched) {
   const auto toolkit = make("toolkit/lib64");
   set("CUDA_PATH", make("toolkit"));
   const std::string error = error_of();
@@ -96,7 +109,7 @@ TEST_F(VendorLibrary, AMissingOneIsSaidWithThePlacesSearched) {
   EXPECT_NE(error.find("install the probe"), std::string::npos) << error;
 }
 
-TEST_F(VendorLibrary, AFileThatIsNoLibraryIsNamed) {
+TEST_F(VendorLibraries, AFileThatIsNoLibraryIsNamed) {
   set("CUDA_HOME", make("toolkit"));
   std::ofstream(make("toolkit/lib64") / file) << "no library";
   const std::string error = error_of();

@@ -13,9 +13,24 @@ namespace ijepa {
 /// CONDA_PREFIX, each python3 in PATH, /usr/local and /usr. Only folders that exist.
 std::vector<std::filesystem::path> vendor_library_folders();
 
-/// A handle for dlsym, never closed. `file` is the name with its major version
-/// ("libcublasLt.so.13"), `package` what to install ("the CUDA 13 libraries"). An Error says where
-/// it was looked for, or why a file that is there could not be opened.
-void* open_vendor_library(const std::string& file, const std::string& package);
+class VendorLibrary {
+ public:
+  /// `file` is the name with its major version ("libcublasLt.so.13"), `package` what to install
+  /// ("the CUDA 13 libraries"). An Error says where it was looked for, or why a file that is there
+  /// could not be opened. An opened library stays until the process ends.
+  VendorLibrary(const std::string& file, const std::string& package);
+
+  /// A function of the library; an Error names one that it lacks.
+  template <class Function>
+  Function find(const char* name) const {
+    return reinterpret_cast<Function>(address(name));
+  }
+
+ private:
+  void* address(const char* name) const;
+
+  std::string file_, package_;
+  void* handle_;
+};
 
 }  // namespace ijepa

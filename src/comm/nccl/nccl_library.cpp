@@ -1,11 +1,11 @@
 #include "nccl_library.hpp"
 
-#include "../../device/cuda/shared_library.hpp"
+#include "ijepa/device/vendor_library.hpp"
 
 namespace ijepa::nccl {
 
 Nccl open_nccl() {
-  const cuda::SharedLibrary library("libnccl.so.2", "NCCL, which sums gradients between GPUs");
+  const VendorLibrary library("libnccl.so.2", "NCCL, which sums gradients between GPUs");
   return {library.find<decltype(Nccl::get_version)>("ncclGetVersion"),
           library.find<decltype(Nccl::get_unique_id)>("ncclGetUniqueId"),
           library.find<decltype(Nccl::error_string)>("ncclGetErrorString"),

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "shared_library.hpp"
+#include "ijepa/device/vendor_library.hpp"
 
 namespace ijepa::cuda {
 
 CublasLt open_cublaslt() {
-  const SharedLibrary library(fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR),
+  const VendorLibrary library(fmt::format("libcublasLt.so.{}", CUBLAS_VER_MAJOR),
                               fmt::format("the CUDA {} libraries", CUBLAS_VER_MAJOR));
   CublasLt lt{};
   const auto find = [&]<class F>(const char* name, F& function) {

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "ijepa/core/error.hpp"
-#include "shared_library.hpp"
+#include "ijepa/device/vendor_library.hpp"
 
 namespace ijepa::cuda {
 namespace {
@@ -20,7 +20,7 @@ void Cudnn::expect(cudnnStatus_t status, const char* what) const {
 }
 
 Cudnn open_cudnn() {
-  const SharedLibrary library("libcudnn.so.9", "cuDNN 9, which computes attention");
+  const VendorLibrary library("libcudnn.so.9", "cuDNN 9, which computes attention");
   Cudnn dnn{};
   const auto find = [&]<class F>(const char* name, F& function) {
     function = library.find<F>(name);

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "ijepa/device/device.hpp"
-#include "src/device/cuda/shared_library.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
 
 namespace ijepa::test {
@@ -75,21 +74,6 @@ TEST_F(CudaDevice, RefusesFloat64) {
   const auto device = make_device({.name = "cuda"});
   const Tensor x = make_tensor(nullptr, DType::f64, {2, 3});
   EXPECT_THROW(device->ops().copy(x, x), Error);
-}
-
-TEST_F(CudaDevice, AMissingLibraryIsOneSentence) {
-  std::string message;
-  try {
-    cuda::SharedLibrary("libnothing.so.7", "Nothing, which does nothing");
-  } catch (const Error& e) {
-    message = e.what();
-  }
-  EXPECT_EQ(message,
-            "libnothing.so.7 was not found (Nothing, which does nothing): install it or add its "
-            "folder to LD_LIBRARY_PATH.");
-  const cuda::SharedLibrary c("libc.so.6", "the C library");
-  EXPECT_NE(c.find<int (*)(int)>("abs"), nullptr);
-  EXPECT_THROW(c.find<int (*)(int)>("no_such_function"), Error);
 }
 
 /// Larger than both halves of the staging memory, and from memory that is reused at once.
