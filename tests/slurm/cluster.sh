@@ -116,7 +116,8 @@ start() {
   munged --force --key-file="$folder/munge.key" --socket="$folder/run/munge.sock" \
     --pid-file="$folder/run/munged.pid" --log-file="$folder/log/munged.log" \
     --seed-file="$folder/munge.seed"
-  slurmctld -f "$SLURM_CONF"
+  # Apart from this script's group: a signal to that is for the script, which ends all in order.
+  setsid slurmctld -f "$SLURM_CONF"
   local i
   for ((i = 1; i <= nodes; ++i)); do start_node "$folder" "n$i"; done
   local tries
@@ -130,6 +131,7 @@ start() {
 
 stop() {
   trap - EXIT
+  trap '' INT TERM HUP
   local i pid
   for ((i = 1; i <= nodes; ++i)); do kill_node "$folder" "n$i"; done
   for pid in "$folder"/run/*.pid; do
@@ -142,4 +144,6 @@ trap exit INT TERM HUP
 write_configuration
 start
 echo ready
-cat >/dev/null
+# Nobody may be left to read; a word of the shell would then end it before it has ended the others.
+exec >/dev/null 2>&1
+cat
