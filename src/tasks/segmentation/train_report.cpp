@@ -40,7 +40,7 @@ std::string epochs_csv(const std::vector<SegmentEpoch>& epochs) {
 /// Of the validation, empty where a class is absent.
 std::string class_iou_csv(const Labels& labels, const std::vector<SegmentEpoch>& epochs) {
   std::string out = "epoch";
-  for (const auto& c : labels.classes) out += "," + csv_field(c.name);
+  for (const auto& c : labels.classes) out += fmt::format(",{}", csv_field(c.name));
   out += "\n";
   for (std::size_t e = 0; e < epochs.size(); ++e) {
     out += fmt::format("{}", e + 1);
