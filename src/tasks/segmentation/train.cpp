@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <future>
-#include <optional>
 
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
