@@ -5,7 +5,7 @@
 # found where it runs (docs/cuda.md).
 # usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
-#   --all         all programs but ijepa-synth, half as large again; else those of pretraining
+#   --all         all programs but ijepa-synth, and so a larger file; else those of pretraining
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
