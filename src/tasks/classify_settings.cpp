@@ -76,11 +76,10 @@ static void describe(ClassifyOptim& o, Fields& f) {
 }
 
 static void describe(ComputeSettings& c, Fields& f) {
-  f.choice("device", c.device,
-           {{"auto", DeviceChoice::automatic},
-            {"cpu", DeviceChoice::cpu},
-            {"cuda", DeviceChoice::cuda}},
-           "`auto`: the CPU.");
+  f.choice(
+      "device", c.device,
+      {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}},
+      "`auto`: the CPU.");
   f.choice("precision", c.precision, {{"float32", DType::f32}, {"bfloat16", DType::bf16}},
            "Of matrix products and activations.");
   f.choice("recompute", c.recompute, {{"none", Recompute::none}, {"block", Recompute::block}},
@@ -146,7 +145,8 @@ double learning_rate(const ClassifyOptim& o, std::int64_t step, std::int64_t ste
   if (epoch < o.warmup_epochs)
     return o.learning_rate * static_cast<double>(step + 1) /
            std::max(1.0, o.warmup_epochs * static_cast<double>(steps_per_epoch));
-  const double share = (epoch - o.warmup_epochs) / (static_cast<double>(o.epochs) - o.warmup_epochs);
+  const double share =
+      (epoch - o.warmup_epochs) / (static_cast<double>(o.epochs) - o.warmup_epochs);
   return o.final_lr +
          (o.learning_rate - o.final_lr) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }

@@ -8,6 +8,7 @@
 #include "feature_csv.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/pca_picture.hpp"
 #include "work_progress.hpp"
 
@@ -25,7 +26,7 @@ class Inference {
   Inference(const InferSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings),
         comm_(comm),
-        images_(open_on_all(settings.input, comm)),
+        images_(open_images_on_all(settings.input, comm)),
         checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
         encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
         threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
@@ -70,14 +71,6 @@ class Inference {
   }
 
  private:
-  static std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& comm) {
-    std::unique_ptr<ImageSource> images;
-    on_all_ranks(comm, [&] { images = open_images(path); });
-    require_equal_on_all_ranks(comm, "The images at " + path,
-                               fmt::format("{:016x}", images->fingerprint()));
-    return images;
-  }
-
   /// A multiple of the batch, so that batches do not depend on what a run has still to do.
   std::int64_t part_images() const {
     constexpr std::int64_t part_bytes = std::int64_t{256} << 20, most_images = 8192;

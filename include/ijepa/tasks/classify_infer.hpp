@@ -1,0 +1,38 @@
+// Classify infer: what a trained classifier says of images: a table of the most likely classes, and
+// the pictures with their class written on them.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/data/image.hpp"
+#include "ijepa/tasks/labelled.hpp"
+
+namespace ijepa {
+
+struct ClassifyInferSettings {
+  std::string weights;  // folder of ijepa-classify train
+  std::string input;    // folder of images, or shards
+  std::string out = "outputs/img_cls_infer";
+  std::int64_t top = 5;  // classes in the table
+  bool pictures = true;  // annotated, under OUT/pictures
+  int threads = 0;       // a rank; 0: its cores
+};
+
+struct ClassifyInferResult {
+  std::int64_t images = 0;
+  std::optional<Accuracy> accuracy;  // where the images are in folders of the same classes
+};
+
+/// OUT/predictions.csv: key, label (where there are), then class and probability of the `top` most
+/// likely. The table is the same bytes for any number of ranks, and appears whole or not at all. An
+/// Error names an image that cannot be read. Collective.
+ClassifyInferResult classify_images(const ClassifyInferSettings& settings, Communicator& comm,
+                                    const Log& log);
+
+/// The picture, enlarged to at least 224 pixels, with a line of text at its top.
+Image annotated(const ImageView& picture, const std::string& text);
+
+}  // namespace ijepa

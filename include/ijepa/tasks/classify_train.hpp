@@ -1,0 +1,39 @@
+// Classify train: a classifier on labelled images: a linear layer on a frozen encoder, or the
+// encoder too. Each epoch leaves weights, a table and plots; the same command goes on after a stop.
+#pragma once
+#include <string>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/tasks/classify_history.hpp"
+#include "ijepa/tasks/classify_settings.hpp"
+
+namespace ijepa {
+
+struct ClassifyResult {
+  ClassifyHistory history;
+  std::int64_t images = 0, valid_images = 0, classes = 0;
+  std::string best, last;  // folders of the weights
+};
+
+/// Weights with the lowest validation loss in OUT/best_NAME, those of the last epoch, with what
+/// going on needs, in OUT/NAME; OUT/NAME.csv, OUT/NAME_loss.png, OUT/NAME_accuracy.png. Neither
+/// ranks nor micro-batches change a result but by rounding. An Error for images that cannot serve,
+/// and when OUT/NAME is of another training. Collective.
+ClassifyResult train_classifier(const ClassifySettings& settings, Communicator& comm,
+                                const Log& log);
+
+/// A step's images on one rank: whole pairs, so that partners of mixed images are together.
+struct StepShare {
+  std::int64_t step = 0;              // of the epoch
+  std::int64_t first = 0, count = 0;  // positions of the epoch's order
+  std::int64_t step_images = 0;       // over all ranks
+  bool last = false;                  // micro-batch of this rank in the step
+};
+
+/// This rank's micro-batches of an epoch, of an even number of at most `micro` images but the very
+/// last. The last step of an epoch may be shorter; no image is left out.
+std::vector<StepShare> epoch_shares(std::int64_t images, std::int64_t batch, std::int64_t micro,
+                                    std::int64_t rank, std::int64_t ranks);
+
+}  // namespace ijepa

@@ -1,0 +1,148 @@
+#include "ijepa/tasks/classifier_weights.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/comm/cluster.hpp"
+#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/run_start.hpp"
+
+namespace ijepa {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::array transform_names{"squash", "cover", "random_crop"};
+constexpr const char* card_key = "classifier";
+
+ViewTransform transform_of(const std::string& name) {
+  const auto at = std::ranges::find(transform_names, name);
+  check(at != transform_names.end(), "There is no transform {}.", name);
+  return static_cast<ViewTransform>(at - transform_names.begin());
+}
+
+std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states) {
+  std::vector<NamedTensor> all;
+  for (const auto& state : states)
+    all.insert(all.end(), state.tensors().begin(), state.tensors().end());
+  return all;
+}
+
+ClassifierCard read_card(const std::string& checkpoint, Communicator& comm) {
+  ClassifierCard card;
+  const auto meta = load_checkpoint_meta(comm, checkpoint);
+  on_all_ranks(comm, [&] {
+    const auto text = meta.text.find(card_key);
+    check(text != meta.text.end(),
+          "{} holds no classifier; give a folder that ijepa-classify train wrote.", checkpoint);
+    card = parse_card(text->second, checkpoint);
+  });
+  return card;
+}
+
+}  // namespace
+
+std::string as_json(const ClassifierCard& c) {
+  const Json json{{"classes", c.classes},
+                  {"transform", transform_names.at(static_cast<std::size_t>(c.transform))},
+                  {"image_height", c.image.height},
+                  {"image_width", c.image.width},
+                  {"mean", c.normalisation.mean},
+                  {"std", c.normalisation.std},
+                  {"encoder", c.encoder},
+                  {"checkpoint", c.checkpoint},
+                  {"fine_tuned", c.fine_tuned},
+                  {"epoch", c.epoch},
+                  {"valid_loss", c.valid_loss},
+                  {"valid_top1", c.valid_top1}};
+  return json.dump(2) + "\n";
+}
+
+ClassifierCard parse_card(const std::string& text, const std::string& folder) {
+  try {
+    const auto json = Json::parse(text);
+    ClassifierCard c;
+    json.at("classes").get_to(c.classes);
+    c.transform = transform_of(json.at("transform").get<std::string>());
+    c.image = {json.at("image_height").get<int>(), json.at("image_width").get<int>()};
+    json.at("mean").get_to(c.normalisation.mean);
+    json.at("std").get_to(c.normalisation.std);
+    json.at("encoder").get_to(c.encoder);
+    json.at("checkpoint").get_to(c.checkpoint);
+    json.at("fine_tuned").get_to(c.fine_tuned);
+    json.at("epoch").get_to(c.epoch);
+    json.at("valid_loss").get_to(c.valid_loss);
+    json.at("valid_top1").get_to(c.valid_top1);
+    check(c.classes.size() > 1, "It names {} classes.", c.classes.size());
+    return c;
+  } catch (const std::exception& e) {
+    fail("What {} says of its classifier cannot be read: {}", folder, e.what());
+  }
+}
+
+void save_classifier(const std::string& folder, Classifier& classifier, const ClassifierCard& card,
+                     const PretrainRecipe& recipe, const std::vector<Role>& roles,
+                     std::map<std::string, std::string> texts, Communicator& comm) {
+  auto states = classifier.state(roles);
+  for (auto& state : states) state.download();
+  texts["config"] = recipe_text(recipe);
+  texts[card_key] = as_json(card);
+  const CheckpointStore store(folder, {.keep_last = 1});
+  store.save(comm, {card.epoch, std::move(texts)}, tensors_of(states));
+}
+
+std::string find_classifier(const std::string& folder, Communicator& comm, const Log& log) {
+  std::string found;
+  on_rank_0(comm, [&] {
+    check(std::filesystem::exists(folder), "There are no weights at {}.", folder);
+    if (std::filesystem::exists(folder + "/manifest.json")) found = folder;
+  });
+  found = comm.broadcast_text(found, 0);
+  if (!found.empty()) return found;
+  const auto newest = CheckpointStore(folder, {}).newest_valid(comm, log);
+  on_rank_0(comm, [&] {
+    check(newest.has_value(),
+          "{} holds no classifier; give a folder that ijepa-classify train wrote.", folder);
+  });
+  return *newest;
+}
+
+void load_classifier(const std::string& checkpoint, Classifier& classifier,
+                     const std::vector<Role>& roles, Communicator& comm) {
+  auto states = classifier.state(roles);
+  load_checkpoint(comm, checkpoint, tensors_of(states), Unused::ignore);
+  states[0].upload(classifier.encoder().store());
+  states[1].upload(classifier.head());
+}
+
+std::int64_t images_at_once(const EncoderConfig& encoder, Size image) {
+  constexpr std::int64_t tokens_at_once = 8192;
+  return std::clamp<std::int64_t>(tokens_at_once / encoder_at_size(encoder, image).tokens(), 1,
+                                  256);
+}
+
+OpenedClassifier open_classifier(const std::string& folder, int threads, Communicator& comm,
+                                 const Log& log) {
+  const auto checkpoint = find_classifier(folder, comm, log);
+  OpenedClassifier opened;
+  opened.card = read_card(checkpoint, comm);
+  auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  if (threads > 0) recipe.compute.threads = threads;
+  opened.device = open_device(recipe, parse_cluster(process_environment()), comm, log);
+  const auto& card = opened.card;
+  on_all_ranks(comm, [&] {
+    opened.most = images_at_once(recipe.model.encoder, card.image);
+    const ClassifierShape shape{recipe.model.encoder, card.image, std::ssize(card.classes),
+                                card.normalisation};
+    opened.classifier =
+        std::make_unique<Classifier>(*opened.device, shape, Trained::nothing, Precision::float32(),
+                                     Recompute::none, opened.most);
+  });
+  load_classifier(checkpoint, *opened.classifier, {Role::weight}, comm);
+  return opened;
+}
+
+}  // namespace ijepa
