@@ -2,8 +2,13 @@
 
 #include <vector>
 
+#include "ijepa/nn/linear.hpp"
+#include "ijepa/tasks/finetune_optimizer.hpp"
 #include "ijepa/tasks/linear_heads.hpp"
+#include "ijepa/tasks/mix_images.hpp"
+#include "ijepa/tasks/soft_cross_entropy.hpp"
 #include "tests/support/golden.hpp"
+#include "tests/support/step_run.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -51,6 +56,87 @@ TEST(GoldenHeads, LinearClassifierTraining) {
     }
     expect_near(head.weight.values, file.values("classifier/final_weight"), 1e-10, "weight");
     expect_near(head.bias, file.values("classifier/final_bias"), 1e-10, "bias");
+  }
+}
+
+/// A linear layer on a device in float64, trained the way of ijepa-classify.
+class DeviceHead {
+ public:
+  DeviceHead(std::int64_t width, std::int64_t classes, const ClassifyOptim& optim)
+      : device_(make_device({.name = "cpu", .threads = 1})),
+        head_(named(layout_), "head", {.in = width, .out = classes}),
+        store_(*device_, layout_, Precision::float64(), StoreUse::training),
+        optimizer_(*device_, store_, {{{0, layout_.size()}, 1}}, optim),
+        memory_(*device_, 1 << 20) {
+    store_.initialise(1);
+  }
+
+  Tensor values(std::size_t info) { return store_.values(Role::weight, layout_.infos()[info]); }
+  Ops& ops() { return device_->ops(); }
+
+  double step(const Matrix<double>& x, const std::vector<std::int32_t>& labels, std::int64_t number,
+              double rate) {
+    Arena arena(memory_.data(), memory_.bytes());
+    Pass pass{ops(), arena, store_.precision(), store_.online(), store_.gradients()};
+    const Tensor in = arena.keep(DType::f64, {x.rows, x.cols});
+    const Tensor out = arena.keep(DType::f64, {x.rows, head_.out()});
+    set_values(ops(), x.values, in);
+    head_.forward(pass, in, out);
+    Matrix<double> logits(x.rows, head_.out());
+    logits.values = host_values(ops(), out);
+    const auto targets = smoothed_targets(labels, head_.out(), 0);
+    double loss = 0;
+    for (const double l :
+         soft_cross_entropy(logits.view(), targets.view(), 1 / static_cast<double>(x.rows)))
+      loss += l / static_cast<double>(x.rows);
+    set_values(ops(), logits.values, out);
+    head_.backward_params(pass, out, in);
+    optimizer_.update(number, rate);
+    return loss;
+  }
+
+ private:
+  static ParamLayout& named(ParamLayout& layout) {
+    layout.begin_group("head");
+    return layout;
+  }
+
+  std::unique_ptr<Device> device_;
+  ParamLayout layout_;
+  Linear head_;
+  ParamStore store_;
+  FinetuneOptimizer optimizer_;
+  Buffer memory_;
+};
+
+TEST(GoldenHeads, TheLayerOfAClassifierTrainsAlike) {
+  const auto files = golden_files("heads");
+  if (files.empty()) GTEST_SKIP() << "no golden file of kind heads";
+  for (const auto& path : files) {
+    const GoldenFile file(path);
+    if (!file.exists("classifier")) continue;
+    ASSERT_EQ(file.number("classifier", "weight_decay"), 0);
+    const auto shape = file.shape("classifier/tokens");
+    const auto tokens = file.values("classifier/tokens");
+    const auto labels = file.values("classifier/labels");
+    const auto losses = file.values("classifier/losses");
+    ClassifyOptim optim;
+    optim.momentum = file.number("classifier", "momentum");
+    DeviceHead head(shape[3], file.shape("classifier/bias")[0], optim);
+    set_values(head.ops(), file.values("classifier/weight"), head.values(0));
+    set_values(head.ops(), file.values("classifier/bias"), head.values(1));
+    for (std::int64_t s = 0; s < shape[0]; ++s) {
+      const auto x =
+          pooled(tokens.data() + s * shape[1] * shape[2] * shape[3], shape[1], shape[2], shape[3]);
+      const auto first = labels.begin() + s * shape[1];
+      const double loss =
+          head.step(x, {first, first + shape[1]}, s, file.number("classifier", "lr"));
+      EXPECT_NEAR(loss, losses[static_cast<std::size_t>(s)], 1e-10) << path << " step " << s;
+    }
+    expect_near(host_values(head.ops(), head.values(0)), file.values("classifier/final_weight"),
+                1e-10, "weight");
+    expect_near(host_values(head.ops(), head.values(1)), file.values("classifier/final_bias"),
+                1e-10, "bias");
   }
 }
 

@@ -1,0 +1,311 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "ijepa/tasks/classifier_weights.hpp"
+#include "ijepa/tasks/classify_infer.hpp"
+#include "ijepa/tasks/classify_train.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/tasks/class_folders.hpp"
+#include "tests/tasks/examples.hpp"
+#include "tests/tasks/picture_shards.hpp"
+#include "tests/tasks/tiny_checkpoint.hpp"
+
+namespace ijepa::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Classify : public ::testing::Test {
+ protected:
+  Classify() {
+    write_tiny_checkpoint(path("run"));
+    write_class_folders(path("train"), 24);
+    write_class_folders(path("valid"), 9, 3, synth::Split::test);
+    settings_.run.run = path("run");
+    settings_.run.out_dir = path("out");
+    settings_.data.train = path("train");
+    settings_.data.valid = path("valid");
+    settings_.data.threads = 1;
+    settings_.compute.threads = 1;
+    settings_.optim.epochs = 3;
+    settings_.optim.batch = 8;
+    infer_.weights = path("out/best_model");
+    infer_.input = path("valid");
+    infer_.out = path("answers");
+    infer_.threads = 1;
+  }
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  ClassifyResult train() { return train_classifier(settings_, *local_communicator(), Log(1)); }
+  ClassifyInferResult infer() { return classify_images(infer_, *local_communicator(), Log(1)); }
+  std::string problem() {
+    return message_of([&] { train(); });
+  }
+  std::string infer_problem() {
+    return message_of([&] { infer(); });
+  }
+  static std::string contents(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void fine_tune() {
+    settings_.run.fine_tune = true;
+    settings_.optim.optimizer = OptimizerChoice::adamw;
+    settings_.optim.learning_rate = 3e-3;
+    settings_.optim.layer_decay = 0.75;
+  }
+  void expect_problem(const std::string& part) {
+    const auto message = problem();
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_FALSE(fs::exists(path("out/model")));
+  }
+
+  TemporaryFolder folder_;
+  ClassifySettings settings_;
+  ClassifyInferSettings infer_;
+};
+
+TEST_F(Classify, FineTuningFitsItsTrainingImages) {
+  fine_tune();
+  settings_.optim.epochs = 12;
+  const auto result = train();
+  ASSERT_EQ(result.history.size(), 12U);
+  EXPECT_LT(result.history.back().train_loss, 0.5 * result.history.front().train_loss);
+  EXPECT_GT(result.history.back().train_top1, 0.9);
+}
+
+TEST_F(Classify, LinearTrainingLeavesTheEncoderAlone) {
+  settings_.optim.learning_rate = 0.1;
+  const auto result = train();
+  EXPECT_LT(result.history.back().train_loss, result.history.front().train_loss);
+  auto opened = open_classifier(path("out/model"), 1, *local_communicator(), Log(1));
+  TinyEncoder network(2);
+  for (const auto& info : opened.classifier->encoder().layout().infos()) {
+    const auto mine = opened.classifier->encoder().store().values(Role::weight, info);
+    const auto start = network.store.values(Role::weight, info);
+    EXPECT_EQ(std::memcmp(mine.data, start.data, mine.bytes()), 0) << info.name;
+  }
+  EXPECT_EQ(opened.card.classes.size(), 3U);
+  EXPECT_EQ(opened.card.encoder, "target");
+}
+
+TEST_F(Classify, LeavesWeightsTablesAndPlots) {
+  const auto result = train();
+  for (const char* name : {"out/model.csv", "out/model_loss.png", "out/model_accuracy.png"})
+    EXPECT_TRUE(fs::exists(path(name))) << name;
+  EXPECT_EQ(parse_history(contents(path("out/model.csv"))).size(), 3U);
+  const auto best = open_classifier(result.best, 1, *local_communicator(), Log(1)).card;
+  EXPECT_EQ(best.epoch, best_row(result.history)->epoch);
+  const auto last = open_classifier(result.last, 1, *local_communicator(), Log(1)).card;
+  EXPECT_EQ(last.epoch, 3);
+  EXPECT_NEAR(last.valid_loss, result.history.back().valid_loss, 1e-12);
+}
+
+TEST_F(Classify, GoesOnWhereItWas) {
+  fine_tune();
+  settings_.optim.schedule = RateSchedule::cosine;
+  settings_.data.mixup = 0.8;
+  settings_.optim.drop_path = 0.2;
+  const auto weights = [&] {
+    auto opened = open_classifier(path("out/model"), 1, *local_communicator(), Log(1));
+    std::vector<std::byte> bytes;
+    auto states = opened.classifier->state({Role::weight});
+    for (const auto& state : states)
+      for (const auto& t : state.tensors()) {
+        const Tensor values = make_tensor(t.data, t.dtype, {0});
+        const auto* first = static_cast<const std::byte*>(values.data);
+        std::int64_t count = 1;
+        for (const auto side : t.shape) count *= side;
+        bytes.insert(bytes.end(), first, first + count * 4);
+      }
+    return bytes;
+  };
+  const auto whole = train();
+  const auto expected = weights();
+  // As a kill after the second epoch leaves it: the third one finds no room for its weights.
+  fs::remove_all(path("out"));
+  const auto best = path("out/best_model/checkpoints/step_00000003");
+  const auto last = path("out/model/checkpoints/step_00000003");
+  for (const auto& folder : {best, last}) {
+    fs::create_directories(fs::path(folder).parent_path());
+    std::ofstream(folder) << "in the way";
+  }
+  EXPECT_NE(problem(), "no error");
+  EXPECT_EQ(list_checkpoints(path("out/model")).size(), 2U);
+  for (const auto& folder : {best, last}) fs::remove(folder);
+  const auto again = train();
+  ASSERT_EQ(again.history.size(), 3U);
+  EXPECT_EQ(again.history[2].train_loss, whole.history[2].train_loss);
+  EXPECT_EQ(again.history[2].valid_loss, whole.history[2].valid_loss);
+  EXPECT_EQ(weights(), expected);
+}
+
+TEST_F(Classify, RefusesAnotherTrainingInItsFolder) {
+  train();
+  settings_.optim.learning_rate = 0.5;
+  EXPECT_NE(problem().find("other settings"), std::string::npos);
+  settings_.optim.learning_rate = 1e-3;
+  write_class_folders(path("more"), 30);
+  settings_.data.train = path("more");
+  EXPECT_NE(problem().find("other images"), std::string::npos);
+}
+
+TEST_F(Classify, MicroBatchesChangeNothingButRounding) {
+  fine_tune();
+  settings_.data.mixup = 0.8;
+  settings_.data.cutmix = 1.0;
+  settings_.optim.label_smoothing = 0.1;
+  const auto whole = train();
+  settings_.run.save_name = "cut";
+  settings_.micro_batch = 2;
+  const auto cut = train();
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(whole.history[i].train_loss, cut.history[i].train_loss, 1e-4);
+}
+
+TEST_F(Classify, ReadsShardsAsItReadsFolders) {
+  write_pictures(path("shards"), {.images = 24});
+  settings_.data.train = path("shards");
+  settings_.data.valid = path("shards");
+  EXPECT_EQ(train().images, 24);
+}
+
+TEST_F(Classify, AnswersWithATableAndPictures) {
+  settings_.optim.learning_rate = 0.1;
+  train();
+  const auto result = infer();
+  EXPECT_EQ(result.images, 9);
+  ASSERT_TRUE(result.accuracy.has_value());
+  const auto csv = contents(path("answers/predictions.csv"));
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 10);
+  EXPECT_EQ(csv.substr(0, csv.find('\n')),
+            "key,label,class_1,probability_1,class_2,probability_2,class_3,probability_3");
+  const auto source = open_images(path("valid"));
+  EXPECT_TRUE(fs::exists(path("answers/pictures/" + source->key(0) + ".png")));
+  // One image alone, outside of any class folder.
+  fs::create_directories(path("one"));
+  fs::copy(path("valid/" + source->key(0)), path("one/a.png"));
+  infer_.input = path("one");
+  infer_.out = path("answer");
+  const auto one = infer();
+  EXPECT_EQ(one.images, 1);
+  EXPECT_FALSE(one.accuracy.has_value());
+  EXPECT_EQ(contents(path("answer/predictions.csv")).substr(0, 11), "key,class_1");
+}
+
+TEST_F(Classify, NamesWhatIsWrongWithTheImages) {
+  fs::create_directories(path("train/zebra"));
+  expect_problem("zebra holds no JPEG or PNG");
+  fs::remove(path("train/zebra"));
+  write_class_folders(path("single"), 4, 1);
+  settings_.data.train = path("single");
+  expect_problem("one class only");
+  settings_.data.train = path("train");
+  write_class_folders(path("other"), 8, 4);
+  settings_.data.valid = path("other");
+  expect_problem("has the class");
+  fs::create_directories(path("empty"));
+  settings_.data.valid = path("empty");
+  expect_problem("neither shards nor JPEG");
+  settings_.data.valid = path("valid/" + open_images(path("valid"))->class_names()[0]);
+  expect_problem("outside class folders");
+}
+
+TEST_F(Classify, NamesAnImageThatCannotBeRead) {
+  const auto images = open_images(path("train"));
+  fs::resize_file(path("train/" + images->key(5)), 100);
+  const auto message = problem();
+  EXPECT_NE(message.find(images->key(5)), std::string::npos) << message;
+  EXPECT_FALSE(fs::exists(path("out/model")));
+}
+
+TEST_F(Classify, RefusesSettingsThatCannotWork) {
+  settings_.optim.milestones = "3,x";
+  expect_problem("\"x\" is no epoch");
+  settings_.optim.milestones = "9,3";
+  expect_problem("must rise");
+  settings_.optim.milestones = "1000";
+  settings_.optim.layer_decay = 0.5;
+  expect_problem("does not train without");
+  settings_.optim.layer_decay = 1;
+  settings_.run.save_name = "../x";
+  expect_problem("no name");
+  settings_.run.save_name = "model";
+  settings_.data.views.image_height = settings_.data.views.image_width = 30;
+  expect_problem("whole number of patches");
+}
+
+TEST_F(Classify, EndsWhenTheLossIsNoNumber) {
+  fine_tune();
+  settings_.optim.learning_rate = 1e30;
+  EXPECT_NE(problem().find("not a number"), std::string::npos);
+}
+
+TEST_F(Classify, RefusesWeightsOfSomethingElse) {
+  infer_.weights = path("run");
+  EXPECT_NE(infer_problem().find("holds no classifier"), std::string::npos);
+  infer_.weights = path("nowhere");
+  EXPECT_NE(infer_problem().find("no weights at"), std::string::npos);
+  fs::create_directories(path("hollow"));
+  infer_.weights = path("hollow");
+  EXPECT_NE(infer_problem().find("holds no classifier"), std::string::npos);
+}
+
+TEST_F(Classify, LeavesNoTableWhenAnImageCannotBeRead) {
+  train();
+  const auto images = open_images(path("valid"));
+  fs::resize_file(path("valid/" + images->key(2)), 100);
+  EXPECT_NE(infer_problem().find(images->key(2)), std::string::npos);
+  EXPECT_FALSE(fs::exists(path("answers/predictions.csv")));
+}
+
+TEST(EpochShares, CoverEveryPositionOnceInWholePairs) {
+  for (const std::int64_t ranks : {1, 2, 3, 4}) {
+    std::vector<int> seen(53);
+    std::int64_t images = 0;
+    for (std::int64_t rank = 0; rank < ranks; ++rank)
+      for (const auto& s : epoch_shares(53, 10, 4, rank, ranks)) {
+        EXPECT_EQ(s.first % 2, 0);
+        EXPECT_LE(s.count, 4);
+        EXPECT_EQ(s.first / 10, s.step);
+        EXPECT_EQ(s.step_images, s.step == 5 ? 3 : 10);
+        for (auto p = s.first; p < s.first + s.count; ++p) ++seen[static_cast<std::size_t>(p)];
+        images += s.count;
+      }
+    EXPECT_EQ(images, 53) << ranks;
+    EXPECT_EQ(std::ranges::count(seen, 1), 53) << ranks;
+  }
+}
+
+TEST(ClassifyRate, FollowsMilestonesAndCosine) {
+  ClassifyOptim optim;
+  optim.learning_rate = 1;
+  optim.milestones = "2, 4";
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 19, 10), 1);
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 20, 10), 0.1);
+  EXPECT_NEAR(learning_rate(optim, 45, 10), 0.01, 1e-12);
+  optim.schedule = RateSchedule::cosine;
+  optim.warmup_epochs = 2;
+  optim.final_lr = 0.1;
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 0, 10), 0.05);
+  EXPECT_DOUBLE_EQ(learning_rate(optim, 20, 10), 1);
+  EXPECT_NEAR(learning_rate(optim, 60, 10), 0.55, 1e-12);
+  EXPECT_NEAR(learning_rate(optim, 100, 10), 0.1, 1e-12);
+}
+
+TEST(ClassifyConfigs, ShippedOnesAreTheProtocolsOfThePaper) {
+  const std::string configs = std::string(IJEPA_SOURCE_DIR) + "/configs/";
+  const auto few = load_settings<ClassifySettings>(configs + "finetune_1percent.toml", {});
+  EXPECT_TRUE(few.run.fine_tune);
+  EXPECT_EQ(few.optim.batch, 512);
+  EXPECT_EQ(few.data.mixup, 0);
+  EXPECT_EQ(few.optim.label_smoothing, 0.1);
+  const auto full = load_settings<ClassifySettings>(configs + "finetune_full.toml", {});
+  EXPECT_EQ(full.optim.batch, 528);
+  EXPECT_EQ(full.data.cutmix, 1.0);
+  EXPECT_EQ(full.optim.drop_path, 0.25);
+}
+
+}  // namespace
+}  // namespace ijepa::test
