@@ -156,6 +156,7 @@ std::string training_text(ClassifySettings settings) {
   settings.data.train = settings.data.valid = "";
   settings.data.threads = settings.compute.threads = settings.micro_batch = 0;
   settings.compute.recompute = Recompute::none;
+  if (settings.optim.schedule == RateSchedule::milestones) settings.optim.epochs = 0;
   return to_toml(fields_of(settings));
 }
 

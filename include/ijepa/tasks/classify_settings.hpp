@@ -67,7 +67,8 @@ void check_settings(const ClassifySettings& settings);
 /// Cosine: linear warm-up from 0, then down to final_lr at the end of the last epoch.
 double learning_rate(const ClassifyOptim& optim, std::int64_t step, std::int64_t steps_per_epoch);
 
-/// What must be equal for a training to go on: all settings but those that change no result.
+/// What must be equal for a training to go on: all settings but those that change no result, and,
+/// with milestones, the number of epochs, so that more can follow.
 std::string training_text(ClassifySettings settings);
 
 }  // namespace ijepa

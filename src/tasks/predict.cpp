@@ -1,0 +1,355 @@
+#include "ijepa/tasks/predict.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+#include <sstream>
+
+#include "gemm.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/tasks/block_vectors.hpp"
+#include "ijepa/tasks/classifier_weights.hpp"
+#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/task_views.hpp"
+#include "ijepa/tasks/whole_model.hpp"
+#include "predict_report.hpp"
+#include "work_progress.hpp"
+
+namespace ijepa {
+namespace {
+
+/// "top,left,rows,cols".
+std::array<std::int64_t, 4> parse_box(const std::string& text) {
+  std::array<std::int64_t, 4> numbers{};
+  std::istringstream words(text);
+  std::size_t count = 0;
+  for (std::string word; std::getline(words, word, ',') && count < 4; ++count) {
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, numbers[count]);
+    check(error == std::errc{} && stop == end && numbers[count] >= 0,
+          "\"{}\" in --box {} is no number.", word, text);
+  }
+  check(count == 4 && words.eof(), "--box {} is not TOP,LEFT,ROWS,COLS in patches.", text);
+  return numbers;
+}
+
+/// `count` numbers spread evenly over [0, size), or all of them.
+std::vector<std::int64_t> spread(std::int64_t count, std::int64_t size) {
+  std::vector<std::int64_t> numbers;
+  const auto n = std::min(count, size);
+  for (std::int64_t i = 0; i < n; ++i) numbers.push_back(i * size / n);
+  return numbers;
+}
+
+/// What a rank found out about a block it asked about.
+struct Asked {
+  std::int64_t chosen = 0, block = 0, position = 0, before_inside = 0;
+  float own = 0;
+};
+
+template <class T>
+std::string as_bytes(const std::vector<T>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
+}
+
+template <class T>
+std::vector<T> values_of(const std::string& bytes) {
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+bool nearer(const BlockHit& a, const BlockHit& b) {
+  return a.similarity > b.similarity || (a.similarity == b.similarity && a.image < b.image);
+}
+
+void keep_nearest(const BlockHit& hit, std::int64_t k, std::vector<BlockHit>& hits) {
+  hits.insert(std::ranges::upper_bound(hits, hit, nearer), hit);
+  if (std::ssize(hits) > k) hits.pop_back();
+}
+
+class Prediction {
+ public:
+  Prediction(const PredictSettings& settings, Communicator& comm, const Log& log)
+      : settings_(settings),
+        comm_(comm),
+        input_(open_images_on_all(settings.input, comm)),
+        bank_(settings.bank.empty() || settings.bank == settings.input
+                  ? nullptr
+                  : open_images_on_all(settings.bank, comm)),
+        model_(find_checkpoint(settings.run, settings.checkpoint, comm, log), settings.threads,
+               comm, log),
+        threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+    on_all_ranks(comm, [&] { choose(); });
+  }
+
+  PredictResult run() {
+    on_rank_0(comm_, [&] {
+      std::error_code error;
+      std::filesystem::create_directories(settings_.out, error);
+      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
+    });
+    ask();
+    look_through_bank();
+    gather_hits();
+    PredictResult result{block_.rows, block_.cols, std::move(queries_), 0, {}, {}};
+    judge(result);
+    on_rank_0(comm_, [&] { write(result); });
+    return result;
+  }
+
+ private:
+  const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
+
+  void choose() {
+    check(settings_.k >= 1 && settings_.queries >= 1 && settings_.bank_images >= 1,
+          "--k, --queries and --bank-images must be at least 1.");
+    for (const auto& key : settings_.images) chosen_.push_back(find_image(*input_, key));
+    if (chosen_.empty()) chosen_ = spread(settings_.queries, input_->size());
+    const auto own = bank_ ? 0 : 1;
+    check(bank().size() > own, "{} holds no other image to compare with.", settings_.input);
+    const auto& config = model_.recipe().mask;
+    const auto seed = static_cast<std::uint64_t>(settings_.seed);
+    if (!settings_.box.empty()) return choose_box();
+    const auto sizes = draw_block_sizes(config, model_.grid(), seed, 0);
+    block_ = sizes.target;
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      masks_.push_back(
+          draw_image_masks(config, model_.grid(), sizes, seed, 0, static_cast<std::int64_t>(i)));
+      masks_.back().contexts.resize(1);
+    }
+  }
+
+  void choose_box() {
+    const auto [top, left, rows, cols] = parse_box(settings_.box);
+    const Grid grid = model_.grid();
+    check(rows > 0 && cols > 0 && top + rows <= grid.rows && left + cols <= grid.cols &&
+              rows * cols < grid.tokens(),
+          "--box {} does not lie inside the grid of {} x {} patches, or leaves nothing to see.",
+          settings_.box, grid.rows, grid.cols);
+    block_ = {rows, cols};
+    ImageMasks masks{{{}}, {{}}, 0};
+    for (std::int32_t patch = 0; patch < grid.tokens(); ++patch) {
+      const auto y = patch / grid.cols, x = patch % grid.cols;
+      const bool inside = y >= top && y < top + rows && x >= left && x < left + cols;
+      (inside ? masks.targets : masks.contexts)[0].push_back(patch);
+    }
+    masks_.assign(chosen_.size(), masks);
+  }
+
+  std::int64_t position_of(const std::vector<std::int32_t>& patches) const {
+    const auto first = *std::ranges::min_element(patches);
+    const Grid grid = model_.grid(), places = block_positions(grid, block_);
+    return first / grid.cols * places.cols + first % grid.cols;
+  }
+
+  /// Chosen images go round the ranks; afterwards every rank knows all queries.
+  void ask() {
+    std::vector<Asked> mine;
+    std::vector<float> directions;
+    for (auto c = comm_.rank(); c < static_cast<int>(chosen_.size()); c += comm_.size()) {
+      const auto at = static_cast<std::size_t>(c);
+      const auto e =
+          model_.expect(read_pictures(*input_, chosen_[at], 1, model_.image_size(), 1), masks_[at]);
+      const auto truths = block_vectors(e.tokens.view(), model_.grid(), block_);
+      for (std::size_t b = 0; b < e.at.size(); ++b) {
+        const auto direction = pooled_direction(e.predicted[b].view());
+        const MatrixView<const float> row{direction.data(), 1, std::ssize(direction)};
+        Matrix<float> similar(1, truths.rows);
+        multiply_transposed<float>(row, truths.view(), similar.view());
+        const auto position = position_of(e.at[b]);
+        const float own = similar.values[static_cast<std::size_t>(position)];
+        mine.push_back({c, static_cast<std::int64_t>(b), position,
+                        std::ranges::count_if(similar.values, [&](float s) { return s > own; }),
+                        own});
+        directions.insert(directions.end(), direction.begin(), direction.end());
+      }
+    }
+    assemble(comm_.gather_all(as_bytes(mine)), comm_.gather_all(as_bytes(directions)));
+  }
+
+  void assemble(const std::vector<std::string>& asked, const std::vector<std::string>& directions) {
+    std::vector<std::pair<Asked, std::vector<float>>> all;
+    const auto width = static_cast<std::size_t>(model_.features().width());
+    for (std::size_t rank = 0; rank < asked.size(); ++rank) {
+      const auto own = values_of<float>(directions[rank]);
+      auto from = own.begin();
+      for (const auto& a : values_of<Asked>(asked[rank])) {
+        all.emplace_back(a, std::vector<float>(from, from + static_cast<std::ptrdiff_t>(width)));
+        from += static_cast<std::ptrdiff_t>(width);
+      }
+    }
+    std::ranges::sort(all, {},
+                      [](const auto& q) { return std::pair(q.first.chosen, q.first.block); });
+    directions_ = {std::ssize(all), static_cast<std::int64_t>(width)};
+    for (std::size_t q = 0; q < all.size(); ++q) {
+      const auto& [a, direction] = all[q];
+      const auto chosen = static_cast<std::size_t>(a.chosen);
+      queries_.push_back({chosen_[chosen],
+                          a.position,
+                          a.own,
+                          0,
+                          0,
+                          a.before_inside,
+                          {},
+                          masks_[chosen].contexts[0]});
+      std::ranges::copy(direction, directions_.row(static_cast<std::int64_t>(q)).begin());
+    }
+  }
+
+  ViewSettings bank_views() const {
+    ViewSettings views;
+    views.transform = ViewTransform::cover;
+    views.image_height = model_.image_size().height;
+    views.image_width = model_.image_size().width;
+    return views;
+  }
+
+  void look_through_bank() {
+    const auto images = spread(settings_.bank_images, bank().size());
+    const auto most = images_at_once(model_.recipe().model.encoder, model_.image_size());
+    const auto batches = (std::ssize(images) + most - 1) / most;
+    const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
+    const auto batch_of = [&](std::int64_t i) {
+      const auto first = (i * comm_.size() + comm_.rank()) * most;
+      return std::span(images).subspan(
+          static_cast<std::size_t>(first),
+          static_cast<std::size_t>(std::min(most, std::ssize(images) - first)));
+    };
+    TaskViews views(bank(), bank_views(), 0, threads_);
+    Prefetch<std::vector<std::uint8_t>> ahead(
+        mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
+    WorkProgress progress(comm_.rank() == 0 ? "bank images" : "", std::ssize(images));
+    for (std::int64_t i = 0; i < mine; ++i) {
+      compare(batch_of(i), ahead.next());
+      progress.add(most * comm_.size());
+    }
+  }
+
+  void compare(std::span<const std::int64_t> images, const std::vector<std::uint8_t>& pixels) {
+    Matrix<float> pooled(std::ssize(images), model_.features().width());
+    model_.features().apply({pixels.data(), std::ssize(images), model_.image_size()},
+                            pooled.view());
+    const auto tokens = model_.grid().tokens();
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const auto vectors = block_vectors(
+          model_.features().tokens().view().slice(static_cast<std::int64_t>(i) * tokens, tokens),
+          model_.grid(), block_);
+      Matrix<float> similar(directions_.rows, vectors.rows);
+      multiply_transposed<float>(directions_.view(), vectors.view(), similar.view());
+      for (std::size_t q = 0; q < queries_.size(); ++q)
+        compare(images[i], similar.row(static_cast<std::int64_t>(q)), queries_[q]);
+    }
+  }
+
+  void compare(std::int64_t image, std::span<const float> similar, BlockQuery& query) const {
+    if (!bank_ && image == query.image) return;
+    ++query.others;
+    query.before_others += similar[static_cast<std::size_t>(query.position)] > query.own ? 1 : 0;
+    const auto best = std::ranges::max_element(similar);
+    keep_nearest({image, best - similar.begin(), *best}, settings_.k, query.hits);
+  }
+
+  void gather_hits() {
+    std::vector<BlockHit> mine;
+    std::vector<std::int64_t> counts;
+    for (const auto& q : queries_) {
+      counts.insert(counts.end(), {q.others, q.before_others, std::ssize(q.hits)});
+      mine.insert(mine.end(), q.hits.begin(), q.hits.end());
+    }
+    const auto all_counts = comm_.gather_all(as_bytes(counts));
+    const auto all_hits = comm_.gather_all(as_bytes(mine));
+    for (auto& q : queries_) {
+      q.hits.clear();
+      q.others = q.before_others = 0;
+    }
+    for (std::size_t rank = 0; rank < all_hits.size(); ++rank) {
+      const auto numbers = values_of<std::int64_t>(all_counts[rank]);
+      const auto hits = values_of<BlockHit>(all_hits[rank]);
+      auto hit = hits.begin();
+      for (std::size_t q = 0; q < queries_.size(); ++q) {
+        queries_[q].others += numbers[3 * q];
+        queries_[q].before_others += numbers[3 * q + 1];
+        for (std::int64_t i = 0; i < numbers[3 * q + 2]; ++i)
+          keep_nearest(*hit++, settings_.k, queries_[q].hits);
+      }
+    }
+  }
+
+  void judge(PredictResult& r) const {
+    const auto count = static_cast<double>(r.queries.size());
+    const auto share = [&](auto before, std::int64_t limit) {
+      return static_cast<double>(std::ranges::count_if(
+                 r.queries, [&](const auto& q) { return q.*before < limit; })) /
+             count;
+    };
+    std::int64_t others = 0;
+    for (const auto& q : r.queries) {
+      r.mean_own += static_cast<double>(q.own) / count;
+      others += q.others;
+    }
+    r.others = {1 + others / std::ssize(r.queries), share(&BlockQuery::before_others, 1),
+                share(&BlockQuery::before_others, 5)};
+    r.inside = {block_positions(model_.grid(), block_).tokens(),
+                share(&BlockQuery::before_inside, 1), share(&BlockQuery::before_inside, 5)};
+  }
+
+  Box pixels_of(std::int64_t position) const {
+    const auto cols = block_positions(model_.grid(), block_).cols;
+    const auto patch = model_.recipe().model.encoder.patch;
+    const auto in_pixels = [patch](std::int64_t patches) {
+      return static_cast<int>(patches * patch);
+    };
+    return {in_pixels(position / cols), in_pixels(position % cols), in_pixels(block_.rows),
+            in_pixels(block_.cols)};
+  }
+
+  Image picture(const ImageSource& images, std::int64_t image) const {
+    const Size size = model_.image_size();
+    return {size.height, size.width, read_pictures(images, image, 1, size, 1)};
+  }
+
+  void write(const PredictResult& r) const {
+    write_file_atomically(settings_.out + "/predict.csv",
+                          as_csv(r, model_.grid(), *input_, bank()));
+    write_file_atomically(settings_.out + "/predict.json", as_json(r));
+    std::vector<BlockRow> rows;
+    std::int64_t last = -1;
+    for (const auto& q : r.queries) {  // the first block of each image
+      if (q.image == last) continue;
+      if (std::ssize(rows) == settings_.shown) break;
+      last = q.image;
+      BlockRow row{picture(*input_, q.image), q.context, pixels_of(q.position), {}};
+      for (const auto& hit : q.hits)
+        row.hits.push_back(cut_out(picture(bank(), hit.image).view(), pixels_of(hit.position)));
+      rows.push_back(std::move(row));
+    }
+    if (!rows.empty()) write_block_sheet(rows, model_.grid(), settings_.out + "/predict.png");
+  }
+
+  const PredictSettings& settings_;
+  Communicator& comm_;
+  std::unique_ptr<ImageSource> input_, bank_;  // bank_ null: the input is the bank
+  WholeModel model_;
+  int threads_;
+  std::vector<std::int64_t> chosen_;
+  std::vector<ImageMasks> masks_;  // of each chosen image
+  BlockSize block_;
+  std::vector<BlockQuery> queries_;
+  Matrix<float> directions_;  // of the queries
+};
+
+}  // namespace
+
+PredictResult predict_blocks(const PredictSettings& settings, Communicator& comm, const Log& log) {
+  return Prediction(settings, comm, log).run();
+}
+
+}  // namespace ijepa

@@ -1,0 +1,131 @@
+#include "predict_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "feature_csv.hpp"
+#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/resize.hpp"
+#include "ijepa/tasks/block_vectors.hpp"
+
+namespace ijepa {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int side = 144, gap = 6, border = 3;
+
+Json recall_json(const Recall& r) {
+  return {{"candidates", r.candidates},
+          {"recall_at_1", r.at1},
+          {"recall_at_5", r.at5},
+          {"chance_at_1", r.chance1()},
+          {"chance_at_5", r.chance5()}};
+}
+
+std::string recall_line(const char* name, const Recall& r) {
+  return fmt::format("{:<34}{:>12}{:>8.1f}{:>8.1f}{:>10.1f}{:>8.1f}\n", name, r.candidates,
+                     100 * r.at1, 100 * r.at5, 100 * r.chance1(), 100 * r.chance5());
+}
+
+void fill(Image& picture, const Box& box, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+  paste(plain_image(box.height, box.width, red, green, blue), box.top, box.left, picture);
+}
+
+/// A frame of `thickness` pixels just inside the box.
+void frame(Image& picture, const Box& box, int thickness) {
+  const int t = std::min({thickness, box.height, box.width});
+  fill(picture, {box.top, box.left, t, box.width}, 40, 200, 80);
+  fill(picture, {box.top + box.height - t, box.left, t, box.width}, 40, 200, 80);
+  fill(picture, {box.top, box.left, box.height, t}, 40, 200, 80);
+  fill(picture, {box.top, box.left + box.width - t, box.height, t}, 40, 200, 80);
+}
+
+Image seen(const BlockRow& row, Grid grid) {
+  Image out = row.picture;
+  const int height = out.height / static_cast<int>(grid.rows);
+  const int width = out.width / static_cast<int>(grid.cols);
+  for (std::int32_t patch = 0; patch < grid.tokens(); ++patch)
+    if (!std::ranges::binary_search(row.context, patch)) {
+      const int y = patch / static_cast<int>(grid.cols), x = patch % static_cast<int>(grid.cols);
+      fill(out, {y * height, x * width, height, width}, 128, 128, 128);
+    }
+  frame(out, row.truth, std::max(1, out.width / 75));
+  return out;
+}
+
+void place(const Image& picture, int top, int left, Image& sheet) {
+  const Image small = fitted(picture.view(), side);
+  paste(small, top + (side - small.height) / 2, left + (side - small.width) / 2, sheet);
+}
+
+}  // namespace
+
+std::string as_text(const PredictResult& r) {
+  auto text = fmt::format(
+      "{} blocks of {} x {} patches; similarity of prediction and truth {:.3f}\n{:<34}{:>12}"
+      "{:>8}{:>8}{:>10}{:>8}\n",
+      r.queries.size(), r.rows, r.cols, r.mean_own, "the truth among (percent)", "candidates", "@1",
+      "@5", "chance@1", "@5");
+  text += recall_line("other images, same place", r.others);
+  return text + recall_line("same image, other places", r.inside);
+}
+
+std::string as_json(const PredictResult& r) {
+  const Json json{{"blocks", r.queries.size()},
+                  {"rows", r.rows},
+                  {"cols", r.cols},
+                  {"mean_similarity", r.mean_own},
+                  {"other_images_same_place", recall_json(r.others)},
+                  {"same_image_other_places", recall_json(r.inside)}};
+  return json.dump(2) + "\n";
+}
+
+std::string as_csv(const PredictResult& r, Grid grid, const ImageSource& input,
+                   const ImageSource& bank) {
+  const auto places = block_positions(grid, {r.rows, r.cols});
+  std::size_t most = 0;
+  for (const auto& q : r.queries) most = std::max(most, q.hits.size());
+  std::string out = "image,top,left,rows,cols,similarity,before_others,before_inside";
+  for (std::size_t k = 1; k <= most; ++k)
+    out += fmt::format(",hit_{},top_{},left_{},similarity_{}", k, k, k, k);
+  out += "\n";
+  for (const auto& q : r.queries) {
+    out += fmt::format("{},{},{},{},{},{:.6f},{},{}", csv_field(input.key(q.image)),
+                       q.position / places.cols, q.position % places.cols, r.rows, r.cols, q.own,
+                       q.before_others, q.before_inside);
+    for (const auto& hit : q.hits)
+      out += fmt::format(",{},{},{},{:.6f}", csv_field(bank.key(hit.image)),
+                         hit.position / places.cols, hit.position % places.cols, hit.similarity);
+    out += "\n";
+  }
+  return out;
+}
+
+Image cut_out(const ImageView& picture, const Box& box) {
+  Image out{box.height, box.width, {}};
+  out.rgb.resize(static_cast<std::size_t>(3 * box.height * box.width));
+  Resizer().resize(picture.part(box), {box.height, box.width}, out.rgb.data());
+  return out;
+}
+
+void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path) {
+  std::size_t most = 0;
+  for (const auto& row : rows) most = std::max(most, row.hits.size());
+  const int cell = side + 2 * border + gap, columns = static_cast<int>(most) + 2;
+  Image sheet = plain_image(static_cast<int>(rows.size()) * cell + gap, columns * cell + 4 * gap,
+                            255, 255, 255);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const int top = gap + static_cast<int>(i) * cell;
+    place(seen(rows[i], grid), top, gap, sheet);
+    frame(sheet, {top - border, gap + cell - border, side + 2 * border, side + 2 * border}, border);
+    place(cut_out(rows[i].picture.view(), rows[i].truth), top, gap + cell, sheet);
+    for (std::size_t h = 0; h < rows[i].hits.size(); ++h)
+      place(rows[i].hits[h], top, 4 * gap + (static_cast<int>(h) + 2) * cell, sheet);
+  }
+  write_png(sheet, path);
+}
+
+}  // namespace ijepa

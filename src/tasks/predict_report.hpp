@@ -1,0 +1,31 @@
+// Predict report: blocks asked about as CSV, JSON and a sheet of pictures.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ijepa/data/image.hpp"
+#include "ijepa/model/grid.hpp"
+#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/predict.hpp"
+
+namespace ijepa {
+
+std::string as_csv(const PredictResult& result, Grid grid, const ImageSource& input,
+                   const ImageSource& bank);
+std::string as_json(const PredictResult& result);
+
+/// A row of the sheet.
+struct BlockRow {
+  Image picture;                      // of the encoder's size
+  std::vector<std::int32_t> context;  // patches that were seen
+  Box truth;                          // in pixels
+  std::vector<Image> hits;            // blocks, of the truth's size
+};
+
+/// The context (what is hidden in grey, the block framed), the truth, then the hits. A PNG.
+void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path);
+
+/// The pixels of a box.
+Image cut_out(const ImageView& picture, const Box& box);
+
+}  // namespace ijepa
