@@ -135,7 +135,9 @@ class Prediction {
           "--box {} does not lie inside the grid of {} x {} patches, or leaves nothing to see.",
           settings_.box, grid.rows, grid.cols);
     block_ = {rows, cols};
-    ImageMasks masks{{{}}, {{}}, 0};
+    ImageMasks masks;
+    masks.contexts.resize(1);
+    masks.targets.resize(1);
     for (std::int32_t patch = 0; patch < grid.tokens(); ++patch) {
       const auto y = patch / grid.cols, x = patch % grid.cols;
       const bool inside = y >= top && y < top + rows && x >= left && x < left + cols;
