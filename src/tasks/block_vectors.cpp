@@ -39,7 +39,8 @@ Grid block_positions(Grid grid, const BlockSize& block) {
 // sums(y, x): over all tokens above and left of (y, x), so that a block is four of them.
 Matrix<float> block_vectors(MatrixView<const float> tokens, Grid grid, const BlockSize& block) {
   const auto places = block_positions(grid, block);
-  const auto width = static_cast<std::size_t>(tokens.cols), stride = grid.cols + 1;
+  const auto width = static_cast<std::size_t>(tokens.cols);
+  const auto stride = grid.cols + 1;
   Matrix<double> sums((grid.rows + 1) * stride, tokens.cols);
   for (std::int64_t y = 0; y < grid.rows; ++y)
     for (std::int64_t x = 0; x < grid.cols; ++x) {

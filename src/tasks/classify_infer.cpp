@@ -129,8 +129,8 @@ class Classification {
     std::string line = csv_field(images_->key(image));
     if (!images_->class_names().empty()) {
       const auto label = images_->label(image);
-      const auto names = images_->class_names();
-      line += "," + (label < 0 ? "" : csv_field(names[static_cast<std::size_t>(label)]));
+      line += ',';
+      if (label >= 0) line += csv_field(images_->class_names()[static_cast<std::size_t>(label)]);
     }
     for (std::int64_t k = 0; k < shown(); ++k) {
       const auto c = order[static_cast<std::size_t>(k)];

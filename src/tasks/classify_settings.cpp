@@ -55,6 +55,8 @@ static void describe(ClassifyOptim& o, Fields& f) {
            "SGD with Nesterov momentum, or AdamW.");
   f("epochs", o.epochs, between(1, 1e6), "Passes over the training images.");
   f("batch", o.batch, between(1, 1 << 24), "Images a step over all ranks.");
+  f("micro_batch", o.micro_batch, between(0, 1 << 24),
+    "Images a rank computes at once, an even number. 0: about 8192 patches.");
   f("learning_rate", o.learning_rate, above(0), "Of the last layers, at its highest.");
   f("momentum", o.momentum, below(1), "Of SGD.");
   f("weight_decay", o.weight_decay, between(0, 10),
@@ -92,8 +94,16 @@ void describe(ClassifySettings& s, Fields& f) {
   f.section("data", s.data, "Images and their augmentation.");
   f.section("optim", s.optim, "Length, optimizer and regularisation.");
   f.section("compute", s.compute, "Where and how precisely.");
-  f("micro_batch", s.micro_batch, between(0, 1 << 24),
-    "Images a rank computes at once. 0: about 8192 patches.");
+}
+
+std::string classify_settings_page() {
+  ClassifySettings settings;
+  return "# Settings of ijepa-classify train\n\n"
+         "Generated from the code; do not edit. `--config FILE` reads a TOML file with these "
+         "sections and keys, `--set section.key=value` changes one value. Unknown keys, wrong "
+         "types "
+         "and values outside the allowed range are errors.\n" +
+         to_markdown(fields_of(settings));
 }
 
 std::vector<std::int64_t> milestone_epochs(const ClassifyOptim& optim) {
@@ -154,7 +164,7 @@ double learning_rate(const ClassifyOptim& o, std::int64_t step, std::int64_t ste
 std::string training_text(ClassifySettings settings) {
   settings.run.run = settings.run.checkpoint = settings.run.out_dir = "";
   settings.data.train = settings.data.valid = "";
-  settings.data.threads = settings.compute.threads = settings.micro_batch = 0;
+  settings.data.threads = settings.compute.threads = settings.optim.micro_batch = 0;
   settings.compute.recompute = Recompute::none;
   if (settings.optim.schedule == RateSchedule::milestones) settings.optim.epochs = 0;
   return to_toml(fields_of(settings));

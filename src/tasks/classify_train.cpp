@@ -97,7 +97,8 @@ class Training {
     encoder.drop_path = settings_.optim.drop_path;
     on_all_ranks(comm_, [&] {
       most_ = images_at_once(encoder, views.size());
-      if (settings_.micro_batch > 0) most_ = std::max<std::int64_t>(2, settings_.micro_batch);
+      if (settings_.optim.micro_batch > 0)
+        most_ = std::max<std::int64_t>(2, settings_.optim.micro_batch);
       const Precision precision =
           settings_.compute.precision == DType::bf16 ? Precision::bfloat16() : Precision::float32();
       const ClassifierShape shape{encoder,

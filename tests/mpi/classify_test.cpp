@@ -22,7 +22,7 @@ ClassifySettings settings_in(const std::string& folder) {
   s.optim.epochs = 2;
   s.optim.batch = 10;  // five pairs: uneven shares, and a last step of four images
   s.optim.drop_path = 0.2;
-  s.micro_batch = 2;
+  s.optim.micro_batch = 2;
   return s;
 }
 

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "ijepa/core/file.hpp"
 #include "ijepa/tasks/classifier_weights.hpp"
 #include "ijepa/tasks/classify_infer.hpp"
 #include "ijepa/tasks/classify_train.hpp"
@@ -149,7 +150,7 @@ TEST_F(Classify, MicroBatchesChangeNothingButRounding) {
   settings_.optim.label_smoothing = 0.1;
   const auto whole = train();
   settings_.run.save_name = "cut";
-  settings_.micro_batch = 2;
+  settings_.optim.micro_batch = 2;
   const auto cut = train();
   for (std::size_t i = 0; i < 3; ++i)
     EXPECT_NEAR(whole.history[i].train_loss, cut.history[i].train_loss, 1e-4);
@@ -296,6 +297,13 @@ TEST(ClassifyConfigs, ShippedOnesAreTheProtocolsOfThePaper) {
   EXPECT_EQ(full.optim.batch, 528);
   EXPECT_EQ(full.data.cutmix, 1.0);
   EXPECT_EQ(full.optim.drop_path, 0.25);
+}
+
+TEST(ClassifySettingsPage, IsUpToDate) {
+  const auto path = fs::path(IJEPA_SOURCE_DIR) / "docs" / "classify_settings.md";
+  if (std::getenv("IJEPA_UPDATE_DOCS") != nullptr) std::ofstream(path) << classify_settings_page();
+  EXPECT_EQ(read_text_file(path.string()), classify_settings_page())
+      << "run the test once with IJEPA_UPDATE_DOCS=1 and commit docs/classify_settings.md";
 }
 
 }  // namespace

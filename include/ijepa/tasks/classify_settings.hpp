@@ -24,7 +24,8 @@ struct ClassifyData {
 struct ClassifyOptim {
   OptimizerChoice optimizer = OptimizerChoice::sgd;
   std::int64_t epochs = 10;
-  std::int64_t batch = 32;  // images a step over all ranks
+  std::int64_t batch = 32;       // images a step over all ranks
+  std::int64_t micro_batch = 0;  // images a rank computes at once; 0: about 8192 patches
   double learning_rate = 1e-3;
   double momentum = 0.9;  // of sgd, Nesterov's
   double weight_decay = 0;
@@ -51,11 +52,13 @@ struct ClassifySettings {
   ClassifyData data;
   ClassifyOptim optim;
   ComputeSettings compute;
-  std::int64_t micro_batch = 0;  // images a rank computes at once; 0: about 8192 patches
 };
 
 /// The fields, ranges and help texts of every section.
 void describe(ClassifySettings& settings, Fields& fields);
+
+/// docs/classify_settings.md: every field with its default, range and meaning.
+std::string classify_settings_page();
 
 /// The epochs of `milestones`, rising. An Error names what is no epoch.
 std::vector<std::int64_t> milestone_epochs(const ClassifyOptim& optim);
