@@ -60,7 +60,7 @@ static void describe(ClassifyOptim& o, Fields& f) {
   f("learning_rate", o.learning_rate, above(0), "Of the last layers, at its highest.");
   f("momentum", o.momentum, below(1), "Of SGD.");
   f("weight_decay", o.weight_decay, between(0, 10),
-    "Of weight matrices; decoupled with AdamW, part of the gradient with SGD.");
+    "AdamW: decoupled, of weight matrices. SGD: part of the gradient, of all parameters.");
   f("beta1", o.beta1, below(1), "Of AdamW.");
   f("beta2", o.beta2, below(1), "Of AdamW.");
   f.choice("schedule", o.schedule,

@@ -1,7 +1,6 @@
 #include "ijepa/tasks/finetune_optimizer.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string>
 
@@ -16,13 +15,12 @@ std::int64_t layer_of(const std::string& name, std::int64_t depth) {
   return depth + 1;
 }
 
-/// sgd's factors in its buffer of constants, each at an aligned place. `decay` is two numbers: 0,
-/// and the weight decay.
+/// sgd's factors in its buffer of constants, each at an aligned place.
 enum Factor : std::size_t { decay, momentum, minus_rate, minus_rate_momentum, factors };
 
 Tensor factor_in(const Buffer& constants, DType type, Factor factor) {
   return make_tensor(static_cast<std::byte*>(constants.data()) + factor * Arena::alignment, type,
-                     {factor == decay ? 2 : 1});
+                     {1});
 }
 
 }  // namespace
@@ -47,31 +45,23 @@ FinetuneOptimizer::FinetuneOptimizer(Device& device, const ParamStore& store,
                                      std::vector<LayerRate> layers, const ClassifyOptim& settings)
     : device_(device), store_(store), layers_(std::move(layers)), settings_(settings) {
   if (settings.optimizer == OptimizerChoice::adamw) return;
-  const auto& decays = store.layout().decay();
-  const std::vector<std::int32_t> flags(decays.begin(), decays.end()), zeros(decays.size());
-  const auto chunks = std::ssize(decays);
-  const auto upload = [&](const std::vector<std::int32_t>& values) {
-    Buffer buffer(device, values.size() * sizeof(std::int32_t));
-    device.ops().upload(values.data(), make_tensor(buffer.data(), DType::i32, {chunks}));
-    return buffer;
-  };
-  flags_ = upload(flags);
-  zeros_ = upload(zeros);
+  const auto chunks = store.layout().size() / parameter_chunk;
+  zeros_ = Buffer(device, static_cast<std::size_t>(chunks) * sizeof(std::int32_t));
+  device.ops().fill_zero(make_tensor(zeros_.data(), DType::i32, {chunks}));
   constants_ = Buffer(device, factors * Arena::alignment);
 }
 
 void FinetuneOptimizer::upload_constants(double rate) {
   const DType type = store_.precision().statistics();
-  const auto put = [&](Factor factor, std::array<double, 2> values) {
-    const std::array<float, 2> narrow{static_cast<float>(values[0]), static_cast<float>(values[1])};
-    device_.ops().upload(
-        type == DType::f64 ? static_cast<const void*>(values.data()) : narrow.data(),
-        factor_in(constants_, type, factor));
+  const auto put = [&](Factor factor, double value) {
+    const auto narrow = static_cast<float>(value);
+    device_.ops().upload(type == DType::f64 ? static_cast<const void*>(&value) : &narrow,
+                         factor_in(constants_, type, factor));
   };
-  put(decay, {0, settings_.weight_decay});
-  put(momentum, {settings_.momentum});
-  put(minus_rate, {-rate});
-  put(minus_rate_momentum, {-rate * settings_.momentum});
+  put(decay, settings_.weight_decay);
+  put(momentum, settings_.momentum);
+  put(minus_rate, -rate);
+  put(minus_rate_momentum, -rate * settings_.momentum);
 }
 
 // y = a + factor b is the scaled addition of rows, a row being a chunk of the flat buffer.
@@ -86,12 +76,9 @@ void FinetuneOptimizer::sgd(const OptimizerRange& range, std::int64_t first_chun
                scratch = rows(range.v);
   const DType type = store_.precision().statistics();
   const auto factor = [&](Factor which) { return factor_in(constants_, type, which); };
-  const auto indices = [&](const Buffer& buffer) {
-    return make_tensor(static_cast<std::int32_t*>(buffer.data()) + first_chunk, DType::i32,
-                       {chunks});
-  };
-  const Tensor all = indices(zeros_);
-  if (settings_.weight_decay > 0) ops.add_scaled_rows(g, w, factor(decay), indices(flags_), g);
+  const Tensor all =
+      make_tensor(static_cast<std::int32_t*>(zeros_.data()) + first_chunk, DType::i32, {chunks});
+  if (settings_.weight_decay > 0) ops.add_scaled_rows(g, w, factor(decay), all, g);
   ops.add_scaled_rows(g, velocity, factor(momentum), all, scratch);
   ops.copy(scratch, velocity);
   ops.add_scaled_rows(w, g, factor(minus_rate), all, w);

@@ -47,8 +47,9 @@ TEST_F(FinetuneOptimizerTest, SgdFollowsItsFormula) {
     const double g = gradient + 0.5 * w;
     velocity_w = 0.9 * velocity_w + g;
     w -= rate * (g + 0.9 * velocity_w);
-    velocity_b = 0.9 * velocity_b + gradient;  // vectors do not decay
-    b -= rate * (gradient + 0.9 * velocity_b);
+    const double g_b = gradient + 0.5 * b;
+    velocity_b = 0.9 * velocity_b + g_b;
+    b -= rate * (g_b + 0.9 * velocity_b);
     EXPECT_NEAR(values(Role::weight, 0)[2], w, 1e-14);
     EXPECT_NEAR(values(Role::weight, 1)[1], b, 1e-14);
   }

@@ -26,8 +26,8 @@ class FinetuneOptimizer {
                     const ClassifyOptim& settings);
 
   /// Step `step` = 0, 1, ... SGD (Sutskever et al., ICML 2013): g += decay w, v = momentum v + g,
-  /// w -= rate (g + momentum v), its velocity in the buffer of AdamW's first moment. Only weight
-  /// matrices decay.
+  /// w -= rate (g + momentum v), of weights and biases alike; its velocity is in the buffer of
+  /// AdamW's first moment. With AdamW only weight matrices decay.
   void update(std::int64_t step, double learning_rate);
 
  private:
@@ -38,7 +38,7 @@ class FinetuneOptimizer {
   const ParamStore& store_;
   std::vector<LayerRate> layers_;
   ClassifyOptim settings_;
-  Buffer flags_, zeros_, constants_;  // of sgd: decay flag and zero of every chunk; its factors
+  Buffer zeros_, constants_;  // of sgd: a zero for every chunk; its factors
 };
 
 }  // namespace ijepa
