@@ -51,7 +51,7 @@ using Rows = std::map<std::pair<double, double>, double>;
 
 Rows read_rows(const std::string& path, const std::string& column) {
   std::ifstream file(path);
-  check(file.good(), "The log {} cannot be opened.", path);
+  check(file.good() && fs::is_regular_file(path), "The log {} is no file that can be read.", path);
   std::string header_line, line;
   std::getline(file, header_line);
   const auto header = fields_of(header_line);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
@@ -20,8 +19,6 @@
 
 namespace ijepa {
 namespace {
-
-namespace fs = std::filesystem;
 
 const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
 

@@ -58,6 +58,8 @@ TEST_F(LogCurves, NameWhatIsWrong) {
   EXPECT_NE(problem(std::string(header) + "1,0,x,6,3,9\n").find("Line 2"), std::string::npos);
   EXPECT_NE(problem(std::string(header) + "1,0,1\n1,1,1,6,3,9\n").find("3 fields"),
             std::string::npos);
+  EXPECT_THROW(log_curve({"a", folder_.path().string()}, "loss", 100), Error);
+  EXPECT_THROW(log_curve({"a", (folder_.path() / "none.csv").string()}, "loss", 100), Error);
 }
 
 TEST(LogFile, IsNamedByItsFolderOrItself) {
