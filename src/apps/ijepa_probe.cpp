@@ -19,6 +19,11 @@ struct Arguments {
   bool no_cache = false;
 };
 
+/// Choices as they are typed.
+struct Names {
+  std::string encoder = "target", protocol = "quick", views = "kept", optimizer = "sgd";
+};
+
 int probe(Arguments arguments, ijepa::Communicator& comm) {
   auto& [settings, out, no_cache] = arguments;
   const ijepa::Log log(comm.rank());
@@ -49,12 +54,11 @@ bool wants_paper(int argc, char** argv) {
   return false;
 }
 
-void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
+void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear, Names& names) {
   app.add_option("--linear-epochs", linear.epochs, "passes of the linear heads' training");
   app.add_option("--batch", linear.batch, "training images a step, over all ranks");
-  app.add_option("--optimizer", linear.optimizer, "of the linear heads")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::HeadOptimizer>{
-          {"sgd", ijepa::HeadOptimizer::sgd}, {"lars", ijepa::HeadOptimizer::lars}}));
+  app.add_option("--optimizer", names.optimizer, "of the linear heads")
+      ->check(CLI::IsMember({"sgd", "lars"}));
   app.add_option("--lr", linear.learning_rates, "learning rates at batch 256, all are tried");
   app.add_option("--wd", linear.weight_decays, "weight decays, all are tried");
   app.add_option("--decay-epochs", linear.decay_epochs,
@@ -69,10 +73,11 @@ void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
 int main(int argc, char** argv) {
   Arguments arguments;
   auto& settings = arguments.settings;
-  std::string encoder = "target", protocol = "quick";
+  Names names;
   if (wants_paper(argc, argv)) {
     settings.linear = ijepa::paper_protocol();
-    settings.views = ijepa::TrainViews::augmented;
+    names.views = "augmented";
+    names.optimizer = "lars";
   }
   CLI::App app{"Judges the features of a checkpoint by k-NN and linear heads."};
   app.option_defaults()->always_capture_default();
@@ -80,25 +85,27 @@ int main(int argc, char** argv) {
   app.add_option("--checkpoint", settings.checkpoint, "folder of one checkpoint");
   app.add_option("--train", settings.train, "labelled shards; default: those of the run");
   app.add_option("--test", settings.test, "labelled shards of the same classes")->required();
-  app.add_option("--encoder", encoder, "which of the two")
+  app.add_option("--encoder", names.encoder, "which of the two")
       ->check(CLI::IsMember({"target", "context"}));
   app.add_option("--layers", settings.layers, "heads see the last, and the last so many together");
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
-  app.add_option("--protocol", protocol, "values that the options below start from")
+  app.add_option("--protocol", names.protocol, "values that the options below start from")
       ->check(CLI::IsMember({"quick", "paper"}));
-  app.add_option("--views", settings.views, "pictures that heads are trained on")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ijepa::TrainViews>{
-          {"kept", ijepa::TrainViews::kept}, {"augmented", ijepa::TrainViews::augmented}}));
+  app.add_option("--views", names.views, "pictures that heads are trained on")
+      ->check(CLI::IsMember({"kept", "augmented"}));
   app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
-  add_linear_options(app, settings.linear);
+  add_linear_options(app, settings.linear, names);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features");
   app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");
   app.add_option("--out", arguments.out, "folder for the results; default: RUN/probe/STEP");
   CLI11_PARSE(app, argc, argv);
   settings.encoder =
-      encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
+      names.encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
+  settings.views = names.views == "kept" ? ijepa::TrainViews::kept : ijepa::TrainViews::augmented;
+  settings.linear.optimizer =
+      names.optimizer == "sgd" ? ijepa::HeadOptimizer::sgd : ijepa::HeadOptimizer::lars;
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return probe(arguments, comm); });
 }

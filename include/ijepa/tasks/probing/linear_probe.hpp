@@ -61,8 +61,9 @@ using BatchSource =
 /// norm} x rates x decays of each, on the training set without its validation part. From kept
 /// features (no `source`) the best head is then trained again on the whole training set and that
 /// one is tested; from a source, where this would cost as much as the grid, it is tested as it is.
-/// Equal up to rounding for any number of ranks, to the bit for the same number. An AgreedError if
-/// a set is unfit (check_probe_sets) or an option out of range. Collective.
+/// Equal up to rounding for any number of ranks, to the bit for the same numbers of ranks and
+/// threads. An AgreedError if a set is unfit (check_probe_sets) or an option out of range.
+/// Collective.
 std::vector<LinearProbeResult> linear_probes(const ProbeSets& sets,
                                              const LinearProbeOptions& options, Communicator& comm,
                                              const BatchSource& source = {});
