@@ -247,7 +247,7 @@ void Trainer::evaluate() {
     return;
   }
   if (!logs_) return;
-  saves_.mark_best(KeepBest::evaluation, step_, result.score);
+  if (step_ > 0) saves_.mark_best(KeepBest::evaluation, step_, result.score);
   nlohmann::json fields{{"step", step_},
                         {"epoch", step_ / plan_.steps_per_epoch},
                         {"seconds", std::chrono::duration<double>(Clock::now() - start).count()}};

@@ -21,14 +21,14 @@ constexpr const char* file = "libijepa_vendor_probe.so.7";
 /// Environment variables for the length of a test.
 class VendorLibraries : public testing::Test {
  protected:
-  VendorLibrary() {
+  VendorLibraries() {
     for (const char* name : {"CUDA_HOME", "CUDA_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "PATH"}) {
       const char* value = std::getenv(name);
       before_[name] = value == nullptr ? "" : value;
       ::unsetenv(name);
     }
   }
-  ~VendorLibrary() override {
+  ~VendorLibraries() override {
     for (const auto& [name, value] : before_)
       value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
   }
