@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 
 #include "ijepa/comm/agree.hpp"
@@ -40,6 +41,7 @@ class Extraction {
       return number < std::ssize(slices) ? std::optional(slices[static_cast<std::size_t>(number)])
                                          : std::nullopt;
     };
+    const Activity::Progress watched(comm_.activity(), [this] { return computed_.load(); });
     on_all_ranks(comm_, [&] {
       Loader loader(shards_, Sampler(images_, 0, {.order = Order::stored}), schedule,
                     reading_options(options_), Log(comm_.rank()));
@@ -107,6 +109,7 @@ class Extraction {
       for (const auto m : open.maps)
         maps_[m]->apply(pixels, sets_[m].features.view().slice(open.row + at, batch.count()));
       at += batch.count();
+      computed_ += static_cast<std::uint64_t>(batch.count());
       progress.add(batch.count() * comm_.size());  // the others are about as far
     }
     for (const auto m : open.maps) keep(open, m);
@@ -134,6 +137,7 @@ class Extraction {
   std::vector<FeaturePart> parts_;  // of this rank
   std::vector<FeatureIdentity> identities_;
   std::vector<LabelledFeatures> sets_;
+  std::atomic<std::uint64_t> computed_{0};  // images
 };
 
 }  // namespace
