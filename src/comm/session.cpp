@@ -88,6 +88,8 @@ int run_checked(const Environment& before_init, const std::function<int(Communic
   const Cluster cluster = parse_cluster(before_init);
   if (const auto problem = launch_problem(cluster, world)) return refuse(cluster, *problem);
   const auto comm = world == 1 ? local_communicator() : mpi_communicator();
+  // A program that tells its progress sets limits of its own; others are not judged by it.
+  comm->activity().set_limits({.standstill = 0, .stop_grace = 0, .on_hang = {}});
   const Watch watch(*comm);
   return run_body(*comm, body);
 }

@@ -36,12 +36,12 @@ struct RankState {
 
 struct HangReport;
 
-/// Seconds; 0 switches a limit off. A program that does not tell its progress is not judged by it.
+/// Seconds; 0 switches a limit off.
 struct WatchLimits {
-  double silence = 180;   // of a process that does not answer
-  double standstill = 0;  // of all ranks, though their processes answer
-  double stop_grace = 0;  // of a standstill, once any rank has a signal to obey
-  double notice = 30;     // until ranks that others wait for are named
+  double silence = 180;      // of a process that does not answer
+  double standstill = 1800;  // of all ranks, though their processes answer
+  double stop_grace = 300;   // of a standstill, once any rank has a signal to obey
+  double notice = 30;        // until ranks that others wait for are named
   /// Called in the watch's thread of the rank that reports, before the job is ended.
   std::function<void(const HangReport&)> on_hang;
 };
