@@ -97,8 +97,9 @@ cudaError_t cudaSetDevice(int) {
   return cudaSuccess;
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
+  properties->uuid.bytes[0] = static_cast<char>(device + 1);
   std::strcpy(properties->name, "emulated GPU");
   properties->major = machine().major;
   properties->minor = machine().minor;

@@ -303,7 +303,7 @@ TEST(ClassifyRate, FollowsMilestonesAndCosine) {
 }
 
 TEST(ClassifyConfigs, ShippedOnesAreTheProtocolsOfThePaper) {
-  const std::string configs = std::string(IJEPA_SOURCE_DIR) + "/configs/";
+  const std::string configs = std::string(IJEPA_SOURCE_DIR) + "/configs/tasks/";
   const auto few = load_settings<ClassifySettings>(configs + "finetune_1percent.toml", {});
   EXPECT_TRUE(few.run.fine_tune);
   EXPECT_EQ(few.optim.batch, 512);

@@ -132,7 +132,7 @@ TEST(Labels, RefuseWhatCannotWork) {
 }
 
 TEST(Labels, ShippedConfigurationsLoad) {
-  const std::filesystem::path configs = std::filesystem::path(IJEPA_SOURCE_DIR) / "configs";
+  const std::filesystem::path configs = std::filesystem::path(IJEPA_SOURCE_DIR) / "configs/tasks";
   const auto voc = load_labels((configs / "segment_voc.toml").string());
   EXPECT_EQ(voc.count(), 21);
   EXPECT_EQ(voc.palette()[20], (Rgb{0, 64, 128}));
