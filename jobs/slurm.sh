@@ -41,12 +41,17 @@ starts_again() {
 }
 
 # code_of_all CODE: that of srun, unless the ranks left what says more. Where one ends with an error,
-# srun kills the others and reports them; where none could be started it may report 0.
+# or before the others, srun kills these and reports them; where none could be started it may report 0.
 code_of_all() {
-  local left
+  local left saved=
   while read -r left; do
     ((left == 0)) || starts_again "$left" || { echo "$left"; return; }
+    if ((left != 0)); then saved=$left; fi
   done <"$IJEPA_RANK_CODES"
+  if [[ -n $saved ]]; then
+    echo "$saved"
+    return
+  fi
   if (($1 == 0)) && [[ ! -s $IJEPA_RANK_CODES ]]; then
     echo "pretrain: no rank has run" >&2
     echo 86

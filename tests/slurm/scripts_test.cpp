@@ -47,7 +47,7 @@ TEST_F(SlurmScripts, RestartsEndWhenTheyBringNoNewCheckpoint) {
   ::setenv("IJEPA_MAX_RESTARTS", "1", 1);
   pretend(
       "n=${SLURM_RESTART_COUNT:-0}; ((n > 1)) || mkdir -p \"$run/checkpoints/step_0000001$n\"; "
-      "exit 85");
+      "echo 85 >>$IJEPA_RANK_CODES; exit 85");
   const std::string job = submit_pretended();
   for (int restart = 1; restart <= 3; ++restart)
     ASSERT_TRUE(SlurmCluster::wait_for_restarts(job, restart) && cluster().start_now(job));
