@@ -41,12 +41,13 @@ void add_to_scalar(Tensor scalar, double value) {
 
 }  // namespace
 
+// Where there is nothing to copy the addresses may be null, which memcpy must not be given.
 void CpuOps::upload(const void* host, Tensor dst) {
-  std::memcpy(dst.data, host, dst.bytes());
+  if (dst.bytes() > 0) std::memcpy(dst.data, host, dst.bytes());
 }
 
 void CpuOps::download(Tensor src, void* host) {
-  std::memcpy(host, src.data, src.bytes());
+  if (src.bytes() > 0) std::memcpy(host, src.data, src.bytes());
 }
 
 void CpuOps::fill_zero(Tensor y) {
