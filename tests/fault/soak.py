@@ -46,7 +46,7 @@ checkpoint_minutes = 0
 checkpoint_steps = 25
 """
 # Of a row of metrics.csv, what a repetition cannot repeat.
-TIMES = ("time (ms)", "images_per_second", "data_wait", "memory_mib")
+TIMES = ("time (ms)", "images_per_second", "data_wait", "rank_wait", "memory_mib")
 
 
 class Soak:
