@@ -143,7 +143,7 @@ TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
 }
 
 TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
-  std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/benchmarks",
+  std::filesystem::create_directory_symlink(source_folder() / "benchmarks",
                                             top() / "benchmarks");
   const std::string job = submit({}, "scaling.sbatch",
                                  {path("config.toml").string(), path("study").string(), "--batch",

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/support/pretrain_program.hpp"
+#include "tests/support/source_folder.hpp"
 
 namespace ijepa::test {
 
@@ -110,7 +111,7 @@ class SlurmCluster {
   }
 
  private:
-  static std::string script() { return std::string(IJEPA_SOURCE_DIR) + "/tests/slurm/cluster.sh"; }
+  static std::string script() { return source_folder() / "tests/slurm/cluster.sh"; }
 
   std::filesystem::path folder_;
   int lifeline_ = -1;

@@ -10,8 +10,7 @@ class SlurmJobs : public PretrainProgram {
   void SetUp() override {
     if (!SlurmCluster::installed()) GTEST_SKIP() << "Slurm is not installed";
     std::filesystem::create_directory(top());
-    std::filesystem::create_directory_symlink(std::string(IJEPA_SOURCE_DIR) + "/jobs",
-                                              top() / "jobs");
+    std::filesystem::create_directory_symlink(source_folder() / "jobs", top() / "jobs");
     ::setenv("IJEPA_BIN", IJEPA_BIN_DIR, 1);
     // Ranks of two emulated nodes would take the other's shared memory for their own.
     ::setenv("OMPI_MCA_btl", "self,tcp", 1);

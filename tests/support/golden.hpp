@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/golden_file.hpp"
+#include "tests/support/source_folder.hpp"
 
 namespace ijepa::test {
 
@@ -16,7 +17,7 @@ namespace ijepa::test {
 inline std::filesystem::path golden_directory() {
   // Set before tests start; nothing in a test changes the environment.
   if (const char* named = std::getenv("IJEPA_GOLDEN_DIR"); named != nullptr) return named;
-  const std::filesystem::path source = IJEPA_SOURCE_DIR;
+  const std::filesystem::path source = source_folder();
   const auto shared = source / ".." / "shared" / "golden";
   return std::filesystem::is_directory(shared) ? shared : source / "tests" / "golden";
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "ijepa/device/gpu_memory.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 
 namespace ijepa::test {
@@ -29,7 +30,7 @@ TEST(MemoryPlan, HugeAndGiantModelsFitEightyGigabytes) {
   for (const auto& [config, recompute] :
        {std::pair{"in1k_vith14_ep300", "none"}, {"in22k_vitg16_ep44", "block"}}) {
     const PretrainRecipe recipe =
-        load_recipe(fmt::format("{}/configs/{}.toml", IJEPA_SOURCE_DIR, config),
+        load_recipe(fmt::format("{}/configs/{}.toml", test::source_folder().string(), config),
                     {"data.shards=x", "compute.device=cuda", "compute.precision=bfloat16",
                      fmt::format("compute.recompute={}", recompute)})
             .recipe;

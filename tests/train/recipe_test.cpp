@@ -11,6 +11,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
+#include "tests/support/source_folder.hpp"
 
 namespace ijepa {
 namespace {
@@ -207,7 +208,7 @@ TEST(RunPlan, RefusesBatchesThatDoNotDivideAndEpochsWithoutAStep) {
 
 TEST(ShippedConfigs, AreAllValid) {
   std::size_t count = 0;
-  for (const auto& entry : fs::directory_iterator(fs::path(IJEPA_SOURCE_DIR) / "configs")) {
+  for (const auto& entry : fs::directory_iterator(test::source_folder() / "configs")) {
     const auto name = entry.path().filename().string();
     // Those of other programs are tested with them.
     if (!name.ends_with(".toml")) continue;
@@ -222,7 +223,7 @@ TEST(ShippedConfigs, AreAllValid) {
 }
 
 TEST(ShippedConfigs, WithWrongDigitsAreReadOrRefused) {
-  const fs::path path = fs::path(IJEPA_SOURCE_DIR) / "configs" / "cifar10_vitt4.toml";
+  const fs::path path = test::source_folder() / "configs" / "cifar10_vitt4.toml";
   const std::string whole = text_of(path);
   Rng rng(6, Purpose::test);
   int refused = 0;
@@ -255,7 +256,7 @@ TEST(ShippedConfigs, PublishedRunsHaveThePublishedSizes) {
                          Row{"in1k_vith16_448_ep300", 784, 1280, 12, 16, 300, 40},
                          Row{"in22k_vith14_ep66", 256, 1280, 12, 32, 66, 3},
                          Row{"in22k_vitg16_ep44", 196, 1408, 16, 16, 44, 3}}) {
-    const auto path = fs::path(IJEPA_SOURCE_DIR) / "configs" / (std::string(row.name) + ".toml");
+    const auto path = test::source_folder() / "configs" / (std::string(row.name) + ".toml");
     const PretrainRecipe r = load_recipe(path, {}).recipe;
     EXPECT_EQ(r.model.encoder.tokens(), row.tokens);
     EXPECT_EQ(r.model.encoder.width, row.width);
@@ -271,7 +272,7 @@ TEST(ShippedConfigs, PublishedRunsHaveThePublishedSizes) {
 }
 
 TEST(ConfigurationPage, IsUpToDate) {
-  const fs::path path = fs::path(IJEPA_SOURCE_DIR) / "docs" / "configuration.md";
+  const fs::path path = test::source_folder() / "docs" / "configuration.md";
   if (std::getenv("IJEPA_UPDATE_DOCS") != nullptr) std::ofstream(path) << configuration_page();
   EXPECT_EQ(text_of(path), configuration_page())
       << "run the test once with IJEPA_UPDATE_DOCS=1 and commit docs/configuration.md";

@@ -7,6 +7,7 @@
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_infer.hpp"
 #include "ijepa/tasks/classification/classify_train.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/classification/class_folders.hpp"
 #include "tests/tasks/picture_shards.hpp"
@@ -303,7 +304,7 @@ TEST(ClassifyRate, FollowsMilestonesAndCosine) {
 }
 
 TEST(ClassifyConfigs, ShippedOnesAreTheProtocolsOfThePaper) {
-  const std::string configs = std::string(IJEPA_SOURCE_DIR) + "/configs/tasks/";
+  const std::string configs = test::source_folder() / "configs/tasks/";
   const auto few = load_settings<ClassifySettings>(configs + "finetune_1percent.toml", {});
   EXPECT_TRUE(few.run.fine_tune);
   EXPECT_EQ(few.optim.batch, 512);
@@ -316,7 +317,7 @@ TEST(ClassifyConfigs, ShippedOnesAreTheProtocolsOfThePaper) {
 }
 
 TEST(ClassifySettingsPage, IsUpToDate) {
-  const auto path = fs::path(IJEPA_SOURCE_DIR) / "docs" / "classify_settings.md";
+  const auto path = test::source_folder() / "docs" / "classify_settings.md";
   if (std::getenv("IJEPA_UPDATE_DOCS") != nullptr) std::ofstream(path) << classify_settings_page();
   EXPECT_EQ(read_text_file(path.string()), classify_settings_page())
       << "run the test once with IJEPA_UPDATE_DOCS=1 and commit docs/classify_settings.md";

@@ -4,6 +4,7 @@
 
 #include "ijepa/data/canvas.hpp"
 #include "tests/support/input_tree.hpp"
+#include "tests/support/source_folder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"
 
@@ -132,7 +133,7 @@ TEST(Labels, RefuseWhatCannotWork) {
 }
 
 TEST(Labels, ShippedConfigurationsLoad) {
-  const std::filesystem::path configs = std::filesystem::path(IJEPA_SOURCE_DIR) / "configs/tasks";
+  const std::filesystem::path configs = test::source_folder() / "configs/tasks";
   const auto voc = load_labels((configs / "segment_voc.toml").string());
   EXPECT_EQ(voc.count(), 21);
   EXPECT_EQ(voc.palette()[20], (Rgb{0, 64, 128}));

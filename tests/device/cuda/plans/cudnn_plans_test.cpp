@@ -11,6 +11,7 @@
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/recipe.hpp"
 #include "src/device/cuda/attention_graphs.hpp"
+#include "tests/support/source_folder.hpp"
 
 namespace ijepa::cuda {
 
@@ -39,12 +40,12 @@ void add_uses(const PretrainRecipe& recipe, Uses& uses) {
 
 Uses all_uses() {
   Uses uses;
-  for (const auto& file : std::filesystem::directory_iterator(IJEPA_SOURCE_DIR "/configs"))
+  for (const auto& file : std::filesystem::directory_iterator(test::source_folder() / "configs"))
     if (file.path().extension() == ".toml")
       add_uses(load_recipe(file.path().string(), {"data.shards=x"}).recipe, uses);
   for (const char* preset :
        {"vit_tiny", "vit_small", "vit_base", "vit_large", "vit_huge", "vit_giant"})
-    add_uses(load_recipe(IJEPA_SOURCE_DIR "/configs/in1k_vith14_ep300.toml",
+    add_uses(load_recipe(test::source_folder() / "configs/in1k_vith14_ep300.toml",
                          {"data.shards=x", std::string("model.name=") + preset})
                  .recipe,
              uses);
