@@ -5,6 +5,7 @@
 
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/infer.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -21,16 +22,14 @@ int infer(const ijepa::InferSettings& settings, ijepa::Communicator& comm) {
 
 int main(int argc, char** argv) {
   ijepa::InferSettings settings;
-  std::string encoder = "target", keep = "pooled";
+  std::string keep = "pooled";
   CLI::App app{"Writes the features of images. Start it again to go on after an interruption."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--run", settings.run, "run folder: its newest valid checkpoint is used");
-  app.add_option("--checkpoint", settings.checkpoint, "folder of one checkpoint");
+  ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
   app.add_option("--input", settings.input, "shards, or a folder of JPEG and PNG files")
       ->required();
   app.add_option("--out", settings.out, "folder for the features")->required();
-  app.add_option("--encoder", encoder, "which of the two")
-      ->check(CLI::IsMember({"target", "context"}));
+  ijepa::add_encoder_option(app, settings.encoder);
   app.add_option("--keep", keep, "mean over patches, every patch, or both")
       ->check(CLI::IsMember({"pooled", "tokens", "both"}));
   app.add_flag("--csv", settings.csv, "also features.csv (at most 100,000 images)");
@@ -39,8 +38,6 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   CLI11_PARSE(app, argc, argv);
-  settings.encoder =
-      encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
   settings.pooled = keep != "tokens";
   settings.tokens = keep != "pooled";
   return ijepa::run_on_ranks(argc, argv,

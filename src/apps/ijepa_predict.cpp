@@ -6,6 +6,7 @@
 
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/prediction/predict.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -23,8 +24,7 @@ int main(int argc, char** argv) {
   ijepa::PredictSettings s;
   CLI::App app{"Shows what the predictor expects inside blocks that it cannot see."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--run", s.run, "run folder: its newest valid checkpoint is used");
-  app.add_option("--checkpoint", s.checkpoint, "or the folder of one checkpoint");
+  ijepa::add_checkpoint_options(app, s.run, s.checkpoint);
   app.add_option("--input", s.input, "shards or a folder: images asked about")->required();
   app.add_option("--image", s.images, "these images of it, by key or number");
   app.add_option("--queries", s.queries, "without --image: so many, spread over the input");

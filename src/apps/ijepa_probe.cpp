@@ -10,6 +10,7 @@
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/probing/probe.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -17,11 +18,6 @@ struct Arguments {
   ijepa::ProbeSettings settings;
   std::string out;
   bool no_cache = false;
-};
-
-/// Choices as they are typed.
-struct Names {
-  std::string encoder = "target", protocol = "quick", views = "kept", optimizer = "sgd";
 };
 
 int probe(Arguments arguments, ijepa::Communicator& comm) {
@@ -54,11 +50,12 @@ bool wants_paper(int argc, char** argv) {
   return false;
 }
 
-void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear, Names& names) {
+void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
   app.add_option("--linear-epochs", linear.epochs, "passes of the linear heads' training");
   app.add_option("--batch", linear.batch, "training images a step, over all ranks");
-  app.add_option("--optimizer", names.optimizer, "of the linear heads")
-      ->check(CLI::IsMember({"sgd", "lars"}));
+  ijepa::add_choice(app, "--optimizer", linear.optimizer,
+                    {{"sgd", ijepa::HeadOptimizer::sgd}, {"lars", ijepa::HeadOptimizer::lars}},
+                    "of the linear heads");
   app.add_option("--lr", linear.learning_rates, "learning rates at batch 256, all are tried");
   app.add_option("--wd", linear.weight_decays, "weight decays, all are tried");
   app.add_option("--decay-epochs", linear.decay_epochs,
@@ -73,39 +70,33 @@ void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear, Names&
 int main(int argc, char** argv) {
   Arguments arguments;
   auto& settings = arguments.settings;
-  Names names;
+  std::string protocol = "quick";
   if (wants_paper(argc, argv)) {
     settings.linear = ijepa::paper_protocol();
-    names.views = "augmented";
-    names.optimizer = "lars";
+    settings.views = ijepa::TrainViews::augmented;
   }
   CLI::App app{"Judges the features of a checkpoint by k-NN and linear heads."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--run", settings.run, "run folder: its newest valid checkpoint is probed");
-  app.add_option("--checkpoint", settings.checkpoint, "folder of one checkpoint");
+  ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
   app.add_option("--train", settings.train, "labelled shards; default: those of the run");
   app.add_option("--test", settings.test, "labelled shards of the same classes")->required();
-  app.add_option("--encoder", names.encoder, "which of the two")
-      ->check(CLI::IsMember({"target", "context"}));
+  ijepa::add_encoder_option(app, settings.encoder);
   app.add_option("--layers", settings.layers, "heads see the last, and the last so many together");
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
-  app.add_option("--protocol", names.protocol, "values that the options below start from")
+  app.add_option("--protocol", protocol, "values that the options below start from")
       ->check(CLI::IsMember({"quick", "paper"}));
-  app.add_option("--views", names.views, "pictures that heads are trained on")
-      ->check(CLI::IsMember({"kept", "augmented"}));
+  ijepa::add_choice(
+      app, "--views", settings.views,
+      {{"kept", ijepa::TrainViews::kept}, {"augmented", ijepa::TrainViews::augmented}},
+      "pictures that heads are trained on");
   app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
-  add_linear_options(app, settings.linear, names);
+  add_linear_options(app, settings.linear);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features");
   app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");
   app.add_option("--out", arguments.out, "folder for the results; default: RUN/probe/STEP");
   CLI11_PARSE(app, argc, argv);
-  settings.encoder =
-      names.encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
-  settings.views = names.views == "kept" ? ijepa::TrainViews::kept : ijepa::TrainViews::augmented;
-  settings.linear.optimizer =
-      names.optimizer == "sgd" ? ijepa::HeadOptimizer::sgd : ijepa::HeadOptimizer::lars;
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return probe(arguments, comm); });
 }

@@ -5,6 +5,7 @@
 
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/search.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -28,7 +29,7 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
 int main(int argc, char** argv) {
   ijepa::SearchSettings settings;
   std::vector<std::string> pair;
-  std::string encoder = "target";
+  auto choice = ijepa::EncoderChoice::target;
   CLI::App app{"Finds the nearest images by cosine similarity of their features."};
   app.option_defaults()->always_capture_default();
   app.add_option("--features", settings.features, "folder that ijepa-infer wrote");
@@ -36,19 +37,16 @@ int main(int argc, char** argv) {
   app.add_option("--image", settings.files, "image files");
   app.add_flag("--all", settings.all, "every image of the features is a query");
   app.add_option("--pair", pair, "two image files: prints their similarity")->expected(2);
-  app.add_option("--encoder", encoder, "which of the two compares --pair")
-      ->check(CLI::IsMember({"target", "context"}));
   app.add_option("--k", settings.k, "neighbours of each");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
-  app.add_option("--run", settings.run, "run folder, for --image and --pair");
-  app.add_option("--checkpoint", settings.checkpoint, "or the folder of one checkpoint");
+  // For --image and --pair; the features remember which encoder made them.
+  ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
+  ijepa::add_encoder_option(app, choice);
   app.add_option("--images", settings.images, "images of the features; default: where they were");
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   CLI11_PARSE(app, argc, argv);
-  const auto choice =
-      encoder == "target" ? ijepa::EncoderChoice::target : ijepa::EncoderChoice::context;
   return ijepa::run_on_ranks(
       argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, choice, comm); });
 }

@@ -3,10 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/train.hpp"
+#include "options.hpp"
 
 namespace ijepa {
 
@@ -20,23 +20,6 @@ inline void add_image_size(CLI::App& app, Size& image, const std::string& help) 
       help);
 }
 
-/// The first of `names` is the default.
-template <class T>
-void add_choice(CLI::App& app, const std::string& flag, T& value,
-                const std::vector<std::pair<std::string, T>>& names, const std::string& help) {
-  std::vector<std::string> allowed;
-  for (const auto& row : names) allowed.push_back(row.first);
-  app.add_option_function<std::string>(
-         flag,
-         [&value, names](const std::string& given) {
-           for (const auto& [name, meaning] : names)
-             if (name == given) value = meaning;
-         },
-         help)
-      ->check(CLI::IsMember(allowed))
-      ->default_str(allowed.front());
-}
-
 inline void add_compute_options(CLI::App& app, int& threads, std::string& device) {
   app.add_option("--threads", threads, "a rank; 0: as the pretraining was configured");
   app.add_option("--device", device, "default: as the pretraining was configured")
@@ -44,8 +27,7 @@ inline void add_compute_options(CLI::App& app, int& threads, std::string& device
 }
 
 inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
-  app.add_option("--run", s.run, "run folder of the pretraining: its newest valid checkpoint");
-  app.add_option("--checkpoint", s.checkpoint, "or the folder of one checkpoint");
+  add_checkpoint_options(app, s.run, s.checkpoint);
   app.add_option("--config", s.config, "classes and colours (TOML)")->required();
   app.add_option("--train-images", s.train_images, "folder")->required();
   app.add_option("--train-masks", s.train_masks, "folder of PNGs")->required();
@@ -60,9 +42,7 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
   app.add_flag("--scheduler", s.scheduler, "a tenth of the rate after each of ...");
   app.add_option("--scheduler-epochs", s.scheduler_epochs, "... these epochs");
   app.add_flag("--fine-tune", s.fine_tune, "train the encoder too");
-  add_choice(app, "--encoder", s.encoder,
-             {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
-             "which of the two");
+  add_encoder_option(app, s.encoder);
   add_choice(app, "--tokens", s.tokens,
              {{"encoder", TokenSource::encoder},
               {"untrained", TokenSource::untrained},

@@ -1,6 +1,7 @@
 #include "ijepa/nn/drop_path.hpp"
 
 #include "ijepa/core/rng.hpp"
+#include "ijepa/device/host_values.hpp"
 
 namespace ijepa {
 namespace {
@@ -17,12 +18,7 @@ std::vector<std::uint64_t> ordinals(std::span<const std::int32_t> sequence_image
 Tensor upload_scales(Pass& p, const std::vector<double>& scales) {
   const auto count = static_cast<std::int64_t>(scales.size());
   Tensor t = p.arena.keep(p.precision.statistics(), {count});
-  if (t.dtype == DType::f64) {
-    p.ops.upload(scales.data(), t);
-  } else {
-    const std::vector<float> narrow(scales.begin(), scales.end());
-    p.ops.upload(narrow.data(), t);
-  }
+  upload_values(p.ops, scales, t);
   return t;
 }
 

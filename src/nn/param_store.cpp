@@ -1,17 +1,9 @@
 #include "ijepa/nn/param_store.hpp"
 
+#include "ijepa/device/host_values.hpp"
+
 namespace ijepa {
 namespace {
-
-/// Host doubles to a device tensor of the parameter type.
-void upload_values(Ops& ops, const std::vector<double>& values, Tensor dst) {
-  if (dst.dtype == DType::f64) {
-    ops.upload(values.data(), dst);
-    return;
-  }
-  const std::vector<float> narrow(values.begin(), values.end());
-  ops.upload(narrow.data(), dst);
-}
 
 ParamRange encoder_range(const ParamLayout& layout) {
   return layout.holds("encoder") ? layout.range("encoder") : ParamRange{};

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/device/host_values.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
 
@@ -97,8 +98,9 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
 }
 
 Tensor Engine::scalar(std::size_t index) const {
-  auto* data = static_cast<std::byte*>(scalars_.data()) + index * sizeof(double);
-  return make_tensor(data, store_.precision().statistics(), {1});
+  const DType type = store_.precision().statistics();
+  auto* data = static_cast<std::byte*>(scalars_.data()) + index * size_of(type);
+  return make_tensor(data, type, {1});
 }
 
 void Engine::sum_squares(Tensor flat, Tensor result) {
@@ -107,14 +109,9 @@ void Engine::sum_squares(Tensor flat, Tensor result) {
 }
 
 std::vector<double> Engine::read_scalars(std::size_t count) {
-  std::vector<double> wide(count);
-  std::vector<float> narrow(count);
-  const bool is_wide = store_.precision().statistics() == DType::f64;
-  for (std::size_t i = 0; i < count; ++i)
-    ops().download(scalar(i), is_wide ? static_cast<void*>(&wide[i]) : &narrow[i]);
-  ops().synchronize();
-  if (!is_wide) wide.assign(narrow.begin(), narrow.end());
-  return wide;
+  const Tensor all = make_tensor(scalars_.data(), store_.precision().statistics(),
+                                 {static_cast<std::int64_t>(count)});
+  return download_values(ops(), all);
 }
 
 double Engine::gradient_norm(ParamRange range) {

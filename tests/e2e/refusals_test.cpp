@@ -17,10 +17,10 @@ class Refusals : public PretrainProgram {
   }
   /// Changes one byte in the middle of a file.
   static void damage(const std::filesystem::path& file) {
-    std::string bytes = read_bytes(file);
+    std::string bytes = read_text(file);
     ASSERT_FALSE(bytes.empty()) << file;
     bytes[bytes.size() / 2] ^= 1;
-    write_bytes(file, bytes);
+    write_text(file, bytes);
   }
 };
 
@@ -51,9 +51,9 @@ TEST_F(Refusals, OfSettingsThatCannotWork) {
 
 TEST_F(Refusals, OfAConfigurationNameTheLine) {
   const auto with_line = [&](const std::string& line) {
-    std::string text = read_bytes(path("config.toml"));
+    std::string text = read_text(path("config.toml"));
     text.insert(text.find("[optim]\n") + 8, line + "\n");
-    write_bytes(path("other.toml"), text);
+    write_text(path("other.toml"), text);
     const auto begin = text.begin();
     const auto number =
         std::count(begin, begin + static_cast<std::ptrdiff_t>(text.find(line)), '\n') + 1;
@@ -66,9 +66,9 @@ TEST_F(Refusals, OfAConfigurationNameTheLine) {
                               "optim.warmup_epochs?");
   where = with_line("? 3");
   expect_refusal(program, where + ": this is not valid TOML");
-  std::string text = read_bytes(path("config.toml"));
+  std::string text = read_text(path("config.toml"));
   text.replace(text.find("epochs = 25"), 11, "epochs = 25.5");
-  write_bytes(path("other.toml"), text);
+  write_text(path("other.toml"), text);
   expect_refusal(program, ": optim.epochs must be");
   expect_refusal({IJEPA_PRETRAIN, path("none.toml").string()}, "none.toml cannot be opened");
 }
@@ -84,10 +84,10 @@ TEST_F(Refusals, OfACommandLineThatIsNone) {
 
 TEST_F(Refusals, OfDamagedShards) {
   const auto shard = path("shards") / shard_file_name(0, 1);
-  const std::string whole = read_bytes(shard);
-  write_bytes(shard, whole.substr(0, whole.size() / 2));
+  const std::string whole = read_text(shard);
+  write_text(shard, whole.substr(0, whole.size() / 2));
   expect_refusal(command(), "it was cut short or extended");
-  write_bytes(shard, std::string(whole.size(), 'x'));
+  write_text(shard, std::string(whole.size(), 'x'));
   expect_refusal(command(), "is not a shard written by ijepa-shards");
 }
 

@@ -15,7 +15,7 @@ TEST_F(Smoke, FortyStepsBringTheLossBelowThatOfTheZeroPredictor) {
   ASSERT_EQ(ended.code, 0) << ended.output;
   EXPECT_EQ(read_metrics(path("run")).size(), 40U);
   EXPECT_EQ(final_state(path("run")).step, 40);
-  const std::string events = read_bytes(path("run") / "events.jsonl");
+  const std::string events = read_text(path("run") / "events.jsonl");
   const auto last = events.substr(events.rfind("\"health\""));
   const std::string key = "\"loss_to_zero\":";
   ASSERT_NE(last.find(key), std::string::npos) << events;

@@ -22,12 +22,12 @@ class Damage : public PretrainProgram {
   /// What `settings` started must end with 0 or 1, after `file` was damaged in as many
   /// ways.
   void expect_orderly_end(const fs::path& file, int usual, std::uint64_t seed) {
-    const std::string whole = read_bytes(file);
+    const std::string whole = read_text(file);
     ASSERT_FALSE(whole.empty()) << file;
     fs::copy(path("run"), path("kept"), fs::copy_options::recursive);
     for (int trial = 0; trial < test::trials(usual); ++trial) {
       Rng rng(seed, Purpose::test, 0, static_cast<std::uint64_t>(trial));
-      write_bytes(file, damaged(whole, rng));
+      write_text(file, damaged(whole, rng));
       const Ended ended = run(command({run_dir("run"), "data.shards=" + path("shards").string(),
                                        "optim.max_steps=6", "run.checkpoint_steps=2"}),
                               60);
@@ -40,7 +40,7 @@ class Damage : public PretrainProgram {
           << ended.output;
       fs::remove_all(path("run"));
       fs::copy(path("kept"), path("run"), fs::copy_options::recursive);
-      write_bytes(file, whole);
+      write_text(file, whole);
     }
     fs::remove_all(path("kept"));
   }

@@ -84,7 +84,7 @@ TEST_F(Disk, IsFullForAWhile) {
     EXPECT_THAT(ended.output, HasSubstr("was not saved; former ones are untouched."));
     EXPECT_THAT(ended.output, HasSubstr("No space left on device"));
     EXPECT_THAT(ended.output, HasSubstr("Training goes on; the next try is in"));
-    EXPECT_THAT(read_bytes(path(name) / "events.jsonl"), HasSubstr("\"event\":\"save_failed\""));
+    EXPECT_THAT(read_text(path(name) / "events.jsonl"), HasSubstr("\"event\":\"save_failed\""));
     EXPECT_EQ(newest_step(name), last_step);
     expect_whole_checkpoints(name);
   }

@@ -45,7 +45,7 @@ class Interruptions : public PretrainProgram {
     return "step " + std::to_string(newest_step() + steps) + "/";
   }
   pid_t first_rank() const {
-    const auto record = nlohmann::json::parse(read_bytes(path("run") / "run.lock"), nullptr, false);
+    const auto record = nlohmann::json::parse(read_text(path("run") / "run.lock"), nullptr, false);
     return record.is_object() ? record.value("pid", pid_t{0}) : 0;
   }
   std::optional<std::int64_t> step_being_saved() const {
@@ -72,7 +72,7 @@ class Interruptions : public PretrainProgram {
     const std::string field = "ShdPnd:";
     for (int tries = 0; tries < 10'000; ++tries) {
       hold(rank, 1ms);
-      const std::string status = read_bytes("/proc/" + std::to_string(rank) + "/status");
+      const std::string status = read_text("/proc/" + std::to_string(rank) + "/status");
       const auto at = status.find(field);
       if (at == std::string::npos) return false;
       if ((std::stoull(status.substr(at + field.size()), nullptr, 16) & term) != 0) return true;

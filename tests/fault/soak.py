@@ -3,7 +3,7 @@
 two, and proves that it ends with the weights and losses of a run that nobody disturbed, bit for bit.
 Run by hand.
 
-usage: soak.py BIN_FOLDER [--kills 200] [--ranks 1] [--steps 4000] [--seed 0] [--folder DIR]"""
+usage: soak.py BIN_FOLDER [--kills 200] [--ranks 1] [--more 500] [--seed 0] [--folder DIR]"""
 import argparse
 import csv
 import json
@@ -51,8 +51,9 @@ TIMES = ("time (ms)", "images_per_second", "data_wait", "rank_wait", "memory_mib
 
 class Soak:
     def __init__(self, arguments, folder):
-        self.bin, self.ranks, self.steps = pathlib.Path(arguments.bin), arguments.ranks, arguments.steps
+        self.bin, self.ranks = pathlib.Path(arguments.bin), arguments.ranks
         self.folder, self.dice = folder, random.Random(arguments.seed)
+        self.steps = 0  # no end, until the last kill
         self.environment = dict(os.environ, OMP_NUM_THREADS="1", OMPI_ALLOW_RUN_AS_ROOT="1",
                                 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         (folder / "config.toml").write_text(CONFIG)
@@ -88,7 +89,7 @@ class Soak:
         return newest.name, listing
 
     def disturb(self, kill):
-        """One start that is killed; true when the run was done before."""
+        """One start that is killed."""
         process = self.start("disturbed")
         before = len(self.rows("disturbed"))
         # Until it trains, then some more: kills meet steps, saves and starts alike.
@@ -99,7 +100,7 @@ class Soak:
                 time.sleep(0.02)
         time.sleep(self.dice.random() * 1.5)
         if process.poll() is not None:
-            return process.returncode == 0
+            self.give_up("disturbed", process.returncode)
         how = self.dice.choice((signal.SIGKILL, signal.SIGTERM))
         if how == signal.SIGKILL:
             os.killpg(process.pid, how)
@@ -109,7 +110,6 @@ class Soak:
             process.terminate()
         process.wait(timeout=120)
         print(f"kill {kill}: {how.name} after {len(self.rows('disturbed'))} steps", flush=True)
-        return False
 
     def orphans(self):
         """Ranks of a killed mpirun: they have process groups of their own."""
@@ -127,7 +127,11 @@ class Soak:
         while (code := self.start(run).wait()) == 85:
             pass
         if code != 0:
-            sys.exit(f"{run} ended with {code}; see {self.folder / (run + '.log')}")
+            self.give_up(run, code)
+
+    def give_up(self, run, code):
+        lines = (self.folder / f"{run}.log").read_text(errors="replace").splitlines()
+        sys.exit("\n".join([*lines[-20:], f"The run '{run}' ended by itself with {code}."]))
 
 
 def main():
@@ -135,24 +139,23 @@ def main():
     parser.add_argument("bin")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--ranks", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--more", type=int, default=500, help="steps after the last kill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         soak = Soak(arguments, pathlib.Path(folder))
-        begin, kills = time.time(), 0
-        while kills < arguments.kills:
-            if soak.disturb(kills + 1):
-                break
-            kills += 1
+        begin = time.time()
+        for kill in range(arguments.kills):
+            soak.disturb(kill + 1)
+        soak.steps = len(soak.rows("disturbed")) + arguments.more
         soak.finish("disturbed")
         soak.finish("undisturbed")
         names = [soak.tensors(run) for run in ("undisturbed", "disturbed")]
         same = names[0] == names[1] and soak.rows("undisturbed") == soak.rows("disturbed")
-        print(json.dumps({"kills": kills, "ranks": arguments.ranks, "steps": arguments.steps,
+        print(json.dumps({"kills": arguments.kills, "ranks": arguments.ranks, "steps": soak.steps,
                           "seconds": round(time.time() - begin), "same_bits": same}))
-        return 0 if same and kills == arguments.kills else 1
+        return 0 if same else 1
 
 
 if __name__ == "__main__":

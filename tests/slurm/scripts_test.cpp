@@ -19,7 +19,7 @@ class SlurmScripts : public SlurmJobs {
     const auto folder = path("pretended");
     std::filesystem::create_directory(folder);
     const auto program = folder / "ijepa-pretrain";
-    write_bytes(program, "#!/usr/bin/env bash\nfor last; do :; done\nrun=" + path("run").string() +
+    write_text(program, "#!/usr/bin/env bash\nfor last; do :; done\nrun=" + path("run").string() +
                              "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body +
                              "\n");
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
@@ -83,7 +83,7 @@ TEST_F(SlurmScripts, WhereNoRankRanTheJobIsNotTakenForFinished) {
 TEST_F(SlurmScripts, WithoutSlurmsCommandsOnNodesTheJobSaysWhatToDo) {
   pretend("exit 85");
   for (const char* name : {"scontrol", "sbatch"}) {
-    write_bytes(path("pretended") / name, "#!/bin/sh\nexit 1\n");
+    write_text(path("pretended") / name, "#!/bin/sh\nexit 1\n");
     std::filesystem::permissions(path("pretended") / name, std::filesystem::perms::owner_all);
   }
   const std::string job = submit_pretended(
@@ -131,7 +131,7 @@ TEST_F(SlurmScripts, MpirunInsideAJob) {
 }
 
 TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
-  write_bytes(path("table.txt"),
+  write_text(path("table.txt"),
               "# name  settings\nslow optim.lr=5e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
   const std::string job =
       submit({"--array=1-2", "--output=job-%a.out"}, "sweep.sbatch",
@@ -150,8 +150,8 @@ TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
                                   "16", "--steps", "6", "--shards", path("shards").string()});
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
   EXPECT_THAT(log(job), HasSubstr("model: weak  ranks 128"));
-  EXPECT_EQ(count(read_bytes(path("study") / "scaling.csv"), "\n"), 5);
-  EXPECT_THAT(read_bytes(path("study") / "scaling.svg"), HasSubstr("</svg>"));
+  EXPECT_EQ(count(read_text(path("study") / "scaling.csv"), "\n"), 5);
+  EXPECT_THAT(read_text(path("study") / "scaling.svg"), HasSubstr("</svg>"));
 }
 
 TEST_F(SlurmScripts, AChainRunsInOrderAndItsResultsCanBeSearched) {

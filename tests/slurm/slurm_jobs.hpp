@@ -30,7 +30,7 @@ class SlurmJobs : public PretrainProgram {
         two_nodes + options + Words{"jobs/" + script} + arguments));
   }
   std::string log(const std::string& job) const {
-    return read_bytes(top() / ("job-" + job + ".out"));
+    return read_text(top() / ("job-" + job + ".out"));
   }
 
   /// A run with a checkpoint every 7 steps, without end until set_last_step().

@@ -18,12 +18,12 @@ inline Words operator+(Words a, const Words& b) {
   return a;
 }
 
-inline std::string read_bytes(const std::filesystem::path& path) {
+inline std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-inline void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+inline void write_text(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
@@ -41,7 +41,7 @@ class PretrainProgram : public testing::Test {
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
   void write_config(PretrainRecipe recipe) const {
     resolve(recipe);
-    write_bytes(path("config.toml"), recipe_text(recipe));
+    write_text(path("config.toml"), recipe_text(recipe));
   }
 
   /// The program with "section.key=value" settings, on no launcher.
@@ -63,8 +63,8 @@ class PretrainProgram : public testing::Test {
                                  std::string(1, '\0');
     for (const pid_t pid : job.children()) {
       const std::string folder = "/proc/" + std::to_string(pid);
-      if (read_bytes(folder + "/comm") == "ijepa-pretrain\n" &&
-          read_bytes(folder + "/environ").find(variable) != std::string::npos)
+      if (read_text(folder + "/comm") == "ijepa-pretrain\n" &&
+          read_text(folder + "/environ").find(variable) != std::string::npos)
         return pid;
     }
     return 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/device_plan.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
@@ -13,23 +14,6 @@ namespace {
 Linear make_head(ParamLayout& layout, std::int64_t width, std::int64_t classes) {
   layout.begin_group("head");
   return {layout, "head", {.in = width, .out = classes}};
-}
-
-/// Host doubles of a tensor of the statistics type.
-std::vector<double> download(Ops& ops, Tensor t) {
-  std::vector<double> wide(static_cast<std::size_t>(t.numel()));
-  std::vector<float> narrow(wide.size());
-  const bool is_wide = t.dtype == DType::f64;
-  ops.download(t, is_wide ? static_cast<void*>(wide.data()) : narrow.data());
-  ops.synchronize();
-  if (!is_wide) std::ranges::copy(narrow, wide.begin());
-  return wide;
-}
-
-void upload(Ops& ops, const std::vector<double>& values, Tensor t) {
-  if (t.dtype == DType::f64) return ops.upload(values.data(), t);
-  const std::vector<float> narrow(values.begin(), values.end());
-  ops.upload(narrow.data(), t);
 }
 
 }  // namespace
@@ -115,7 +99,7 @@ Classifier::Forward Classifier::forward(Pass& body, Pass& head, Tensor pixels,
   f.image_of_row = upload_indices(body, owners);
   f.first_row = upload_indices(body, std::vector<std::int32_t>(static_cast<std::size_t>(count)));
   f.share = body.arena.keep(type, {1});
-  upload(body.ops, {1 / static_cast<double>(tokens)}, f.share);
+  upload_values(body.ops, std::vector{1 / static_cast<double>(tokens)}, f.share);
   const Tensor sum = body.arena.keep(type, {count, width});
   body.ops.gather_sum_rows(z, f.rows, sum);
   f.pooled = body.arena.keep(compute, {count, width});
@@ -155,7 +139,7 @@ Matrix<double> Classifier::logits(std::span<const std::uint8_t> pixels) {
       arena.scratch(body.precision.statistics(), {f.logits.rows(), f.logits.cols()});
   ops.copy(f.logits, wide);
   Matrix<double> result(wide.rows(), wide.cols());
-  result.values = download(ops, wide);
+  result.values = download_values(ops, wide);
   return result;
 }
 
@@ -177,10 +161,10 @@ Classifier::Learned Classifier::learn(const Examples& examples, double scale, Wr
   ops.copy(f.logits, wide);
   Learned learned;
   learned.logits = Matrix<double>(wide.rows(), wide.cols());
-  learned.logits.values = download(ops, wide);
+  learned.logits.values = download_values(ops, wide);
   auto gradient = learned.logits;
   learned.losses = soft_cross_entropy(gradient.view(), examples.targets, scale);
-  upload(ops, gradient.values, wide);
+  upload_values(ops, gradient.values, wide);
   ops.copy(wide, dlogits);
   backward(body, head, f, dlogits, saved, head_ready, encoder_ready);
   return learned;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "ijepa/device/host_values.hpp"
 #include "ijepa/train/optimizer.hpp"
 
 namespace ijepa {
@@ -54,9 +55,7 @@ FinetuneOptimizer::FinetuneOptimizer(Device& device, const ParamStore& store,
 void FinetuneOptimizer::upload_constants(double rate) {
   const DType type = store_.precision().statistics();
   const auto put = [&](Factor factor, double value) {
-    const auto narrow = static_cast<float>(value);
-    device_.ops().upload(type == DType::f64 ? static_cast<const void*>(&value) : &narrow,
-                         factor_in(constants_, type, factor));
+    upload_values(device_.ops(), {&value, 1}, factor_in(constants_, type, factor));
   };
   put(decay, settings_.weight_decay);
   put(momentum, settings_.momentum);

@@ -20,7 +20,7 @@ class Ijepa(CMakePackage, CudaPackage):
     depends_on("mpi")
     depends_on("hdf5~mpi")
     depends_on("onednn@2.7: cpu_runtime=omp")
-    depends_on("opencv+imgcodecs+imgproc+png+jpeg")
+    depends_on("opencv+imgcodecs+imgproc+videoio+ffmpeg+png+jpeg")
     depends_on("faiss@1.7.2:~python")
     depends_on("blas")
     depends_on("lapack")
@@ -33,6 +33,9 @@ class Ijepa(CMakePackage, CudaPackage):
     depends_on("tomlplusplus")
     depends_on("cli11")
     depends_on("nlohmann-json")
+    with when("+cuda"):
+        depends_on("cudnn@9:", type="build")  # headers; the library is opened when a GPU is used
+        depends_on("nccl@2.18:", type="build")
 
     generator("ninja")
 
