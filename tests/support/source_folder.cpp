@@ -3,6 +3,8 @@
 namespace ijepa::test {
 
 // Known to this file alone: a compiler cache then serves the others in any folder.
-std::filesystem::path source_folder() { return IJEPA_SOURCE_DIR; }
+std::filesystem::path source_folder() {
+  return IJEPA_SOURCE_DIR;
+}
 
 }  // namespace ijepa::test
