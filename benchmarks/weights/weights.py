@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 import torch
@@ -30,6 +31,16 @@ def shapes(width, depth, patch):
         yield name + ".bias", (width,)
 
 
+def positions(width, patch):
+    """The fixed table of a 224 x 224 image, (1, patches, width): half for columns, half for rows."""
+    side = 224 // patch
+    rates = 10000.0 ** (-torch.arange(width // 4, dtype=torch.float64) / (width // 4))
+    angles = torch.arange(side, dtype=torch.float64)[:, None] * rates
+    axis = torch.cat([angles.sin(), angles.cos()], 1)
+    row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    return torch.cat([axis[column.flatten()], axis[row.flatten()]], 1).float()[None]
+
+
 def make_archive(path, size):
     some = torch.randn(1 << 20)
 
@@ -37,8 +48,11 @@ def make_archive(path, size):
         count = torch.Size(shape).numel()
         return some.repeat(count // len(some) + 1)[:count].clone().view(shape)
 
-    torch.save({group: {"module." + name: tensor(shape) for name, shape in shapes(*size)}
-                for group in ("encoder", "target_encoder")}, path)
+    def encoder():
+        return {"module.pos_embed": positions(size[0], size[2]),
+                **{"module." + name: tensor(shape) for name, shape in shapes(*size)}}
+
+    torch.save({"encoder": encoder(), "target_encoder": encoder()}, path)
 
 
 def forget(path):
@@ -74,13 +88,14 @@ def copy(path, to):
 
 
 def import_archive(binary, path, run):
-    process = subprocess.Popen([binary, "import", path, "--out", run, "--allow-missing"],
-                               stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        raise SystemExit("ijepa-weights import failed.")
+    """Peak memory in MiB, taken by a small process between: a child starts with its parent's peak."""
+    code = ("import resource, subprocess, sys\n"
+            "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    command = [sys.executable, "-c", code, binary, "import", path, "--out", run]
+    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     shutil.rmtree(run)
-    return usage.ru_maxrss / 1024
+    return peak / 1024
 
 
 def main():
