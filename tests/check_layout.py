@@ -34,7 +34,7 @@ CONFINED = {
                "src/tasks/feature_file*", "tests/*"],
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
                          "tests/*"],
-    "faiss/*": ["src/tasks/similarity_index*"],
+    "faiss/*": ["src/tasks/similarity_index*", "benchmarks/search/*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*.h": ["src/device/cuda/*", "src/comm/nccl/*", "tests/support/cuda_emulation/*",
                 "tests/device/cuda/*"],

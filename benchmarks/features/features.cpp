@@ -1,10 +1,13 @@
-// bench_features: images a second of a frozen encoder as ijepa-probe and ijepa-infer run it, on
-// random images, and what 24 linear heads in the same pass cost beside one.
+// bench_features: time of a frozen encoder as ijepa-probe and ijepa-infer run it, on random images,
+// and what 24 linear heads in the same pass cost beside one. Rounds of each take turns, and the
+// processor's time counts, since the machine may be shared.
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <CLI/CLI.hpp>
+#include <ctime>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -18,9 +21,28 @@ namespace {
 
 struct Settings {
   std::string model = "vit_small";
-  std::int64_t image = 224, patch = 16, classes = 1000, images = 64;
-  int threads = 2, rounds = 3;
+  std::int64_t image = 224, patch = 16, classes = 1000, images = 64, batch = 0;
+  int threads = 1, rounds = 5;
+  std::string turns;  // a type: rounds of extraction are asked for by lines of standard input
 };
+
+/// Of one round, in seconds.
+struct Spent {
+  double wall = 0, processor = 0;
+};
+
+Spent now() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now().time_since_epoch();
+  return {wall.count(), static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec)};
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ssize(values) / 2;
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
 
 EncoderConfig encoder_of(const Settings& s) {
   PretrainRecipe r;
@@ -63,28 +85,31 @@ class Bench {
           static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(settings.classes))));
   }
 
-  /// Images a second, the best round; `heads` of them learn from each round's features.
-  double rate(std::size_t heads) {
-    const std::int64_t layers = heads > 1 ? 4 : 1;
-    EncoderFeatures features("bench", *device_, model_, store_, EncoderChoice::target, {}, layers);
-    HeadGrid grid(features.width(), layers, settings_.classes, heads_of(heads),
-                  {HeadOptimizer::lars, 0.9, 0});
-    double best = 0;
-    for (int round = 0; round <= settings_.rounds; ++round) {
-      const auto start = std::chrono::steady_clock::now();
-      const auto x = extract(features);
-      if (heads > 0) grid.step(x.view(), labels_, settings_.images, 1, *comm_);
-      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      if (round > 0) best = std::max(best, static_cast<double>(settings_.images) / spent.count());
-    }
-    return best;
+  /// One round: features of all images, and a step of the grid's heads on them, if there is one.
+  Spent round(EncoderFeatures& features, HeadGrid* grid) {
+    const auto start = now();
+    const auto x = extract(features);
+    if (grid != nullptr) grid->step(x.view(), labels_, settings_.images, 1, *comm_);
+    const auto end = now();
+    return {end.wall - start.wall, end.processor - start.processor};
+  }
+
+  EncoderFeatures features(std::int64_t layers) const {
+    return {"bench", *device_, model_, store_, EncoderChoice::target, {}, layers};
+  }
+  HeadGrid grid(const EncoderFeatures& features, std::int64_t layers, std::size_t heads) const {
+    return {features.width(),
+            layers,
+            settings_.classes,
+            heads_of(heads),
+            {HeadOptimizer::lars, 0.9, 0}};
   }
 
  private:
   Matrix<float> extract(EncoderFeatures& features) {
     Matrix<float> x(settings_.images, features.width());
     const Size size{static_cast<int>(settings_.image), static_cast<int>(settings_.image)};
-    const auto batch = images_at_once(config_);
+    const auto batch = settings_.batch > 0 ? settings_.batch : images_at_once(config_);
     for (std::int64_t first = 0; first < settings_.images; first += batch) {
       const auto count = std::min(batch, settings_.images - first);
       const auto* rgb = pixels_.data() + first * settings_.image * settings_.image * 3;
@@ -103,12 +128,48 @@ class Bench {
   std::vector<std::int32_t> labels_;
 };
 
+/// Rounds without heads, with one and with 24 take turns; the first of each warms up.
+void compare_heads(const Settings& s, const char* type, Precision precision) {
+  Bench bench(s, precision);
+  auto last = bench.features(1), four = bench.features(4);
+  auto one = bench.grid(last, 1, 1), all = bench.grid(four, 4, 24);
+  std::vector<double> alone_times, one_times, all_times, ratios;
+  for (int i = 0; i <= s.rounds; ++i) {
+    const double a = bench.round(last, nullptr).processor, b = bench.round(last, &one).processor,
+                 c = bench.round(four, &all).processor;
+    if (i == 0) continue;
+    alone_times.push_back(a);
+    one_times.push_back(b);
+    all_times.push_back(c);
+    ratios.push_back(c / b);
+  }
+  const auto rate = [&](const std::vector<double>& times) {
+    return static_cast<double>(s.images) / median(times);
+  };
+  fmt::print("{},{:.2f},{:.2f},{:.2f},{:.3f}\n", type, rate(alone_times), rate(one_times),
+             rate(all_times), median(ratios));
+  std::fflush(stdout);
+}
+
+/// A round of extraction for each line of standard input: prints its wall and processor seconds.
+void take_turns(const Settings& s, Precision precision) {
+  Bench bench(s, precision);
+  auto features = bench.features(1);
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto spent = bench.round(features, nullptr);
+    fmt::print("{:.6f},{:.6f}\n", spent.wall, spent.processor);
+    std::fflush(stdout);
+  }
+}
+
 }  // namespace
 }  // namespace ijepa
 
 int main(int argc, char** argv) {
   using namespace ijepa;
-  CLI::App app{"Features of a frozen encoder: images a second alone, with one head, with 24."};
+  CLI::App app{
+      "Features of a frozen encoder: images per second of processor time alone, with one "
+      "head, with 24."};
   Settings s;
   app.option_defaults()->always_capture_default();
   app.add_option("--model", s.model, "preset");
@@ -116,16 +177,18 @@ int main(int argc, char** argv) {
   app.add_option("--patch", s.patch, "side of a patch");
   app.add_option("--classes", s.classes, "of the heads");
   app.add_option("--images", s.images, "of a round, and of a step of the heads");
-  app.add_option("--rounds", s.rounds, "the best counts");
+  app.add_option("--batch", s.batch, "images at once; 0: as the programs do");
+  app.add_option("--rounds", s.rounds, "medians of so many");
   app.add_option("--threads", s.threads, "compute threads");
+  app.add_option("--turns", s.turns, "a round for each line of standard input, in this type")
+      ->check(CLI::IsMember({"", "float32", "bfloat16"}));
   CLI11_PARSE(app, argc, argv);
-  fmt::print("type,features_per_second,with_one_head,with_24_heads,time_ratio_24_to_1\n");
-  for (const auto& [name, precision] :
-       {std::pair{"float32", Precision::float32()}, std::pair{"bfloat16", Precision::bfloat16()}}) {
-    Bench bench(s, precision);
-    const double alone = bench.rate(0), one = bench.rate(1), all = bench.rate(24);
-    fmt::print("{},{:.2f},{:.2f},{:.2f},{:.3f}\n", name, alone, one, all, one / all);
-    std::fflush(stdout);
+  if (!s.turns.empty()) {
+    take_turns(s, s.turns == "float32" ? Precision::float32() : Precision::bfloat16());
+    return 0;
   }
+  fmt::print("type,features_per_second,with_one_head,with_24_heads,time_ratio_24_to_1\n");
+  compare_heads(s, "float32", Precision::float32());
+  compare_heads(s, "bfloat16", Precision::bfloat16());
   return 0;
 }

@@ -1,23 +1,30 @@
 #!/usr/bin/env python3
-"""Feature extraction beside the same vision transformer in PyTorch, in the same run: images/s of the
-best round of each, taken in turns, on the same number of threads. PyTorch runs in its best mode:
-inference mode, its fused attention where it has one, float32 and bfloat16.
+"""Feature extraction beside the same vision transformer in PyTorch, in the same run: one round of ours
+and one of each of PyTorch's modes take turns, on one thread each. PyTorch runs eagerly, compiled, and
+compiled with frozen (packed) weights, in inference mode with its fused attention, each at the batch
+of its that is fastest. Processor time counts, since the machine may be shared; the ratio of each turn
+is PyTorch's time over ours, and the median of turns is printed.
 
 usage: features.py BIN_FOLDER [--model vit_small] [--image 224] [--patch 16] [--images 64]
-                   [--threads 2] [--turns 3]          (a Python with torch)"""
+                   [--type float32] [--turns 7] [--modes eager compiled frozen]
+                           (a Python with torch)"""
 import argparse
-import csv
-import io
 import os
+import statistics
 import subprocess
 import time
 
+os.environ["OMP_NUM_THREADS"] = "1"
 import torch
+import torch._inductor.config
 from torch import nn
 from torch.nn import functional as F
 
 SIZES = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12),
          "vit_large": (1024, 24, 16)}
+
+
+MODES = ("eager", "compiled", "frozen")
 
 
 class Attention(nn.Module):
@@ -61,29 +68,64 @@ class Encoder(nn.Module):
         return self.norm(self.blocks(x)).mean(1)
 
 
-def torch_rate(model, pixels, batch):
-    """Images a second from uint8 pixels (n, 3, H, W), the better of two rounds."""
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
-    dtype = next(model.parameters()).dtype
-    best = 0.0
-    with torch.inference_mode():
-        for round_number in range(3):  # the first warms up
-            start = time.perf_counter()
-            for part in pixels.split(batch):
-                model(((part.float() / 255 - mean) / std).to(dtype)).float()
-            rate = len(pixels) / (time.perf_counter() - start)
-            best = max(best, rate) if round_number else 0.0
-    return best
+class Ours:
+    """bench_features in a process of its own, which does a round whenever it is sent a line."""
+
+    def __init__(self, arguments):
+        self.process = subprocess.Popen(
+            [os.path.join(arguments.bin, "bench_features"), "--turns", arguments.type, "--threads",
+             "1", "--model", arguments.model, "--image", str(arguments.image), "--patch",
+             str(arguments.patch), "--images", str(arguments.images)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def round(self):
+        self.process.stdin.write("round\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline().split(",")[1])
 
 
-def our_rates(arguments):
-    output = subprocess.run(
-        [os.path.join(arguments.bin, "bench_features"), "--model", arguments.model, "--image",
-         str(arguments.image), "--patch", str(arguments.patch), "--images", str(arguments.images),
-         "--threads", str(arguments.threads), "--rounds", "2"],
-        check=True, text=True, stdout=subprocess.PIPE).stdout
-    return {row["type"]: row for row in csv.DictReader(io.StringIO(output))}
+class Theirs:
+    """A mode of PyTorch: rounds over pixels (n, 3, H, W) uint8 in batches."""
+
+    def __init__(self, model, pixels, batches, dtype, compiled, frozen):
+        self.model, self.pixels, self.dtype, self.frozen = model, pixels, dtype, frozen
+        self.mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+        self.std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+        self.run = torch.compile(self.features, dynamic=False) if compiled else self.features
+        self.batch = min(batches, key=self.warm_time)
+
+    def features(self, part):
+        return self.model(((part.float() / 255 - self.mean) / self.std).to(self.dtype)).float()
+
+    def warm_time(self, batch):
+        self.batch = batch
+        self.round()
+        return min(self.round() for _ in range(2))
+
+    def round(self):
+        with torch.no_grad() if self.frozen else torch.inference_mode():  # freezing wants no_grad
+            torch._inductor.config.freezing = self.frozen
+            start = time.process_time()
+            for part in self.pixels.split(self.batch):
+                self.run(part)
+            return time.process_time() - start
+
+
+def largest_divisor(number, limit):
+    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
+
+
+def modes(arguments):
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    dtype = getattr(torch, arguments.type)
+    pixels = torch.randint(0, 256, (arguments.images, 3, arguments.image, arguments.image),
+                           dtype=torch.uint8)
+    tokens = (arguments.image // arguments.patch) ** 2
+    batches = {largest_divisor(arguments.images, at_once // tokens) for at_once in (8192, 1024)}
+    model = Encoder(arguments.model, arguments.image, arguments.patch).eval().to(dtype)
+    return {name: Theirs(model, pixels, batches, dtype, name != "eager", name == "frozen")
+            for name in arguments.modes}
 
 
 def main():
@@ -91,26 +133,23 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin")
     parser.add_argument("--model", default="vit_small", choices=SIZES)
-    for name, value in (("image", 224), ("patch", 16), ("images", 64), ("threads", 2), ("turns", 3)):
+    parser.add_argument("--type", default="float32", choices=("float32", "bfloat16"))
+    for name, value in (("image", 224), ("patch", 16), ("images", 64), ("turns", 7)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(1)
-    pixels = torch.randint(0, 256, (arguments.images, 3, arguments.image, arguments.image),
-                           dtype=torch.uint8)
-    batch = max(1, min(8192 // (arguments.image // arguments.patch) ** 2, 256))
-    best = {}
+    ours, theirs = Ours(arguments), modes(arguments)
+    ours.round()  # warms up
+    turns = []
     for _ in range(arguments.turns):
-        for kind, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-            model = Encoder(arguments.model, arguments.image, arguments.patch).eval().to(dtype)
-            best["torch", kind] = max(best.get(("torch", kind), 0), torch_rate(model, pixels, batch))
-        for kind, row in our_rates(arguments).items():
-            best["ours", kind] = max(best.get(("ours", kind), 0), float(row["features_per_second"]))
+        turns.append({"ours": ours.round(), **{name: t.round() for name, t in theirs.items()}})
     print(f"PyTorch {torch.__version__}, {arguments.model}/{arguments.patch}-{arguments.image}, "
-          f"{arguments.threads} threads; images/s")
-    for kind in ("float32", "bfloat16"):
-        ours, theirs = best["ours", kind], best["torch", kind]
-        print(f"{kind:<10} ours {ours:9.2f}   PyTorch {theirs:9.2f}   ratio {ours / theirs:.2f}")
+          f"{arguments.type}; images per second of processor time, medians of {len(turns)} turns")
+    rate = {name: arguments.images / statistics.median(t[name] for t in turns) for name in turns[0]}
+    print(f"ours      {rate['ours']:9.2f}")
+    for name, mode in theirs.items():
+        ratio = statistics.median(t[name] / t["ours"] for t in turns)
+        print(f"{name:<9} {rate[name]:9.2f}   ours is {ratio:.2f} times as fast   batch {mode.batch}")
 
 
 if __name__ == "__main__":

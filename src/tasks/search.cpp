@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "feature_csv.hpp"
 #include "hit_sheet.hpp"
@@ -99,6 +101,9 @@ class Search {
   void choose_queries() {
     std::vector<std::int64_t> chosen;
     for (std::int64_t i = 0; settings_.all && i < manifest_.images; ++i) chosen.push_back(i);
+    if (!settings_.queries.empty())
+      for (std::int64_t i = 0; i < manifest_.images; ++i)
+        by_key_.emplace(data_.keys[static_cast<std::size_t>(i)], i);  // of equal keys the first
     for (const auto& name : settings_.queries) chosen.push_back(find(name));
     queries_.rows = {std::ssize(chosen) + std::ssize(settings_.files), manifest_.width};
     for (const auto image : chosen) {
@@ -109,8 +114,7 @@ class Search {
   }
 
   std::int64_t find(const std::string& name) const {
-    const auto it = std::ranges::find(data_.keys, name);
-    if (it != data_.keys.end()) return it - data_.keys.begin();
+    if (const auto it = by_key_.find(name); it != by_key_.end()) return it->second;
     const bool digits = !name.empty() && name.size() < 16 &&
                         name.find_first_not_of("0123456789") == std::string::npos;
     check(digits && std::stoll(name) < manifest_.images, "There is no image {} among the {} of {}.",
@@ -262,6 +266,7 @@ class Search {
   Communicator& comm_;
   FeatureManifest manifest_;
   FeatureRows data_;
+  std::unordered_map<std::string_view, std::int64_t> by_key_;  // number of an image
   Matrix<float> rows_;
   Queries queries_;
   std::optional<SimilarityIndex> index_;
