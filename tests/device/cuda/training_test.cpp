@@ -75,6 +75,27 @@ TEST_F(CudaTraining, AResumedRunHasTheSameBitsUnderAnySchedule) {
   expect_same_run(run_folder("straight"), run_folder("parts"), "resumed");
 }
 
+/// With one algorithm nothing is timed, which would take long here; what is found is kept as ever.
+TEST_F(CudaTraining, MeasuredAlgorithmsAreKeptInTheRunFolder) {
+  emulation::products() = {};
+  emulation::products().algorithms = {{.id = 7, .microseconds = 30}};
+  const auto measured = [&](const char* name) {
+    PretrainRecipe r = recipe(name, DeviceChoice::cuda);
+    r.compute.product_algorithms = ProductAlgorithms::measured;
+    return r;
+  };
+  train(measured("one"), 2);
+  const auto file = run_folder("one") / "product_algorithms.jsonl";
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_GT(emulation::products().suggestions, 10U);
+  std::filesystem::create_directory(run_folder("two"));
+  std::filesystem::copy(file, run_folder("two"));
+  emulation::products().suggestions = 0;
+  train(measured("two"), 2);
+  EXPECT_EQ(emulation::products().suggestions, 0U);
+  emulation::products() = {};
+}
+
 /// The device runs ahead of the host: only what the host reads is waited for.
 TEST_F(CudaTraining, AStepAllocatesNothingAndWaitsForItsScalarsOnly) {
   const auto two = train(recipe("two", DeviceChoice::cuda), 2);
