@@ -1,12 +1,13 @@
 // Operations at the shapes of real models, each as a share of what this machine can do: the peak of
 // a large matrix product for arithmetic, a large copy for memory, both measured first in this run.
-//   bench_ops [--device cuda] [--threads N] [Google Benchmark's options]
+//   bench_ops [--device cuda] [--threads N] [--product-choices FILE] [Google Benchmark's options]
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ijepa/device/counting_ops.hpp"
@@ -105,6 +106,34 @@ void add_linear(const Suite& suite, const std::string& model, std::int64_t m, st
       const auto x = o.make(type, {m, k}), dy = o.make(type, {m, n});
       const auto dw = o.make(DType::f32, {n, k}), db = o.make(DType::f32, {n});
       return [=](Ops& ops) { ops.linear_backward_params(dy, x, dw, db, Write::overwrite); };
+    });
+  }
+}
+
+/// Products without the bias, and with one that an operation of its own adds: what the bias costs
+/// within the product, and what the sum of its gradient costs beside it.
+void add_bias(const Suite& suite, const std::string& model, std::int64_t m, std::int64_t n,
+              std::int64_t k) {
+  for (const auto type : {DType::f32, DType::bf16}) {
+    const auto name = [&](const char* op) {
+      return fmt::format("{}/{}/{}x{}x{}", op, model, m, n, k);
+    };
+    suite.add(name("no_bias_forward"), type, Limit::arithmetic, [=](Operands& o) -> Call {
+      const auto x = o.make(type, {m, k}), w = o.make(type, {n, k}), y = o.make(type, {m, n});
+      return [=](Ops& ops) { ops.linear_forward(x, w, {}, y); };
+    });
+    suite.add(name("bias_apart_forward"), type, Limit::arithmetic, [=](Operands& o) -> Call {
+      const auto x = o.make(type, {m, k}), w = o.make(type, {n, k}), y = o.make(type, {m, n});
+      const auto b = o.make(DType::f32, {1, n});
+      return [=](Ops& ops) {
+        ops.linear_forward(x, w, {}, y);
+        ops.add_table_rows(y, b, {});
+      };
+    });
+    suite.add(name("no_bias_backward_params"), type, Limit::arithmetic, [=](Operands& o) -> Call {
+      const auto x = o.make(type, {m, k}), dy = o.make(type, {m, n});
+      const auto dw = o.make(DType::f32, {n, k});
+      return [=](Ops& ops) { ops.linear_backward_params(dy, x, dw, {}, Write::overwrite); };
     });
   }
 }
@@ -219,10 +248,10 @@ Shapes gpu_shapes() {
 
 void add_all(const Suite& suite, const Shapes& shapes) {
   for (const auto& [name, tokens, d] : shapes.rows) {
-    add_linear(suite, name, tokens, 3 * d, d);
-    add_linear(suite, name, tokens, d, d);
-    add_linear(suite, name, tokens, 4 * d, d);
-    add_linear(suite, name, tokens, d, 4 * d);
+    for (const auto& [n, k] : {std::pair{3 * d, d}, {d, d}, {4 * d, d}, {d, 4 * d}}) {
+      add_linear(suite, name, tokens, n, k);
+      add_bias(suite, name, tokens, n, k);
+    }
     add_rows(suite, tokens, d);
   }
   for (const auto& a : shapes.attention) add_attention(suite, a.count, a.length, a.heads, a.dim);
@@ -234,6 +263,8 @@ int run(int argc, char** argv) {
   DeviceOptions options;
   app.add_option("--device", options.name, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", options.threads, "compute threads of the CPU; 0: all cores");
+  app.add_option("--product-choices", options.product_choices,
+                 "GPUs: measure algorithms of matrix products and keep them in this file");
   app.allow_extras();
   CLI11_PARSE(app, argc, argv);
   std::vector<std::string> rest = app.remaining();
@@ -243,6 +274,8 @@ int run(int argc, char** argv) {
   words.push_back(nullptr);
   benchmark::Initialize(&count, words.data());
   if (benchmark::ReportUnrecognizedArguments(count, words.data())) return 1;
+  check(options.product_choices.empty() || options.name != "cpu",
+        "--product-choices is for GPUs: give --device cuda, or leave it out.");
   const auto device = make_device(options);
   const Suite suite{*device, measure_peak(*device)};
   fmt::print("{}: {:.1f} GFLOP/s float32, {:.1f} GFLOP/s bfloat16, {:.1f} GB/s\n",

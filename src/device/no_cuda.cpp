@@ -4,11 +4,11 @@
 
 namespace ijepa::cuda {
 
-std::unique_ptr<Device> make_cuda_device(const std::string& name) {
+std::unique_ptr<Device> make_cuda_device(const DeviceOptions& options) {
   fail(
       "The device \"{}\" was asked for, but this build has no CUDA: configure it with "
       "-DIJEPA_CUDA=ON, or set device to \"cpu\".",
-      name);
+      options.name);
 }
 
 }  // namespace ijepa::cuda

@@ -118,6 +118,9 @@ void check_optim(const OptimSettings& o, Notes& notes) {
 void check_compute(const ComputeSettings& c) {
   check(c.precision != DType::f64 || c.device != DeviceChoice::cuda,
         "compute.precision = \"float64\" is for checks on the CPU; set compute.device = \"cpu\".");
+  check(c.product_algorithms == ProductAlgorithms::first || c.device == DeviceChoice::cuda,
+        "compute.product_algorithms = \"measured\" is for GPUs: set compute.device = \"cuda\", or "
+        "leave it at \"first\".");
   check(c.residual == DType::f32 || c.precision == DType::bf16,
         "compute.residual = \"bfloat16\" needs compute.precision = \"bfloat16\", but it is \"{}\".",
         name_of(c.precision));

@@ -161,6 +161,11 @@ static void describe(ComputeSettings& c, Fields& f) {
       "bind_cores", c.bind_cores, {{"auto", BindCores::automatic}, {"no", BindCores::no}},
       "`auto`: ranks of a node that the launcher lets run on the same cores divide them, where "
       "there are enough for their threads. `no`: they run where the launcher put them.");
+  f.choice("product_algorithms", c.product_algorithms,
+           {{"first", ProductAlgorithms::first}, {"measured", ProductAlgorithms::measured}},
+           "On GPUs: `first`: matrix products by cuBLASLt's first suggestion. `measured`: by the "
+           "fastest of several, timed when a shape is first met; product_algorithms.jsonl in the "
+           "run folder keeps what was found.");
 }
 
 static void describe(RunSettings& r, Fields& f) {

@@ -78,7 +78,8 @@ int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
 }  // namespace
 
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
-                                    Communicator& comm, const Log& log) {
+                                    Communicator& comm, const Log& log,
+                                    const std::string& product_choices) {
   const int threads = wanted_threads(recipe, cluster);
   RankPlace place{host_name(), allowed_cores(), "", ""};
   auto places = gather_places(comm, place);
@@ -95,7 +96,9 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
     const int gpu = local_rank % std::max(cuda ? visible_gpus() : 0, 1);
     device = make_device({.name = cuda ? fmt::format("cuda:{}", gpu) : "cpu",
                           .threads = threads,
-                          .cpu_kernels = recipe.compute.cpu_kernels});
+                          .cpu_kernels = recipe.compute.cpu_kernels,
+                          .product_choices = product_choices,
+                          .log = log});
     place.device = device->describe();
     if (cuda) place.gpu = gpu_identity(gpu);
   });
@@ -104,6 +107,11 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
   const std::string problem = shared_gpu_problem(places);
   if (!problem.empty()) throw AgreedError(problem);
   return device;
+}
+
+std::string product_choices_file(const PretrainRecipe& recipe) {
+  if (recipe.compute.product_algorithms == ProductAlgorithms::first) return {};
+  return (std::filesystem::path(recipe.run.dir) / "product_algorithms.jsonl").string();
 }
 
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,

@@ -39,7 +39,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       shards_(open_shards(recipe, comm, stop, log)),
       plan_(agree_on_plan(recipe, shards_, comm, log)),
       schedule_(recipe.optim, plan_.steps_per_epoch),
-      device_(open_device(recipe, cluster, comm, log)),
+      device_(open_device(recipe, cluster, comm, log, product_choices_file(recipe))),
       engine_(recipe, plan_.micro_batch, *device_, comm),
       saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
              copy_from(*device_, usable_cores()),

@@ -91,9 +91,22 @@ def check_on_cpu(root, out):
     report = (out / "gpu_report.md").read_text(encoding="utf-8") if "gpu_report.md" in files else ""
     for part in ("### operations: passed", "### golden steps: passed", "### training: passed",
                  "### repetition: passed", "### steps: passed", "### kernels: passed",
+                 "### product algorithms: passed", "| bias gradient tiny/2048x192x192/bfloat16 |",
                  "## Never run"):
         demand(part in report, f"no \"{part}\" in the report:\n{report}")
     return report
+
+
+def check_algorithms(work):
+    """Measured choices, which only a GPU writes, as the report tells them."""
+    sys.path.insert(0, str(SOURCE / "tests/gpu_check"))
+    import steps
+    path = work / "choices.jsonl"
+    path.write_text('{"product": "p", "microseconds": [30.0, 20.0, 25.0]}\n'
+                    '{"product": "q", "microseconds": []}\n', encoding="utf-8")
+    told = [f"{row.case} {row.measure} {row.value} {row.unit}" for row in steps.algorithms_of(path)]
+    demand(told == ["p first suggestion 30 us", "p fastest of 3 20 us",
+                    "p first over fastest 1.5 times", "p slowest 30 us"], f"choices told as {told}")
 
 
 def check_goes_on_past_failures(bundle, work):
@@ -139,6 +152,7 @@ def main():
         train_with_nothing_else(root, work)
         check_no_gpu(root, work / "out_none")
         check_on_cpu(root, work / "out")
+        check_algorithms(work)
         check_goes_on_past_failures(root, work)
         check_refusals(work)
     print(*found, f"bundle: {len(found)} complaints", sep="\n\n")

@@ -131,7 +131,7 @@ def sanitizer(tool, only):
 
 # ---- stage 2: how fast is it?
 
-def operations(pattern, small_pattern, seconds):
+def operations(pattern, small_pattern, seconds, options=()):
     """Rates of bench_ops, with the peaks measured in the same run."""
     def run(context):
         path = os.path.join(context.work, "ops.json")
@@ -139,7 +139,7 @@ def operations(pattern, small_pattern, seconds):
             [context.program("bench_ops"), "--device", context.device, "--benchmark_filter="
              + (small_pattern if context.small else pattern), "--benchmark_min_time="
              + ("0.001" if context.small else "0.02"), f"--benchmark_out={path}",
-             "--benchmark_out_format=json"], seconds)
+             "--benchmark_out_format=json", *options], seconds)
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
         for peak in ("gflops_f32", "gflops_bf16", "gbytes"):
@@ -214,6 +214,52 @@ def peer(context):
 
 # ---- stage 3: what would make it faster?
 
+def algorithms_of(path):
+    """What cuBLASLt's candidates for each product took, from the file of measured choices."""
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    for line in lines:
+        times, product = line["microseconds"], line["product"]
+        if not times:
+            continue
+        yield told(product, "first suggestion", times[0], "us")
+        yield told(product, f"fastest of {len(times)}", min(times), "us")
+        yield told(product, "first over fastest", times[0] / min(times), "times")
+        yield told(product, "slowest", max(times), "us")
+
+
+def bias_costs(rows):
+    """Of rates of bench_ops: biases within products against biases apart, and what summing the
+    gradient of a bias takes beside the product (the most an epilogue could save)."""
+    times = {row.case: float(row.value) for row in rows if row.measure == "time"}
+    for case in times:
+        kind, _, shape = case.partition("/")
+        if kind == "linear_forward" and f"bias_apart_forward/{shape}" in times:
+            none, apart = (times[f"{kind}_forward/{shape}"] for kind in ("no_bias", "bias_apart"))
+            yield told(f"bias {shape}", "in the product", times[case] - none, "us more than none")
+            yield told(f"bias {shape}", "apart", apart - none, "us more than none")
+        if kind == "linear_backward_params" and f"no_bias_backward_params/{shape}" in times:
+            none = times[f"no_bias_backward_params/{shape}"]
+            yield told(f"bias gradient {shape}", "apart", times[case] - none, "us more than none")
+            yield told(f"bias gradient {shape}", "share", 100 * (1 - none / times[case]), "%")
+
+
+def product_algorithms(context):
+    """The candidates of each product at our shapes, and biases in and beside products."""
+    kinds = "^(linear_forward|linear_backward_(input|params)|no_bias_.*|bias_apart_.*)/"
+    path = fresh(os.path.join(context.work, "product_choices.jsonl"))
+    options = () if context.small else ("--product-choices", path)
+    rows = list(operations(kinds + ".*/bfloat16", kinds + "tiny/2048x192x192/bfloat16", 150,
+                           options)(context))
+    yield from bias_costs(rows)
+    found = list(algorithms_of(path))
+    if not found and not context.small:
+        raise Failed("no algorithm was measured")
+    yield from found
+
+
 def device_properties(context):
     """cuDNN's description of the GPU, for checks of its plans on machines without one."""
     if context.small:
@@ -241,5 +287,6 @@ STEPS = [
     Step(3, "kernels", operations("^(layer_norm|gelu|add|adamw)", "^add/2048x192/bfloat16", 150)),
     Step(3, "float32", operations("^(linear_forward|attention).*/float32",
                                   "^add/2048x192/float32", 120)),
+    Step(3, "product algorithms", product_algorithms),
     Step(3, "device properties", device_properties),
 ]

@@ -140,6 +140,9 @@ TEST(Recipe, RefusesWhatCannotWork) {
        "\"float32\"."},
       {{"compute.precision=float64", "compute.device=cuda"},
        "compute.precision = \"float64\" is for checks on the CPU; set compute.device = \"cpu\"."},
+      {{"compute.product_algorithms=measured"},
+       "compute.product_algorithms = \"measured\" is for GPUs: set compute.device = \"cuda\", or "
+       "leave it at \"first\"."},
   };
   for (const auto& c : cases) EXPECT_EQ(refusal(c.overrides), c.message);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ijepa/core/arena.hpp"
+#include "ijepa/core/log.hpp"
 #include "ijepa/device/ops.hpp"
 
 namespace ijepa {
@@ -35,6 +36,9 @@ struct DeviceOptions {
   int threads = 0;           // CPU threads; 0: OMP_NUM_THREADS if set, else the cores it may run on
   // "auto", "avx2", "avx512", or "onednn": AVX-512 kernels and oneDNN's matrix products.
   std::string cpu_kernels = "auto";
+  // GPUs: the file in which measured algorithms of products are kept; empty: none is measured.
+  std::string product_choices{};
+  Log log{};
 };
 
 /// An Error names the CMake option when the build lacks the device asked for.

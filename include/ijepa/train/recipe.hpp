@@ -25,6 +25,10 @@ enum class KeepBest : std::uint8_t { automatic, none, rankme, evaluation };
 /// Whether ranks of a node that may all run on the same cores divide them.
 enum class BindCores : std::uint8_t { automatic, no };
 
+/// How a GPU's matrix products are computed: by the library's first suggestion, or by what was
+/// fastest when it was measured.
+enum class ProductAlgorithms : std::uint8_t { first, measured };
+
 struct ModelSettings {
   ModelSettings();  // sizes 0: "as the preset says", until resolve()
 
@@ -68,6 +72,7 @@ struct ComputeSettings {
   Recompute recompute = Recompute::none;
   std::int64_t bucket_mib = 16;  // gradient bytes reduced in one go
   BindCores bind_cores = BindCores::automatic;
+  ProductAlgorithms product_algorithms = ProductAlgorithms::first;
 };
 
 struct RunSettings {

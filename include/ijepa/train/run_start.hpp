@@ -32,9 +32,14 @@ RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Comm
                       const Log& log);
 
 /// This rank's device, after the ranks of each node have divided its cores and GPUs; rank 0 prints
-/// the table of ranks, hosts, devices and cores.
+/// the table of ranks, hosts, devices and cores. `product_choices` is DeviceOptions'.
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
-                                    Communicator& comm, const Log& log);
+                                    Communicator& comm, const Log& log,
+                                    const std::string& product_choices = "");
+
+/// The file of measured algorithms in the run folder, which all ranks share; empty where the recipe
+/// asks for none.
+std::string product_choices_file(const PretrainRecipe& recipe);
 
 /// What a checkpoint says beside its tensors: "config" (recipe_text()) and "shards" (fingerprint).
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,

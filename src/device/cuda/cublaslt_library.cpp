@@ -15,9 +15,12 @@ CublasLt open_cublaslt() {
   };
   find("cublasLtCreate", lt.create);
   find("cublasLtDestroy", lt.destroy);
+  find("cublasLtGetVersion", lt.version);
   find("cublasLtGetStatusString", lt.status_string);
   find("cublasLtMatmul", lt.matmul);
   find("cublasLtMatmulAlgoGetHeuristic", lt.get_heuristic);
+  find("cublasLtMatmulAlgoCheck", lt.algorithm_check);
+  find("cublasLtMatmulAlgoConfigGetAttribute", lt.algorithm_get);
   find("cublasLtMatmulDescCreate", lt.desc_create);
   find("cublasLtMatmulDescDestroy", lt.desc_destroy);
   find("cublasLtMatmulDescSetAttribute", lt.desc_set);

@@ -58,11 +58,11 @@ cudaDeviceProp select_device(const std::string& name) {
 
 class CudaDevice final : public Device {
  public:
-  explicit CudaDevice(const std::string& name)
-      : properties_(select_device(name)),
+  explicit CudaDevice(const DeviceOptions& options)
+      : properties_(select_device(options.name)),
         staging_(staging_half),
         workspace_(gpu_memory.reductions),
-        matmul_(make_matmul(stream_.handle)),
+        matmul_(make_matmul(stream_.handle, {options.product_choices, gpu(), options.log})),
         attention_(make_attention_library(stream_.handle)),
         ops_(stream_.handle, staging_, *matmul_, *attention_,
              {workspace_.data, gpu_memory.reductions}) {}
@@ -75,12 +75,16 @@ class CudaDevice final : public Device {
   std::optional<std::size_t> free_memory() const override { return free_on_gpu().free; }
   void* compute_stream() const override { return stream_.handle; }
   std::string describe() const override {
-    return fmt::format("cuda, {}, {:.0f} GiB, compute capability {}.{}", properties_.name,
-                       static_cast<double>(properties_.totalGlobalMem) / gib, properties_.major,
-                       properties_.minor);
+    return fmt::format("cuda, {}, {:.0f} GiB, {}", properties_.name,
+                       static_cast<double>(properties_.totalGlobalMem) / gib, capability());
   }
 
  private:
+  std::string capability() const {
+    return fmt::format("compute capability {}.{}", properties_.major, properties_.minor);
+  }
+  std::string gpu() const { return fmt::format("{}, {}", properties_.name, capability()); }
+
   cudaDeviceProp properties_;
   Stream stream_;
   Staging staging_;
@@ -92,8 +96,8 @@ class CudaDevice final : public Device {
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(const std::string& name) {
-  return std::make_unique<CudaDevice>(name);
+std::unique_ptr<Device> make_cuda_device(const DeviceOptions& options) {
+  return std::make_unique<CudaDevice>(options);
 }
 
 }  // namespace ijepa::cuda

@@ -1,12 +1,13 @@
-// Matmul: matrix products on a stream. cuBLASLt computes them on a GPU; the emulated device has a
-// double that obeys the same rules.
+// Matmul: matrix products on a stream, computed by cuBLASLt.
 #pragma once
 #include <cuda_runtime_api.h>
 
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "ijepa/core/log.hpp"
 #include "ijepa/core/tensor.hpp"
 
 namespace ijepa::cuda {
@@ -31,7 +32,15 @@ class Matmul {
   virtual void run(const Product& p, const void* a, const void* b, const void* bias, void* c) = 0;
 };
 
-/// The library's handle, plans and workspace for products on `stream`.
-std::unique_ptr<Matmul> make_matmul(cudaStream_t stream);
+/// Where algorithms that were found by measurement are kept.
+struct Measuring {
+  std::string file;  // empty: nothing is measured, the library's first suggestion is taken
+  std::string gpu;   // name and compute capability
+  Log log;
+};
+
+/// The library's handle, plans and workspace for products on `stream`. An Error where the library
+/// is missing, or the file of choices cannot be opened.
+std::unique_ptr<Matmul> make_matmul(cudaStream_t stream, const Measuring& measuring);
 
 }  // namespace ijepa::cuda

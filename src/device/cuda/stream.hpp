@@ -1,5 +1,7 @@
 // Streams and events that are given back when their owner goes.
 #pragma once
+#include <cmath>
+
 #include "status.hpp"
 
 namespace ijepa::cuda {
@@ -29,6 +31,28 @@ struct Event {
   void order(cudaStream_t from, cudaStream_t to) const {
     check_cuda(cudaEventRecord(handle, from), "recording an event");
     check_cuda(cudaStreamWaitEvent(to, handle, 0), "waiting for an event");
+  }
+};
+
+/// A mark in the work of one stream that knows when it was passed.
+struct TimedEvent {
+  cudaEvent_t handle = nullptr;
+  TimedEvent() {
+    check_cuda(cudaEventCreateWithFlags(&handle, cudaEventDefault), "making an event");
+  }
+  ~TimedEvent() { cudaEventDestroy(handle); }
+  TimedEvent(const TimedEvent&) = delete;
+  TimedEvent& operator=(const TimedEvent&) = delete;
+
+  void record(cudaStream_t stream) const {
+    check_cuda(cudaEventRecord(handle, stream), "recording an event");
+  }
+  /// The host waits until this event has been passed. Whole nanoseconds: more is not measured.
+  double microseconds_since(const TimedEvent& begin) const {
+    check_cuda(cudaEventSynchronize(handle), "waiting for an event");
+    float milliseconds = 0;
+    check_cuda(cudaEventElapsedTime(&milliseconds, begin.handle, handle), "taking a time");
+    return std::round(1e6 * static_cast<double>(milliseconds)) / 1e3;
   }
 };
 

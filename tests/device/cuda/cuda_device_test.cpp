@@ -59,7 +59,7 @@ TEST_F(CudaDevice, OutOfMemorySaysHowMuchIsFree) {
     message = e.what();
   }
   EXPECT_EQ(message,
-            "The GPU has not enough memory for another 2.00 GiB: 1.00 of 1.00 GiB are free.");
+            "The GPU has not enough memory for another 2.00 GiB: 0.96 of 1.00 GiB are free.");
 }
 
 TEST_F(CudaDevice, TellsItsFreeMemory) {

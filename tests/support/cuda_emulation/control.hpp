@@ -3,6 +3,8 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <map>
+#include <vector>
 
 #include "ijepa/comm/communicator.hpp"
 
@@ -26,8 +28,31 @@ struct Machine {
   int driver = CUDART_VERSION;
   int major = 8, minor = 0;
   std::size_t memory = std::size_t{1} << 33;
+  const char* name = "emulated GPU";
 };
 Machine& machine();
+
+/// An algorithm of the double of cuBLASLt. All compute the same; the stream's clock goes on by the
+/// time of the one that is run.
+struct ProductAlgorithm {
+  std::uint64_t id;
+  double microseconds;
+  std::size_t workspace = 0;
+  std::uint32_t reduction = 0;      // a cublasLtReductionScheme_t
+  std::uint32_t alignment = 1;      // bytes that the addresses of a, b and c are multiples of
+  std::uint64_t rows_multiple = 1;  // what divides the rows of products that it takes
+  bool starts = true;               // false: suggested, but refused when it is to run
+};
+
+/// What the double of cuBLASLt has, in the order in which it suggests, and what it was asked.
+struct Products {
+  std::size_t version = 130101;
+  std::vector<ProductAlgorithm> algorithms{
+      {.id = 7, .microseconds = 30}, {.id = 21, .microseconds = 20}, {.id = 5, .microseconds = 25}};
+  std::uint64_t suggestions = 0;                // calls that asked for them
+  std::map<std::uint64_t, std::uint64_t> runs;  // products put on a stream, by algorithm
+};
+Products& products();
 
 /// What the double of NCCL does; by default it works, once it has been given ranks.
 struct Collectives {

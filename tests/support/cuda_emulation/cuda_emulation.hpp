@@ -42,6 +42,8 @@ void launch(const Grid& grid, cudaStream_t stream, const Where& where, std::func
 void enqueue(const char* what, cudaStream_t stream, const Where& where, std::function<void()> work);
 /// For work put on a stream by enqueue(): the bytes it reads or writes, for the checker.
 void check_range(const void* p, std::size_t bytes, bool write);
+/// For the same: what it takes by the stream's clock, which events read. Nothing else takes time.
+void take_time(double microseconds);
 
 void* shared_memory();
 void check_aligned(const void* p, std::size_t alignment);

@@ -100,7 +100,7 @@ cudaError_t cudaSetDevice(int) {
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   properties->uuid.bytes[0] = static_cast<char>(device + 1);
-  std::strcpy(properties->name, "emulated GPU");
+  std::strcpy(properties->name, machine().name);
   properties->major = machine().major;
   properties->minor = machine().minor;
   properties->totalGlobalMem = machine().memory;

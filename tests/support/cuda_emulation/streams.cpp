@@ -18,11 +18,14 @@ struct CUstream_st {
   std::deque<emulation::Operation> queue;
   emulation::Clock clock;
   std::uint32_t sequence = 0;
+  double microseconds = 0;  // what its operations took
 };
 
 struct CUevent_st {
   std::uint64_t recorded = 0, done = 0;  // newest record asked for, newest record that ran
   emulation::Clock clock;
+  bool timed = false;
+  double microseconds = 0;  // of the stream when it was passed
 };
 
 namespace emulation {
@@ -126,6 +129,10 @@ void enqueue(const char* what, cudaStream_t stream, const Where& where,
   stream->queue.push_back({std::move(work), host_clock, what, where});
 }
 
+void take_time(double microseconds) {
+  streams[running.stream]->microseconds += microseconds;
+}
+
 void launch(const Grid& grid, cudaStream_t stream, const Where& where, std::function<void()> body) {
   check_launch(grid, where);
   enqueue("kernel", stream, where, [grid, body = std::move(body)] { run_grid(grid, body); });
@@ -170,8 +177,9 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t s, cudaEvent_t event, unsigned) {
   return cudaSuccess;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* out, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* out, unsigned flags) {
   *out = new CUevent_st;
+  (*out)->timed = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
 
@@ -188,6 +196,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t s) {
   enqueue("event record", s, Where::current(), [event, s, version] {
     event->done = version;
     event->clock = s->clock;
+    event->microseconds = s->microseconds;
   });
   return cudaSuccess;
 }
@@ -196,6 +205,17 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const std::lock_guard lock(api);
   drain_until([event, version = event->recorded] { return event->done >= version; });
   merge(host_clock, event->clock);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  const std::lock_guard lock(api);
+  if (!begin->timed || !end->timed) return cudaErrorInvalidResourceHandle;
+  for (const auto* event : {begin, end}) {
+    if (event->recorded == 0) return cudaErrorInvalidResourceHandle;
+    if (event->done < event->recorded) return cudaErrorNotReady;
+  }
+  *milliseconds = static_cast<float>(1e-3 * (end->microseconds - begin->microseconds));
   return cudaSuccess;
 }
 
