@@ -47,6 +47,10 @@ class CudaOps final : public Ops {
                           Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
                            Tensor dw, Tensor db, Write mode) override;
+  void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                              Tensor mean, Tensor rstd) override;
+  void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                               const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
 
   void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
@@ -73,6 +77,8 @@ class CudaOps final : public Ops {
   void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;
 
  private:
+  void add_norm_gradients(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
+                          const BranchGradient& d, Tensor dw, Tensor db, Write mode);
   /// b in the type of the product's result: itself, or a rounded copy in the workspace.
   const void* bias_for(Tensor b, DType type);
   void library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out, Tensor lse,
