@@ -48,6 +48,10 @@ void CountingOps::upload(const void* host, Tensor dst) {
   note(OpClass::token, 0, {dst});
   inner_.upload(host, dst);
 }
+void CountingOps::upload_input(const void* host, Tensor dst) {
+  note(OpClass::token, 0, {dst});
+  inner_.upload_input(host, dst);
+}
 void CountingOps::download(Tensor src, void* host) {
   note(OpClass::token, 0, {src});
   inner_.download(src, host);

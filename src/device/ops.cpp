@@ -1,8 +1,12 @@
 // Default bodies of the fused operations, in terms of the others: a device overrides them only
-// where fusing pays.
+// where that pays.
 #include "ijepa/device/ops.hpp"
 
 namespace ijepa {
+
+void Ops::upload_input(const void* host, Tensor dst) {
+  upload(host, dst);
+}
 
 void Ops::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) {
   linear_forward(x, w, b, pre);

@@ -14,6 +14,7 @@ class CheckedOps final : public Ops {
   explicit CheckedOps(Ops& inner) : inner_(inner) {}
 
   void upload(const void* host, Tensor dst) override { inner_.upload(host, dst); }
+  void upload_input(const void* host, Tensor dst) override { inner_.upload_input(host, dst); }
   void download(Tensor src, void* host) override { inner_.download(src, host); }
   void synchronize() override { inner_.synchronize(); }
   void fill_zero(Tensor y) override { inner_.fill_zero(y); }

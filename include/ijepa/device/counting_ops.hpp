@@ -29,6 +29,7 @@ class CountingOps final : public Ops {
   void reset() { counts_ = {}; }
 
   void upload(const void* host, Tensor dst) override;
+  void upload_input(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
   void synchronize() override;
   void fill_zero(Tensor y) override;

@@ -62,6 +62,9 @@ class Ops {
   // ---- memory ----
   /// dst <- host bytes. The host memory may be reused when the call returns.
   virtual void upload(const void* host, Tensor dst) = 0;
+  /// upload of what only operations given later read. A device may copy beside the operations given
+  /// before, so two buffers take turns: none given since the last upload_input may use dst.
+  virtual void upload_input(const void* host, Tensor dst);
   /// host <- src. The host memory holds the values after synchronize().
   virtual void download(Tensor src, void* host) = 0;
   virtual void synchronize() = 0;

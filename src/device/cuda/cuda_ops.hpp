@@ -1,5 +1,6 @@
-// CudaOps: the operations on one GPU and one stream. Calls return before the work is done; none
-// allocates or waits, but for uploads when the staging memory is full.
+// CudaOps: the operations on one GPU and one stream, but for inputs, which are copied on another.
+// Calls return before the work is done; none allocates or waits, but for uploads when the staging
+// memory is full.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -7,6 +8,7 @@
 
 #include "attention_library.hpp"
 #include "ijepa/device/ops.hpp"
+#include "input_copies.hpp"
 #include "matmul.hpp"
 #include "staging.hpp"
 
@@ -22,15 +24,17 @@ struct GroupAt;
 
 class CudaOps final : public Ops {
  public:
-  CudaOps(cudaStream_t stream, Staging& staging, Matmul& matmul, AttentionLibrary& attention,
-          Workspace workspace)
+  CudaOps(cudaStream_t stream, Staging& staging, InputCopies& inputs, Matmul& matmul,
+          AttentionLibrary& attention, Workspace workspace)
       : stream_(stream),
         staging_(staging),
+        inputs_(inputs),
         matmul_(matmul),
         attention_(attention),
         workspace_(workspace) {}
 
   void upload(const void* host, Tensor dst) override;
+  void upload_input(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
   void synchronize() override;
   void fill_zero(Tensor y) override;
@@ -86,6 +90,7 @@ class CudaOps final : public Ops {
 
   cudaStream_t stream_;
   Staging& staging_;
+  InputCopies& inputs_;
   Matmul& matmul_;
   AttentionLibrary& attention_;
   Workspace workspace_;
