@@ -51,6 +51,7 @@ __global__ void __launch_bounds__(32 * most_norm_rows)
   float* kept = shared_memory<float>() + static_cast<int>(threadIdx.y) * cols;
   const int first = static_cast<int>(threadIdx.x) * W;
   float sum = 0;
+#pragma unroll 1  // of these loops: more vectors at once, and ptxas spills registers
   for (int col = first; col < cols; col += 32 * W) {
     const auto v = in.template at<W>(row, row * cols + col);
     store<W>(kept + col, v);
@@ -59,12 +60,14 @@ __global__ void __launch_bounds__(32 * most_norm_rows)
   }
   const float m = warp_sum(sum) / static_cast<float>(cols);
   float squares = 0;
+#pragma unroll 1
   for (int col = first; col < cols; col += 32 * W) {
     const auto v = load<W>(kept + col);
 #pragma unroll
     for (int j = 0; j < W; ++j) squares += (v[j] - m) * (v[j] - m);
   }
   const float r = 1 / std::sqrt(warp_sum(squares) / static_cast<float>(cols) + out.epsilon);
+#pragma unroll 1
   for (int col = first; col < cols; col += 32 * W) {
     auto v = load<W>(kept + col);
 #pragma unroll
