@@ -84,6 +84,27 @@ void CheckedOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean,
           {{"dx", dx_accum}, {"dw", dw}, {"db", db}},
           [&] { inner_.layer_norm_backward(dy, x, w, mean, rstd, dx_accum, dw, db, mode); });
 }
+void CheckedOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                        Tensor y, Tensor mean, Tensor rstd) {
+  checked("add_layer_norm_forward",
+          {{"residual", s.residual}, {"branch", s.branch}, {"scale", s.scale}, {"w", w}, {"b", b}},
+          {{"sum", s.sum}, {"mean", mean}, {"rstd", rstd}, {"y", y}},
+          [&] { inner_.add_layer_norm_forward(s, w, b, epsilon, y, mean, rstd); });
+}
+void CheckedOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                                         const BranchGradient& d, Tensor dw, Tensor db,
+                                         Write mode) {
+  checked("add_layer_norm_backward",
+          {{"dy", dy},
+           {"sum", sum},
+           {"w", w},
+           {"mean", mean},
+           {"rstd", rstd},
+           {"dsum", d.dsum_accum},
+           {"scale", d.scale}},
+          {{"dsum", d.dsum_accum}, {"dbranch", d.dbranch}, {"dw", dw}, {"db", db}},
+          [&] { inner_.add_layer_norm_backward(dy, sum, w, mean, rstd, d, dw, db, mode); });
+}
 
 void CheckedOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                                    Tensor lse) {

@@ -48,6 +48,10 @@ void CountingOps::upload(const void* host, Tensor dst) {
   note(OpClass::token, 0, {dst});
   inner_.upload(host, dst);
 }
+void CountingOps::upload_input(const void* host, Tensor dst) {
+  note(OpClass::token, 0, {dst});
+  inner_.upload_input(host, dst);
+}
 void CountingOps::download(Tensor src, void* host) {
   note(OpClass::token, 0, {src});
   inner_.download(src, host);
@@ -97,6 +101,20 @@ void CountingOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean
                                       Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
   note(OpClass::layer_norm, 14 * elements(x), {dy, x, w, mean, rstd, dx_accum, dx_accum, dw, db});
   inner_.layer_norm_backward(dy, x, w, mean, rstd, dx_accum, dw, db, mode);
+}
+void CountingOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                         Tensor y, Tensor mean, Tensor rstd) {
+  note(OpClass::layer_norm, (s.scale.empty() ? 9 : 10) * elements(y),
+       {s.residual, s.branch, s.scale, s.row_sequence, s.sum, w, b, y, mean, rstd});
+  inner_.add_layer_norm_forward(s, w, b, epsilon, y, mean, rstd);
+}
+void CountingOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                                          const BranchGradient& d, Tensor dw, Tensor db,
+                                          Write mode) {
+  note(OpClass::layer_norm, (d.scale.empty() ? 14 : 15) * elements(sum),
+       {dy, sum, w, mean, rstd, d.dsum_accum, d.dsum_accum, d.scale, d.row_sequence, d.dbranch, dw,
+        db});
+  inner_.add_layer_norm_backward(dy, sum, w, mean, rstd, d, dw, db, mode);
 }
 
 void CountingOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,

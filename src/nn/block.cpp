@@ -18,17 +18,27 @@ void add_branch(Pass& p, const Linear& linear, Tensor x, Tensor residual, Tensor
   p.ops.add_scaled_rows(residual, branch, scale, sequences.of_row, y);
 }
 
-/// The branch's share of the residual gradient, compute type: scale * dres. Lives in the caller's
-/// scratch scope, or is dres itself when nothing has to change.
-Tensor branch_gradient(Pass& p, Tensor dres, Tensor scale, const Sequences& sequences) {
-  if (scale.empty() && dres.dtype == p.precision.compute) return dres;
-  Tensor d = p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});
-  if (scale.empty()) {
-    p.ops.copy(dres, d);
+/// Room for the gradient of one branch after the other, (T, D) compute type, in the caller's
+/// scratch scope. Empty where neither differs from that of the residual stream.
+Tensor branch_room(Pass& p, Tensor dres, const BranchScales& scales) {
+  if (scales.attention.empty() && scales.mlp.empty() && dres.dtype == p.precision.compute)
+    return {};
+  return p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});
+}
+
+/// d.dbranch = scale * d.dsum_accum.
+void form_branch_gradient(Pass& p, const BranchGradient& d) {
+  if (d.dbranch.empty()) return;
+  if (d.scale.empty()) {
+    p.ops.copy(d.dsum_accum, d.dbranch);
   } else {
-    p.ops.add_scaled_rows({}, dres, scale, sequences.of_row, d);
+    p.ops.add_scaled_rows({}, d.dsum_accum, d.scale, d.row_sequence, d.dbranch);
   }
-  return d;
+}
+
+/// What the branch's backward starts from.
+Tensor branch_gradient(const BranchGradient& d) {
+  return d.dbranch.empty() ? d.dsum_accum : d.dbranch;
 }
 
 }  // namespace
@@ -63,14 +73,16 @@ void Block::attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tens
   s.attended = p.arena.keep(type, {rows, width});
   s.lse = p.arena.keep(p.precision.statistics(), {rows, heads_});
   p.ops.attention_forward(s.qkv, heads_, sequences.groups, s.attended, s.lse);
-  add_branch(p, proj_, s.attended, x, s.scales.attention, sequences, h);
+  s.normed2 = p.arena.keep(type, {rows, width});
+  Arena::ScratchScope scope(p.arena);
+  Tensor branch = p.arena.scratch(type, {rows, width});
+  proj_.forward(p, s.attended, branch);
+  norm2_.forward_sum(p, {x, branch, s.scales.attention, sequences.of_row, h}, s.normed2, s.norm2);
 }
 
 void Block::mlp_branch(Pass& p, Tensor h, const Sequences& sequences, Tensor y, Saved& s) const {
   const DType type = p.precision.compute;
   const std::int64_t rows = h.rows();
-  s.normed2 = p.arena.keep(type, {rows, h.cols()});
-  norm2_.forward(p, h, s.normed2, s.norm2);
   s.pre = p.arena.keep(type, {rows, fc1_.out()});
   s.activated = p.arena.keep(type, {rows, fc1_.out()});
   fc1_.forward_gelu(p, s.normed2, s.pre, s.activated);
@@ -78,33 +90,36 @@ void Block::mlp_branch(Pass& p, Tensor h, const Sequences& sequences, Tensor y, 
 }
 
 void Block::backward(Pass& p, const Sequences& sequences, Tensor dres_inout, const Saved& s) const {
-  mlp_backward(p, sequences, dres_inout, s);
-  attention_backward(p, sequences, dres_inout, s);
+  Arena::ScratchScope scope(p.arena);
+  const Tensor room = branch_room(p, dres_inout, s.scales);
+  const BranchGradient dmlp{dres_inout, s.scales.mlp, sequences.of_row, room};
+  const BranchGradient dattention{dres_inout, s.scales.attention, sequences.of_row, room};
+  form_branch_gradient(p, dmlp);
+  mlp_backward(p, branch_gradient(dmlp), dattention, s);
+  attention_backward(p, sequences, branch_gradient(dattention), dres_inout, s);
 }
 
 // y = h + s2 f(h):  dh = dy + (d f / dh)^T (s2 dy).
-void Block::mlp_backward(Pass& p, const Sequences& sequences, Tensor dres_inout,
+void Block::mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattention,
                          const Saved& s) const {
   Arena::ScratchScope scope(p.arena);
-  const std::int64_t rows = dres_inout.rows();
-  Tensor dbranch = branch_gradient(p, dres_inout, s.scales.mlp, sequences);
-  Tensor dhidden = p.arena.scratch(p.precision.compute, {rows, fc1_.out()});
+  const DType type = p.precision.compute;
+  Tensor dhidden = p.arena.scratch(type, {dbranch.rows(), fc1_.out()});
   fc2_.backward_params(p, dbranch, s.activated);
   fc2_.backward_input(p, dbranch, dhidden);
   p.ops.gelu_backward(s.pre, dhidden);
-  Tensor dnormed = p.arena.scratch(p.precision.compute, {rows, dres_inout.cols()});
+  Tensor dnormed = p.arena.scratch(type, {dbranch.rows(), fc1_.in()});
   fc1_.backward_params(p, dhidden, s.normed2);
   fc1_.backward_input(p, dhidden, dnormed);
-  norm2_.backward(p, dnormed, dres_inout, s.norm2);
+  norm2_.backward_sum(p, dnormed, dattention, s.norm2);
 }
 
 // h = x + s1 g(x):  dx = dh + (d g / dx)^T (s1 dh).
-void Block::attention_backward(Pass& p, const Sequences& sequences, Tensor dres_inout,
-                               const Saved& s) const {
+void Block::attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch,
+                               Tensor dres_inout, const Saved& s) const {
   Arena::ScratchScope scope(p.arena);
   const DType type = p.precision.compute;
   const std::int64_t rows = dres_inout.rows(), width = dres_inout.cols();
-  Tensor dbranch = branch_gradient(p, dres_inout, s.scales.attention, sequences);
   Tensor dattended = p.arena.scratch(type, {rows, width});
   proj_.backward_params(p, dbranch, s.attended);
   proj_.backward_input(p, dbranch, dattended);

@@ -16,6 +16,10 @@ ParamRange whole(const ParamLayout& layout) {
   return {0, layout.size()};
 }
 
+std::size_t image_bytes(const EncoderConfig& c, std::int64_t images) {
+  return static_cast<std::size_t>(images * c.image_height * c.image_width * 3);
+}
+
 // What a step leaves on the device for the host to read; behind them the losses of micro-batches.
 constexpr std::size_t encoder_scalar = 0, predictor_scalar = 1, first_loss_scalar = 2;
 
@@ -55,8 +59,8 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       most_micros_(static_cast<std::size_t>(std::max<std::int64_t>(
           1, recipe.optim.global_batch / (comm.size() * std::max<std::int64_t>(1, micro_batch))))),
       arena_(device, measure_worst_step(model_, recipe, micro_batch)),
-      pixels_(device, static_cast<std::size_t>(micro_batch * recipe.model.encoder.image_height *
-                                               recipe.model.encoder.image_width * 3)),
+      pixels_(device, image_bytes(recipe.model.encoder, micro_batch)),
+      next_pixels_(device, image_bytes(recipe.model.encoder, micro_batch)),
       scalars_(device, (first_loss_scalar + most_micros_) * sizeof(double)),
       reducer_(make_bucket_reducer(comm, device)),
       sync_(*reducer_, store_.gradient(whole(model_.layout())),
@@ -64,12 +68,13 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
 
 StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
   const EncoderConfig& c = model_.encoder().config();
+  std::swap(pixels_, next_pixels_);
   const Tensor pixels =
       make_tensor(pixels_.data(), DType::u8, {batch.plan.images, c.image_height, c.image_width, 3});
   check(pixels.bytes() == batch.pixels.size() && pixels.bytes() <= pixels_.bytes(),
         "A micro-batch of {} bytes was given where {} images of {} x {} belong.",
         batch.pixels.size(), batch.plan.images, c.image_height, c.image_width);
-  ops().upload(batch.pixels.data(), pixels);
+  ops().upload_input(batch.pixels.data(), pixels);
   return {{pixels, normalisation_}, batch.plan, loss_scale, batch.drop_path, recompute_};
 }
 

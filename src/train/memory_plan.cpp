@@ -60,7 +60,7 @@ MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::in
   return {
       .state = ParamStore::bytes(model.layout(), precision_of(recipe.compute), StoreUse::training),
       .activations = measure_worst_step(model, recipe, micro_batch),
-      .images = static_cast<std::size_t>(micro_batch * c.image_height * c.image_width * 3),
+      .images = static_cast<std::size_t>(2 * micro_batch * c.image_height * c.image_width * 3),
       .libraries = recipe.compute.device == DeviceChoice::cuda ? gpu_memory.total() : 0};
 }
 

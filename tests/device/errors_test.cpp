@@ -44,11 +44,10 @@ std::vector<BadCall> bad_linear_calls() {
   };
 }
 
-std::vector<BadCall> bad_row_calls() {
+std::vector<BadCall> bad_norm_calls() {
   using enum DType;
   const auto x = shaped(f32, {4, 6}), y = shaped(f32, {4, 5});
-  const auto i = shaped(i32, {4}), v = shaped(f32, {6}), s = shaped(f32, {4});
-  static const std::vector<SequenceGroup> groups{{2, 2}};
+  const auto v = shaped(f32, {6}), s = shaped(f32, {4});
   return {
       {"layer_norm_forward: w and b must both",
        [=](Ops& o) { o.layer_norm_forward(x, v, {}, 1e-6, x, s, s); }},
@@ -58,6 +57,32 @@ std::vector<BadCall> bad_row_calls() {
        }},
       {"layer_norm_backward: dw is float32 (4)",
        [=](Ops& o) { o.layer_norm_backward(x, x, v, s, s, x, s, v, Write::overwrite); }},
+      {"add_layer_norm_forward: branch is float32 (4, 5)",
+       [=](Ops& o) {
+         o.add_layer_norm_forward({x, y, {}, {}, x}, v, v, 1e-6, x, s, s);
+       }},
+      {"add_layer_norm_forward: residual is bfloat16 (4, 6)",
+       [=](Ops& o) {
+         o.add_layer_norm_forward({shaped(bf16, {4, 6}), x, {}, {}, x}, v, v, 1e-6, x, s, s);
+       }},
+      {"add_layer_norm_backward: row_sequence is float32 (4)",
+       [=](Ops& o) {
+         o.add_layer_norm_backward(x, x, v, s, s, {x, s, s, x}, v, v, Write::overwrite);
+       }},
+      {"add_layer_norm_backward: dbranch is bfloat16 (4, 6)",
+       [=](Ops& o) {
+         const BranchGradient d{x, {}, {}, shaped(bf16, {4, 6})};
+         o.add_layer_norm_backward(x, x, v, s, s, d, v, v, Write::overwrite);
+       }},
+  };
+}
+
+std::vector<BadCall> bad_row_calls() {
+  using enum DType;
+  const auto x = shaped(f32, {4, 6}), y = shaped(f32, {4, 5});
+  const auto i = shaped(i32, {4}), v = shaped(f32, {6}), s = shaped(f32, {4});
+  static const std::vector<SequenceGroup> groups{{2, 2}};
+  return {
       {"attention_forward: a width of 5 is no multiple of 2 heads",
        [=](Ops& o) {
          o.attention_forward(shaped(f32, {4, 15}), 2, groups, y, shaped(f32, {4, 2}));
@@ -98,6 +123,7 @@ class BadOperands : public testing::TestWithParam<DeviceOptions> {};
 TEST_P(BadOperands, AreNamed) {
   const auto device = make_device(GetParam());
   auto calls = bad_linear_calls();
+  for (auto& call : bad_norm_calls()) calls.push_back(std::move(call));
   for (auto& call : bad_row_calls()) calls.push_back(std::move(call));
   for (const auto& call : calls) {
     std::string message = "no error";

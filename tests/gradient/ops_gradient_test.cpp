@@ -94,6 +94,34 @@ void check_gradients(const GradientCase& c, Device& device) {
     }
 }
 
+void add_norm_cases(std::vector<GradientCase>& cases) {
+  cases.push_back(
+      {"layer_norm",
+       {{5, 7}, {7}, {7}},
+       {{5}, {5}},
+       {5, 7},
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
+         o.layer_norm_forward(in[0], in[1], in[2], 1e-6, y, saved[0], saved[1]);
+       },
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor, Tensor dy, const Tensors& d) {
+         o.layer_norm_backward(dy, in[0], in[1], saved[0], saved[1], d[0], d[1], d[2],
+                               Write::overwrite);
+       }});
+  cases.push_back(
+      {"add_layer_norm",
+       {{5, 7}, {5, 7}, {7}, {7}},
+       {{5, 7}, {5}, {5}},
+       {5, 7},
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
+         o.add_layer_norm_forward({in[0], in[1], {}, {}, saved[0]}, in[2], in[3], 1e-6, y, saved[1],
+                                  saved[2]);
+       },
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor, Tensor dy, const Tensors& d) {
+         o.add_layer_norm_backward(dy, saved[0], in[2], saved[1], saved[2], {d[0], {}, {}, d[1]},
+                                   d[2], d[3], Write::overwrite);
+       }});
+}
+
 std::vector<GradientCase> gradient_cases() {
   std::vector<GradientCase> cases;
   cases.push_back(
@@ -121,18 +149,7 @@ std::vector<GradientCase> gradient_cases() {
          o.linear_backward_input(dy, in[1], d[0]);
          o.linear_backward_params(dy, in[0], d[1], d[2], Write::accumulate);
        }});
-  cases.push_back(
-      {"layer_norm",
-       {{5, 7}, {7}, {7}},
-       {{5}, {5}},
-       {5, 7},
-       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
-         o.layer_norm_forward(in[0], in[1], in[2], 1e-6, y, saved[0], saved[1]);
-       },
-       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor, Tensor dy, const Tensors& d) {
-         o.layer_norm_backward(dy, in[0], in[1], saved[0], saved[1], d[0], d[1], d[2],
-                               Write::overwrite);
-       }});
+  add_norm_cases(cases);
   static const std::vector<SequenceGroup> groups{{1, 4}, {2, 3}, {1, 1}};
   for (const std::int64_t heads : {1, 2})
     cases.push_back({"attention",

@@ -167,6 +167,53 @@ inline void add_layer_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>& 
   }
 }
 
+/// The addition of a branch and the norm of the sum in one operation, with drop path or without.
+inline void add_branch_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>& cases) {
+  const Operand branch = in(compute, {m, d}), w = in(parameter, {d}), b = in(parameter, {d});
+  const Operand sum = out(residual, {m, d}), statistic = out(parameter, {m});
+  const Operand scale = in(parameter, {3}), sequence = some_rows(m, 3);
+  const Operand dw = out(parameter, {d}), dsum = inout(residual, {m, d});
+  for (const bool scaled : {false, true}) {
+    const auto name = [&](const char* op) {
+      return fmt::format("{}{}_{}x{}", op, scaled ? "_scaled" : "", m, d);
+    };
+    const auto scale_of = [scaled](Tensor t) { return scaled ? t : Tensor{}; };
+    cases.push_back({name("add_layer_norm_forward"),
+                     {in(residual, {m, d}), branch, scale, sequence, sum, w, b,
+                      out(compute, {m, d}), statistic, statistic},
+                     [=](Ops& o, const Tensors& t) {
+                       o.add_layer_norm_forward({t[0], t[1], scale_of(t[2]), t[3], t[4]}, t[5],
+                                                t[6], 1e-6, t[7], t[8], t[9]);
+                     },
+                     4});
+    const auto backward = [=](Ops& o, const Tensors& t, Tensor dbranch) {
+      o.layer_norm_forward(t[1], {}, {}, 1e-6, t[3], t[4], t[5]);
+      o.add_layer_norm_backward(t[0], t[1], t[2], t[4], t[5],
+                                {t[6], scale_of(t[9]), t[10], dbranch}, t[7], t[8],
+                                Write::overwrite);
+    };
+    const std::vector<Operand> operands{in(compute, {m, d}),
+                                        in(residual, {m, d}),
+                                        w,
+                                        sum,
+                                        statistic,
+                                        statistic,
+                                        dsum,
+                                        dw,
+                                        dw,
+                                        scale,
+                                        sequence,
+                                        out(compute, {m, d})};
+    cases.push_back({name("add_layer_norm_backward"), operands,
+                     [=](Ops& o, const Tensors& t) { backward(o, t, t[11]); }, 8});
+    if (scaled) continue;
+    cases.push_back({name("add_layer_norm_backward_no_branch"),
+                     {operands.begin(), operands.end() - 1},
+                     [=](Ops& o, const Tensors& t) { backward(o, t, {}); },
+                     8});
+  }
+}
+
 inline void add_attention(std::vector<SequenceGroup> groups, std::int64_t heads, std::int64_t dim,
                           std::vector<OpCase>& cases) {
   std::int64_t rows = 0;
@@ -328,6 +375,9 @@ inline std::vector<OpCase> op_cases() {
   add_layer_norm(7, 33, cases);
   add_layer_norm(33, 7, cases);
   add_layer_norm(150, 192, cases);
+  add_branch_norm(5, 7, cases);  // the mean of a single row can be all rounding
+  add_branch_norm(33, 7, cases);
+  add_branch_norm(150, 192, cases);
   add_attention({{1, 1}}, 1, 1, cases);
   add_attention({{2, 7}}, 3, 5, cases);
   add_attention({{1, 33}, {2, 5}, {1, 1}}, 2, 24, cases);

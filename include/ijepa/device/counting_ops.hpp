@@ -29,6 +29,7 @@ class CountingOps final : public Ops {
   void reset() { counts_ = {}; }
 
   void upload(const void* host, Tensor dst) override;
+  void upload_input(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
   void synchronize() override;
   void fill_zero(Tensor y) override;
@@ -43,6 +44,10 @@ class CountingOps final : public Ops {
                           Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
                            Tensor dw, Tensor db, Write mode) override;
+  void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                              Tensor mean, Tensor rstd) override;
+  void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                               const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
   void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
   void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,

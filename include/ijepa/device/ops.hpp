@@ -30,6 +30,19 @@ struct Normalisation {
   std::array<double, 3> mean{0.485, 0.456, 0.406}, std{0.229, 0.224, 0.225};
 };
 
+/// sum = residual + scale[row_sequence[i]] * branch, row by row, (M, D) each: how a branch enters
+/// the residual stream. sum and residual have the residual type, branch the compute type; scale has
+/// the statistics type, row_sequence (M) int32. scale may be empty: then the branch is not scaled.
+struct BranchSum {
+  Tensor residual{}, branch{}, scale{}, row_sequence{}, sum{};
+};
+
+/// Its gradient: dbranch = scale[row_sequence[i]] * dsum in the compute type, where dsum (residual
+/// type) has been added to before. dbranch may be empty: then it is not formed.
+struct BranchGradient {
+  Tensor dsum_accum{}, scale{}, row_sequence{}, dbranch{};
+};
+
 /// One contiguous range of the flat parameter buffers for the optimizer. All tensors have the same
 /// length; `target`, `working` and `target_working` may be empty. decay holds 0 or 1 a chunk.
 struct OptimizerRange {
@@ -49,6 +62,9 @@ class Ops {
   // ---- memory ----
   /// dst <- host bytes. The host memory may be reused when the call returns.
   virtual void upload(const void* host, Tensor dst) = 0;
+  /// upload of what only operations given later read. A device may copy beside the operations given
+  /// before, so two buffers take turns: none given since the last upload_input may use dst.
+  virtual void upload_input(const void* host, Tensor dst);
   /// host <- src. The host memory holds the values after synchronize().
   virtual void download(Tensor src, void* host) = 0;
   virtual void synchronize() = 0;
@@ -76,9 +92,16 @@ class Ops {
   /// y = (x - mean) * rstd * w + b; w and b empty: no affine part. y in any floating type.
   virtual void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
                                   Tensor mean, Tensor rstd) = 0;
-  /// dx_accum += d loss / dx; dw, db (+)= their gradients (not empty).
+  /// dx_accum += d loss / dx; dw, db (+)= their gradients (not empty). dx_accum has x's type.
   virtual void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
                                    Tensor dx_accum, Tensor dw, Tensor db, Write mode) = 0;
+  /// The sum, then layer_norm_forward of it as it was stored.
+  virtual void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                      Tensor y, Tensor mean, Tensor rstd);
+  /// layer_norm_backward of the sum into dsum_accum, then dbranch of that as it was stored. dbranch
+  /// has dy's type.
+  virtual void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                                       const BranchGradient& d, Tensor dw, Tensor db, Write mode);
 
   // ---- attention on packed rows: qkv (T, 3 D), out (T, D), lse (T, heads) statistics type ----
   // A row of qkv is [q | k | v], each with its heads contiguous. Scores scale by head_dim^-0.5.

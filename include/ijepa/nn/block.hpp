@@ -48,10 +48,13 @@ class Block {
   void backward(Pass& p, const Sequences& sequences, Tensor dres_inout, const Saved& s) const;
 
  private:
+  // The first branch ends with its addition to x and the norm of the sum, h and s.normed2: one pass
+  // over memory. Its backward starts where that of norm2 ends, in one pass again: dattention.
   void attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tensor h, Saved& s) const;
   void mlp_branch(Pass& p, Tensor h, const Sequences& sequences, Tensor y, Saved& s) const;
-  void mlp_backward(Pass& p, const Sequences& sequences, Tensor dres_inout, const Saved& s) const;
-  void attention_backward(Pass& p, const Sequences& sequences, Tensor dres_inout,
+  void mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattention,
+                    const Saved& s) const;
+  void attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch, Tensor dres_inout,
                           const Saved& s) const;
 
   std::int64_t heads_;

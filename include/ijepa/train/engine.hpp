@@ -82,7 +82,9 @@ class Engine {
   std::size_t most_micros_;
   std::size_t micros_ = 0;  // of this step so far
   std::vector<double> micro_losses_;
-  Buffer arena_, pixels_, scalars_;
+  Buffer arena_;
+  Buffer pixels_, next_pixels_;  // images of micro-batches take turns
+  Buffer scalars_;
   std::unique_ptr<BucketReducer> reducer_;
   GradSync sync_;
 };

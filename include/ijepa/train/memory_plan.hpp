@@ -13,7 +13,7 @@ namespace ijepa {
 struct MemoryPlan {
   ParamStore::Bytes state;
   std::size_t activations = 0;  // the arena, at the worst masks
-  std::size_t images = 0;       // one micro-batch on the device
+  std::size_t images = 0;       // two micro-batches on the device, which take turns
   std::size_t libraries = 0;    // workspaces of a GPU's libraries and reductions
   std::size_t total() const { return state.total() + activations + images + libraries; }
 };

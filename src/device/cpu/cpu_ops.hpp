@@ -33,6 +33,10 @@ class CpuOps final : public Ops {
                           Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
                            Tensor dw, Tensor db, Write mode) override;
+  void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                              Tensor mean, Tensor rstd) override;
+  void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                               const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
 
   void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
@@ -59,6 +63,11 @@ class CpuOps final : public Ops {
   void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;
 
  private:
+  /// y = a + scale[row_sequence[i]] * b of some rows. a empty: 0; scale empty: 1.
+  static void add_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y, Range rows);
+  void normalise(const BranchSum& s, const NormRows& n, double epsilon, Tensor y);
+  void add_norm_gradients(Tensor dy, const NormRows& n, const BranchGradient& d, Tensor dw,
+                          Tensor db, Write mode);
   static void check_linear(std::string_view op, Tensor x, Tensor w, Tensor b, Tensor y);
   void forward(Product p, Tensor x, Tensor w, Tensor b);
   void multiply(const Product& p);

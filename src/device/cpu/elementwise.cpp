@@ -106,20 +106,25 @@ void CpuOps::add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequen
   if (!a.empty()) expect_matrix(op, "a", a, rows, cols);
   expect_matrix(op, "y", y, rows, cols);
   expect_vector(op, "row_sequence", row_sequence, DType::i32, rows);
+  parallel_for(threads_, rows, 16, [&](std::int64_t begin, std::int64_t end) {
+    add_rows(a, b, scale, row_sequence, y, {begin, end});
+  });
+}
+
+void CpuOps::add_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y, Range rows) {
+  const auto cols = b.cols();
   const Tensor first = a.empty() ? y : a;
+  const auto* sequence = scale.empty() ? nullptr : row_sequence.as<std::int32_t>();
   on_floats(
       [&]<class A, class B, class S, class Y>(A* as, B* bs, S* scales, Y* ys) {
         using W = Wide<A, B, S>;
-        const auto* sequence = row_sequence.as<std::int32_t>();
-        parallel_for(threads_, rows, 16, [&](std::int64_t begin, std::int64_t end) {
-          for (auto i = begin; i < end; ++i) {
-            const auto s = convert<W>(scales[sequence[i]]);
-            for (auto j = i * cols; j < (i + 1) * cols; ++j) {
-              const W base = a.empty() ? W(0) : convert<W>(as[j]);
-              ys[j] = convert<Y>(base + s * convert<W>(bs[j]));
-            }
+        for (auto i = rows.begin; i < rows.end; ++i) {
+          const W s = sequence != nullptr ? convert<W>(scales[sequence[i]]) : W(1);
+          for (auto j = i * cols; j < (i + 1) * cols; ++j) {
+            const W base = a.empty() ? W(0) : convert<W>(as[j]);
+            ys[j] = convert<Y>(base + s * convert<W>(bs[j]));
           }
-        });
+        }
       },
       first, b, scale, y);
 }

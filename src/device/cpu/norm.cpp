@@ -1,8 +1,9 @@
-// Layer norm: threads take rows; row_kernel.hpp has the maths. With xh = (x - mean) rstd and g = w
+// Layer norm, alone and after the addition of a branch: threads take rows; row_kernel.hpp has the
+// maths. With xh = (x - mean) rstd and g = w
 // dy:
 //   dx = rstd (g - mean(g) - xh mean(g xh)),  dw = sum dy xh,  db = sum dy.
-#include "checks.hpp"
 #include "cpu_ops.hpp"
+#include "norm_checks.hpp"
 #include "parallel.hpp"
 #include "types.hpp"
 
@@ -11,6 +12,15 @@ namespace {
 
 /// Rows whose dw and db are added up before blocks are; fixed, so sums ignore the thread count.
 constexpr std::int64_t row_block = 64;
+/// Rows that one step of an operation leaves in the cache for the next.
+constexpr std::int64_t cached_rows = 16;
+
+/// Calls f(Range) for `rows`, some at a time.
+template <class F>
+void for_cached_rows(Range rows, F&& f) {
+  for (auto row = rows.begin; row < rows.end; row += cached_rows)
+    f(Range{row, std::min(rows.end, row + cached_rows)});
+}
 
 template <class S>
 void sum_blocks(const S* partial, std::int64_t blocks, std::int64_t stride, std::int64_t cols,
@@ -24,35 +34,41 @@ void sum_blocks(const S* partial, std::int64_t blocks, std::int64_t stride, std:
 
 void CpuOps::layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
                                 Tensor rstd) {
-  constexpr auto op = "layer_norm_forward";
-  const auto rows = x.rows(), cols = x.cols();
-  const auto type = parameter_type(x.dtype);
-  expect_matrix(op, "y", y, rows, cols);
-  expect_same_width(op, "y", y, x);
-  check(w.empty() == b.empty(), "{}: w and b must both be given or both left out.", op);
-  if (!w.empty()) expect_vector(op, "w", w, type, cols);
-  if (!b.empty()) expect_vector(op, "b", b, type, cols);
-  expect_vector(op, "mean", mean, type, rows);
-  expect_vector(op, "rstd", rstd, type, rows);
-  parallel_for(threads_, rows, 4, [&](std::int64_t begin, std::int64_t end) {
-    kernels_.layer_norm_forward({cols, x, w, b, mean, rstd}, epsilon, y, {begin, end});
+  expect_norm("layer_norm_forward", {.sum = x}, w, b, y, mean, rstd);
+  normalise({.sum = x}, {x.cols(), x, w, b, mean, rstd}, epsilon, y);
+}
+
+void CpuOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                    Tensor y, Tensor mean, Tensor rstd) {
+  expect_norm("add_layer_norm_forward", s, w, b, y, mean, rstd);
+  normalise(s, {s.sum.cols(), s.sum, w, b, mean, rstd}, epsilon, y);
+}
+
+void CpuOps::normalise(const BranchSum& s, const NormRows& n, double epsilon, Tensor y) {
+  parallel_for(threads_, s.sum.rows(), 4, [&](std::int64_t begin, std::int64_t end) {
+    for_cached_rows({begin, end}, [&](Range rows) {
+      if (!s.branch.empty()) add_rows(s.residual, s.branch, s.scale, s.row_sequence, s.sum, rows);
+      kernels_.layer_norm_forward(n, epsilon, y, rows);
+    });
   });
 }
 
 void CpuOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
                                  Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
-  constexpr auto op = "layer_norm_backward";
-  const auto rows = x.rows(), cols = x.cols();
-  const auto type = parameter_type(x.dtype);
-  expect_matrix(op, "dy", dy, rows, cols);
-  expect_same_width(op, "dy", dy, x);
-  expect_matrix(op, "dx", dx_accum, rows, cols);
-  expect_same_width(op, "dx", dx_accum, x);
-  expect_vector(op, "w", w, type, cols);
-  expect_vector(op, "mean", mean, type, rows);
-  expect_vector(op, "rstd", rstd, type, rows);
-  expect_vector(op, "dw", dw, type, cols);
-  expect_vector(op, "db", db, type, cols);
+  const BranchGradient d{.dsum_accum = dx_accum};
+  expect_norm_gradient("layer_norm_backward", dy, x, w, mean, rstd, d, dw, db);
+  add_norm_gradients(dy, {x.cols(), x, w, {}, mean, rstd}, d, dw, db, mode);
+}
+
+void CpuOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                                     const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
+  expect_norm_gradient("add_layer_norm_backward", dy, sum, w, mean, rstd, d, dw, db);
+  add_norm_gradients(dy, {sum.cols(), sum, w, {}, mean, rstd}, d, dw, db, mode);
+}
+
+void CpuOps::add_norm_gradients(Tensor dy, const NormRows& n, const BranchGradient& d, Tensor dw,
+                                Tensor db, Write mode) {
+  const auto rows = n.x.rows(), cols = n.cols;
   const auto blocks = (rows + row_block - 1) / row_block;
   on_parameters(dw, [&]<class S>(S* dws) {
     S* partial = scratch<S>(0, blocks * 2 * cols);
@@ -60,9 +76,10 @@ void CpuOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Ten
       for (auto block = begin; block < end; ++block) {
         S* sums = partial + block * 2 * cols;
         std::fill_n(sums, 2 * cols, S(0));
-        kernels_.layer_norm_backward({cols, x, w, {}, mean, rstd}, dy, dx_accum,
-                                     {block * row_block, std::min(rows, (block + 1) * row_block)},
-                                     sums, sums + cols);
+        for_cached_rows({block * row_block, std::min(rows, (block + 1) * row_block)}, [&](Range r) {
+          kernels_.layer_norm_backward(n, dy, d.dsum_accum, r, sums, sums + cols);
+          if (!d.dbranch.empty()) add_rows({}, d.dsum_accum, d.scale, d.row_sequence, d.dbranch, r);
+        });
       }
     });
     sum_blocks(partial, blocks, 2 * cols, cols, mode, dws);

@@ -11,6 +11,8 @@ namespace ijepa::cuda {
 
 /// Rows of threads in a block; they take a block's matrix rows in turn.
 constexpr int sum_lanes = 8;
+/// The same where partial sums are added.
+constexpr int partial_lanes = 16;
 
 /// partial[block of rows][output][column] of F::outputs sums. f.template add<W>(row, col, sums)
 /// adds one row's terms.
@@ -41,36 +43,62 @@ __global__ void __launch_bounds__(32 * sum_lanes)
   store<W>(partial + (static_cast<std::int64_t>(blockIdx.y) * F::outputs + k) * cols + col, total);
 }
 
-/// y[column] (+)= sum over blocks of partial[block][column].
-struct SumPartials {
-  const float* partial;
-  std::int64_t blocks, stride;
+/// Where N sums over columns go.
+template <int N>
+struct SumTargets {
+  float* y[N];  // (cols) each
   Write mode;
-  float* y;
-  template <int W>
-  __device__ void at(std::int64_t col) const {
-    Floats<W> sum{};
-    if (mode == Write::accumulate) sum = load<W>(y + col);
-    for (std::int64_t b = 0; b < blocks; ++b) {
-      const auto part = load<W>(partial + b * stride + col);
-#pragma unroll
-      for (int j = 0; j < W; ++j) sum[j] += part[j];
-    }
-    store<W>(y + col, sum);
-  }
 };
+
+/// y[k][column] (+)= sum over blocks of partial[block][k][column]: a thread row takes blocks in
+/// turn, and the rows are added in their order.
+template <int N>
+__global__ void __launch_bounds__(32 * partial_lanes)
+    add_partials(const float* partial, std::int64_t blocks, std::int64_t cols, SumTargets<N> to) {
+  auto* parts = shared_memory<float>();  // [lane row][lane]
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * 32 + threadIdx.x;
+  float sum = 0;
+  if (at < N * cols)
+    for (std::int64_t b = threadIdx.y; b < blocks; b += partial_lanes)
+      sum += partial[b * N * cols + at];
+  parts[threadIdx.y * 32 + threadIdx.x] = sum;
+  __syncthreads();
+  if (threadIdx.y > 0 || at >= N * cols) return;
+  float* y = to.y[at / cols] + at % cols;
+  float total = to.mode == Write::accumulate ? *y : 0;
+  for (int lane = 0; lane < partial_lanes; ++lane)
+    total += parts[lane * 32 + static_cast<int>(threadIdx.x)];
+  *y = total;
+}
+
+template <int N>
+void sum_partials(cudaStream_t stream, const float* partial, std::int64_t blocks, std::int64_t cols,
+                  const std::array<float*, N>& y, Write mode) {
+  if (cols == 0) return;
+  SumTargets<N> to{{}, mode};
+  std::copy(y.begin(), y.end(), to.y);
+  launch({dim3(blocks_for(N * cols, 32)), dim3(32, partial_lanes),
+          partial_lanes * 32 * sizeof(float), stream},
+         add_partials<N>, partial, blocks, cols, to);
+}
+
+/// Blocks that leave `columns` partial sums each, for `rows` rows, so that they fit the workspace.
+inline std::int64_t partial_blocks(Workspace workspace, std::int64_t rows, std::int64_t columns,
+                                   std::int64_t rows_a_block, std::int64_t most) {
+  const auto room = static_cast<std::int64_t>(workspace.bytes / sizeof(float));
+  check(columns <= room, "Sums over {} columns do not fit the GPU workspace of {} bytes.", columns,
+        workspace.bytes);
+  return std::min(
+      {(rows + rows_a_block - 1) / rows_a_block, most, room / std::max<std::int64_t>(1, columns)});
+}
 
 /// y[k] (+)= the k-th sum of F over all rows. `operands` are what F loads by vectors.
 template <class F, class... Tensors>
 void sum_columns(cudaStream_t stream, Workspace workspace, std::int64_t rows, std::int64_t cols,
-                 const F& f, const std::array<Tensor, F::outputs>& y, Write mode,
+                 const F& f, const std::array<float*, F::outputs>& y, Write mode,
                  const Tensors&... operands) {
   constexpr std::int64_t rows_a_block = 64, most_blocks = 128;
-  const auto room = static_cast<std::int64_t>(workspace.bytes / sizeof(float)) / F::outputs;
-  check(cols <= room, "Sums over {} columns do not fit the GPU workspace of {} bytes.", cols,
-        workspace.bytes);
-  const auto blocks =
-      std::min<std::int64_t>({(rows + rows_a_block - 1) / rows_a_block, most_blocks, room / cols});
+  const auto blocks = partial_blocks(workspace, rows, F::outputs * cols, rows_a_block, most_blocks);
   auto* partial = static_cast<float*>(workspace.data);
   if (blocks > 0)
     with_width(
@@ -81,18 +109,7 @@ void sum_columns(cudaStream_t stream, Workspace workspace, std::int64_t rows, st
                  sum_row_blocks<W, F>, rows, cols, f, partial);
         },
         operands...);
-  const auto all = static_cast<std::int64_t>(F::outputs) * cols;
-  const bool aligned = cols % vector_width == 0;
-  for (int k = 0; k < F::outputs; ++k)
-    with_width(
-        aligned,
-        [&]<int W>(std::integral_constant<int, W>) {
-          launch({dim3(blocks_for(cols, 256 * W)), dim3(256), 0, stream},
-                 each_element<W, SumPartials>, cols,
-                 SumPartials{partial + k * cols, blocks, all, mode,
-                             y[static_cast<std::size_t>(k)].template as<float>()});
-        },
-        y[static_cast<std::size_t>(k)]);
+  sum_partials<F::outputs>(stream, partial, blocks, cols, y, mode);
 }
 
 }  // namespace ijepa::cuda

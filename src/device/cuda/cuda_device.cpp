@@ -61,11 +61,13 @@ class CudaDevice final : public Device {
   explicit CudaDevice(const DeviceOptions& options)
       : properties_(select_device(options.name)),
         staging_(staging_half),
+        inputs_(staging_half),
         workspace_(gpu_memory.reductions),
         matmul_(make_matmul(stream_.handle, {options.product_choices, gpu(), options.log})),
         attention_(make_attention_library(stream_.handle)),
-        ops_(stream_.handle, staging_, *matmul_, *attention_,
+        ops_(stream_.handle, staging_, inputs_, *matmul_, *attention_,
              {workspace_.data, gpu_memory.reductions}) {}
+  /// Computation waits for the copies of its inputs, so these are done as well.
   ~CudaDevice() override { cudaStreamSynchronize(stream_.handle); }
 
   Ops& ops() override { return ops_; }
@@ -88,6 +90,7 @@ class CudaDevice final : public Device {
   cudaDeviceProp properties_;
   Stream stream_;
   Staging staging_;
+  InputCopies inputs_;
   DeviceMemory workspace_;
   std::unique_ptr<Matmul> matmul_;
   std::unique_ptr<AttentionLibrary> attention_;

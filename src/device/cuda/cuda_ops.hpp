@@ -1,5 +1,6 @@
-// CudaOps: the operations on one GPU and one stream. Calls return before the work is done; none
-// allocates or waits, but for uploads when the staging memory is full.
+// CudaOps: the operations on one GPU and one stream, but for inputs, which are copied on another.
+// Calls return before the work is done; none allocates or waits, but for uploads when the staging
+// memory is full.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -7,6 +8,7 @@
 
 #include "attention_library.hpp"
 #include "ijepa/device/ops.hpp"
+#include "input_copies.hpp"
 #include "matmul.hpp"
 #include "staging.hpp"
 
@@ -22,15 +24,17 @@ struct GroupAt;
 
 class CudaOps final : public Ops {
  public:
-  CudaOps(cudaStream_t stream, Staging& staging, Matmul& matmul, AttentionLibrary& attention,
-          Workspace workspace)
+  CudaOps(cudaStream_t stream, Staging& staging, InputCopies& inputs, Matmul& matmul,
+          AttentionLibrary& attention, Workspace workspace)
       : stream_(stream),
         staging_(staging),
+        inputs_(inputs),
         matmul_(matmul),
         attention_(attention),
         workspace_(workspace) {}
 
   void upload(const void* host, Tensor dst) override;
+  void upload_input(const void* host, Tensor dst) override;
   void download(Tensor src, void* host) override;
   void synchronize() override;
   void fill_zero(Tensor y) override;
@@ -47,6 +51,10 @@ class CudaOps final : public Ops {
                           Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
                            Tensor dw, Tensor db, Write mode) override;
+  void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                              Tensor mean, Tensor rstd) override;
+  void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
+                               const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
 
   void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
@@ -73,6 +81,8 @@ class CudaOps final : public Ops {
   void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;
 
  private:
+  void add_norm_gradients(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
+                          const BranchGradient& d, Tensor dw, Tensor db, Write mode);
   /// b in the type of the product's result: itself, or a rounded copy in the workspace.
   const void* bias_for(Tensor b, DType type);
   void library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out, Tensor lse,
@@ -80,6 +90,7 @@ class CudaOps final : public Ops {
 
   cudaStream_t stream_;
   Staging& staging_;
+  InputCopies& inputs_;
   Matmul& matmul_;
   AttentionLibrary& attention_;
   Workspace workspace_;

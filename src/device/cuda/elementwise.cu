@@ -94,6 +94,10 @@ void CudaOps::upload(const void* host, Tensor dst) {
   staging_.upload(host, dst.data, dst.bytes(), stream_);
 }
 
+void CudaOps::upload_input(const void* host, Tensor dst) {
+  inputs_.upload(host, dst.data, dst.bytes(), stream_);
+}
+
 void CudaOps::download(Tensor src, void* host) {
   check_cuda(cudaMemcpyAsync(host, src.data, src.bytes(), cudaMemcpyDeviceToHost, stream_),
              "a download");

@@ -27,10 +27,17 @@ struct Event {
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
-  /// What `to` is given from now on waits for what `from` was given until now; the host does not.
-  void order(cudaStream_t from, cudaStream_t to) const {
+  /// Marks what `from` was given until now.
+  void record(cudaStream_t from) const {
     check_cuda(cudaEventRecord(handle, from), "recording an event");
+  }
+  /// What `to` is given from now on waits for the newest mark, if there is one; the host does not.
+  void hold(cudaStream_t to) const {
     check_cuda(cudaStreamWaitEvent(to, handle, 0), "waiting for an event");
+  }
+  void order(cudaStream_t from, cudaStream_t to) const {
+    record(from);
+    hold(to);
   }
 };
 

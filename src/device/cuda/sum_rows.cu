@@ -30,7 +30,7 @@ void CudaOps::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
   on_types(
       [&]<class X>(X* xs) {
         sum_columns(stream_, workspace_, count, cols,
-                    RowSum<X>{xs, optional<std::int32_t>(rows), cols}, {y}, mode, x);
+                    RowSum<X>{xs, optional<std::int32_t>(rows), cols}, {y.as<float>()}, mode, x);
       },
       x);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "ijepa/device/device.hpp"
@@ -90,6 +91,33 @@ TEST_F(CudaDevice, UploadsKeepTheirSource) {
   device->ops().synchronize();
   std::iota(sent.begin(), sent.end(), 7);
   EXPECT_TRUE(received == sent);
+}
+
+/// Inputs of several turns are under way at once; each turn's work reads its own, on any schedule.
+TEST_F(CudaDevice, InputsOfTwoBuffersTakeTurns) {
+  constexpr std::int64_t turns = 7, n = 40;
+  const auto device = make_device({.name = "cuda"});
+  Ops& ops = device->ops();
+  Buffer input(*device, n * 4), next(*device, n * 4), results(*device, turns * n * 4);
+  const auto result = [&](std::int64_t turn) {
+    return make_tensor(static_cast<float*>(results.data()) + turn * n, DType::f32, {n});
+  };
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    emulation::reseed(seed);
+    for (std::int64_t turn = 0; turn < turns; ++turn) {
+      std::swap(input, next);
+      const std::vector<float> sent(n, static_cast<float>(turn));
+      const Tensor x = make_tensor(input.data(), DType::f32, {n});
+      ops.upload_input(sent.data(), x);
+      ops.copy(x, result(turn));
+    }
+    std::vector<float> received(turns * n);
+    ops.download(make_tensor(results.data(), DType::f32, {turns * n}), received.data());
+    ops.synchronize();
+    for (std::int64_t i = 0; i < turns * n; ++i)
+      ASSERT_EQ(received[static_cast<std::size_t>(i)], static_cast<float>(i / n))
+          << "seed " << seed;
+  }
 }
 
 }  // namespace
