@@ -75,12 +75,24 @@ void File::write(std::int64_t offset, const void* from, std::size_t bytes) {
   const auto* at = static_cast<const std::byte*>(from);
   while (bytes > 0) {
     const ssize_t n = ::pwrite(descriptor_, at, bytes, offset);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EINTR || (errno == EINVAL && use_cache()))) continue;
     if (n < 0) fail_with_reason("Cannot write", path_);
     at += n;
     offset += n;
     bytes -= static_cast<std::size_t>(n);
   }
+}
+
+void File::bypass_cache() {
+  const int flags = ::fcntl(descriptor_, F_GETFL);
+  if (flags >= 0) ::fcntl(descriptor_, F_SETFL, flags | O_DIRECT);
+}
+
+/// False: it was used already.
+bool File::use_cache() {
+  const int flags = ::fcntl(descriptor_, F_GETFL);
+  return flags >= 0 && (flags & O_DIRECT) != 0 &&
+         ::fcntl(descriptor_, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
 void File::truncate(std::int64_t bytes) {

@@ -1,5 +1,5 @@
-// HDF5 lays the file out in memory; structure and numbers are then written by pwrite in the order
-// of the offsets it chose. After a failed write HDF5 can neither close the file nor itself, so it
+// HDF5 lays the file out in memory; structure and numbers are then written in the order of the
+// offsets it chose. After a failed write HDF5 can neither close the file nor itself, so it
 // never sees the disk.
 #include "checkpoint_part.hpp"
 
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "checkpoint_disk.hpp"
+#include "direct_file.hpp"
 
 namespace ijepa {
 namespace {
@@ -159,16 +160,15 @@ std::vector<std::uint64_t> lay_out(const std::string& path,
   return offsets;
 }
 
-/// pwrite with the checksums of the whole file and of the piece.
-void write_hashed(File& file, std::int64_t offset, std::span<const std::byte> bytes,
-                  std::array<Hasher*, 2> hashers) {
-  constexpr std::size_t block = std::size_t{4}
+/// Appends with the checksums of the whole file and of the piece.
+void append_hashed(DirectFile& file, std::span<const std::byte> bytes,
+                   std::array<Hasher*, 2> hashers) {
+  constexpr std::size_t block = std::size_t{1}
                                 << 20;  // stays in a cache between the three readings
   while (!bytes.empty()) {
     const auto now = bytes.first(std::min(block, bytes.size()));
     for (Hasher* hasher : hashers) hasher->add(now);
-    file.write(offset, now.data(), now.size());
-    offset += static_cast<std::int64_t>(now.size());
+    file.append(now);
     bytes = bytes.subspan(now.size());
   }
 }
@@ -212,26 +212,26 @@ PartLayout::PartLayout(const std::vector<StoredTensor>& tensors, std::vector<Ten
 }
 
 WrittenPart PartLayout::write(const std::string& path, const RangeBytes& bytes_of) const {
-  File file(path, File::Mode::create);
+  DirectFile file(path);
   WrittenPart written;
   written.pieces.resize(ranges_.size());
   Hasher all;
   for (const Segment& segment : segments_) {
     Hasher own;
     if (segment.range < 0) {
-      write_hashed(file, segment.offset, segment.structure, {&all, &own});
+      append_hashed(file, segment.structure, {&all, &own});
     } else {
       const auto i = static_cast<std::size_t>(segment.range);
       const auto bytes = bytes_of(i);
       check(bytes.data() != nullptr && bytes.size() == segment.bytes, "{} has no data to save.",
             names_[i]);
-      write_hashed(file, segment.offset, bytes, {&all, &own});
+      append_hashed(file, bytes, {&all, &own});
       written.pieces[i] = {static_cast<std::uint64_t>(segment.offset), own.digest()};
     }
     written.bytes += segment.bytes;
   }
   written.xxh3 = all.digest();
-  file.sync();
+  file.finish();
   return written;
 }
 

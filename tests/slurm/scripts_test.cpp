@@ -20,8 +20,8 @@ class SlurmScripts : public SlurmJobs {
     std::filesystem::create_directory(folder);
     const auto program = folder / "ijepa-pretrain";
     write_text(program, "#!/usr/bin/env bash\nfor last; do :; done\nrun=" + path("run").string() +
-                             "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body +
-                             "\n");
+                            "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body +
+                            "\n");
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
     ::setenv("IJEPA_BIN", folder.c_str(), 1);
   }
@@ -132,7 +132,7 @@ TEST_F(SlurmScripts, MpirunInsideAJob) {
 
 TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
   write_text(path("table.txt"),
-              "# name  settings\nslow optim.lr=5e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
+             "# name  settings\nslow optim.lr=5e-4\n\nfast optim.lr=2e-3 optim.max_steps=4\n");
   const std::string job =
       submit({"--array=1-2", "--output=job-%a.out"}, "sweep.sbatch",
              {path("config.toml").string(), path("table.txt").string(), "--set", steps(3)});
@@ -143,8 +143,7 @@ TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
 }
 
 TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
-  std::filesystem::create_directory_symlink(source_folder() / "benchmarks",
-                                            top() / "benchmarks");
+  std::filesystem::create_directory_symlink(source_folder() / "benchmarks", top() / "benchmarks");
   const std::string job = submit({}, "scaling.sbatch",
                                  {path("config.toml").string(), path("study").string(), "--batch",
                                   "16", "--steps", "6", "--shards", path("shards").string()});

@@ -29,10 +29,16 @@ class File {
   void read(std::int64_t offset, void* to, std::size_t bytes) const;
   /// All of them or an Error (a full disk is named as such). Any thread.
   void write(std::int64_t offset, const void* from, std::size_t bytes);
+  /// From now on writes of whole blocks of 64 KiB, from memory and to offsets that are multiples of
+  /// it, go past the system's page cache, where the file system can do without. The first other one
+  /// ends that.
+  void bypass_cache();
   void truncate(std::int64_t bytes);
   void sync();  // until the data is on the device
 
  private:
+  bool use_cache();
+
   std::string path_;
   int descriptor_ = -1;
 };
