@@ -20,6 +20,8 @@ int flags_of(File::Mode mode) {
       return O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
     case File::Mode::update:
       return O_RDWR | O_CREAT | O_CLOEXEC;
+    case File::Mode::append:
+      return O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC;
     default:
       return O_RDONLY | O_CLOEXEC;
   }

@@ -118,26 +118,32 @@ std::int64_t whole_lines(const File& file) {
 
 }  // namespace
 
-LineFile::LineFile(const std::string& path, Log log)
-    : log_(log), file_(path, File::Mode::update), size_(whole_lines(file_)) {
-  if (size_ < file_.size()) file_.truncate(size_);
+LineFile::LineFile(const std::string& path, Log log) : log_(log), file_(path, File::Mode::append) {
+  drop_torn_line();
+}
+
+void LineFile::drop_torn_line() {
+  const std::int64_t whole = whole_lines(file_);
+  if (whole < file_.size()) file_.truncate(whole);
+  torn_ = false;
 }
 
 void LineFile::append(std::string_view line) {
   const std::string whole = std::string(line) + "\n";
   try {
-    file_.write(size_, whole.data(), whole.size());
-    size_ += static_cast<std::int64_t>(whole.size());
+    if (torn_) drop_torn_line();
+    torn_ = true;
+    file_.write(file_.size(), whole.data(), whole.size());
+    torn_ = false;
   } catch (const Error& error) {
     if (dropped_++ == 0) {
       log_.warn("{} The run goes on; lines of {} are lost until writing works again.", error.what(),
                 file_.path());
     }
     try {
-      file_.truncate(size_);
+      drop_torn_line();
     } catch (const Error&) {
-      // What was written of the line stays behind the end; the next line or the next opening
-      // removes it.
+      // The next line or the next opening does it.
     }
   }
 }

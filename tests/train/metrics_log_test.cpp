@@ -187,6 +187,20 @@ TEST_F(MetricsLogTest, AFolderThatIsAbsentIsAnErrorAtTheStart) {
   EXPECT_THROW(EventLog(path("no/such/events.jsonl"), Log()), Error);
 }
 
+// A rank that reports a hang writes beside the trainer of rank 0.
+TEST_F(MetricsLogTest, TwoWritersOfEventsLeaveTheLinesOfBothWhole) {
+  EventLog first(path("events.jsonl"), Log()), second(path("events.jsonl"), Log());
+  for (int i = 0; i < 3; ++i) {
+    first.write("saved", {{"step", i}});
+    second.write("hang", {{"text", std::string(100, 'x')}});
+  }
+  std::ifstream file(path("events.jsonl"));
+  std::vector<std::string> events;
+  for (std::string line; std::getline(file, line);)
+    events.push_back(nlohmann::json::parse(line).at("event"));
+  EXPECT_EQ(events, (std::vector<std::string>{"saved", "hang", "saved", "hang", "saved", "hang"}));
+}
+
 TEST_F(MetricsLogTest, EventsAreOneObjectALineWhateverTheyHold) {
   {
     EventLog events(path("events.jsonl"), Log());

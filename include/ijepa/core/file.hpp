@@ -11,9 +11,10 @@ class File {
  public:
   enum class Mode {
     read,
-    create,
-    update
-  };  // create: new or emptied; update: read and write, made if missing
+    create,  // new or emptied
+    update,  // read and write; made if missing
+    append   // the same, but every write goes to the end, wherever other writers have put that
+  };
 
   /// Opens `path`; an Error with the system's reason if that fails.
   File(const std::string& path, Mode mode);

@@ -40,9 +40,12 @@ class LineFile {
   std::int64_t dropped_lines() const { return dropped_; }
 
  private:
+  /// What an interrupted write left of a line.
+  void drop_torn_line();
+
   Log log_;
   File file_;
-  std::int64_t size_ = 0;
+  bool torn_ = false;
   std::int64_t dropped_ = 0;
 };
 

@@ -49,8 +49,8 @@ bool is_stack_guard(const char* p);
 void drain_all();
 
 // ---- checker.cpp ----
-/// Forgets the history of fresh device memory, and of shared memory before a block.
-void check_fresh(const void* p, std::size_t bytes);
+/// Forgets the history of device memory that was given back, and of shared memory before a block.
+void check_freed(const void* p, std::size_t bytes);
 void check_block_start();
 
 }  // namespace emulation

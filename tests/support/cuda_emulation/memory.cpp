@@ -23,7 +23,8 @@ std::vector<Allocation> allocations;
 std::map<const char*, std::size_t> pinned;
 
 constexpr unsigned char fresh = 0xff;  // every type of float reads it as NaN
-constexpr std::size_t large_arena = std::size_t{8} << 20;
+// The workspaces for products and reductions and what a small test needs are below it.
+constexpr std::size_t large_arena = std::size_t{48} << 20;
 constexpr unsigned closes_of_a_large_arena = 64;
 
 void explain_fault(const char* p) {
@@ -122,7 +123,6 @@ void* allocate_device(std::size_t bytes) {
   std::memset(a.base, fresh, a.padded());
   if (!arena_opened) mprotect(low, a.mapped, PROT_NONE);
   allocations.push_back(a);
-  check_fresh(a.base, a.bytes);
   ++stats().allocations;
   return a.base;
 }
@@ -137,6 +137,7 @@ void free_device(void* p) {
   live_bytes -= a.mapped;
   mprotect(a.first_page(), a.mapped, PROT_NONE);
   madvise(a.first_page(), a.mapped, MADV_DONTNEED);
+  check_freed(a.base, a.bytes);
   open_arena(false);
 }
 
