@@ -64,6 +64,7 @@ int code_three(Communicator& comm) {
 /// Steps until a signal comes, then takes three seconds to save.
 int stop_and_save(Communicator& comm) {
   const StopSignal stop;
+  comm.barrier();  // every rank listens now
   if (comm.rank() == 0) std::puts("ready");
   std::fflush(stdout);
   int signal = 0;
