@@ -98,6 +98,9 @@ class SlurmCluster {
       return std::filesystem::exists(folder_ / "spool" / node / ("stepd.slurm.pmix." + job + ".0"));
     };
     if (!wait_for_state(job, "PENDING")) return false;
+    // A node takes a job back only in a later second than that in which it ended it; else Slurm
+    // calls the job failed ("credential revoked").
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
     const std::string restarts = field(job, "Restarts");
     return wait_until("the nodes are done with job " + job,
                       [&] { return !step_is_left("n1") && !step_is_left("n2"); }) &&
