@@ -40,9 +40,9 @@ int main(int argc, char** argv) {
   app.add_option("--k", settings.k, "neighbours of each");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
-  // For --image and --pair; the features remember which encoder made them.
-  ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
-  ijepa::add_encoder_option(app, choice);
+  ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint,
+                                "run folder, for --image and --pair");
+  ijepa::add_encoder_option(app, choice, "which of the two compares --pair");
   app.add_option("--images", settings.images, "images of the features; default: where they were");
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");

@@ -31,15 +31,17 @@ void add_choice(CLI::App& app, const std::string& flag, T& value,
 }
 
 /// --run and --checkpoint, one of which names the network: find_checkpoint().
-inline void add_checkpoint_options(CLI::App& app, std::string& run, std::string& checkpoint) {
-  app.add_option("--run", run, "run folder: its newest valid checkpoint is used");
+inline void add_checkpoint_options(
+    CLI::App& app, std::string& run, std::string& checkpoint,
+    const std::string& help = "run folder: its newest valid checkpoint is used") {
+  app.add_option("--run", run, help);
   app.add_option("--checkpoint", checkpoint, "or the folder of one checkpoint");
 }
 
-inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder) {
+inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder,
+                               const std::string& help = "which of the two") {
   add_choice(app, "--encoder", encoder,
-             {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
-             "which of the two");
+             {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}}, help);
 }
 
 }  // namespace ijepa

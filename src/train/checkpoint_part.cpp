@@ -1,6 +1,6 @@
 // HDF5 lays the file out in memory; structure and numbers are then written in the order of the
-// offsets it chose. After a failed write HDF5 can neither close the file nor itself, so it
-// never sees the disk.
+// offsets it chose. After a failed write HDF5 can neither close the file nor itself, so it never
+// sees the disk.
 #include "checkpoint_part.hpp"
 
 #include <hdf5.h>

@@ -1,6 +1,5 @@
 // Layer norm, alone and after the addition of a branch: threads take rows; row_kernel.hpp has the
-// maths. With xh = (x - mean) rstd and g = w
-// dy:
+// maths. With xh = (x - mean) rstd and g = w dy:
 //   dx = rstd (g - mean(g) - xh mean(g xh)),  dw = sum dy xh,  db = sum dy.
 #include "cpu_ops.hpp"
 #include "norm_checks.hpp"
