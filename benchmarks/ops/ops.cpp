@@ -171,31 +171,31 @@ void add_rows(const Suite& suite, std::int64_t m, std::int64_t d) {
     suite.add(name("layer_norm_forward"), type, Limit::memory, [=](Operands& o) -> Call {
       const auto x = o.make(DType::f32, {m, d}), y = o.make(type, {m, d});
       const auto w = o.make(DType::f32, {d}), s = o.make(DType::f32, {m});
-      return [=](Ops& ops) { ops.layer_norm_forward(x, w, w, 1e-6, y, s, s); };
+      return [=](Ops& ops) { ops.layer_norm_forward({.sum = x}, w, w, 1e-6, y, s, s); };
     });
     suite.add(name("layer_norm_backward"), type, Limit::memory, [=](Operands& o) -> Call {
       const auto x = o.make(DType::f32, {m, d}), dy = o.make(type, {m, d});
       const auto dx = o.make(DType::f32, {m, d}), w = o.make(DType::f32, {d});
       const auto dw = o.make(DType::f32, {d}), s = o.make(DType::f32, {m});
-      return
-          [=](Ops& ops) { ops.layer_norm_backward(dy, x, w, s, s, dx, dw, dw, Write::overwrite); };
+      return [=](Ops& ops) {
+        ops.layer_norm_backward(dy, x, w, s, s, {dx}, dw, dw, Write::overwrite);
+      };
     });
-    suite.add(name("add_layer_norm_forward"), type, Limit::memory, [=](Operands& o) -> Call {
+    suite.add(name("layer_norm_forward_sum"), type, Limit::memory, [=](Operands& o) -> Call {
       const auto x = o.make(DType::f32, {m, d}), sum = o.make(DType::f32, {m, d});
       const auto branch = o.make(type, {m, d}), y = o.make(type, {m, d});
       const auto w = o.make(DType::f32, {d}), s = o.make(DType::f32, {m});
       return [=](Ops& ops) {
-        ops.add_layer_norm_forward({x, branch, {}, {}, sum}, w, w, 1e-6, y, s, s);
+        ops.layer_norm_forward({x, branch, {}, {}, sum}, w, w, 1e-6, y, s, s);
       };
     });
-    suite.add(name("add_layer_norm_backward"), type, Limit::memory, [=](Operands& o) -> Call {
+    suite.add(name("layer_norm_backward_sum"), type, Limit::memory, [=](Operands& o) -> Call {
       const auto x = o.make(DType::f32, {m, d}), dy = o.make(type, {m, d});
       const auto dx = o.make(DType::f32, {m, d}), dbranch = o.make(type, {m, d});
       const auto w = o.make(DType::f32, {d}), s = o.make(DType::f32, {m});
       const auto dw = o.make(DType::f32, {d});
       return [=](Ops& ops) {
-        ops.add_layer_norm_backward(dy, x, w, s, s, {dx, {}, {}, dbranch}, dw, dw,
-                                    Write::overwrite);
+        ops.layer_norm_backward(dy, x, w, s, s, {dx, {}, {}, dbranch}, dw, dw, Write::overwrite);
       };
     });
     suite.add(name("gelu_forward"), type, Limit::memory, [=](Operands& o) -> Call {

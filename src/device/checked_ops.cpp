@@ -57,11 +57,6 @@ void CheckedOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, T
   checked("linear_gelu_forward", {{"x", x}, {"w", w}, {"b", b}}, {{"pre", pre}, {"y", y}},
           [&] { inner_.linear_gelu_forward(x, w, b, pre, y); });
 }
-void CheckedOps::linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual,
-                                         Tensor branch, Tensor y) {
-  checked("linear_residual_forward", {{"x", x}, {"w", w}, {"b", b}, {"residual", residual}},
-          {{"y", y}}, [&] { inner_.linear_residual_forward(x, w, b, residual, branch, y); });
-}
 void CheckedOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   checked("linear_backward_input", {{"dy", dy}, {"w", w}}, {{"dx", dx}},
           [&] { inner_.linear_backward_input(dy, w, dx); });
@@ -71,39 +66,31 @@ void CheckedOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor d
           [&] { inner_.linear_backward_params(dy, x, dw, db, mode); });
 }
 
-void CheckedOps::layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
-                                    Tensor mean, Tensor rstd) {
-  checked("layer_norm_forward", {{"x", x}, {"w", w}, {"b", b}},
-          {{"mean", mean}, {"rstd", rstd}, {"y", y}},
-          [&] { inner_.layer_norm_forward(x, w, b, epsilon, y, mean, rstd); });
+void CheckedOps::layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                    Tensor y, Tensor mean, Tensor rstd) {
+  const Tensor given = s.branch.empty() ? s.sum : Tensor{};
+  checked("layer_norm_forward",
+          {{"sum", given},
+           {"residual", s.residual},
+           {"branch", s.branch},
+           {"scale", s.scale},
+           {"w", w},
+           {"b", b}},
+          {{"sum", s.sum}, {"mean", mean}, {"rstd", rstd}, {"y", y}},
+          [&] { inner_.layer_norm_forward(s, w, b, epsilon, y, mean, rstd); });
 }
 void CheckedOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                     Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
+                                     const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
   checked("layer_norm_backward",
-          {{"dy", dy}, {"x", x}, {"w", w}, {"mean", mean}, {"rstd", rstd}, {"dx", dx_accum}},
-          {{"dx", dx_accum}, {"dw", dw}, {"db", db}},
-          [&] { inner_.layer_norm_backward(dy, x, w, mean, rstd, dx_accum, dw, db, mode); });
-}
-void CheckedOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
-                                        Tensor y, Tensor mean, Tensor rstd) {
-  checked("add_layer_norm_forward",
-          {{"residual", s.residual}, {"branch", s.branch}, {"scale", s.scale}, {"w", w}, {"b", b}},
-          {{"sum", s.sum}, {"mean", mean}, {"rstd", rstd}, {"y", y}},
-          [&] { inner_.add_layer_norm_forward(s, w, b, epsilon, y, mean, rstd); });
-}
-void CheckedOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                                         const BranchGradient& d, Tensor dw, Tensor db,
-                                         Write mode) {
-  checked("add_layer_norm_backward",
           {{"dy", dy},
-           {"sum", sum},
+           {"x", x},
            {"w", w},
            {"mean", mean},
            {"rstd", rstd},
            {"dsum", d.dsum_accum},
            {"scale", d.scale}},
           {{"dsum", d.dsum_accum}, {"dbranch", d.dbranch}, {"dw", dw}, {"db", db}},
-          [&] { inner_.add_layer_norm_backward(dy, sum, w, mean, rstd, d, dw, db, mode); });
+          [&] { inner_.layer_norm_backward(dy, x, w, mean, rstd, d, dw, db, mode); });
 }
 
 void CheckedOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
@@ -159,11 +146,11 @@ void CheckedOps::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
   checked("sum_rows", {{"x", x}}, {{"y", y}}, [&] { inner_.sum_rows(x, rows, y, mode); });
 }
 
-void CheckedOps::smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
-                           Tensor dprediction) {
-  checked("smooth_l1", {{"prediction", prediction}, {"target", target}},
+void CheckedOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
+                           Tensor loss_accum, Tensor dprediction) {
+  checked("smooth_l1", {{"prediction", prediction}, {"features", targets.features}},
           {{"loss", loss_accum}, {"dprediction", dprediction}},
-          [&] { inner_.smooth_l1(prediction, target, scale, loss_accum, dprediction); });
+          [&] { inner_.smooth_l1(prediction, targets, scale, loss_accum, dprediction); });
 }
 void CheckedOps::sum_squares(Tensor x, Tensor result_accum) {
   checked("sum_squares", {{"x", x}}, {{"result", result_accum}},

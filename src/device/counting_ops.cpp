@@ -76,11 +76,6 @@ void CountingOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, 
   note(OpClass::linear, 2 * times(x.rows(), x.cols(), w.rows()), {x, w, b, pre, y});
   inner_.linear_gelu_forward(x, w, b, pre, y);
 }
-void CountingOps::linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual,
-                                          Tensor branch, Tensor y) {
-  note(OpClass::linear, 2 * times(x.rows(), x.cols(), w.rows()), {x, w, b, residual, y});
-  inner_.linear_residual_forward(x, w, b, residual, branch, y);
-}
 void CountingOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   note(OpClass::linear, 2 * times(dy.rows(), dy.cols(), w.cols()), {dy, w, dx});
   inner_.linear_backward_input(dy, w, dx);
@@ -92,29 +87,19 @@ void CountingOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor 
   inner_.linear_backward_params(dy, x, dw, db, mode);
 }
 
-void CountingOps::layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
-                                     Tensor mean, Tensor rstd) {
-  note(OpClass::layer_norm, 8 * elements(x), {x, w, b, y, mean, rstd});
-  inner_.layer_norm_forward(x, w, b, epsilon, y, mean, rstd);
+void CountingOps::layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
+                                     Tensor y, Tensor mean, Tensor rstd) {
+  const double added = s.branch.empty() ? 0 : s.scale.empty() ? 1 : 2;
+  note(OpClass::layer_norm, (8 + added) * elements(y),
+       {s.residual, s.branch, s.scale, s.row_sequence, s.sum, w, b, y, mean, rstd});
+  inner_.layer_norm_forward(s, w, b, epsilon, y, mean, rstd);
 }
 void CountingOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                      Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
-  note(OpClass::layer_norm, 14 * elements(x), {dy, x, w, mean, rstd, dx_accum, dx_accum, dw, db});
-  inner_.layer_norm_backward(dy, x, w, mean, rstd, dx_accum, dw, db, mode);
-}
-void CountingOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
-                                         Tensor y, Tensor mean, Tensor rstd) {
-  note(OpClass::layer_norm, (s.scale.empty() ? 9 : 10) * elements(y),
-       {s.residual, s.branch, s.scale, s.row_sequence, s.sum, w, b, y, mean, rstd});
-  inner_.add_layer_norm_forward(s, w, b, epsilon, y, mean, rstd);
-}
-void CountingOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                                          const BranchGradient& d, Tensor dw, Tensor db,
-                                          Write mode) {
-  note(OpClass::layer_norm, (d.scale.empty() ? 14 : 15) * elements(sum),
-       {dy, sum, w, mean, rstd, d.dsum_accum, d.dsum_accum, d.scale, d.row_sequence, d.dbranch, dw,
+                                      const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
+  note(OpClass::layer_norm, (d.scale.empty() ? 14 : 15) * elements(x),
+       {dy, x, w, mean, rstd, d.dsum_accum, d.dsum_accum, d.scale, d.row_sequence, d.dbranch, dw,
         db});
-  inner_.add_layer_norm_backward(dy, sum, w, mean, rstd, d, dw, db, mode);
+  inner_.layer_norm_backward(dy, x, w, mean, rstd, d, dw, db, mode);
 }
 
 void CountingOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
@@ -184,10 +169,13 @@ void CountingOps::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
   inner_.sum_rows(x, rows, y, mode);
 }
 
-void CountingOps::smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
-                            Tensor dprediction) {
-  note(OpClass::element, 3 * elements(prediction), {prediction, target, loss_accum, dprediction});
-  inner_.smooth_l1(prediction, target, scale, loss_accum, dprediction);
+void CountingOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
+                            Tensor loss_accum, Tensor dprediction) {
+  Tensor read = prediction;  // as many features as there are predictions, in their type
+  read.dtype = targets.features.dtype;
+  note(OpClass::element, 11 * elements(prediction),
+       {prediction, read, targets.rows, loss_accum, dprediction});
+  inner_.smooth_l1(prediction, targets, scale, loss_accum, dprediction);
 }
 void CountingOps::sum_squares(Tensor x, Tensor result_accum) {
   note(OpClass::element, 2 * elements(x), {x, result_accum});

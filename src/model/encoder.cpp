@@ -53,7 +53,7 @@ Tensor Encoder::forward(Pass& p, const ImageBatch& images, Tensor rows, const Se
   Tensor x = embed(p, s.patches, rows);
   x = stack_.forward(p, x, sequences, std::move(scales), recompute, s.stack);
   Tensor z = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
-  norm_.forward(p, x, z, s.norm);
+  norm_.forward(p, {.sum = x}, z, s.norm);
   return z;
 }
 
@@ -62,7 +62,7 @@ void Encoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& s,
   Arena::ScratchScope scope(p.arena);
   Tensor dres = p.arena.scratch(p.precision.residual, {dz.rows(), dz.cols()});
   p.ops.fill_zero(dres);
-  norm_.backward(p, dz, dres, s.norm);
+  norm_.backward(p, dz, {.dsum_accum = dres}, s.norm);
   stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
   Tensor dembedded = dres;
   if (dres.dtype != p.precision.compute) {
@@ -90,7 +90,7 @@ Tensor Encoder::infer(Pass& p, const ImageBatch& images,
 void Encoder::final_norm(Pass& p, Tensor x, Tensor y) const {
   const std::size_t mark = p.arena.mark();
   LayerNorm::Saved unused;
-  norm_.forward(p, x, y, unused);
+  norm_.forward(p, {.sum = x}, y, unused);
   p.arena.release(mark);
 }
 

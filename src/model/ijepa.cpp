@@ -3,6 +3,11 @@
 #include "ijepa/model/positions.hpp"
 
 namespace ijepa {
+namespace {
+
+constexpr double target_epsilon = 1e-5;
+
+}  // namespace
 
 IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor) {
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
@@ -14,22 +19,19 @@ IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor) {
 }
 
 // h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
-// gather. The second norm has no affine part and epsilon 1e-5 (the default of the framework).
-Tensor IJepa::make_targets(Pass& target, const StepInput& input, const DevicePlan& rows,
-                           const StepObserver& observer) const {
-  constexpr double epsilon = 1e-5;
+// choice of rows, in the loss itself. It has no affine part and epsilon 1e-5 (the default of the
+// framework). Whoever watches gets the targets as a tensor.
+void IJepa::show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer) {
   const DType type = target.precision.param;
-  const std::int64_t count = rows.target_rows.numel(), width = encoder_->config().width;
-  Tensor targets = target.arena.keep(type, {count, width});
+  const std::int64_t count = rows.rows.numel(), width = rows.features.cols();
   const std::size_t mark = target.arena.mark();
-  Tensor features = encoder_->infer(target, input.images);
   Tensor gathered = target.arena.keep(target.precision.residual, {count, width});
-  target.ops.gather_rows(features, rows.target_rows, gathered);
+  target.ops.gather_rows(rows.features, rows.rows, gathered);
+  Tensor targets = target.arena.keep(type, {count, width});
   Tensor mean = target.arena.keep(type, {count}), rstd = target.arena.keep(type, {count});
-  target.ops.layer_norm_forward(gathered, {}, {}, epsilon, targets, mean, rstd);
-  if (observer.targets) observer.targets(features, targets);
+  target.ops.layer_norm_forward({.sum = gathered}, {}, {}, rows.epsilon, targets, mean, rstd);
+  observer.targets(rows.features, targets);
   target.arena.release(mark);
-  return targets;
 }
 
 IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input,
@@ -43,7 +45,8 @@ IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input
   };
   Forward f;
   f.rows = upload_plan(online, plan);
-  f.targets = make_targets(target, input, f.rows, observer);
+  f.targets = {encoder_->infer(target, input.images), f.rows.target_rows, target_epsilon};
+  if (observer.targets) show_targets(target, f.targets, observer);
   f.context =
       encoder_->forward(online, input.images, f.rows.context_rows,
                         {plan.context_groups, f.rows.context_sequence_of_row},

@@ -47,7 +47,7 @@ Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const 
   Tensor masked = p.arena.keep(p.precision.residual, {outputs, config_.width});
   p.ops.gather_rows(x, rows.mask_rows, masked);
   s.normed = p.arena.keep(p.precision.compute, {outputs, config_.width});
-  norm_.forward(p, masked, s.normed, s.norm);
+  norm_.forward(p, {.sum = masked}, s.normed, s.norm);
   Tensor prediction = p.arena.keep(p.precision.compute, {outputs, proj_.out()});
   proj_.forward(p, s.normed, prediction);
   return prediction;
@@ -63,7 +63,7 @@ Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& 
   proj_.backward_input(p, dprediction, dnormed);
   Tensor dmasked = p.arena.scratch(p.precision.residual, {dprediction.rows(), config_.width});
   p.ops.fill_zero(dmasked);
-  norm_.backward(p, dnormed, dmasked, s.norm);
+  norm_.backward(p, dnormed, {.dsum_accum = dmasked}, s.norm);
   p.ops.scatter_rows(dmasked, rows.mask_rows, dres);
   return dres;
 }

@@ -1,9 +1,43 @@
 #include "ijepa/nn/vit_stack.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 namespace ijepa {
+namespace {
+
+/// The last block's second branch, which no norm follows.
+void add_branch(Pass& p, const BranchSum& s) {
+  if (s.branch.empty()) return;
+  if (s.scale.empty()) {
+    p.ops.add(s.residual, s.branch, s.sum);
+  } else {
+    p.ops.add_scaled_rows(s.residual, s.branch, s.scale, s.row_sequence, s.sum);
+  }
+}
+
+/// Its gradient: d.dbranch = scale * d.dsum_accum.
+void form_branch_gradient(Pass& p, const BranchGradient& d) {
+  if (d.dbranch.empty()) return;
+  if (d.scale.empty()) {
+    p.ops.copy(d.dsum_accum, d.dbranch);
+  } else {
+    p.ops.add_scaled_rows({}, d.dsum_accum, d.scale, d.row_sequence, d.dbranch);
+  }
+}
+
+/// Room for the gradient of one branch after the other, (T, D) compute type, in the caller's
+/// scratch scope. Empty where none differs from that of the residual stream.
+Tensor branch_room(Pass& p, Tensor dres, const std::vector<BranchScales>& scales) {
+  const bool scaled = std::any_of(scales.begin(), scales.end(), [](const BranchScales& s) {
+    return !s.attention.empty() || !s.mlp.empty();
+  });
+  if (!scaled && dres.dtype == p.precision.compute) return {};
+  return p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});
+}
+
+}  // namespace
 
 VitStack::VitStack(ParamLayout& layout, const std::string& name, const StackShape& shape) {
   for (std::int64_t i = 0; i < shape.depth; ++i) {
@@ -16,47 +50,79 @@ VitStack::VitStack(ParamLayout& layout, const std::string& name, const StackShap
 Tensor VitStack::forward(Pass& p, Tensor x, const Sequences& sequences,
                          std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
   const std::size_t depth = blocks_.size();
+  const DType residual = p.precision.residual;
+  const bool again = recompute == Recompute::block;
   s.streams.assign(1, x);
   s.blocks.assign(depth, {});
   s.marks.assign(depth, 0);
   s.scales = std::move(scales);
   s.scales.resize(depth);
+  Arena::ScratchScope scope(p.arena);
+  const auto like_x = [&](DType type) { return p.arena.scratch(type, {x.rows(), x.cols()}); };
+  const Tensor branch = like_x(p.precision.compute), passing = again ? like_x(residual) : Tensor{};
+  BranchSum next{.sum = x};
   for (std::size_t i = 0; i < depth; ++i) {
     s.marks[i] = p.arena.mark();
-    Tensor y = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
+    const Tensor y = p.arena.keep(residual, {x.rows(), x.cols()});
     const std::size_t after_output = p.arena.mark();
-    blocks_[i].forward(p, x, sequences, s.scales[i], y, s.blocks[i]);
-    if (recompute == Recompute::block) p.arena.release(after_output);
-    x = y;
+    blocks_[i].enter(p, next, s.blocks[i]);
+    const Tensor h = again ? passing : p.arena.keep(residual, {x.rows(), x.cols()});
+    blocks_[i].forward(p, next.sum, sequences, s.scales[i], h, branch, s.blocks[i]);
+    if (again) p.arena.release(after_output);
+    next = {h, branch, s.scales[i].mlp, sequences.of_row, y};
     s.streams.push_back(y);
   }
-  return x;
+  add_branch(p, next);
+  return next.sum;
 }
 
 Tensor VitStack::infer(Pass& p, Tensor x, const Sequences& sequences,
                        const std::function<void(std::int64_t, Tensor)>& after_block) const {
-  Tensor y = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
+  const std::size_t start = p.arena.mark();
+  const Tensor h = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
+  const Tensor branch = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
+  BranchSum next{.sum = x};
+  const auto show = [&](std::size_t i) {
+    if (after_block) after_block(static_cast<std::int64_t>(i), x);
+  };
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const std::size_t mark = p.arena.mark();
     Block::Saved unused;
-    blocks_[i].forward(p, x, sequences, {}, y, unused);
+    blocks_[i].enter(p, next, unused);
+    if (i > 0) show(i - 1);
+    blocks_[i].forward(p, x, sequences, {}, h, branch, unused);
     p.arena.release(mark);
-    std::swap(x, y);
-    if (after_block) after_block(static_cast<std::int64_t>(i), x);
+    next = {.residual = h, .branch = branch, .sum = x};
   }
+  add_branch(p, next);
+  if (!blocks_.empty()) show(blocks_.size() - 1);
+  p.arena.release(start);
   return x;
 }
 
 void VitStack::backward(Pass& p, const Sequences& sequences, Tensor dres_inout, Recompute recompute,
                         Saved& s, const ReadyCallback& ready) const {
+  if (blocks_.empty()) return;
+  Arena::ScratchScope scope(p.arena);
+  const Tensor room = branch_room(p, dres_inout, s.scales);
+  const auto branch_of = [&](std::size_t i) {
+    return BranchGradient{dres_inout, s.scales[i].mlp, sequences.of_row, room};
+  };
+  form_branch_gradient(p, branch_of(blocks_.size() - 1));
   for (std::size_t i = blocks_.size(); i-- > 0;) {
-    // The output buffer is still kept: recomputing writes the same values into it again.
-    if (recompute == Recompute::block)
-      blocks_[i].forward(p, s.streams[i], sequences, s.scales[i], s.streams[i + 1], s.blocks[i]);
-    blocks_[i].backward(p, sequences, dres_inout, s.blocks[i]);
+    if (recompute == Recompute::block) compute_again(p, i, sequences, s);
+    const auto before = i > 0 ? branch_of(i - 1) : BranchGradient{.dsum_accum = dres_inout};
+    blocks_[i].backward(p, sequences, branch_of(i).branch(), before, room, s.blocks[i]);
     p.arena.release(s.marks[i]);
     if (ready) ready(blocks_[i].first_offset());
   }
+}
+
+void VitStack::compute_again(Pass& p, std::size_t i, const Sequences& sequences, Saved& s) const {
+  const Tensor x = s.streams[i];
+  blocks_[i].enter(p, {.sum = x}, s.blocks[i]);
+  const Tensor h = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
+  blocks_[i].forward(p, x, sequences, s.scales[i], h, {}, s.blocks[i]);
 }
 
 }  // namespace ijepa

@@ -33,8 +33,6 @@ std::vector<BadCall> bad_linear_calls() {
       {"linear_forward: b is float32 (6)", [=](Ops& o) { o.linear_forward(x, w, v, y); }},
       {"linear_gelu_forward: pre is float32 (4, 6)",
        [=](Ops& o) { o.linear_gelu_forward(x, w, {}, x, y); }},
-      {"linear_residual_forward: residual is float32 (4, 6)",
-       [=](Ops& o) { o.linear_residual_forward(x, w, {}, x, y, y); }},
       {"linear_backward_input: dx is float32 (4, 5)",
        [=](Ops& o) { o.linear_backward_input(y, w, y); }},
       {"linear_backward_params: dw is bfloat16 (5, 6)",
@@ -50,29 +48,29 @@ std::vector<BadCall> bad_norm_calls() {
   const auto v = shaped(f32, {6}), s = shaped(f32, {4});
   return {
       {"layer_norm_forward: w and b must both",
-       [=](Ops& o) { o.layer_norm_forward(x, v, {}, 1e-6, x, s, s); }},
+       [=](Ops& o) { o.layer_norm_forward({.sum = x}, v, {}, 1e-6, x, s, s); }},
       {"layer_norm_forward: y is float64 (4, 6)",
        [=](Ops& o) {
-         o.layer_norm_forward(x, v, v, 1e-6, shaped(f64, {4, 6}), s, s);
+         o.layer_norm_forward({.sum = x}, v, v, 1e-6, shaped(f64, {4, 6}), s, s);
        }},
       {"layer_norm_backward: dw is float32 (4)",
-       [=](Ops& o) { o.layer_norm_backward(x, x, v, s, s, x, s, v, Write::overwrite); }},
-      {"add_layer_norm_forward: branch is float32 (4, 5)",
+       [=](Ops& o) { o.layer_norm_backward(x, x, v, s, s, {x}, s, v, Write::overwrite); }},
+      {"layer_norm_forward: branch is float32 (4, 5)",
        [=](Ops& o) {
-         o.add_layer_norm_forward({x, y, {}, {}, x}, v, v, 1e-6, x, s, s);
+         o.layer_norm_forward({x, y, {}, {}, x}, v, v, 1e-6, x, s, s);
        }},
-      {"add_layer_norm_forward: residual is bfloat16 (4, 6)",
+      {"layer_norm_forward: residual is bfloat16 (4, 6)",
        [=](Ops& o) {
-         o.add_layer_norm_forward({shaped(bf16, {4, 6}), x, {}, {}, x}, v, v, 1e-6, x, s, s);
+         o.layer_norm_forward({shaped(bf16, {4, 6}), x, {}, {}, x}, v, v, 1e-6, x, s, s);
        }},
-      {"add_layer_norm_backward: row_sequence is float32 (4)",
+      {"layer_norm_backward: row_sequence is float32 (4)",
        [=](Ops& o) {
-         o.add_layer_norm_backward(x, x, v, s, s, {x, s, s, x}, v, v, Write::overwrite);
+         o.layer_norm_backward(x, x, v, s, s, {x, s, s, x}, v, v, Write::overwrite);
        }},
-      {"add_layer_norm_backward: dbranch is bfloat16 (4, 6)",
+      {"layer_norm_backward: dbranch is bfloat16 (4, 6)",
        [=](Ops& o) {
          const BranchGradient d{x, {}, {}, shaped(bf16, {4, 6})};
-         o.add_layer_norm_backward(x, x, v, s, s, d, v, v, Write::overwrite);
+         o.layer_norm_backward(x, x, v, s, s, d, v, v, Write::overwrite);
        }},
   };
 }
@@ -109,8 +107,14 @@ std::vector<BadCall> bad_row_calls() {
        }},
       {"sum_rows: y is bfloat16",
        [=](Ops& o) { o.sum_rows(x, {}, shaped(bf16, {6}), Write::overwrite); }},
-      {"smooth_l1: target is float32 (4, 5)",
-       [=](Ops& o) { o.smooth_l1(x, y, 1, shaped(f32, {1}), x); }},
+      {"smooth_l1: features is float32 (4, 5)",
+       [=](Ops& o) {
+         o.smooth_l1(x, {y, i}, 1, shaped(f32, {1}), x);
+       }},
+      {"smooth_l1: rows is float32 (4)",
+       [=](Ops& o) {
+         o.smooth_l1(x, {x, s}, 1, shaped(f32, {1}), x);
+       }},
       {"adamw_ema: a range of 6 elements",
        [=](Ops& o) {
          o.adamw_ema({v, v, v, v, {}, {}, {}, s}, {});

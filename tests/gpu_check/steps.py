@@ -228,21 +228,24 @@ def algorithms_of(path):
         yield told(product, f"fastest of {len(times)}", min(times), "us")
         yield told(product, "first over fastest", times[0] / min(times), "times")
         yield told(product, "slowest", max(times), "us")
+        if ", bias" in product or ", sums" in product:
+            yield Row(product, "epilogue", "apart" if line["apart"] else "in the product", "", "",
+                      "told")
 
 
 def bias_costs(rows):
-    """Of rates of bench_ops: biases within products against biases apart, and what summing the
-    gradient of a bias takes beside the product (the most an epilogue could save)."""
+    """Of rates of bench_ops: what a bias and its gradient add to the time of a product, in the way
+    that was chosen, and a bias that is always apart."""
     times = {row.case: float(row.value) for row in rows if row.measure == "time"}
     for case in times:
         kind, _, shape = case.partition("/")
         if kind == "linear_forward" and f"bias_apart_forward/{shape}" in times:
             none, apart = (times[f"{kind}_forward/{shape}"] for kind in ("no_bias", "bias_apart"))
-            yield told(f"bias {shape}", "in the product", times[case] - none, "us more than none")
+            yield told(f"bias {shape}", "as chosen", times[case] - none, "us more than none")
             yield told(f"bias {shape}", "apart", apart - none, "us more than none")
         if kind == "linear_backward_params" and f"no_bias_backward_params/{shape}" in times:
             none = times[f"no_bias_backward_params/{shape}"]
-            yield told(f"bias gradient {shape}", "apart", times[case] - none, "us more than none")
+            yield told(f"bias gradient {shape}", "as chosen", times[case] - none, "us more than none")
             yield told(f"bias gradient {shape}", "share", 100 * (1 - none / times[case]), "%")
 
 

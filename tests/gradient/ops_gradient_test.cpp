@@ -101,24 +101,24 @@ void add_norm_cases(std::vector<GradientCase>& cases) {
        {{5}, {5}},
        {5, 7},
        [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
-         o.layer_norm_forward(in[0], in[1], in[2], 1e-6, y, saved[0], saved[1]);
+         o.layer_norm_forward({.sum = in[0]}, in[1], in[2], 1e-6, y, saved[0], saved[1]);
        },
        [](Ops& o, const Tensors& in, const Tensors& saved, Tensor, Tensor dy, const Tensors& d) {
-         o.layer_norm_backward(dy, in[0], in[1], saved[0], saved[1], d[0], d[1], d[2],
+         o.layer_norm_backward(dy, in[0], in[1], saved[0], saved[1], {d[0]}, d[1], d[2],
                                Write::overwrite);
        }});
   cases.push_back(
-      {"add_layer_norm",
+      {"layer_norm_sum",
        {{5, 7}, {5, 7}, {7}, {7}},
        {{5, 7}, {5}, {5}},
        {5, 7},
        [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
-         o.add_layer_norm_forward({in[0], in[1], {}, {}, saved[0]}, in[2], in[3], 1e-6, y, saved[1],
-                                  saved[2]);
+         o.layer_norm_forward({in[0], in[1], {}, {}, saved[0]}, in[2], in[3], 1e-6, y, saved[1],
+                              saved[2]);
        },
        [](Ops& o, const Tensors& in, const Tensors& saved, Tensor, Tensor dy, const Tensors& d) {
-         o.add_layer_norm_backward(dy, saved[0], in[2], saved[1], saved[2], {d[0], {}, {}, d[1]},
-                                   d[2], d[3], Write::overwrite);
+         o.layer_norm_backward(dy, saved[0], in[2], saved[1], saved[2], {d[0], {}, {}, d[1]}, d[2],
+                               d[3], Write::overwrite);
        }});
 }
 
@@ -178,12 +178,14 @@ TEST_P(OpsGradient, SmoothL1GivesItsOwnGradient) {
   const auto device = make_device(GetParam());
   const Shape shape{4, 9};
   Values prediction = random_values(shape, 1);
-  const Values target = random_values(shape, 2);
+  const Values features = random_values({3, 9}, 2);
+  const DeviceValues rows(*device, {4}, DType::i32, {2, 0, 1, 2});
   const auto evaluate = [&](Values* gradient) {
     const DeviceValues p(*device, shape, DType::f64, prediction),
-        t(*device, shape, DType::f64, target), loss(*device, {1}, DType::f64, {0}),
+        f(*device, {3, 9}, DType::f64, features), loss(*device, {1}, DType::f64, {0}),
         d(*device, shape, DType::f64, prediction);
-    device->ops().smooth_l1(p.tensor(), t.tensor(), 0.3, loss.tensor(), d.tensor());
+    device->ops().smooth_l1(p.tensor(), {f.tensor(), rows.tensor(), 1e-5}, 0.3, loss.tensor(),
+                            d.tensor());
     if (gradient != nullptr) *gradient = d.values();
     return loss.values()[0];
   };

@@ -117,11 +117,6 @@ inline void add_linear(std::int64_t m, std::int64_t k, std::int64_t n, std::vect
       [](Ops& o, const Tensors& t) { o.linear_forward(t[0], t[1], {}, t[2]); });
   add("linear_gelu_forward", {x, w, b, y, y},
       [](Ops& o, const Tensors& t) { o.linear_gelu_forward(t[0], t[1], t[2], t[3], t[4]); });
-  add("linear_residual_forward",
-      {x, w, b, in(residual, {m, n}), in(compute, {m, n}), out(residual, {m, n})},
-      [](Ops& o, const Tensors& t) {
-        o.linear_residual_forward(t[0], t[1], t[2], t[3], t[4], t[5]);
-      });
   add("linear_backward_input", {dy, w, out(compute, {m, k})},
       [](Ops& o, const Tensors& t) { o.linear_backward_input(t[0], t[1], t[2]); });
   add("linear_backward_params", {dy, x, out(parameter, {n, k}), out(parameter, {n})},
@@ -145,14 +140,15 @@ inline void add_layer_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>& 
   cases.push_back({"layer_norm_forward_" + size,
                    {x, w, b, out(compute, {m, d}), statistic, statistic},
                    [](Ops& o, const Tensors& t) {
-                     o.layer_norm_forward(t[0], t[1], t[2], 1e-6, t[3], t[4], t[5]);
+                     o.layer_norm_forward({.sum = t[0]}, t[1], t[2], 1e-6, t[3], t[4], t[5]);
                    },
                    4});
-  cases.push_back(
-      {"layer_norm_forward_plain_" + size,
-       {x, out(residual, {m, d}), statistic, statistic},
-       [](Ops& o, const Tensors& t) { o.layer_norm_forward(t[0], {}, {}, 1e-5, t[1], t[2], t[3]); },
-       4});
+  cases.push_back({"layer_norm_forward_plain_" + size,
+                   {x, out(residual, {m, d}), statistic, statistic},
+                   [](Ops& o, const Tensors& t) {
+                     o.layer_norm_forward({.sum = t[0]}, {}, {}, 1e-5, t[1], t[2], t[3]);
+                   },
+                   4});
   for (const auto mode : {Write::overwrite, Write::accumulate}) {
     const bool fresh = mode == Write::overwrite;
     const Operand dw = fresh ? out(parameter, {d}) : inout(parameter, {d});
@@ -160,8 +156,9 @@ inline void add_layer_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>& 
                      {in(compute, {m, d}), x, w, out(residual, {m, d}), statistic, statistic,
                       inout(residual, {m, d}), dw, dw},
                      [mode](Ops& o, const Tensors& t) {
-                       o.layer_norm_forward(t[1], {}, {}, 1e-6, t[3], t[4], t[5]);
-                       o.layer_norm_backward(t[0], t[1], t[2], t[4], t[5], t[6], t[7], t[8], mode);
+                       o.layer_norm_forward({.sum = t[1]}, {}, {}, 1e-6, t[3], t[4], t[5]);
+                       o.layer_norm_backward(t[0], t[1], t[2], t[4], t[5], {.dsum_accum = t[6]},
+                                             t[7], t[8], mode);
                      },
                      8});
   }
@@ -178,19 +175,18 @@ inline void add_branch_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>&
       return fmt::format("{}{}_{}x{}", op, scaled ? "_scaled" : "", m, d);
     };
     const auto scale_of = [scaled](Tensor t) { return scaled ? t : Tensor{}; };
-    cases.push_back({name("add_layer_norm_forward"),
+    cases.push_back({name("layer_norm_forward_sum"),
                      {in(residual, {m, d}), branch, scale, sequence, sum, w, b,
                       out(compute, {m, d}), statistic, statistic},
                      [=](Ops& o, const Tensors& t) {
-                       o.add_layer_norm_forward({t[0], t[1], scale_of(t[2]), t[3], t[4]}, t[5],
-                                                t[6], 1e-6, t[7], t[8], t[9]);
+                       o.layer_norm_forward({t[0], t[1], scale_of(t[2]), t[3], t[4]}, t[5], t[6],
+                                            1e-6, t[7], t[8], t[9]);
                      },
                      4});
     const auto backward = [=](Ops& o, const Tensors& t, Tensor dbranch) {
-      o.layer_norm_forward(t[1], {}, {}, 1e-6, t[3], t[4], t[5]);
-      o.add_layer_norm_backward(t[0], t[1], t[2], t[4], t[5],
-                                {t[6], scale_of(t[9]), t[10], dbranch}, t[7], t[8],
-                                Write::overwrite);
+      o.layer_norm_forward({.sum = t[1]}, {}, {}, 1e-6, t[3], t[4], t[5]);
+      o.layer_norm_backward(t[0], t[1], t[2], t[4], t[5], {t[6], scale_of(t[9]), t[10], dbranch},
+                            t[7], t[8], Write::overwrite);
     };
     const std::vector<Operand> operands{in(compute, {m, d}),
                                         in(residual, {m, d}),
@@ -204,10 +200,10 @@ inline void add_branch_norm(std::int64_t m, std::int64_t d, std::vector<OpCase>&
                                         scale,
                                         sequence,
                                         out(compute, {m, d})};
-    cases.push_back({name("add_layer_norm_backward"), operands,
+    cases.push_back({name("layer_norm_backward_sum"), operands,
                      [=](Ops& o, const Tensors& t) { backward(o, t, t[11]); }, 8});
     if (scaled) continue;
-    cases.push_back({name("add_layer_norm_backward_no_branch"),
+    cases.push_back({name("layer_norm_backward_sum_alone"),
                      {operands.begin(), operands.end() - 1},
                      [=](Ops& o, const Tensors& t) { backward(o, t, {}); },
                      8});
@@ -268,9 +264,13 @@ inline void add_elementwise(std::int64_t m, std::int64_t d, std::vector<OpCase>&
       [](Ops& o, const Tensors& t) { o.add_scaled_rows(t[0], t[1], t[2], t[3], t[0]); });
   add("add_scaled_rows_alone", {b, scale, sequence, out(compute, {m, d})},
       [](Ops& o, const Tensors& t) { o.add_scaled_rows({}, t[0], t[1], t[2], t[3]); });
+  const Operand features = in(residual, {m / 2 + 1, d}), rows = some_rows(m, m / 2 + 1);
   add(
-      "smooth_l1", {b, a, inout(parameter, {1}), out(compute, {m, d})},
-      [](Ops& o, const Tensors& t) { o.smooth_l1(t[0], t[1], 0.37, t[2], t[3]); }, 4);
+      "smooth_l1", {b, features, rows, inout(parameter, {1}), out(compute, {m, d})},
+      [](Ops& o, const Tensors& t) {
+        o.smooth_l1(t[0], {t[1], t[2], 1e-5}, 0.37, t[3], t[4]);
+      },
+      4);
   add(
       "sum_squares", {b, inout(parameter, {1})},
       [](Ops& o, const Tensors& t) { o.sum_squares(t[0], t[1]); }, 4);

@@ -45,8 +45,12 @@ class ReferenceOps final : public Ops {
     if (!db.empty()) sum_rows(dy, {}, db, mode);
   }
 
-  void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
-                          Tensor rstd) override {
+  void layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                          Tensor mean, Tensor rstd) override {
+    const Tensor x = s.sum;
+    for (std::int64_t i = 0; i < x.rows() && !s.branch.empty(); ++i)
+      for (std::int64_t j = 0; j < x.cols(); ++j)
+        at(x, i, j) = at(s.residual, i, j) + factor(s, i) * at(s.branch, i, j);
     const auto d = static_cast<double>(x.cols());
     for (std::int64_t i = 0; i < x.rows(); ++i) {
       double sum = 0, squares = 0;
@@ -59,8 +63,8 @@ class ReferenceOps final : public Ops {
                       (b.empty() ? 0 : at(b, j));
     }
   }
-  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
-                           Tensor dw, Tensor db, Write mode) override {
+  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
+                           const BranchGradient& g, Tensor dw, Tensor db, Write mode) override {
     if (mode == Write::overwrite) {
       fill_zero(dw);
       fill_zero(db);
@@ -76,8 +80,10 @@ class ReferenceOps final : public Ops {
         at(db, j) += at(dy, i, j);
       }
       for (std::int64_t j = 0; j < x.cols(); ++j)
-        at(dx_accum, i, j) +=
+        at(g.dsum_accum, i, j) +=
             at(rstd, i) * (at(dy, i, j) * at(w, j) - sum / d - normal(j) * product / d);
+      for (std::int64_t j = 0; j < x.cols() && !g.dbranch.empty(); ++j)
+        at(g.dbranch, i, j) = factor(g, i) * at(g.dsum_accum, i, j);
     }
   }
 
@@ -192,10 +198,18 @@ class ReferenceOps final : public Ops {
         at(y, j) += at(x, rows.empty() ? i : index(rows, i), j);
   }
 
-  void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
+  void smooth_l1(Tensor prediction, const TargetRows& targets, double scale, Tensor loss_accum,
                  Tensor dprediction) override {
+    const auto cols = prediction.cols();
+    std::vector<double> target(static_cast<std::size_t>(prediction.numel())),
+        mean(static_cast<std::size_t>(prediction.rows())), rstd = mean;
+    const Tensor normed = make_tensor(target.data(), DType::f64, {prediction.rows(), cols});
+    gather_rows(targets.features, targets.rows, normed);
+    layer_norm_forward({.sum = normed}, {}, {}, targets.epsilon, normed,
+                       make_tensor(mean.data(), DType::f64, {prediction.rows()}),
+                       make_tensor(rstd.data(), DType::f64, {prediction.rows()}));
     for (std::int64_t i = 0; i < prediction.numel(); ++i) {
-      const double d = at(prediction, i) - at(target, i);
+      const double d = at(prediction, i) - at(normed, i);
       at(loss_accum, 0) += scale * (std::abs(d) < 1 ? d * d / 2 : std::abs(d) - 0.5);
       at(dprediction, i) = scale * std::min(1.0, std::max(-1.0, d));
     }
@@ -220,6 +234,11 @@ class ReferenceOps final : public Ops {
   }
 
  private:
+  /// The scale of row i of a BranchSum or BranchGradient.
+  template <class Branch>
+  static double factor(const Branch& b, std::int64_t i) {
+    return b.scale.empty() ? 1 : at(b.scale, b.row_sequence.template as<std::int32_t>()[i]);
+  }
   struct Query {
     std::int64_t row, start, length, head;
   };

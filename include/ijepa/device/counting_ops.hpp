@@ -36,18 +36,12 @@ class CountingOps final : public Ops {
   void copy(Tensor x, Tensor y) override;
   void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) override;
   void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override;
-  void linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
-                               Tensor y) override;
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
   void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
-  void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
-                          Tensor rstd) override;
-  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd, Tensor dx_accum,
-                           Tensor dw, Tensor db, Write mode) override;
-  void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
-                              Tensor mean, Tensor rstd) override;
-  void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                               const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
+  void layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                          Tensor mean, Tensor rstd) override;
+  void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
+                           const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
   void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
   void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
@@ -64,7 +58,7 @@ class CountingOps final : public Ops {
   void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override;
   void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override;
   void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) override;
-  void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
+  void smooth_l1(Tensor prediction, const TargetRows& targets, double scale, Tensor loss_accum,
                  Tensor dprediction) override;
   void sum_squares(Tensor x, Tensor result_accum) override;
   void adamw_ema(const OptimizerRange& range, const AdamWStep& step) override;

@@ -14,9 +14,10 @@ class NullOps final : public Ops {
   void linear_forward(Tensor, Tensor, Tensor, Tensor) override {}
   void linear_backward_input(Tensor, Tensor, Tensor) override {}
   void linear_backward_params(Tensor, Tensor, Tensor, Tensor, Write) override {}
-  void layer_norm_forward(Tensor, Tensor, Tensor, double, Tensor, Tensor, Tensor) override {}
-  void layer_norm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor,
-                           Write) override {}
+  void layer_norm_forward(const BranchSum&, Tensor, Tensor, double, Tensor, Tensor,
+                          Tensor) override {}
+  void layer_norm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, const BranchGradient&, Tensor,
+                           Tensor, Write) override {}
   void attention_forward(Tensor, std::int64_t, Groups, Tensor, Tensor) override {}
   void attention_backward(Tensor, Tensor, Tensor, Tensor, std::int64_t, Groups, Tensor) override {}
   void gelu_forward(Tensor, Tensor) override {}
@@ -30,7 +31,7 @@ class NullOps final : public Ops {
   void gather_sum_rows(Tensor, Tensor, Tensor) override {}
   void gather_rows_or_token(Tensor, Tensor, Tensor, Tensor, Tensor) override {}
   void sum_rows(Tensor, Tensor, Tensor, Write) override {}
-  void smooth_l1(Tensor, Tensor, double, Tensor, Tensor) override {}
+  void smooth_l1(Tensor, const TargetRows&, double, Tensor, Tensor) override {}
   void sum_squares(Tensor, Tensor) override {}
   void adamw_ema(const OptimizerRange&, const AdamWStep&) override {}
 };

@@ -33,14 +33,25 @@ struct Normalisation {
 /// sum = residual + scale[row_sequence[i]] * branch, row by row, (M, D) each: how a branch enters
 /// the residual stream. sum and residual have the residual type, branch the compute type; scale has
 /// the statistics type, row_sequence (M) int32. scale may be empty: then the branch is not scaled.
+/// branch may be empty: then sum is given, not formed. sum may be residual.
 struct BranchSum {
   Tensor residual{}, branch{}, scale{}, row_sequence{}, sum{};
 };
 
 /// Its gradient: dbranch = scale[row_sequence[i]] * dsum in the compute type, where dsum (residual
-/// type) has been added to before. dbranch may be empty: then it is not formed.
+/// type) has been added to before. dbranch may be empty: then it is not formed, or is dsum itself.
 struct BranchGradient {
   Tensor dsum_accum{}, scale{}, row_sequence{}, dbranch{};
+
+  /// What the backward of the branch starts from, once it is formed.
+  Tensor branch() const { return dbranch.empty() ? dsum_accum : dbranch; }
+};
+
+/// Targets of predictions (M, D): row i is row rows[i] (int32) of features (T, D), residual type,
+/// less its mean and divided by its deviation: the second norm, without affine part.
+struct TargetRows {
+  Tensor features{}, rows{};
+  double epsilon = 0;
 };
 
 /// One contiguous range of the flat parameter buffers for the optimizer. All tensors have the same
@@ -79,29 +90,19 @@ class Ops {
   virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) = 0;
   /// pre = x w^T + b; y = gelu(pre) of the value stored in pre.
   virtual void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y);
-  /// y = residual + (x w^T + b). residual and y have the residual type; `branch` (M, N) in the
-  /// compute type is scratch that a fusing device leaves alone.
-  virtual void linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
-                                       Tensor y);
   /// dx = dy w.
   virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
   /// dw (+)= dy^T x, db (+)= column sums of dy. dw, db in the parameter type. db may be empty.
   virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) = 0;
 
-  // ---- layer norm: x (M, D) residual type; mean, rstd (M) statistics type ----
+  // ---- layer norm of x = s.sum (M, D), as it is stored; mean, rstd (M) statistics type ----
   /// y = (x - mean) * rstd * w + b; w and b empty: no affine part. y in any floating type.
-  virtual void layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
+  virtual void layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
                                   Tensor mean, Tensor rstd) = 0;
-  /// dx_accum += d loss / dx; dw, db (+)= their gradients (not empty). dx_accum has x's type.
+  /// d.dsum_accum += d loss / dx, then d.dbranch (dy's type) of that as it was stored; dw, db (+)=
+  /// their gradients (not empty).
   virtual void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                   Tensor dx_accum, Tensor dw, Tensor db, Write mode) = 0;
-  /// The sum, then layer_norm_forward of it as it was stored.
-  virtual void add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
-                                      Tensor y, Tensor mean, Tensor rstd);
-  /// layer_norm_backward of the sum into dsum_accum, then dbranch of that as it was stored. dbranch
-  /// has dy's type.
-  virtual void add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                                       const BranchGradient& d, Tensor dw, Tensor db, Write mode);
+                                   const BranchGradient& d, Tensor dw, Tensor db, Write mode) = 0;
 
   // ---- attention on packed rows: qkv (T, 3 D), out (T, D), lse (T, heads) statistics type ----
   // A row of qkv is [q | k | v], each with its heads contiguous. Scores scale by head_dim^-0.5.
@@ -143,10 +144,10 @@ class Ops {
   virtual void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) = 0;
 
   // ---- loss and optimizer ----
-  /// loss (1) statistics type += scale * sum smooth_l1(prediction - target);
-  /// dprediction = scale * smooth_l1'. prediction, dprediction compute type; target residual type.
-  virtual void smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
-                         Tensor dprediction) = 0;
+  /// loss (1) statistics type += scale * sum smooth_l1(prediction - targets);
+  /// dprediction = scale * smooth_l1'. prediction, dprediction (M, D) compute type.
+  virtual void smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
+                         Tensor loss_accum, Tensor dprediction) = 0;
   /// result (1) statistics type += sum of squares of x.
   virtual void sum_squares(Tensor x, Tensor result_accum) = 0;
   /// AdamW, EMA and working copies in one pass over a range. The EMA sees

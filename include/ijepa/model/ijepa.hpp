@@ -49,15 +49,15 @@ class IJepa {
  private:
   struct Forward {
     DevicePlan rows;
-    Tensor targets, context, predictions;
+    TargetRows targets;
+    Tensor context, predictions;
     Encoder::Saved encoder;
     Predictor::Saved predictor;
   };
 
   Forward forward(Pass& online, Pass& target, const StepInput& input,
                   const StepObserver& observer) const;
-  Tensor make_targets(Pass& target, const StepInput& input, const DevicePlan& rows,
-                      const StepObserver& observer) const;
+  static void show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer);
 
   ParamLayout layout_;
   std::unique_ptr<Encoder> encoder_;

@@ -1,5 +1,4 @@
-// Block: one pre-norm transformer block (Dosovitskiy et al., arXiv 2010.11929), forward and
-// backward.
+// Block: one pre-norm transformer block (Dosovitskiy et al., arXiv 2010.11929), both ways.
 //   h = x + s1 * proj(attention(qkv(norm1(x)))),   y = h + s2 * fc2(gelu(fc1(norm2(h))))
 // s1, s2 are the drop-path scales of each sequence (1 without drop path).
 #pragma once
@@ -27,6 +26,9 @@ struct BranchScales {
   Tensor attention, mlp;
 };
 
+/// An addition is made together with the norm that reads its sum, in one pass over memory. That of
+/// the second branch belongs to the norm of the next block, so a block ends with the branch still
+/// to be added, and its backward with the gradient of the branch that was added to form its input.
 class Block {
  public:
   struct Saved {
@@ -41,21 +43,27 @@ class Block {
 
   std::int64_t first_offset() const { return norm1_.first_offset(); }
 
-  /// x (T, D) -> y (T, D), residual type, two buffers. What backward needs is kept in the arena.
-  void forward(Pass& p, Tensor x, const Sequences& sequences, const BranchScales& scales, Tensor y,
-               Saved& s) const;
-  /// dres_inout (T, D) residual type: d loss / dy on entry, d loss / dx on return.
-  void backward(Pass& p, const Sequences& sequences, Tensor dres_inout, const Saved& s) const;
+  /// x = in.sum (T, D) residual type, the block's input, which is formed first if there is a branch
+  /// to add; the block begins with its norm. What backward needs is kept in the arena.
+  void enter(Pass& p, const BranchSum& in, Saved& s) const;
+  /// The rest of the block, for the x that entered: its second branch (T, D) compute type, to be
+  /// added to h (T, D) residual type, which is written here. branch empty: it is not computed, for
+  /// backward alone.
+  void forward(Pass& p, Tensor x, const Sequences& sequences, const BranchScales& scales, Tensor h,
+               Tensor branch, Saved& s) const;
+  /// dbranch (T, D) compute type: d loss / d branch. before.dsum_accum (T, D) residual type:
+  /// d loss / dy on entry, d loss / dx on return, when before.dbranch is the gradient of the branch
+  /// that was added to form x. `room` (T, D), compute type or empty, is for the gradient of the
+  /// first branch; it may be dbranch, and before.dbranch, too.
+  void backward(Pass& p, const Sequences& sequences, Tensor dbranch, const BranchGradient& before,
+                Tensor room, const Saved& s) const;
 
  private:
-  // The first branch ends with its addition to x and the norm of the sum, h and s.normed2: one pass
-  // over memory. Its backward starts where that of norm2 ends, in one pass again: dattention.
   void attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tensor h, Saved& s) const;
-  void mlp_branch(Pass& p, Tensor h, const Sequences& sequences, Tensor y, Saved& s) const;
   void mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattention,
                     const Saved& s) const;
-  void attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch, Tensor dres_inout,
-                          const Saved& s) const;
+  void attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch,
+                          const BranchGradient& before, const Saved& s) const;
 
   std::int64_t heads_;
   LayerNorm norm1_;

@@ -32,10 +32,6 @@ class Linear {
   void forward_gelu(Pass& p, Tensor x, Tensor pre, Tensor y) const {
     p.ops.linear_gelu_forward(x, p.matrix(weight_), p.vector(bias_), pre, y);
   }
-  /// y = residual + x W^T + b, y and residual in the residual type; branch (M, out) is scratch.
-  void forward_residual(Pass& p, Tensor x, Tensor residual, Tensor branch, Tensor y) const {
-    p.ops.linear_residual_forward(x, p.matrix(weight_), p.vector(bias_), residual, branch, y);
-  }
   /// dW = dy^T x, db = sum of dy over rows.
   void backward_params(Pass& p, Tensor dy, Tensor x) const {
     p.ops.linear_backward_params(dy, x, p.gradient(weight_), p.gradient(bias_), p.write);

@@ -37,7 +37,7 @@ class VitStack {
   /// Everything backward needs is kept in the arena.
   Tensor forward(Pass& p, Tensor x, const Sequences& sequences, std::vector<BranchScales> scales,
                  Recompute recompute, Saved& s) const;
-  /// As forward without keeping activations: the result is x's buffer or one more like it.
+  /// As forward, without keeping anything: the result is x's buffer.
   /// `after_block(i, y)`, if given, sees every block's output.
   Tensor infer(Pass& p, Tensor x, const Sequences& sequences,
                const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
@@ -46,6 +46,9 @@ class VitStack {
                 Saved& s, const ReadyCallback& ready) const;
 
  private:
+  /// What block i saved in forward, from its input; its output is not formed.
+  void compute_again(Pass& p, std::size_t i, const Sequences& sequences, Saved& s) const;
+
   std::vector<Block> blocks_;
 };
 

@@ -1,4 +1,4 @@
-// Memory, element-wise operations and the loss.
+// Memory and element-wise operations.
 #include <cstring>
 
 #include "checks.hpp"
@@ -10,34 +10,6 @@ namespace ijepa::cpu {
 namespace {
 
 constexpr std::int64_t element_grain = 1 << 14;
-/// Elements a partial sum covers; fixed, so that sums do not depend on the number of threads.
-constexpr std::int64_t sum_block = 1 << 14;
-
-/// Sum over [0, n) of term(i), in double, block by block.
-template <class F>
-double block_sum(int threads, std::int64_t n, F&& term) {
-  const auto blocks = (n + sum_block - 1) / sum_block;
-  std::vector<double> partial(static_cast<std::size_t>(blocks));
-  parallel_for(threads, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) {
-      double sum = 0;
-      for (std::int64_t i = block * sum_block; i < std::min(n, (block + 1) * sum_block); ++i)
-        sum += term(i);
-      partial[static_cast<std::size_t>(block)] = sum;
-    }
-  });
-  double total = 0;
-  for (const double p : partial) total += p;
-  return total;
-}
-
-void add_to_scalar(Tensor scalar, double value) {
-  on_floats(
-      [&](auto* s) {
-        *s = convert<std::remove_reference_t<decltype(*s)>>(convert<double>(*s) + value);
-      },
-      scalar);
-}
 
 }  // namespace
 
@@ -127,37 +99,6 @@ void CpuOps::add_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Ten
         }
       },
       first, b, scale, y);
-}
-
-void CpuOps::smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
-                       Tensor dprediction) {
-  expect_same_size("smooth_l1", "target", target, prediction);
-  expect_same_size("smooth_l1", "dprediction", dprediction, prediction);
-  double sum = 0;
-  on_floats(
-      [&]<class P, class T, class D>(P* p, T* t, D* dp) {
-        using W = Wide<P, T>;
-        sum = block_sum(threads_, prediction.numel(), [&](std::int64_t i) {
-          const W d = convert<W>(p[i]) - convert<W>(t[i]);
-          dp[i] = convert<D>(W(scale) * smooth_l1_gradient(d));
-          return static_cast<double>(ijepa::smooth_l1(d));
-        });
-      },
-      prediction, target, dprediction);
-  add_to_scalar(loss_accum, scale * sum);
-}
-
-void CpuOps::sum_squares(Tensor x, Tensor result_accum) {
-  double sum = 0;
-  on_floats(
-      [&](const auto* xs) {
-        sum = block_sum(threads_, x.numel(), [&](std::int64_t i) {
-          const auto value = convert<double>(xs[i]);
-          return value * value;
-        });
-      },
-      x);
-  add_to_scalar(result_accum, sum);
 }
 
 }  // namespace ijepa::cpu

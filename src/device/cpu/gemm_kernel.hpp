@@ -1,5 +1,5 @@
 // Matrix products of linear layers: blocks over k, packing, and what happens to a finished row of a
-// tile (bias, GELU, residual, rounding). Sums run over k in one fixed order, whatever the threads.
+// tile (bias, GELU, rounding). Sums run over k in one fixed order, whatever the threads.
 #pragma once
 #include "gemm_tile.hpp"
 #include "kernels.hpp"
@@ -29,7 +29,7 @@ IJEPA_INLINE V as_stored(V v) {
   return load<I>(reinterpret_cast<const T*>(buffer));
 }
 
-/// Bias, activation or residual, and the store of one row of a tile.
+/// Bias, activation, and the store of one row of a tile.
 template <class I, class C>
 IJEPA_INLINE void finish_row(const Product& p, std::int64_t row, std::int64_t col,
                              Vec<I, C> (&v)[2]) {
@@ -44,12 +44,6 @@ IJEPA_INLINE void finish_row(const Product& p, std::int64_t row, std::int64_t co
         p.extra_type, p.extra, [&]<class T>(T * pre) __attribute__((always_inline)) {
           store_pair<I, C>(v, width, pre + at);
           for (int h = 0; h < 2; ++h) v[h] = gelu<I>(as_stored<I, T>(v[h]));
-        });
-  if (p.then == Then::residual)
-    with_type<C>(
-        p.extra_type, p.extra, [&](const auto* extra) __attribute__((always_inline)) {
-          load_pair<I, C>(extra + at, width, other);
-          for (int h = 0; h < 2; ++h) v[h] += other[h];
         });
   with_type<C>(
       p.c_type, p.c, [&](auto* c) __attribute__((always_inline)) {

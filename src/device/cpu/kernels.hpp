@@ -16,8 +16,7 @@ struct Range {
 enum class Then : std::uint8_t {
   store,       // c = it
   accumulate,  // c += it
-  gelu,        // extra = it, c = gelu(extra as stored)
-  residual     // c = extra + it
+  gelu         // extra = it, c = gelu(extra as stored)
 };
 
 /// c (m, n) = a (m, k) b (k, n), with element (i, l) of a at a[i * a_row + l * a_col].

@@ -84,25 +84,6 @@ void CpuOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tenso
   forward(p, x, w, b);
 }
 
-void CpuOps::linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
-                                     Tensor y) {
-  constexpr auto op = "linear_residual_forward";
-  const bool exact = x.dtype == DType::f64;
-  if (exact != (residual.dtype == DType::f64) || exact != (y.dtype == DType::f64))
-    return Ops::linear_residual_forward(x, w, b, residual, branch, y);
-  Tensor y_as_branch = y;
-  y_as_branch.dtype = x.dtype;
-  check_linear(op, x, w, b, y_as_branch);
-  expect_matrix(op, "residual", residual, y.rows(), y.cols());
-  auto p = product(x.dtype, x.rows(), w.rows(), x.cols());
-  p.c = y.data;
-  p.c_type = y.dtype;
-  p.then = Then::residual;
-  p.extra = residual.data;
-  p.extra_type = residual.dtype;
-  forward(p, x, w, b);
-}
-
 void CpuOps::check_linear(std::string_view op, Tensor x, Tensor w, Tensor b, Tensor y) {
   expect_matrix(op, "w", w, w.rows(), x.cols());
   expect_matrix(op, "y", y, x.rows(), w.rows());

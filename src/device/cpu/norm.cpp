@@ -1,4 +1,4 @@
-// Layer norm, alone and after the addition of a branch: threads take rows; row_kernel.hpp has the
+// Layer norm, and the addition of a branch before it: threads take rows; row_kernel.hpp has the
 // maths. With xh = (x - mean) rstd and g = w dy:
 //   dx = rstd (g - mean(g) - xh mean(g xh)),  dw = sum dy xh,  db = sum dy.
 #include "cpu_ops.hpp"
@@ -31,19 +31,10 @@ void sum_blocks(const S* partial, std::int64_t blocks, std::int64_t stride, std:
 
 }  // namespace
 
-void CpuOps::layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y, Tensor mean,
-                                Tensor rstd) {
-  expect_norm("layer_norm_forward", {.sum = x}, w, b, y, mean, rstd);
-  normalise({.sum = x}, {x.cols(), x, w, b, mean, rstd}, epsilon, y);
-}
-
-void CpuOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
-                                    Tensor y, Tensor mean, Tensor rstd) {
-  expect_norm("add_layer_norm_forward", s, w, b, y, mean, rstd);
-  normalise(s, {s.sum.cols(), s.sum, w, b, mean, rstd}, epsilon, y);
-}
-
-void CpuOps::normalise(const BranchSum& s, const NormRows& n, double epsilon, Tensor y) {
+void CpuOps::layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
+                                Tensor mean, Tensor rstd) {
+  expect_norm("layer_norm_forward", s, w, b, y, mean, rstd);
+  const NormRows n{s.sum.cols(), s.sum, w, b, mean, rstd};
   parallel_for(threads_, s.sum.rows(), 4, [&](std::int64_t begin, std::int64_t end) {
     for_cached_rows({begin, end}, [&](Range rows) {
       if (!s.branch.empty()) add_rows(s.residual, s.branch, s.scale, s.row_sequence, s.sum, rows);
@@ -53,20 +44,9 @@ void CpuOps::normalise(const BranchSum& s, const NormRows& n, double epsilon, Te
 }
 
 void CpuOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                 Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
-  const BranchGradient d{.dsum_accum = dx_accum};
+                                 const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
   expect_norm_gradient("layer_norm_backward", dy, x, w, mean, rstd, d, dw, db);
-  add_norm_gradients(dy, {x.cols(), x, w, {}, mean, rstd}, d, dw, db, mode);
-}
-
-void CpuOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                                     const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
-  expect_norm_gradient("add_layer_norm_backward", dy, sum, w, mean, rstd, d, dw, db);
-  add_norm_gradients(dy, {sum.cols(), sum, w, {}, mean, rstd}, d, dw, db, mode);
-}
-
-void CpuOps::add_norm_gradients(Tensor dy, const NormRows& n, const BranchGradient& d, Tensor dw,
-                                Tensor db, Write mode) {
+  const NormRows n{x.cols(), x, w, {}, mean, rstd};
   const auto rows = n.x.rows(), cols = n.cols;
   const auto blocks = (rows + row_block - 1) / row_block;
   on_parameters(dw, [&]<class S>(S* dws) {

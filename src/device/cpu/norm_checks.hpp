@@ -1,4 +1,4 @@
-// What the operands of layer norms must be, on every device.
+// What the operands of layer norms, and of the loss, which has one, must be on every device.
 #pragma once
 #include "checks.hpp"
 #include "ijepa/device/ops.hpp"
@@ -6,7 +6,7 @@
 
 namespace ijepa::cpu {
 
-/// Operands of a forward norm of s.sum; s.branch is empty where the sum is an input.
+/// Operands of a forward norm.
 inline void expect_norm(std::string_view op, const BranchSum& s, const Tensor& w, const Tensor& b,
                         const Tensor& y, const Tensor& mean, const Tensor& rstd) {
   const auto rows = s.sum.rows(), cols = s.sum.cols();
@@ -30,7 +30,7 @@ inline void expect_norm(std::string_view op, const BranchSum& s, const Tensor& w
   expect_vector(op, "rstd", rstd, type, rows);
 }
 
-/// Operands of a backward norm of x.
+/// Operands of a backward norm.
 inline void expect_norm_gradient(std::string_view op, const Tensor& dy, const Tensor& x,
                                  const Tensor& w, const Tensor& mean, const Tensor& rstd,
                                  const BranchGradient& d, const Tensor& dw, const Tensor& db) {
@@ -53,6 +53,17 @@ inline void expect_norm_gradient(std::string_view op, const Tensor& dy, const Te
   expect_vector(op, "rstd", rstd, type, rows);
   expect_vector(op, "dw", dw, type, cols);
   expect_vector(op, "db", db, type, cols);
+}
+
+/// Operands of the loss.
+inline void expect_loss(std::string_view op, const Tensor& prediction, const TargetRows& targets,
+                        const Tensor& dprediction) {
+  const auto rows = prediction.rows(), cols = prediction.cols();
+  expect_matrix(op, "features", targets.features, targets.features.rows(), cols);
+  expect_same_width(op, "features", targets.features, prediction);
+  expect_vector(op, "rows", targets.rows, DType::i32, rows);
+  expect_matrix(op, "dprediction", dprediction, rows, cols);
+  expect_same_width(op, "dprediction", dprediction, prediction);
 }
 
 }  // namespace ijepa::cpu

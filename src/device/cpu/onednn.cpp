@@ -69,16 +69,12 @@ std::int64_t rows_of_call(std::int64_t left) {
   return left;
 }
 
-bool reads_extra(Then then) {
-  return then == Then::residual;
-}
-
 }  // namespace
 
 /// All that a primitive depends on.
 struct OneDnn::Shape {
   std::int64_t m, n, k;
-  DType type, c_type, extra_type;
+  DType type, c_type;
   Then then;
   bool bias, b_transposed;
   std::int64_t a_row, a_col;
@@ -91,7 +87,6 @@ struct OneDnn::Shape {
             p.k,
             p.type,
             p.then == Then::gelu ? p.extra_type : p.c_type,
-            reads_extra(p.then) ? p.extra_type : DType::f32,
             p.then == Then::gelu ? Then::store : p.then,
             p.bias != nullptr,
             p.b_row == 1 && p.b_col != 1,
@@ -104,7 +99,7 @@ struct OneDnn::Primitive {
   dnnl::matmul::primitive_desc desc;
   dnnl::matmul matmul;
   dnnl::reorder pack;  // of b
-  Desc a, bias, c, extra, b_as_given, b_packed;
+  Desc a, bias, c, b_as_given, b_packed;
 };
 
 OneDnn::OneDnn(int threads, const Kernels& row_kernels)
@@ -131,10 +126,8 @@ const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
   const Desc b({s.k, s.n}, type, Tag::any);
   const Desc c({s.m, s.n}, c_type, Tag::ab);
   const Desc bias = s.bias ? Desc({1, s.n}, dnnl::memory::data_type::f32, Tag::ab) : Desc();
-  const Desc extra({s.m, s.n}, type_of(s.extra_type), Tag::ab);
   dnnl::post_ops then;
   if (s.then == Then::accumulate) then.append_sum(1);
-  if (reads_extra(s.then)) then.append_binary(dnnl::algorithm::binary_add, extra);
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(then);
   // The library's own scratchpad belongs to the thread that made the primitive.
@@ -145,7 +138,7 @@ const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
   const Desc b_packed = desc.weights_desc();
   const dnnl::reorder pack({engine(), b_as_given, engine(), b_packed});
   known = std::make_unique<Primitive>(
-      Primitive{desc, dnnl::matmul(desc), pack, a, bias, c, extra, b_as_given, b_packed});
+      Primitive{desc, dnnl::matmul(desc), pack, a, bias, c, b_as_given, b_packed});
   return *known;
 }
 
@@ -208,9 +201,6 @@ void OneDnn::multiply_rows(const Product& p, Range rows, Scratch& scratch) {
         {DNNL_ARG_SCRATCHPAD,
          memory_at(space, scratch.of<std::byte>(static_cast<std::int64_t>(space.get_size())))}};
     if (p.bias != nullptr) operands.emplace(DNNL_ARG_BIAS, memory_at(part.bias, p.bias));
-    if (reads_extra(p.then))
-      operands.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                       memory_at(part.extra, at(p.extra, p.extra_type, row * p.n)));
     run(part.matmul, operands);
     if (p.then == Then::gelu)
       row_kernels_.gelu_forward(make_tensor(p.extra, p.extra_type, {p.m, p.n}),

@@ -21,7 +21,8 @@ CublasLtProduct::CublasLtProduct(const CublasLt& lt, const ProductQueue& queue, 
   lt_.expect(lt_.desc_create(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F), "describing a product");
   set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  if (p.epilogue == Epilogue::bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  if (p.epilogue == Epilogue::sums) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BGRADB);
   a_ = p.transpose_a ? layout(p.type, p.k, p.m) : layout(p.type, p.m, p.k);
   b_ = p.transpose_b ? layout(p.type, p.n, p.k) : layout(p.type, p.k, p.n);
   c_ = layout(p.c_type, p.m, p.n);
@@ -65,14 +66,12 @@ std::vector<cublasLtMatmulAlgo_t> CublasLtProduct::suggestions(int most) const {
   const auto status = lt_.get_heuristic(queue_.handle, operation_, b_, a_, c_, c_, preference, most,
                                         results.data(), &found);
   lt_.preference_destroy(preference);
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
   lt_.expect(status, "choosing an algorithm");
   results.resize(static_cast<std::size_t>(found));
   std::vector<cublasLtMatmulAlgo_t> algorithms;
   for (const auto& result : results)
     if (result.state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(result.algo);
-  const Product& p = product_;
-  check(!algorithms.empty(), "cuBLASLt has no algorithm for a {} product of ({}, {}) and ({}, {}).",
-        name_of(p.type), p.m, p.k, p.k, p.n);
   return algorithms;
 }
 
@@ -92,7 +91,7 @@ bool CublasLtProduct::takes(const cublasLtMatmulAlgo_t& algorithm) const {
 
 cublasStatus_t CublasLtProduct::run(const cublasLtMatmulAlgo_t& algorithm,
                                     const Operands& operands) const {
-  if (product_.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.bias);
+  if (product_.epilogue != Epilogue::none) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, operands.vector);
   const float one = 1, beta = product_.accumulate ? 1 : 0;
   return lt_.matmul(queue_.handle, operation_, &one, operands.b, b_, operands.a, a_, &beta,
                     operands.c, c_, operands.c, c_, &algorithm, queue_.workspace,

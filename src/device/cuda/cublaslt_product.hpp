@@ -10,11 +10,6 @@
 
 namespace ijepa::cuda {
 
-struct Operands {
-  const void *a, *b, *bias;
-  void* c;
-};
-
 /// Memory of gpu_memory.products bytes that products of one stream use in turn.
 struct ProductQueue {
   cublasLtHandle_t handle;
@@ -31,8 +26,8 @@ class CublasLtProduct {
   CublasLtProduct(const CublasLtProduct&) = delete;
   CublasLtProduct& operator=(const CublasLtProduct&) = delete;
 
-  /// At least one and at most `most` algorithms, the library's first choice first, that give the
-  /// same bits every time and fit the workspace. An Error if it has none.
+  /// At most `most` algorithms, the library's first choice first, that give the same bits every
+  /// time and fit the workspace. It may have none.
   std::vector<cublasLtMatmulAlgo_t> suggestions(int most) const;
   /// Whether the library computes the product by this algorithm, within the same two limits.
   bool takes(const cublasLtMatmulAlgo_t& algorithm) const;

@@ -4,6 +4,7 @@
 
 #include "cuda_ops.hpp"
 #include "device_memory.hpp"
+#include "matmul.hpp"
 #include "stream.hpp"
 
 namespace ijepa::cuda {

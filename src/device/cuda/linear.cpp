@@ -1,6 +1,7 @@
 // Linear layers as matrix products: y = x w^T + b, dx = dy w, dw = dy^T x.
 #include "../cpu/checks.hpp"
 #include "cuda_ops.hpp"
+#include "matmul.hpp"
 #include "status.hpp"
 
 namespace ijepa::cuda {
@@ -21,13 +22,13 @@ void check_linear(const char* op, const Tensor& x, const Tensor& w, const Tensor
 
 }  // namespace
 
-const void* CudaOps::bias_for(Tensor b, DType type) {
-  if (b.empty() || type == b.dtype) return b.data;
+Tensor CudaOps::bias_for(Tensor b, DType type) {
+  if (b.empty() || type == b.dtype) return b;
   const Tensor rounded = make_tensor(workspace_.data, type, {b.numel()});
   check(rounded.bytes() <= workspace_.bytes, "A bias of {} elements does not fit the workspace.",
         b.numel());
   copy(b, rounded);
-  return rounded.data;
+  return rounded;
 }
 
 void CudaOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
@@ -35,9 +36,11 @@ void CudaOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
   if (y.numel() == 0) return;
   Product p{x.rows(), w.rows(), x.cols(), x.dtype, y.dtype};
   p.transpose_b = true;
-  p.bias = !b.empty();
-  const void* bias = bias_for(b, y.dtype);
-  matmul_.run(p, x.data, w.data, bias, y.data);
+  p.epilogue = b.empty() ? Epilogue::none : Epilogue::bias;
+  const Tensor bias = bias_for(b, y.dtype);
+  matmul_.run(p, {x.data, w.data, bias.data, y.data}, [&](const Operands&) {
+    add_table_rows(y, make_tensor(bias.data, bias.dtype, {1, bias.numel()}), {});
+  });
 }
 
 void CudaOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) {
@@ -48,15 +51,6 @@ void CudaOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tens
   Ops::linear_gelu_forward(x, w, b, pre, y);
 }
 
-void CudaOps::linear_residual_forward(Tensor x, Tensor w, Tensor b, Tensor residual, Tensor branch,
-                                      Tensor y) {
-  constexpr auto op = "linear_residual_forward";
-  check_linear(op, x, w, b, branch);
-  expect_matrix(op, "residual", residual, x.rows(), w.rows());
-  expect_matrix(op, "y", y, x.rows(), w.rows());
-  Ops::linear_residual_forward(x, w, b, residual, branch, y);
-}
-
 void CudaOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   constexpr auto op = "linear_backward_input";
   const auto m = dy.rows(), n = dy.cols(), k = w.cols();
@@ -65,7 +59,7 @@ void CudaOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   expect_type(op, "w", w, dy.dtype);
   expect_type(op, "dx", dx, dy.dtype);
   if (dx.numel() == 0) return;
-  matmul_.run({m, k, n, dy.dtype, dx.dtype}, dy.data, w.data, nullptr, dx.data);
+  matmul_.run({m, k, n, dy.dtype, dx.dtype}, {dy.data, w.data, nullptr, dx.data});
 }
 
 void CudaOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) {
@@ -75,7 +69,9 @@ void CudaOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, 
   expect_matrix(op, "dw", dw, n, k);
   expect_type(op, "x", x, dy.dtype);
   expect_type(op, "dw", dw, DType::f32);
-  if (!db.empty()) sum_rows(dy, {}, db, mode);
+  // The library's sums overwrite, so those that are added to are ours, and so are empty ones.
+  const bool sums = !db.empty() && mode == Write::overwrite && m > 0;
+  if (!db.empty() && !sums) sum_rows(dy, {}, db, mode);
   if (m == 0) {
     if (mode == Write::overwrite) fill_zero(dw);
     return;
@@ -83,7 +79,9 @@ void CudaOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, 
   Product p{n, k, m, dy.dtype, dw.dtype};
   p.transpose_a = true;
   p.accumulate = mode == Write::accumulate;
-  matmul_.run(p, dy.data, x.data, nullptr, dw.data);
+  p.epilogue = sums ? Epilogue::sums : Epilogue::none;
+  matmul_.run(p, {dy.data, x.data, db.data, dw.data},
+              [&](const Operands&) { sum_rows(dy, {}, db, mode); });
 }
 
 }  // namespace ijepa::cuda

@@ -1,8 +1,7 @@
-// Sums over all elements, in two passes of fixed order: the loss with its gradient, and norms.
-#include "../cpu/checks.hpp"
-#include "cuda_ops.hpp"
-#include "dispatch.hpp"
-#include "reduce.hpp"
+// Sums over all elements, in two passes of fixed order: the loss with its gradient, and norms. The
+// loss forms its targets on the way: a warp a row, which memory is read for once.
+#include "../cpu/norm_checks.hpp"
+#include "norm_rows.hpp"
 
 namespace ijepa::cuda {
 namespace {
@@ -25,16 +24,22 @@ __global__ void __launch_bounds__(sum_threads) sum_blocks(std::int64_t n, F f, d
 
 /// result += scale * sum of the partial sums.
 __global__ void __launch_bounds__(sum_threads)
-    add_sum(const double* partial, unsigned blocks, double scale, float* result) {
+    add_sum(const double* partial, unsigned count, double scale, float* result) {
   double sum = 0;
-  for (unsigned b = threadIdx.x; b < blocks; b += sum_threads) sum += partial[b];
+  for (unsigned i = threadIdx.x; i < count; i += sum_threads) sum += partial[i];
   sum = block_sum(sum, shared_memory<double>());
   if (threadIdx.x == 0) result[0] = static_cast<float>(result[0] + scale * sum);
 }
 
+void add_partials(cudaStream_t stream, const double* partial, unsigned count, double scale,
+                  Tensor result) {
+  launch({dim3(1), dim3(sum_threads), parts_bytes, stream}, add_sum, partial, count, scale,
+         result.as<float>());
+}
+
 template <class F, class... Tensors>
 void sum_elements(cudaStream_t stream, Workspace workspace, std::int64_t n, const F& f,
-                  double scale, Tensor result, const Tensors&... operands) {
+                  Tensor result, const Tensors&... operands) {
   if (n == 0) return;
   auto* partial = static_cast<double*>(workspace.data);
   with_width(
@@ -43,34 +48,10 @@ void sum_elements(cudaStream_t stream, Workspace workspace, std::int64_t n, cons
         const auto blocks = std::min<std::int64_t>(blocks_for(n, sum_threads * W), most_blocks);
         launch({dim3(static_cast<unsigned>(blocks)), dim3(sum_threads), parts_bytes, stream},
                sum_blocks<W, F>, n, f, partial);
-        launch({dim3(1), dim3(sum_threads), parts_bytes, stream}, add_sum, partial,
-               static_cast<unsigned>(blocks), scale, result.as<float>());
+        add_partials(stream, partial, static_cast<unsigned>(blocks), 1, result);
       },
       operands...);
 }
-
-/// The loss of W elements; writes their gradients.
-template <class P, class T, class D>
-struct SmoothL1 {
-  const P* prediction;
-  const T* target;
-  D* dprediction;
-  float scale;
-  template <int W>
-  __device__ float at(std::int64_t i) const {
-    auto d = load<W>(prediction + i);
-    const auto t = load<W>(target + i);
-    float sum = 0;
-#pragma unroll
-    for (int j = 0; j < W; ++j) {
-      d[j] -= t[j];
-      sum += ijepa::smooth_l1(d[j]);
-      d[j] = scale * smooth_l1_gradient(d[j]);
-    }
-    store<W>(dprediction + i, d);
-    return sum;
-  }
-};
 
 template <class X>
 struct Squares {
@@ -85,25 +66,83 @@ struct Squares {
   }
 };
 
+/// Rows of predictions with the features that their targets are the norms of.
+template <class P, class T, class D>
+struct PredictionRows {
+  const P* prediction;
+  const T* features;
+  const std::int32_t* rows;
+  D* dprediction;
+  float epsilon, scale;
+};
+
+/// partial[warp of the grid] = the loss of its rows; writes their gradients.
+template <int W, class P, class T, class D>
+__global__ void __launch_bounds__(32 * most_norm_rows)
+    sum_row_losses(std::int64_t rows, int cols, PredictionRows<P, T, D> p, double* partial) {
+  float* kept = shared_memory<float>() + static_cast<int>(threadIdx.y) * cols;
+  const std::int64_t warp = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
+  double total = 0;
+  for (std::int64_t row = warp; row < rows; row += std::int64_t{gridDim.x} * blockDim.y) {
+    const T* feature = p.features + std::int64_t{p.rows[row]} * cols;
+    const float own = keep_row<W>(cols, kept, [&](int col) { return load<W>(feature + col); });
+    const auto [m, r] = row_statistics<W>(cols, kept, own, p.epsilon);
+    float sum = 0;
+#pragma unroll 1
+    for (int col = static_cast<int>(threadIdx.x) * W; col < cols; col += 32 * W) {
+      auto d = load<W>(p.prediction + row * cols + col);
+      const auto t = load<W>(kept + col);
+#pragma unroll
+      for (int j = 0; j < W; ++j) {
+        d[j] -= (t[j] - m) * r;
+        sum += ijepa::smooth_l1(d[j]);
+        d[j] = p.scale * smooth_l1_gradient(d[j]);
+      }
+      store<W>(p.dprediction + row * cols + col, d);
+    }
+    total += sum;
+  }
+  total = warp_sum(total);
+  if (threadIdx.x == 0) partial[warp] = total;
+}
+
 }  // namespace
 
-void CudaOps::smooth_l1(Tensor prediction, Tensor target, double scale, Tensor loss_accum,
-                        Tensor dprediction) {
-  cpu::expect_same_size("smooth_l1", "target", target, prediction);
-  cpu::expect_same_size("smooth_l1", "dprediction", dprediction, prediction);
+void CudaOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
+                        Tensor loss_accum, Tensor dprediction) {
+  cpu::expect_loss("smooth_l1", prediction, targets, dprediction);
+  const auto rows = prediction.rows(), cols = prediction.cols();
+  if (rows == 0) return;
+  const auto bytes = cols * static_cast<std::int64_t>(sizeof(float));
+  const unsigned warps = norm_rows_of_block(bytes);
+  const auto blocks =
+      static_cast<unsigned>(std::min<std::int64_t>(blocks_for(rows, warps), most_blocks));
+  auto* partial = static_cast<double*>(workspace_.data);
   on_types(
-      [&]<class P, class T, class D>(P* p, T* t, D* d) {
-        sum_elements(stream_, workspace_, prediction.numel(),
-                     SmoothL1<P, T, D>{p, t, d, static_cast<float>(scale)}, scale, loss_accum,
-                     prediction, target, dprediction);
+      [&]<class P, class T, class D>(const P* predictions, const T* features, D* dpredictions) {
+        const PredictionRows<P, T, D> p{predictions,
+                                        features,
+                                        targets.rows.as<std::int32_t>(),
+                                        dpredictions,
+                                        static_cast<float>(targets.epsilon),
+                                        static_cast<float>(scale)};
+        with_width(
+            cols % vector_width == 0,
+            [&]<int W>(std::integral_constant<int, W>) {
+              launch(
+                  {dim3(blocks), dim3(32, warps), static_cast<std::size_t>(warps * bytes), stream_},
+                  sum_row_losses<W, P, T, D>, rows, static_cast<int>(cols), p, partial);
+            },
+            prediction, targets.features, dprediction);
       },
-      prediction, target, dprediction);
+      prediction, targets.features, dprediction);
+  add_partials(stream_, partial, blocks * warps, scale, loss_accum);
 }
 
 void CudaOps::sum_squares(Tensor x, Tensor result_accum) {
   on_types(
       [&]<class X>(X* xs) {
-        sum_elements(stream_, workspace_, x.numel(), Squares<X>{xs}, 1, result_accum, x);
+        sum_elements(stream_, workspace_, x.numel(), Squares<X>{xs}, result_accum, x);
       },
       x);
 }

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,7 +13,14 @@
 
 namespace ijepa::cuda {
 
-/// c (m, n) = op(a) op(b) [+ bias] [+ c], all row-major and contiguous: op(a) is (m, k), op(b) is
+/// What is done with a vector beside a product.
+enum class Epilogue : std::uint8_t {
+  none,
+  bias,  // the vector (n), in the type of c, is added to every row of c
+  sums   // the vector (m), float32, becomes the sums of op(a) over k; not where c is added to
+};
+
+/// c (m, n) = op(a) op(b) [+ c], all row-major and contiguous: op(a) is (m, k), op(b) is
 /// (k, n), and a transposed operand is stored the other way round. a and b have one type; c has it
 /// too, or float32. Sums are float32.
 struct Product {
@@ -20,16 +28,26 @@ struct Product {
   DType type, c_type;
   bool transpose_a = false, transpose_b = false;
   bool accumulate = false;
-  bool bias = false;  // (n) in the type of c
+  Epilogue epilogue = Epilogue::none;
 
   auto operator<=>(const Product&) const = default;
 };
 
+struct Operands {
+  const void *a, *b;
+  void* vector;  // of the epilogue
+  void* c;
+};
+
+/// An epilogue as a kernel of its own, put on the stream after the product.
+using Apart = std::function<void(const Operands&)>;
+
 class Matmul {
  public:
   virtual ~Matmul() = default;
-  /// m, n and k are at least 1; no operand overlaps c.
-  virtual void run(const Product& p, const void* a, const void* b, const void* bias, void* c) = 0;
+  /// m, n and k are at least 1; no operand overlaps c or a vector that is written. `apart` does the
+  /// epilogue where the library is not to do it within the product.
+  virtual void run(const Product& p, const Operands& operands, const Apart& apart = {}) = 0;
 };
 
 /// Where algorithms that were found by measurement are kept.

@@ -1,4 +1,4 @@
-// Layer norm, alone and after the addition of a branch: a warp a row. Memory is read once; shared
+// Layer norm, and the addition of a branch before it: a warp a row. Memory is read once; shared
 // memory holds the row between the passes over it that mean, variance and result take.
 #include "../cpu/norm_checks.hpp"
 #include "norm_rows.hpp"
@@ -49,26 +49,11 @@ __global__ void __launch_bounds__(32 * most_norm_rows)
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (row >= rows) return;
   float* kept = shared_memory<float>() + static_cast<int>(threadIdx.y) * cols;
-  const int first = static_cast<int>(threadIdx.x) * W;
-  float sum = 0;
-#pragma unroll 1  // of these loops: more vectors at once, and ptxas spills registers
-  for (int col = first; col < cols; col += 32 * W) {
-    const auto v = in.template at<W>(row, row * cols + col);
-    store<W>(kept + col, v);
-#pragma unroll
-    for (int j = 0; j < W; ++j) sum += v[j];
-  }
-  const float m = warp_sum(sum) / static_cast<float>(cols);
-  float squares = 0;
+  const float sum =
+      keep_row<W>(cols, kept, [&](int col) { return in.template at<W>(row, row * cols + col); });
+  const auto [m, r] = row_statistics<W>(cols, kept, sum, out.epsilon);
 #pragma unroll 1
-  for (int col = first; col < cols; col += 32 * W) {
-    const auto v = load<W>(kept + col);
-#pragma unroll
-    for (int j = 0; j < W; ++j) squares += (v[j] - m) * (v[j] - m);
-  }
-  const float r = 1 / std::sqrt(warp_sum(squares) / static_cast<float>(cols) + out.epsilon);
-#pragma unroll 1
-  for (int col = first; col < cols; col += 32 * W) {
+  for (int col = static_cast<int>(threadIdx.x) * W; col < cols; col += 32 * W) {
     auto v = load<W>(kept + col);
 #pragma unroll
     for (int j = 0; j < W; ++j) v[j] = (v[j] - m) * r;
@@ -103,33 +88,23 @@ void normalise(cudaStream_t stream, std::int64_t rows, std::int64_t cols, const 
 
 }  // namespace
 
-void CudaOps::layer_norm_forward(Tensor x, Tensor w, Tensor b, double epsilon, Tensor y,
+void CudaOps::layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
                                  Tensor mean, Tensor rstd) {
-  cpu::expect_norm("layer_norm_forward", {.sum = x}, w, b, y, mean, rstd);
+  cpu::expect_norm("layer_norm_forward", s, w, b, y, mean, rstd);
+  const auto rows = s.sum.rows(), cols = s.sum.cols();
+  const Tensor branch = s.branch.empty() ? s.sum : s.branch;
   on_types(
-      [&]<class X, class Y>(const X* xs, Y* ys) {
+      [&]<class X, class B, class Y>(X* sums, const B* branches, Y* ys) {
         const NormOutputs<Y> out{
             optional<float>(w), optional<float>(b), static_cast<float>(epsilon), ys,
             mean.as<float>(),   rstd.as<float>()};
-        normalise(stream_, x.rows(), x.cols(), Rows<X>{xs}, out, x, y, w, b);
-      },
-      x, y);
-}
-
-void CudaOps::add_layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon,
-                                     Tensor y, Tensor mean, Tensor rstd) {
-  cpu::expect_norm("add_layer_norm_forward", s, w, b, y, mean, rstd);
-  on_types(
-      [&]<class X, class B, class Y>(X* sums, const B* branch, Y* ys) {
-        const NormOutputs<Y> out{
-            optional<float>(w), optional<float>(b), static_cast<float>(epsilon), ys,
-            mean.as<float>(),   rstd.as<float>()};
-        const SumRows<X, B> in{static_cast<const X*>(s.residual.data), branch,
+        if (s.branch.empty())
+          return normalise(stream_, rows, cols, Rows<X>{sums}, out, s.sum, y, w, b);
+        const SumRows<X, B> in{static_cast<const X*>(s.residual.data), branches,
                                row_scale(s.scale, s.row_sequence), sums};
-        normalise(stream_, s.sum.rows(), s.sum.cols(), in, out, s.sum, s.branch, s.residual, y, w,
-                  b);
+        normalise(stream_, rows, cols, in, out, s.sum, s.branch, s.residual, y, w, b);
       },
-      s.sum, s.branch, y);
+      s.sum, branch, y);
 }
 
 }  // namespace ijepa::cuda

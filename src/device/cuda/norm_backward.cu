@@ -111,20 +111,8 @@ __global__ void __launch_bounds__(32 * most_norm_rows)
 }  // namespace
 
 void CudaOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                  Tensor dx_accum, Tensor dw, Tensor db, Write mode) {
-  const BranchGradient d{.dsum_accum = dx_accum};
+                                  const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
   cpu::expect_norm_gradient("layer_norm_backward", dy, x, w, mean, rstd, d, dw, db);
-  add_norm_gradients(dy, x, w, mean, rstd, d, dw, db, mode);
-}
-
-void CudaOps::add_layer_norm_backward(Tensor dy, Tensor sum, Tensor w, Tensor mean, Tensor rstd,
-                                      const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
-  cpu::expect_norm_gradient("add_layer_norm_backward", dy, sum, w, mean, rstd, d, dw, db);
-  add_norm_gradients(dy, sum, w, mean, rstd, d, dw, db, mode);
-}
-
-void CudaOps::add_norm_gradients(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                 const BranchGradient& d, Tensor dw, Tensor db, Write mode) {
   constexpr std::int64_t rows_a_block = 16, most_blocks = 512;
   const auto rows = x.rows(), cols = x.cols();
   const auto bytes = 2 * cols * static_cast<std::int64_t>(sizeof(float));

@@ -51,6 +51,7 @@ std::string text_of(const Line& line) {
   return json{{"place", line.place},
               {"product", line.product},
               {"algorithm", hexadecimal(line.choice.algorithm)},
+              {"apart", line.choice.apart},
               {"microseconds", line.choice.microseconds}}
              .dump() +
          "\n";
@@ -63,7 +64,8 @@ std::optional<Line> line_of(const std::string& text) {
     if (!algorithm) return std::nullopt;
     return Line{parsed.at("place"),
                 parsed.at("product"),
-                {*algorithm, parsed.at("microseconds").get<std::vector<double>>()}};
+                {*algorithm, parsed.at("apart").get<bool>(),
+                 parsed.at("microseconds").get<std::vector<double>>()}};
   } catch (const json::exception&) {
     return std::nullopt;
   }
@@ -98,10 +100,11 @@ std::int64_t rows_on_grid(std::int64_t rows) {
 std::string choice_name(const Product& p, const Alignment& alignment) {
   const std::int64_t m = p.transpose_a ? p.m : rows_on_grid(p.m);
   const std::int64_t k = p.transpose_a ? rows_on_grid(p.k) : p.k;
-  return fmt::format("{}x{}x{} {} to {}{}{}{}, aligned {} {} {}", m, p.n, k, name_of(p.type),
-                     name_of(p.c_type), p.transpose_a ? ", a transposed" : "",
-                     p.transpose_b ? ", b transposed" : "", p.bias ? ", bias" : "", alignment[0],
-                     alignment[1], alignment[2]);
+  constexpr std::array epilogues{"", ", bias", ", sums"};
+  return fmt::format(
+      "{}x{}x{} {} to {}{}{}{}, aligned {} {} {}", m, p.n, k, name_of(p.type), name_of(p.c_type),
+      p.transpose_a ? ", a transposed" : "", p.transpose_b ? ", b transposed" : "",
+      epilogues.at(static_cast<std::size_t>(p.epilogue)), alignment[0], alignment[1], alignment[2]);
 }
 
 std::size_t fastest(const std::vector<double>& microseconds) {
@@ -151,7 +154,8 @@ const ProductChoice& ProductChoices::settle(const std::string& product,
       const std::string text = whole(file);
       // Whoever wrote last may have been ended in the middle of a line.
       const bool torn = !text.empty() && text.back() != '\n';
-      const std::string line = (torn ? "\n" : "") + text_of({place_, product, measured});
+      std::string line = torn ? "\n" : "";
+      line += text_of({place_, product, measured});
       file.write(static_cast<std::int64_t>(text.size()), line.data(), line.size());
       file.sync();
     });

@@ -18,7 +18,8 @@ using Alignment = std::array<std::uint32_t, 3>;
 
 struct ProductChoice {
   AlgorithmData algorithm{};
-  // Of every candidate, the library's first suggestion first; none where nothing was timed.
+  bool apart = false;  // the epilogue is a kernel of its own
+  // Of every candidate, what is taken without measuring first; none where nothing was timed.
   std::vector<double> microseconds;
 
   bool operator==(const ProductChoice&) const = default;

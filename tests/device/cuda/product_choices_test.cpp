@@ -22,7 +22,7 @@ class ProductChoicesTest : public testing::Test {
     return {file(), place, Log(2)};
   }
   static ProductChoice choice(std::uint64_t id) {
-    return {{id, 2, 3, 4, 5, 6, 7, ~std::uint64_t{0}}, {30, 20.5}};
+    return {{id, 2, 3, 4, 5, 6, 7, ~std::uint64_t{0}}, true, {30, 20.5}};
   }
   void write(const std::string& text) const { write_file_atomically(file(), text); }
 
@@ -39,7 +39,8 @@ TEST(RowsOnGrid, HasEightStepsForEachDoubling) {
 
 TEST(ChoiceName, PutsRowsOfTokensOnTheGridAndWidthsNot) {
   Product forward{9600, 3850, 1290, DType::bf16, DType::bf16};
-  forward.transpose_b = forward.bias = true;
+  forward.transpose_b = true;
+  forward.epilogue = Epilogue::bias;
   EXPECT_EQ(choice_name(forward, {256, 128, 16}),
             "10240x3850x1290 bfloat16 to bfloat16, b transposed, bias, aligned 256 128 16");
   Product gradient{3850, 1290, 9600, DType::bf16, DType::f32};
@@ -47,6 +48,10 @@ TEST(ChoiceName, PutsRowsOfTokensOnTheGridAndWidthsNot) {
   EXPECT_EQ(choice_name(gradient, {256, 256, 256}),
             "3850x1290x10240 bfloat16 to float32, a transposed, aligned 256 256 256");
   const std::string overwriting = choice_name(gradient, {256, 256, 256});
+  gradient.epilogue = Epilogue::sums;
+  EXPECT_EQ(choice_name(gradient, {256, 256, 256}),
+            "3850x1290x10240 bfloat16 to float32, a transposed, sums, aligned 256 256 256");
+  gradient.epilogue = Epilogue::none;
   gradient.accumulate = true;
   EXPECT_EQ(choice_name(gradient, {256, 256, 256}), overwriting);
 }
@@ -67,7 +72,8 @@ TEST_F(ProductChoicesTest, AreReadBackWhole) {
   EXPECT_EQ(
       read_text_file(file()),
       "{\"algorithm\":\"00000000000000010000000000000002000000000000000300000000000000040000000"
-      "00000000500000000000000060000000000000007ffffffffffffffff\",\"microseconds\":[30.0,20.5],"
+      "00000000500000000000000060000000000000007ffffffffffffffff\",\"apart\":true,\"microseconds\":"
+      "[30.0,20.5],"
       "\"place\":\"GPU A, library 1\",\"product\":\"p\"}\n");
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "ijepa/core/file.hpp"
@@ -51,8 +52,9 @@ class CudaProducts : public testing::Test {
     for (const float value : result) ASSERT_EQ(value, 19.0F);
   }
 
-  /// dw (16, 8) (+)= dy^T x of ones, over `rows` rows, from dw of fives.
-  static float gradient(Device& device, std::int64_t rows, Write mode) {
+  /// dw (16, 8) (+)= dy^T x of ones, over `rows` rows, from dw of fives. With `biased` the sums of
+  /// dy, from fives, too, must be the same.
+  static float gradient(Device& device, std::int64_t rows, Write mode, bool biased = false) {
     Buffer memory(device, test_memory);
     auto* at = static_cast<float*>(memory.data());
     const auto make = [&](std::int64_t count, std::int64_t cols, float value) {
@@ -63,11 +65,16 @@ class CudaProducts : public testing::Test {
       return t;
     };
     const Tensor dy = make(rows, 16, 1), x = make(rows, 8, 1), dw = make(16, 8, 5);
-    device.ops().linear_backward_params(dy, x, dw, {}, mode);
+    Tensor db = make(1, 16, 5);
+    db = make_tensor(db.data, db.dtype, {16});
+    device.ops().linear_backward_params(dy, x, dw, biased ? db : Tensor{}, mode);
+    std::vector<float> sums(16, 0);
+    if (biased) device.ops().download(db, sums.data());
     std::vector<float> result(static_cast<std::size_t>(dw.numel()));
     device.ops().download(dw, result.data());
     device.ops().synchronize();
     for (const float value : result) EXPECT_EQ(value, result.front());
+    for (const float value : sums) EXPECT_EQ(value, biased ? result.front() : 0);
     return result.front();
   }
 
@@ -100,7 +107,8 @@ TEST_F(CudaProducts, AreMeasuredOnceAndThenTakeTheFastest) {
   EXPECT_EQ(products().runs.size(), 3U) << "each candidate ran";
   EXPECT_EQ(algorithm_of([&] { forward(*device, 32); }), 21U);
   const std::string text = read_text_file(file());
-  EXPECT_NE(text.find("\"microseconds\":[30.0,20.0,25.0]"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"microseconds\":[30.0,20.0,25.0,30.0,20.0,25.0]"), std::string::npos)
+      << "with the bias in the product and apart: " << text;
   EXPECT_NE(text.find("emulated GPU, compute capability 8.0, cuBLASLt 130101"), std::string::npos);
 }
 
@@ -175,6 +183,41 @@ TEST_F(CudaProducts, OfOtherGpusAndLibrariesAreMeasuredAgainAndKept) {
   const std::string after = read_text_file(file());
   EXPECT_EQ(after.rfind(before, 0), 0U);
   EXPECT_EQ(std::count(after.begin(), after.end(), '\n'), 3);
+}
+
+TEST_F(CudaProducts, LeaveTheirBiasToAKernelWhereThatIsFaster) {
+  products().epilogue_microseconds = 15;
+  const auto device = open();
+  forward(*device, 32);
+  EXPECT_EQ(algorithm_of([&] { forward(*device, 32); }), 21U);
+  const std::string text = read_text_file(file());
+  EXPECT_NE(text.find("[45.0,35.0,40.0,30.0,20.0,25.0]"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"apart\":true"), std::string::npos) << text;
+  EXPECT_EQ(algorithm_of([&] { forward(*open(), 32); }), 21U) << "as the file says";
+}
+
+/// The emulation's kernels take no time, so the library's sums must take less than none.
+TEST_F(CudaProducts, FormTheGradientOfABiasWhereThatIsFaster) {
+  EXPECT_EQ(gradient(*make_device({.name = "cuda"}), 24, Write::overwrite, true), 24.0F);
+  EXPECT_EQ(gradient(*open(), 24, Write::overwrite, true), 24.0F);
+  EXPECT_NE(read_text_file(file()).find("\"apart\":true"), std::string::npos) << "as fast apart";
+  std::filesystem::remove(file());
+  products().epilogue_microseconds = -12;
+  const auto device = open();
+  EXPECT_EQ(gradient(*device, 24, Write::overwrite, true), 24.0F);
+  const std::string text = read_text_file(file());
+  EXPECT_NE(text.find("[30.0,20.0,25.0,18.0,8.0,13.0]"), std::string::npos) << text;
+  EXPECT_NE(text.find("\"apart\":false"), std::string::npos) << text;
+  EXPECT_EQ(gradient(*device, 24, Write::overwrite, true), 24.0F);
+  EXPECT_EQ(gradient(*device, 24, Write::accumulate, true), 29.0F) << "the library cannot add";
+}
+
+TEST_F(CudaProducts, DoWithoutAnEpilogueThatTheLibraryLacks) {
+  products().has_epilogues = false;
+  forward(*make_device({.name = "cuda"}), 32);
+  forward(*open(), 32);
+  EXPECT_EQ(gradient(*open(), 24, Write::overwrite, true), 24.0F);
+  EXPECT_EQ(read_text_file(file()).find("\"apart\":false"), std::string::npos);
 }
 
 /// Timing runs a product many times; the gradient is added once all the same.

@@ -49,6 +49,8 @@ struct Products {
   std::size_t version = 130101;
   std::vector<ProductAlgorithm> algorithms{
       {.id = 7, .microseconds = 30}, {.id = 21, .microseconds = 20}, {.id = 5, .microseconds = 25}};
+  double epilogue_microseconds = 0;             // that an epilogue adds to a product
+  bool has_epilogues = true;                    // false: it suggests nothing for a product with one
   std::uint64_t suggestions = 0;                // calls that asked for them
   std::map<std::uint64_t, std::uint64_t> runs;  // products put on a stream, by algorithm
 };

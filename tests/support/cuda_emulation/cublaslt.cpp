@@ -1,6 +1,7 @@
 // The double of cuBLASLt: column-major products in double precision on the emulated stream, with
 // the library's rules for operands checked, and algorithms that differ by what they ask and take.
 #include <cuda_emulation.hpp>
+#include <numeric>
 #include <vector>
 
 #include "control.hpp"
@@ -23,7 +24,7 @@ using ijepa::check;
 struct Operation {
   cublasOperation_t a = CUBLAS_OP_N, b = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const void* bias = nullptr;
+  void* bias = nullptr;
 };
 
 /// Column-major.
@@ -93,9 +94,10 @@ void expect_rules(const Job& j) {
   check(j.a.type == j.b.type && (j.c.type == j.a.type || j.c.type == CUDA_R_32F),
         "cuBLASLt refuses a product of types {} and {} with a result of type {}.",
         static_cast<int>(j.a.type), static_cast<int>(j.b.type), static_cast<int>(j.c.type));
-  const bool biased = j.operation.epilogue == CUBLASLT_EPILOGUE_BIAS;
-  check(biased == (j.operation.bias != nullptr),
-        "A product with a bias needs its address, and only that.");
+  check((j.operation.epilogue != CUBLASLT_EPILOGUE_DEFAULT) == (j.operation.bias != nullptr),
+        "A product with a bias or its gradient needs its address, and only that.");
+  check(j.operation.epilogue != CUBLASLT_EPILOGUE_BGRADB || !j.accumulate,
+        "A gradient of a bias overwrites; here the product is added to.");
   check_aligned(j.a_data, j.a.element_bytes());
   check_aligned(j.b_data, j.b.element_bytes());
   // The library's own kernels store results and biases in vectors of at least this.
@@ -130,7 +132,8 @@ void multiply(const Job& j) {
   const Operation& o = j.operation;
   check_range(j.a_data, j.a.bytes(), false);
   check_range(j.b_data, j.b.bytes(), false);
-  if (o.bias != nullptr) check_range(o.bias, j.c.rows * j.c.element_bytes(), false);
+  const bool biased = o.epilogue == CUBLASLT_EPILOGUE_BIAS;
+  if (biased) check_range(o.bias, j.c.rows * j.c.element_bytes(), false);
   if (j.accumulate) check_range(j.c_data, j.c.bytes(), false);
   check_range(j.c_data, j.c.bytes(), true);
   const auto rows = in_lines(j.a_data, j.a, o.a == CUBLAS_OP_T);
@@ -139,12 +142,20 @@ void multiply(const Job& j) {
   for (std::size_t col = 0; col < j.c.cols; ++col)
     for (std::size_t row = 0; row < j.c.rows; ++row) {
       const std::size_t at = col * static_cast<std::size_t>(j.c.stride) + row;
-      double sum = o.bias != nullptr ? element(o.bias, j.c.type, row) : 0;
+      double sum = biased ? element(o.bias, j.c.type, row) : 0;
       if (j.accumulate) sum += element(j.c_data, j.c.type, at);
       const double *x = rows.data() + row * depth, *y = cols.data() + col * depth;
       for (std::size_t t = 0; t < depth; ++t) sum += x[t] * y[t];
       set_element(j.c_data, j.c.type, at, sum);
     }
+  if (o.epilogue == CUBLASLT_EPILOGUE_BGRADB) {
+    check_range(o.bias, j.c.cols * j.c.element_bytes(), true);
+    for (std::size_t col = 0; col < j.c.cols; ++col) {
+      const auto first = cols.begin() + static_cast<std::ptrdiff_t>(col * depth);
+      set_element(o.bias, j.c.type, col,
+                  std::accumulate(first, first + static_cast<std::ptrdiff_t>(depth), 0.0));
+    }
+  }
   take_time(j.microseconds);
 }
 
@@ -256,6 +267,8 @@ cublasStatus_t get_heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t o, cublasLtM
                              cublasLtMatrixLayout_t, cublasLtMatmulPreference_t p, int most,
                              cublasLtMatmulHeuristicResult_t* results, int* found) {
   ++products().suggestions;
+  if (!products().has_epilogues && operation(o).epilogue != CUBLASLT_EPILOGUE_DEFAULT)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   const Preference& wish = preference(p);
   *found = 0;
   for (const auto& known : products().algorithms) {
@@ -317,7 +330,9 @@ cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t o, const void* alph
                 a,
                 b,
                 d,
-                known->microseconds};
+                known->microseconds + (operation(o).epilogue == CUBLASLT_EPILOGUE_DEFAULT
+                                           ? 0
+                                           : products().epilogue_microseconds)};
   expect_rules(job);
   ++products().runs[known->id];
   enqueue("matrix product", stream, Where::current(), [job] { multiply(job); });

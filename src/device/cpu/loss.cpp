@@ -1,0 +1,107 @@
+// The loss with its gradient, and sums of squares: sums over all elements in double, made of
+// partial sums whose extent does not depend on the number of threads.
+#include <numeric>
+#include <vector>
+
+#include "cpu_ops.hpp"
+#include "norm_checks.hpp"
+#include "parallel.hpp"
+#include "types.hpp"
+
+namespace ijepa::cpu {
+namespace {
+
+constexpr std::int64_t elements_of_sum = 1 << 14, rows_of_sum = 16;
+
+/// The sum over [0, n) of f(piece, range), which covers `extent` at a time. A piece has one thread.
+template <class F>
+double sum_ranges(int threads, std::int64_t n, std::int64_t extent, F&& f) {
+  const auto ranges = (n + extent - 1) / extent;
+  std::vector<double> partial(static_cast<std::size_t>(ranges));
+  parallel_pieces(threads, ranges, 1,
+                  [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
+                    for (auto i = begin; i < end; ++i)
+                      partial[static_cast<std::size_t>(i)] =
+                          f(piece, Range{i * extent, std::min(n, (i + 1) * extent)});
+                  });
+  return std::accumulate(partial.begin(), partial.end(), 0.0);
+}
+
+void add_to_scalar(Tensor scalar, double value) {
+  on_floats(
+      [&](auto* s) {
+        *s = convert<std::remove_reference_t<decltype(*s)>>(convert<double>(*s) + value);
+      },
+      scalar);
+}
+
+Tensor row_of(const Tensor& x, std::int64_t row) {
+  const auto bytes = static_cast<std::int64_t>(size_of(x.dtype)) * x.cols();
+  return make_tensor(static_cast<std::byte*>(x.data) + row * bytes, x.dtype, {1, x.cols()});
+}
+
+/// The loss of a row of `cols` predictions; writes its gradient.
+template <class P, class C, class D>
+double smooth_l1_row(const P* prediction, const C* target, std::int64_t cols, C scale,
+                     D* dprediction) {
+  double sum = 0;
+  for (std::int64_t j = 0; j < cols; ++j) {
+    const C d = convert<C>(prediction[j]) - target[j];
+    dprediction[j] = convert<D>(scale * smooth_l1_gradient(d));
+    sum += static_cast<double>(ijepa::smooth_l1(d));
+  }
+  return sum;
+}
+
+}  // namespace
+
+void CpuOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
+                       Tensor loss_accum, Tensor dprediction) {
+  expect_loss("smooth_l1", prediction, targets, dprediction);
+  const auto cols = prediction.cols();
+  const auto* rows = targets.rows.as<std::int32_t>();
+  double sum = 0;
+  on_floats(
+      [&]<class P, class D>(P* p, D* dp) {
+        using C = Wide<P>;
+        const auto type = parameter_type(prediction.dtype);
+        const auto own = aligned((cols + 2) * static_cast<std::int64_t>(sizeof(C))) /
+                         static_cast<std::int64_t>(sizeof(C));
+        C* buffers = scratch<C>(0, own * threads_);
+        const auto sum_rows = [&](std::int64_t piece, Range range) {
+          C* target = buffers + piece * own;
+          const Tensor mean = make_tensor(target + cols, type, {1}),
+                       rstd = make_tensor(target + cols + 1, type, {1});
+          double part = 0;
+          for (auto i = range.begin; i < range.end; ++i) {
+            const NormRows n{cols, row_of(targets.features, rows[i]), {}, {}, mean, rstd};
+            kernels_.layer_norm_forward(n, targets.epsilon, make_tensor(target, type, {1, cols}),
+                                        {0, 1});
+            part += smooth_l1_row(p + i * cols, target, cols, C(scale), dp + i * cols);
+          }
+          return part;
+        };
+        sum = sum_ranges(threads_, prediction.rows(), rows_of_sum, sum_rows);
+      },
+      prediction, dprediction);
+  add_to_scalar(loss_accum, scale * sum);
+}
+
+void CpuOps::sum_squares(Tensor x, Tensor result_accum) {
+  double sum = 0;
+  on_floats(
+      [&](const auto* xs) {
+        sum = sum_ranges(threads_, x.numel(), elements_of_sum, [&](std::int64_t, Range range) {
+          double part = 0;
+          for (auto i = range.begin; i < range.end; ++i) {
+            const auto value = convert<double>(xs[i]);
+            part += value * value;
+          }
+          return part;
+        });
+      },
+      x);
+  add_to_scalar(result_accum, sum);
+}
+
+}  // namespace ijepa::cpu
