@@ -38,7 +38,7 @@ void CudaOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
   p.transpose_b = true;
   p.epilogue = b.empty() ? Epilogue::none : Epilogue::bias;
   const Tensor bias = bias_for(b, y.dtype);
-  matmul_.run(p, {x.data, w.data, bias.data, y.data}, [&](const Operands&) {
+  matmul_.run(p, {x.data, w.data, bias.data, y.data}, [&] {
     add_table_rows(y, make_tensor(bias.data, bias.dtype, {1, bias.numel()}), {});
   });
 }
@@ -80,8 +80,7 @@ void CudaOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, 
   p.transpose_a = true;
   p.accumulate = mode == Write::accumulate;
   p.epilogue = sums ? Epilogue::sums : Epilogue::none;
-  matmul_.run(p, {dy.data, x.data, db.data, dw.data},
-              [&](const Operands&) { sum_rows(dy, {}, db, mode); });
+  matmul_.run(p, {dy.data, x.data, db.data, dw.data}, [&] { sum_rows(dy, {}, db, mode); });
 }
 
 }  // namespace ijepa::cuda

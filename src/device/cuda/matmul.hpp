@@ -40,7 +40,7 @@ struct Operands {
 };
 
 /// An epilogue as a kernel of its own, put on the stream after the product.
-using Apart = std::function<void(const Operands&)>;
+using Apart = std::function<void()>;
 
 class Matmul {
  public:

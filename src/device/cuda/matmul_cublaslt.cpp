@@ -45,7 +45,7 @@ class CublasLtMatmul final : public Matmul {
     const auto found = plans_.find(key);
     const Plan& plan = found != plans_.end() ? found->second : make_plan(key, operands, apart);
     lt_.expect(plan.product->run(plan.algorithm, operands), "a matrix product");
-    if (plan.apart) apart(operands);
+    if (plan.apart) apart();
   }
 
  private:
@@ -129,7 +129,7 @@ class CublasLtMatmul final : public Matmul {
     }
     const auto put = [&](const Candidate& c) {
       const auto status = c.product->run(c.algorithm, timed);
-      if (status == CUBLAS_STATUS_SUCCESS && c.apart) apart(timed);
+      if (status == CUBLAS_STATUS_SUCCESS && c.apart) apart();
       return status;
     };
     auto candidates = candidates_of(*first.product, first.apart);
