@@ -27,6 +27,10 @@ ARROWS = {
     "apps": ["tasks", "train"],
     "data_tools": ["tasks", "train"],
 }
+# Folders inside another's that are libraries of their own: they use what lies around them, not the
+# other way round, and not one another.
+OWN_LIBRARIES = ["tasks/probing", "tasks/classification", "tasks/prediction", "tasks/segmentation",
+                 "train/weights"]
 # Included header -> the only places that may include it.
 CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
@@ -88,6 +92,14 @@ def layer_of(path):
     return "data_tools" if parts[0] == "data_tools" else None
 
 
+def part_of(path):
+    """The library of its own inside `tasks` or `train` that a file belongs to; None: it has none."""
+    for folder in OWN_LIBRARIES:
+        if f"/{folder}/" in f"/{path.as_posix()}":
+            return folder
+    return None
+
+
 def resolve(root, path, include):
     """The file of this project an include means, relative to the root, or None."""
     for base in (path.parent, pathlib.Path("include"), pathlib.Path()):
@@ -123,6 +135,8 @@ def check_includes(root, path, lines):
             return
         if target.parts[0] in ("tests", "benchmarks") or (other and other not in REACH[layer]):
             yield f"{where}: {layer} must not include {target}; it may use {sorted(REACH[layer])}"
+        elif layer == other and part_of(target) not in (None, part_of(path)):
+            yield f"{where}: only {part_of(target)} itself may include {target} inside {layer}"
 
 
 def check_links(root):
@@ -130,11 +144,11 @@ def check_links(root):
     path = root / "src" / "CMakeLists.txt"
     if not path.exists():
         return
-    calls = re.findall(r"ijepa_library\(\s*(\w+)([^)]*)\)", path.read_text())
+    calls = re.findall(r"ijepa_library\(\s*([\w/]+)([^)]*)\)", path.read_text())
     for folder, arguments in calls:
         depends = re.search(r"DEPENDS\s+((?:[a-z_]+\s*)*)", arguments)
         for other in depends.group(1).split() if depends else []:
-            if other not in REACH.get(folder, set()):
+            if other not in REACH.get(folder.split("/")[0], set()):
                 yield f"src/CMakeLists.txt: {folder} must not link {other}"
 
 
@@ -220,6 +234,8 @@ BREAKS = [
     ("src/core/a.cpp", '#include "ijepa/data/shard.hpp"\n', "core must not include"),
     ("src/nn/a.cpp", '#include "../comm/b.hpp"\n', "nn must not include"),
     ("src/train/a.cpp", '#include "tests/support/c.hpp"\n', "train must not include"),
+    ("src/tasks/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing itself"),
+    ("src/tasks/prediction/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing"),
     ("src/model/a.cpp", "#include <mpi.h>\n", "mpi.h may be included only"),
     ("src/data/loader.cpp", "#include <hdf5.h>\n", "hdf5.h may be included only"),
     ("src/nn/a.cpp", "#include <cuda_runtime.h>\n", "may be included only in src/device/cuda"),
@@ -245,7 +261,7 @@ def make_sound_tree(root):
             (root / name).mkdir()
             (root / name / "keep.txt").write_text("x\n")
     headers = ["include/ijepa/core/error.hpp", "include/ijepa/data/shard.hpp", "src/comm/b.hpp",
-               "tests/support/c.hpp"]
+               "include/ijepa/tasks/probing/e.hpp", "tests/support/c.hpp"]
     for name in headers:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("// One idea.\n#pragma once\n")

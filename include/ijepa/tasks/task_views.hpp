@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ijepa/data/augment.hpp"
-#include "ijepa/tasks/classification/rand_augment.hpp"
 #include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/rand_augment.hpp"
 
 namespace ijepa {
 

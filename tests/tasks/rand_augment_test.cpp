@@ -1,4 +1,4 @@
-#include "ijepa/tasks/classification/rand_augment.hpp"
+#include "ijepa/tasks/rand_augment.hpp"
 
 #include <gtest/gtest.h>
 
