@@ -29,8 +29,11 @@ class TrainableEncoder {
 
   /// Either encoder of a pretraining checkpoint. Collective.
   void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
-  /// This encoder's weights in host memory, group "encoder", as checkpoints of tasks hold them.
-  RunState state() { return {device_, store_, {Role::weight}}; }
+  /// This encoder's weights in host memory, group "encoder", as checkpoints of tasks hold them, and
+  /// what else is asked for.
+  RunState state(const std::vector<Role>& roles = {Role::weight}) {
+    return {device_, store_, roles};
+  }
 
   const EncoderConfig& config() const { return encoder_.config(); }
   const ParamLayout& layout() const { return layout_; }

@@ -11,6 +11,15 @@ namespace ijepa {
 namespace {
 
 constexpr const char* info_key = "segmentation";
+const std::vector<Role> weights{Role::weight};
+const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
+
+std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states) {
+  std::vector<NamedTensor> all;
+  for (const auto& state : states)
+    all.insert(all.end(), state.tensors().begin(), state.tensors().end());
+  return all;
+}
 
 NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info) {
   return {recipe.model.encoder,
@@ -105,31 +114,40 @@ SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const Segment
     network_->encoder()->load(info.checkpoint, info.encoder, comm);
 }
 
-std::vector<RunState> SegmentationModel::states() {
+std::vector<RunState> SegmentationModel::states(const std::vector<Role>& roles) {
   std::vector<RunState> all;
-  all.emplace_back(*device_, network_->head().store(), std::vector{Role::weight});
-  if (info_.fine_tuned) all.push_back(network_->encoder()->state());
+  all.emplace_back(*device_, network_->head().store(), roles);
+  if (info_.fine_tuned) all.push_back(network_->encoder()->state(roles));
   return all;
 }
 
 void SegmentationModel::save(const std::string& folder, std::int64_t epoch, Communicator& comm) {
-  auto parts = states();
-  std::vector<NamedTensor> tensors;
-  for (auto& part : parts) {
-    part.download();
-    tensors.insert(tensors.end(), part.tensors().begin(), part.tensors().end());
-  }
+  auto parts = states(weights);
+  for (auto& part : parts) part.download();
   save_weights(comm, folder,
                {epoch, {{"config", recipe_text(recipe_)}, {info_key, to_toml(fields_of(info_))}}},
-               tensors);
+               tensors_of(parts));
 }
 
 void SegmentationModel::load(const std::string& folder, Communicator& comm) {
-  auto parts = states();
-  std::vector<NamedTensor> tensors;
-  for (auto& part : parts)
-    tensors.insert(tensors.end(), part.tensors().begin(), part.tensors().end());
-  load_checkpoint(comm, folder, tensors);
+  fill(folder, weights, comm);
+}
+
+void SegmentationModel::save_training(const std::string& folder, const CheckpointMeta& meta,
+                                      Communicator& comm) {
+  auto parts = states(with_moments);
+  for (auto& part : parts) part.download();
+  CheckpointStore(folder, {.keep_last = 1}).save(comm, meta, tensors_of(parts));
+}
+
+void SegmentationModel::load_training(const std::string& checkpoint, Communicator& comm) {
+  fill(checkpoint, with_moments, comm);
+}
+
+void SegmentationModel::fill(const std::string& checkpoint, const std::vector<Role>& roles,
+                             Communicator& comm) {
+  auto parts = states(roles);
+  load_checkpoint(comm, checkpoint, tensors_of(parts));
   parts[0].upload(network_->head().store());
   if (info_.fine_tuned) parts[1].upload(network_->encoder()->store());
 }

@@ -13,6 +13,7 @@
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/optimizer.hpp"
 #include "train_report.hpp"
+#include "train_state.hpp"
 
 namespace ijepa {
 namespace {
@@ -25,9 +26,6 @@ void check_settings(const SegmentTrainSettings& s) {
   check(s.learning_rate > 0 && s.weight_decay >= 0,
         "A learning rate of {} and a weight decay of {} do not work.", s.learning_rate,
         s.weight_decay);
-  check(!fs::exists(fs::path(s.out) / "epochs.csv"),
-        "The folder {} holds the results of a training already: choose another by --out-dir.",
-        s.out);
 }
 
 /// A sentence that goes wrong later otherwise, in the words of the person's files.
@@ -69,6 +67,17 @@ SegmentationInfo info_of(const SegmentTrainSettings& s, const Labels& labels,
   return info;
 }
 
+/// Indices of the first of the best epochs.
+std::int64_t best_by_loss(const std::vector<SegmentEpoch>& epochs) {
+  return std::ranges::min_element(epochs, {}, [](const auto& e) { return e.valid.loss; }) -
+         epochs.begin();
+}
+std::int64_t best_by_iou(const std::vector<SegmentEpoch>& epochs) {
+  return std::ranges::max_element(epochs, {},
+                                  [](const auto& e) { return e.valid.scores.mean_iou; }) -
+         epochs.begin();
+}
+
 class SegmentTrainer {
  public:
   SegmentTrainer(const SegmentTrainSettings& settings, const Labels& labels,
@@ -79,45 +88,51 @@ class SegmentTrainer {
         comm_(comm),
         log_(log),
         train_(settings.train_images, settings.train_masks, labels, settings.image, comm),
-        valid_(settings.valid_images, settings.valid_masks, labels, settings.image, comm),
-        progress_(comm.rank() == 0 ? "images" : "",
-                  settings.epochs * (train_.size() + valid_.size())) {
+        valid_(settings.valid_images, settings.valid_masks, labels, settings.image, comm) {
     model_.network().connect(comm);
   }
 
   SegmentTrainResult run() {
-    inspect(train_, settings_.train_masks);
-    inspect(valid_, settings_.valid_masks);
+    const TrainingIdentity identity = identity_of(
+        settings_, model_.info(),
+        {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});
     on_rank_0(comm_, [&] {
       std::error_code error;
       fs::create_directories(fs::path(settings_.out) / "validation", error);
       check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
     });
-    SegmentTrainResult result;
-    for (std::int64_t e = 0; e < settings_.epochs; ++e) {
-      result.epochs.push_back(epoch(e));
-      progress_.clear();
-      log_.info("{}", epoch_line(e, settings_.epochs, result.epochs.back()));
-      keep(e, result);
+    auto epochs = resume_training(settings_.out, model_, identity, comm_, log_);
+    step_ = std::ssize(epochs) * ((train_.size() + settings_.batch - 1) / settings_.batch);
+    WorkProgress progress(
+        comm_.rank() == 0 ? "images" : "",
+        (settings_.epochs - std::ssize(epochs)) * (train_.size() + valid_.size()));
+    for (auto e = std::ssize(epochs); e < settings_.epochs; ++e) {
+      epochs.push_back(epoch(e, progress));
+      progress.clear();
+      log_.info("{}", epoch_line(e, settings_.epochs, epochs.back()));
+      keep(epochs);
+      // Last, so that an epoch whose weights and pictures are not all there is trained again.
+      keep_training(settings_.out, model_, identity, epochs, comm_);
     }
-    return result;
+    return {epochs, best_by_loss(epochs), best_by_iou(epochs)};
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  void inspect(const SegmentationData& data, const std::string& masks) const {
+  std::vector<std::int64_t> inspect(const SegmentationData& data, const std::string& masks) const {
     const auto pixels = data.inspect(model_.threads(), comm_);
     on_rank_0(comm_, [&] { check_classes(pixels, labels_, masks); });
     log_.info("{}: {} masks: {}", masks, data.size(), shares_text(pixels, labels_));
+    return pixels;
   }
 
-  SegmentEpoch epoch(std::int64_t e) {
+  SegmentEpoch epoch(std::int64_t e, WorkProgress& progress) {
     const auto start = Clock::now();
     SegmentEpoch out;
     out.learning_rate = segment_learning_rate(settings_, e);
-    out.train = train_epoch(e, out.learning_rate);
-    out.valid = validate();
+    out.train = train_epoch(e, out.learning_rate, progress);
+    out.valid = validate(progress);
     out.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     return out;
   }
@@ -135,7 +150,7 @@ class SegmentTrainer {
                            end - begin, settings_.augment, model_.threads());
   }
 
-  EpochScores train_epoch(std::int64_t e, double learning_rate) {
+  EpochScores train_epoch(std::int64_t e, double learning_rate, WorkProgress& progress) {
     const auto ahead = [&](std::int64_t first) {
       return std::async(std::launch::async, [this, e, first] { return load(e, first); });
     };
@@ -145,7 +160,7 @@ class SegmentTrainer {
       const auto batch = next.get();
       if (first + settings_.batch < train_.size()) next = ahead(first + settings_.batch);
       sum.add(step(batch, learning_rate));
-      progress_.add(std::ssize(batch.labels) * comm_.size());
+      progress.add(std::ssize(batch.labels) * comm_.size());
     }
     return figures(sum);
   }
@@ -167,14 +182,14 @@ class SegmentTrainer {
   }
 
   /// Whole batches go round the ranks, so that figures do not depend on how many there are.
-  EpochScores validate() {
+  EpochScores validate(WorkProgress& progress) {
     ScoreSum sum(labels_.count());
     const auto stride = settings_.batch * comm_.size();
     for (auto first = settings_.batch * comm_.rank(); first < valid_.size(); first += stride) {
       const auto count = std::min(settings_.batch, valid_.size() - first);
       const auto batch = valid_.ordered(first, count, model_.threads());
       sum.add(judge(batch));
-      progress_.add(count * comm_.size());
+      progress.add(count * comm_.size());
     }
     sum.reduce(comm_);
     return figures(sum);
@@ -193,26 +208,18 @@ class SegmentTrainer {
     return sum;
   }
 
-  /// Weights, tables and pictures after epoch e.
-  void keep(std::int64_t e, SegmentTrainResult& result) {
-    const auto valid = [&](std::int64_t i) -> const EpochScores& {
-      return result.epochs[static_cast<std::size_t>(i)].valid;
-    };
+  /// Weights, tables and pictures after the last epoch.
+  void keep(const std::vector<SegmentEpoch>& epochs) {
+    const auto e = std::ssize(epochs) - 1;
     const auto save = [&](const char* name) {
       model_.save(settings_.out + "/" + name, e + 1, comm_);
     };
-    if (e == 0 || valid(e).loss < valid(result.best_loss).loss) {
-      result.best_loss = e;
-      save("best_model_loss");
-    }
-    if (e == 0 || valid(e).scores.mean_iou > valid(result.best_iou).scores.mean_iou) {
-      result.best_iou = e;
-      save("best_model_iou");
-    }
+    if (best_by_loss(epochs) == e) save("best_model_loss");
+    if (best_by_iou(epochs) == e) save("best_model_iou");
     save("last_model");
     on_rank_0(comm_, [&] {
       show(e);
-      write_train_report(settings_.out, labels_, result.epochs);
+      write_train_report(settings_.out, labels_, epochs);
     });
   }
 
@@ -239,7 +246,6 @@ class SegmentTrainer {
   Communicator& comm_;
   const Log& log_;
   SegmentationData train_, valid_;
-  WorkProgress progress_;
   std::int64_t step_ = 0;
 };
 

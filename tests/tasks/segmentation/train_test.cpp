@@ -6,6 +6,7 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/segmentation/segmenter.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/segmentation/pair_folders.hpp"
@@ -172,7 +173,50 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
   expect("There is no folder");
   settings_.train_images = path("train/images").string();
   train();
-  expect("choose another by --out-dir");
+  settings_.learning_rate *= 2;
+  expect("with other settings: choose another by --out-dir");
+  settings_.learning_rate /= 2;
+  fs::rename(path("train/masks/p101.png"), path("p101.png"));
+  fs::rename(path("train/images/p101.png"), path("p101_image.png"));
+  expect("with other images: choose another by --out-dir");
+  fs::remove_all(path("out/training"));
+  expect("cannot go on: choose another by --out-dir");
+}
+
+TEST_F(SegmentTrain, GoesOnAfterTheLastWholeEpoch) {
+  const auto figures = [](const SegmentTrainResult& r) {
+    std::vector<double> all;
+    for (const auto& e : r.epochs)
+      all.insert(all.end(),
+                 {e.train.loss, e.train.scores.mean_iou, e.train.compat.loss, e.valid.loss,
+                  e.valid.scores.pixel_accuracy, e.valid.scores.iou.at(1)});
+    return all;
+  };
+  const auto weights = [&](const std::string& out) {
+    std::vector<std::uint64_t> checksums;
+    for (const auto& tensor : read_manifest((path(out) / "last_model").string()).tensors)
+      for (const auto& piece : tensor.pieces) checksums.push_back(piece.xxh3);
+    return checksums;
+  };
+  for (const bool fine_tune : {false, true}) {
+    const std::string straight = fine_tune ? "tuned" : "frozen", parts = straight + "_parts";
+    settings_.fine_tune = fine_tune;
+    settings_.epochs = 4;
+    settings_.out = path(straight).string();
+    const auto whole = train();
+    settings_.out = path(parts).string();
+    settings_.epochs = 1;
+    train();
+    settings_.epochs = 3;
+    train();
+    settings_.epochs = 4;
+    const auto resumed = train();
+    EXPECT_EQ(figures(resumed), figures(whole));
+    EXPECT_EQ(resumed.best_iou, whole.best_iou);
+    EXPECT_FALSE(weights(straight).empty());
+    EXPECT_EQ(weights(parts), weights(straight));
+    EXPECT_EQ(figures(train()), figures(whole)) << "a finished training is only reported";
+  }
 }
 
 TEST_F(SegmentTrain, RefusesMasksOfOneClass) {

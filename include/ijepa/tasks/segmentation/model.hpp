@@ -6,6 +6,7 @@
 
 #include "ijepa/tasks/segmentation/labels.hpp"
 #include "ijepa/tasks/segmentation/network.hpp"
+#include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/recipe.hpp"
 
 namespace ijepa {
@@ -41,8 +42,15 @@ class SegmentationModel {
   /// Fills the head, and a fine-tuned encoder, from save()'s folder. Collective.
   void load(const std::string& folder, Communicator& comm);
 
+  /// The same with the optimizer's moments: FOLDER/checkpoints/step_EPOCH, in place of the one
+  /// before. Collective.
+  void save_training(const std::string& folder, const CheckpointMeta& meta, Communicator& comm);
+  /// From one of those checkpoints. Collective.
+  void load_training(const std::string& checkpoint, Communicator& comm);
+
  private:
-  std::vector<RunState> states();
+  std::vector<RunState> states(const std::vector<Role>& roles);
+  void fill(const std::string& checkpoint, const std::vector<Role>& roles, Communicator& comm);
 
   PretrainRecipe recipe_;
   SegmentationInfo info_;

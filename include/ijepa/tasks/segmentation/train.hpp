@@ -45,10 +45,11 @@ struct SegmentTrainResult {
 };
 
 /// Trains and writes best_model_loss, best_model_iou and last_model (folders of weights),
-/// epochs.csv, class_iou.csv, loss.png, accuracy.png, miou.png and validation/epoch_NNNN.png. Equal
-/// settings give equal results on any number of ranks but for the order of sums. An Error, before
-/// anything is trained, for data that cannot work or a folder that holds another training.
-/// Collective.
+/// epochs.csv, class_iou.csv, loss.png, accuracy.png, miou.png and validation/epoch_NNNN.png. What
+/// was interrupted goes on after its last whole epoch, with the same result, and a finished
+/// training where more epochs are asked for. Equal settings give equal results on any number of
+/// ranks but for the order of sums. An Error, before anything is trained, for data that cannot work
+/// or a folder that holds another training. Collective.
 SegmentTrainResult train_segmentation(const SegmentTrainSettings& settings, Communicator& comm,
                                       const Log& log);
 
