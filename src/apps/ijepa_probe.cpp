@@ -85,10 +85,11 @@ int main(int argc, char** argv) {
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
   app.add_option("--protocol", protocol, "values that the options below start from")
       ->check(CLI::IsMember({"quick", "paper"}));
-  ijepa::add_choice(
-      app, "--views", settings.views,
-      {{"kept", ijepa::TrainViews::kept}, {"augmented", ijepa::TrainViews::augmented}},
-      "pictures that heads are trained on");
+  ijepa::add_choice(app, "--views", settings.views,
+                    {{"kept", ijepa::TrainViews::kept},
+                     {"augmented", ijepa::TrainViews::augmented},
+                     {"centred", ijepa::TrainViews::centred}},
+                    "pictures that heads are trained on");
   app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);

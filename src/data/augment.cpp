@@ -91,10 +91,14 @@ Augmenter::Augmenter(const AugmentConfig& config, std::uint64_t seed, std::int64
 
 void Augmenter::train(std::span<const std::uint8_t> encoded, std::int64_t epoch,
                       std::int64_t position, std::uint8_t* out) {
-  const Size picture = decoder_.open(encoded);
-  Rng crop_rng(seed_, Purpose::crop, unsigned_of(epoch), unsigned_of(position));
-  const Box box = draw_crop(picture, config_, crop_rng);
-  resizer_.resize(decoder_.decode(box), config_.crop(), out);
+  if (config_.crop_kind == CropKind::centred) {
+    evaluate(encoded, out);
+  } else {
+    const Size picture = decoder_.open(encoded);
+    Rng crop_rng(seed_, Purpose::crop, unsigned_of(epoch), unsigned_of(position));
+    const Box box = draw_crop(picture, config_, crop_rng);
+    resizer_.resize(decoder_.decode(box), config_.crop(), out);
+  }
   Rng augment_rng(seed_, Purpose::augment, unsigned_of(epoch), unsigned_of(position));
   apply(draw_augment(config_, augment_rng), {out, config_.crop_height, config_.crop_width});
 }

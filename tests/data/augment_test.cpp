@@ -129,6 +129,27 @@ TEST(Augment, EvaluationLeavesAPictureOfTheRightSizeAlone) {
   EXPECT_EQ(out, image.rgb);
 }
 
+TEST(Augment, CentredCropsAreTheEvaluationViewAndItsMirror) {
+  AugmentConfig config;
+  config.crop_kind = CropKind::centred;
+  config.crop_height = 24;
+  config.crop_width = 40;
+  config.flip = true;
+  Augmenter augmenter(config, 5);
+  const Bytes picture = encode_png(draw_picture(80, 70));
+  Bytes view(24 * 40 * 3);
+  augmenter.evaluate(picture, view.data());
+  Bytes mirror = view;
+  flip_horizontal({mirror.data(), 24, 40});
+  std::set<Bytes> seen;
+  for (std::int64_t position = 0; position < 20; ++position) {
+    Bytes out(view.size());
+    augmenter.train(picture, 0, position, out.data());
+    seen.insert(out);
+  }
+  EXPECT_EQ(seen, (std::set{view, mirror}));
+}
+
 TEST(Augment, FlipMirrors) {
   for (const int width : {1, 2, 7}) {
     Image image = draw_picture(3, width);

@@ -12,7 +12,12 @@
 
 namespace ijepa {
 
+/// Of a training view: RandomResizedCrop's box, or the evaluation view's, which cuts no object
+/// away.
+enum class CropKind : std::uint8_t { random, centred };
+
 struct AugmentConfig {
+  CropKind crop_kind = CropKind::random;
   int crop_height = 224, crop_width = 224;
   double scale_min = 0.3, scale_max = 1.0;              // share of the picture's area
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, log-uniform

@@ -10,10 +10,12 @@ ImageChoice training_images(const ImageChoice& images, const Split& split) {
   return chosen;
 }
 
-LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t seed) {
+LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t seed,
+                                 CropKind crops) {
   auto out = reading_options(options);
   out.view = View::train;
   out.seed = seed;
+  out.augment.crop_kind = crops;
   out.augment.scale_min = 0.08;
   out.augment.flip = true;
   return out;
@@ -24,7 +26,7 @@ LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t se
 AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& images,
                                    const Split& split, const FeatureMaps& maps,
                                    const ExtractOptions& options, std::int64_t batch,
-                                   std::uint64_t seed, const Communicator& comm)
+                                   std::uint64_t seed, const Communicator& comm, CropKind crops)
     : FeatureBatches(split.training_images(), batch), maps_(maps), crop_(options.crop) {
   const TrainSchedule schedule{.images = split.training_images(),
                                .global_batch = batch,
@@ -34,8 +36,9 @@ AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& im
   schedule.check_possible();
   rank_rows_ = schedule.share_end() - schedule.share_begin();
   micro_batches_ = schedule.micro_batches();
-  loader_ = std::make_unique<Loader>(shards, Sampler(training_images(images, split), seed),
-                                     schedule, augmenting_options(options, seed), Log(comm.rank()));
+  loader_ =
+      std::make_unique<Loader>(shards, Sampler(training_images(images, split), seed), schedule,
+                               augmenting_options(options, seed, crops), Log(comm.rank()));
 }
 
 const FeatureBatches::Batch& AugmentedBatches::next() {

@@ -1,6 +1,7 @@
 #include "ijepa/tasks/probing/probe.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -87,12 +88,17 @@ void write_subset(const ProbeSettings& settings, const ProbeImages& images,
   write_file_atomically(out + "/subset.txt", as_list(images.train, images.train_images));
 }
 
+std::string name_of(TrainViews views) {
+  constexpr std::array names{"kept", "augmented", "centred"};
+  return names.at(static_cast<std::size_t>(views));
+}
+
 ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
                     const std::string& checkpoint) {
   return {checkpoint,
           name_of(settings.encoder),
           settings.subset,
-          settings.views == TrainViews::kept ? "kept" : "augmented",
+          name_of(settings.views),
           std::ssize(images.train_images),
           std::ssize(images.test_images),
           images.train.class_names(),
@@ -102,13 +108,15 @@ ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
 }
 
 BatchSource augmented_source(const ProbeImages& images, const FeatureMaps& maps,
-                             const ExtractOptions& options, std::uint64_t seed,
+                             const ExtractOptions& options, const ProbeSettings& settings,
                              Communicator& comm) {
-  return [&, options, seed](const Split& split, std::int64_t batch) {
+  const std::uint64_t seed = settings.linear.seed;
+  const auto crops = settings.views == TrainViews::centred ? CropKind::centred : CropKind::random;
+  return [&, options, seed, crops](const Split& split, std::int64_t batch) {
     std::unique_ptr<FeatureBatches> batches;
     on_all_ranks(comm, [&] {
       batches = std::make_unique<AugmentedBatches>(images.train, images.train_images, split, maps,
-                                                   options, batch, seed, comm);
+                                                   options, batch, seed, comm, crops);
     });
     return batches;
   };
@@ -145,10 +153,9 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   auto report = heading(settings, images, checkpoint);
   const auto layers = networks.layers_of_maps();
   log.info("k-NN and linear heads on all features");
-  const auto source =
-      settings.views == TrainViews::kept
-          ? BatchSource()
-          : augmented_source(images, networks.maps, options, settings.linear.seed, comm);
+  const auto source = settings.views == TrainViews::kept
+                          ? BatchSource()
+                          : augmented_source(images, networks.maps, options, settings, comm);
   auto linear = linear_probes({train, test, layers}, settings.linear, comm, source);
   for (std::size_t m = 0; m < networks.maps.size(); ++m) {
     const auto& map = *networks.maps[m];

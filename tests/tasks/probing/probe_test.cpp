@@ -112,6 +112,12 @@ TEST_F(Probe, TrainsOnAugmentedViewsOfTheTrainingPart) {
   EXPECT_EQ(as_json(probe()), as_json(first));
   settings_.linear.seed = 5;
   EXPECT_NE(as_json(probe()), as_json(first));
+  settings_.linear.seed = 0;
+  settings_.views = TrainViews::centred;
+  const auto centred = probe();
+  EXPECT_EQ(centred.views, "centred");
+  EXPECT_NE(centred.rows[0].linear.grid[0].validation.loss,
+            first.rows[0].linear.grid[0].validation.loss);
 }
 
 TEST_F(Probe, JudgesAFewLabelsAndWritesTheirList) {

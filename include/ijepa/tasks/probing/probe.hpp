@@ -14,6 +14,7 @@ namespace ijepa {
 enum class TrainViews : std::uint8_t {
   kept,       // the features of one view an image, that of every evaluation; computed once
   augmented,  // random crops and flips, through the network anew in every epoch
+  centred     // the same with the evaluation view's crop, for labels that tell how many or how far
 };
 
 struct ProbeSettings {

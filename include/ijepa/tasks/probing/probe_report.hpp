@@ -20,7 +20,7 @@ struct ProbeReport {
   std::string checkpoint;  // where the trained weights came from
   std::string encoder;     // "target" or "context"
   std::string subset;      // of the training images; empty: all
-  std::string views;       // that heads were trained on: "kept" or "augmented"
+  std::string views;       // that heads were trained on: a name of TrainViews
   std::int64_t train_images = 0, test_images = 0;
   std::vector<std::string> classes;
   KnnOptions knn;
