@@ -137,6 +137,20 @@ probe() {
   bash jobs/local.sh -n "$ranks" ijepa-probe --run "$run" --test "$test" | tee "$out/probe.txt"
 }
 
+# What the last diagnostics say in plain words. k-NN says little after so short a run.
+learned() {
+  local health seen="On images it was not trained on"
+  if [[ -z $test ]]; then seen="On images of its training"; fi
+  health=$(grep '"event":"health"' "$run/events.jsonl" | tail -n 1) || return 0
+  value() { sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<<"$health"; }
+  awk -v zero="$(value loss_to_zero)" -v mean="$(value loss_to_position_mean)" \
+    -v gap="$(value cross_sample_gap)" -v seen="$seen" 'BEGIN {
+    printf "%s the predictor is wrong by %.0f %% of what predicting zeros costs,\n", seen, 100 * zero
+    printf "and by %.0f %% of what the mean over images at each place costs.\n", 100 * mean
+    printf "What it predicts is nearer to its own image than to others, by a cosine of %.2f (0: it knows none).\n", gap
+  }'
+}
+
 mkdir -p build "$out"
 phase "packages" bash jobs/install_packages.sh build
 phase "build" build
@@ -148,6 +162,7 @@ phase "look into the shards" inspect
 choose_settings
 phase "pretrain, interrupted" pretrain_and_interrupt
 phase "pretrain, resumed" pretrain
+phase "what the predictor learned" learned
 phase "judge the features" probe
 
 cat <<EOT
