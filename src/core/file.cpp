@@ -1,6 +1,7 @@
 #include "ijepa/core/file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,6 +104,14 @@ void File::truncate(std::int64_t bytes) {
 
 void File::sync() {
   if (::fsync(descriptor_) != 0) fail_with_reason("Cannot sync", path_);
+}
+
+void File::lock() {
+  int status = 0;
+  do {
+    status = ::flock(descriptor_, LOCK_EX);
+  } while (status != 0 && errno == EINTR);
+  if (status != 0) fail_with_reason("Cannot lock", path_);
 }
 
 TemporaryFile::TemporaryFile(const std::string& path)

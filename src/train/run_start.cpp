@@ -78,8 +78,7 @@ int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
 }  // namespace
 
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
-                                    Communicator& comm, const Log& log,
-                                    const std::string& product_choices) {
+                                    Communicator& comm, const Log& log, const DeviceFiles& files) {
   const int threads = wanted_threads(recipe, cluster);
   RankPlace place{host_name(), allowed_cores(), "", ""};
   auto places = gather_places(comm, place);
@@ -97,7 +96,8 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
     device = make_device({.name = cuda ? fmt::format("cuda:{}", gpu) : "cpu",
                           .threads = threads,
                           .cpu_kernels = recipe.compute.cpu_kernels,
-                          .product_choices = product_choices,
+                          .product_algorithms = files.product_algorithms,
+                          .attention_plans = files.attention_plans,
                           .log = log});
     place.device = device->describe();
     if (cuda) place.gpu = gpu_identity(gpu);
@@ -109,9 +109,15 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
   return device;
 }
 
-std::string product_choices_file(const PretrainRecipe& recipe) {
-  if (recipe.compute.product_algorithms == ProductAlgorithms::first) return {};
-  return (std::filesystem::path(recipe.run.dir) / "product_algorithms.jsonl").string();
+DeviceFiles device_files(const PretrainRecipe& recipe) {
+  const std::filesystem::path folder = recipe.run.dir;
+  const ComputeSettings& c = recipe.compute;
+  DeviceFiles files;
+  if (c.product_algorithms == ProductAlgorithms::measured)
+    files.product_algorithms = folder / "product_algorithms.jsonl";
+  if (c.device == DeviceChoice::cuda && c.precision == DType::bf16)
+    files.attention_plans = folder / "attention_plans";
+  return files;
 }
 
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,

@@ -18,6 +18,9 @@
 namespace ijepa {
 namespace {
 
+/// In so many steps nearly all lengths are met that a run ever meets.
+constexpr std::int64_t steps_ahead = 4000;
+
 const std::vector<Role> saved_roles{Role::weight, Role::target, Role::adam_m, Role::adam_v};
 
 }  // namespace
@@ -39,7 +42,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       shards_(open_shards(recipe, comm, stop, log)),
       plan_(agree_on_plan(recipe, shards_, comm, log)),
       schedule_(recipe.optim, plan_.steps_per_epoch),
-      device_(open_device(recipe, cluster, comm, log, product_choices_file(recipe))),
+      device_(open_device(recipe, cluster, comm, log, device_files(recipe))),
       engine_(recipe, plan_.micro_batch, *device_, comm),
       saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
              copy_from(*device_, usable_cores()),
@@ -49,6 +52,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
   deadline_.expect_save(16.0 * static_cast<double>(engine_.model().layout().size()) / 1e8);
   peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
   restore();
+  ahead_.emplace(recipe_, plan_, comm_.rank(), step_, steps_ahead, *device_);
   start_loader();
   if (comm_.rank() == 0) {
     start_logs();

@@ -36,6 +36,9 @@ class File {
   void bypass_cache();
   void truncate(std::int64_t bytes);
   void sync();  // until the data is on the device
+  /// Waits until no other File, of this process or another, has the file locked; lasts until this
+  /// one is closed. An Error where the file system has no locks.
+  void lock();
 
  private:
   bool use_cache();

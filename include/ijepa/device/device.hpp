@@ -13,6 +13,13 @@
 
 namespace ijepa {
 
+/// Attention of one group of sequences in bfloat16.
+struct AttentionUse {
+  SequenceGroup group;
+  std::int64_t heads = 0, width = 0;
+  bool backward = false;  // its gradient as well
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -25,6 +32,10 @@ class Device {
   /// The queue on which ops() computes, for libraries that work on device memory themselves: a
   /// cudaStream_t, or null where operations are done when they return.
   virtual void* compute_stream() const { return nullptr; }
+  /// Whether it compiles attention for each shape, which can be done ahead of need.
+  virtual bool prepares_attention() const { return false; }
+  /// Compiles, in the order of calls and on threads of its own. Returns at once.
+  virtual void prepare_attention(const AttentionUse&) {}
   /// Bytes that allocate() could still give, where the device has a memory of its own.
   virtual std::optional<std::size_t> free_memory() const { return std::nullopt; }
   /// For the start-up table: "cpu, 2 threads, avx2".
@@ -37,7 +48,9 @@ struct DeviceOptions {
   // "auto", "avx2", "avx512", or "onednn": AVX-512 kernels and oneDNN's matrix products.
   std::string cpu_kernels = "auto";
   // GPUs: the file in which measured algorithms of products are kept; empty: none is measured.
-  std::string product_choices{};
+  std::string product_algorithms{};
+  // GPUs: the folder in which compiled attention is kept; empty: none is.
+  std::string attention_plans{};
   Log log{};
 };
 

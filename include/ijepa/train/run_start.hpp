@@ -31,15 +31,19 @@ ShardSet open_shards(const PretrainRecipe& recipe, Communicator& comm, const Sto
 RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Communicator& comm,
                       const Log& log);
 
+/// What DeviceOptions calls by the same names.
+struct DeviceFiles {
+  std::string product_algorithms, attention_plans;
+};
+
 /// This rank's device, after the ranks of each node have divided its cores and GPUs; rank 0 prints
-/// the table of ranks, hosts, devices and cores. `product_choices` is DeviceOptions'.
+/// the table of ranks, hosts, devices and cores.
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
                                     Communicator& comm, const Log& log,
-                                    const std::string& product_choices = "");
+                                    const DeviceFiles& files = {});
 
-/// The file of measured algorithms in the run folder, which all ranks share; empty where the recipe
-/// asks for none.
-std::string product_choices_file(const PretrainRecipe& recipe);
+/// What a run on a GPU keeps in its folder, for all ranks; empty where the recipe asks for none.
+DeviceFiles device_files(const PretrainRecipe& recipe);
 
 /// What a checkpoint says beside its tensors: "config" (recipe_text()) and "shards" (fingerprint).
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,

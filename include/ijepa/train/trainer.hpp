@@ -12,6 +12,7 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/loader.hpp"
 #include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/attention_ahead.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/engine.hpp"
 #include "ijepa/train/evaluation.hpp"
@@ -83,6 +84,7 @@ class Trainer {
   std::int64_t non_finite_ = 0;  // steps in a row
   double flops_ = 0;             // of this rank in the last step, without recomputation
   double peak_flops_ = 0;        // a second, of this rank's device
+  std::optional<AttentionAhead> ahead_;
   std::unique_ptr<Loader> loader_;
   std::optional<Activity::Progress> images_read_;
   std::vector<std::int64_t> step_images_;        // of this rank, as they were loaded

@@ -138,14 +138,13 @@ __global__ void __launch_bounds__(S::half* S::half)
 // In parts, so that the library's workspace has one size whatever the batch.
 void CudaOps::library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out,
                                Tensor lse, Tensor dqkv) {
-  const std::int64_t most = sequences_at_once(group.shape);
-  for (std::int64_t first = 0; first < group.shape.count; first += most) {
+  for_each_part(group.shape, [&](std::int64_t first, std::int64_t count) {
     GroupAt part = group;
-    part.shape.count = std::min(most, group.shape.count - first);
+    part.shape.count = count;
     part.row += first * group.shape.length;
     attention_.backward(part.shape, part.in<BFloat16>(dout), part.in<BFloat16>(qkv),
                         part.in<BFloat16>(out), part.in<float>(lse), part.in<BFloat16>(dqkv));
-  }
+  });
 }
 
 void CudaOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,

@@ -1,8 +1,13 @@
-// AttentionLibrary by cuDNN: a plan for each shape and pass, made when it is first met.
+// AttentionLibrary by cuDNN: a plan for each shape and pass, compiled ahead of need where it was
+// prepared, else when it is first met.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "attention_graphs.hpp"
+#include "attention_plans.hpp"
 #include "device_memory.hpp"
 #include "status.hpp"
 
@@ -11,14 +16,20 @@ namespace {
 
 class CudnnAttention final : public AttentionLibrary {
  public:
-  explicit CudnnAttention(cudaStream_t stream)
-      : dnn_(open_cudnn()), workspace_(gpu_memory.attention) {
+  CudnnAttention(cudaStream_t stream, const AttentionPlanning& planning)
+      : dnn_(open_cudnn()),
+        workspace_(gpu_memory.attention),
+        log_(planning.log),
+        properties_(device_properties(dnn_, current_gpu())),
+        plans_(planning, fmt::format("{}, cuDNN {}", planning.gpu, dnn_.get_version()),
+               [this](const AttentionPlanKey& key) {
+                 return make(key, CudnnTarget{.properties = properties_}).text();
+               }) {
     dnn_.expect(dnn_.create(&handle_), "opening the library");
     dnn_.expect(dnn_.set_stream(handle_, stream), "choosing the stream");
   }
   ~CudnnAttention() override {
-    forward_.clear();
-    backward_.clear();
+    ready_.clear();
     dnn_.destroy(handle_);
   }
   CudnnAttention(const CudnnAttention&) = delete;
@@ -26,7 +37,7 @@ class CudnnAttention final : public AttentionLibrary {
 
   void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) override {
     const float scale = scale_of(s);
-    plan_of(forward_, s, plan_attention_forward)
+    plan_of({false, s})
         .run(handle_,
              {{operand_q, qkv},
               {operand_k, qkv + s.width()},
@@ -40,7 +51,7 @@ class CudnnAttention final : public AttentionLibrary {
   void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
                 const BFloat16* out, const float* lse, BFloat16* dqkv) override {
     const float scale = scale_of(s), one = 1;
-    const CudnnPlan& plan = plan_of(backward_, s, plan_attention_backward);
+    const CudnnPlan& plan = plan_of({true, s});
     auto* delta = static_cast<std::byte*>(workspace_.data) + delta_offset(plan);
     plan.run(handle_,
              {{operand_q, qkv},
@@ -58,35 +69,61 @@ class CudnnAttention final : public AttentionLibrary {
              workspace_.data);
   }
 
- private:
-  using Plans = std::map<AttentionShape, CudnnPlan>;
+  void prepare(const AttentionShape& s, bool backward) override { plans_.prepare({backward, s}); }
 
+ private:
   static float scale_of(const AttentionShape& s) {
     return static_cast<float>(1 / std::sqrt(static_cast<double>(s.dim)));
   }
+  static int current_gpu() {
+    int index = 0;
+    check_cuda(cudaGetDevice(&index), "asking for the GPU");
+    return index;
+  }
 
-  template <class Make>
-  const CudnnPlan& plan_of(Plans& plans, const AttentionShape& s, Make make) {
-    const auto found = plans.find(s);
-    if (found != plans.end()) return found->second;
-    const CudnnPlan& plan =
-        plans.emplace(s, make(dnn_, s, CudnnTarget{.handle = handle_})).first->second;
-    check(workspace_bytes(s, plan) <= gpu_memory.attention,
-          "cuDNN asks for {} bytes of workspace where {} are set aside.", workspace_bytes(s, plan),
-          gpu_memory.attention);
+  CudnnPlan make(const AttentionPlanKey& key, const CudnnTarget& target) const {
+    return key.backward ? plan_attention_backward(dnn_, key.shape, target)
+                        : plan_attention_forward(dnn_, key.shape, target);
+  }
+
+  const CudnnPlan& plan_of(const AttentionPlanKey& key) {
+    const auto found = ready_.find(key);
+    if (found != ready_.end()) return found->second;
+    const CudnnPlan& plan = ready_.emplace(key, compiled(key)).first->second;
+    check(workspace_bytes(key.shape, plan) <= gpu_memory.attention,
+          "cuDNN asks for {} bytes of workspace where {} are set aside.",
+          workspace_bytes(key.shape, plan), gpu_memory.attention);
     return plan;
+  }
+
+  /// Threads compile for the GPU's description and know no handle; what the library then does not
+  /// take is compiled with the handle.
+  CudnnPlan compiled(const AttentionPlanKey& key) {
+    const CudnnTarget here{.handle = handle_};
+    try {
+      return read_plan(dnn_, plans_.take(key), here);
+    } catch (const Error& e) {
+      if (!std::exchange(warned_, true))
+        log_.warn("{} Attention is compiled when it is first met.", e.what());
+      return make(key, here);
+    }
   }
 
   Cudnn dnn_;
   DeviceMemory workspace_;
+  Log log_;
+  bool warned_ = false;
+  std::string properties_;
   cudnnHandle_t handle_ = nullptr;
-  Plans forward_, backward_;
+  std::map<AttentionPlanKey, CudnnPlan> ready_;
+  AttentionPlans plans_;
 };
 
 }  // namespace
 
-std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream) {
-  return std::make_unique<CudnnAttention>(stream);
+std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream,
+                                                         const AttentionPlanning& planning) {
+  return std::make_unique<CudnnAttention>(stream, planning);
 }
 
 }  // namespace ijepa::cuda

@@ -4,10 +4,13 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "ijepa/core/log.hpp"
 #include "ijepa/core/scalar.hpp"
 #include "ijepa/device/gpu_memory.hpp"
 
@@ -44,6 +47,14 @@ constexpr std::int64_t sequences_at_once(const AttentionShape& s) {
   return (s.count + parts - 1) / parts;
 }
 
+/// Calls f(first, count) for the equal parts that a group's backward pass is cut into.
+template <class F>
+void for_each_part(const AttentionShape& s, F&& f) {
+  const std::int64_t most = sequences_at_once(s);
+  for (std::int64_t first = 0; first < s.count; first += most)
+    f(first, std::min(most, s.count - first));
+}
+
 /// Rows are those of Ops: qkv (rows, 3 width), out, dout (rows, width), lse (rows, heads), dqkv as
 /// qkv. Pointers are aligned to 16 bytes, lse to 4.
 class AttentionLibrary {
@@ -52,10 +63,20 @@ class AttentionLibrary {
   virtual void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) = 0;
   virtual void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
                         const BFloat16* out, const float* lse, BFloat16* dqkv) = 0;
+  /// Compiles what forward() or backward() needs for a shape, on another thread.
+  virtual void prepare(const AttentionShape& s, bool backward) = 0;
+};
+
+/// How attention is compiled ahead of need: on how many threads, and where it is kept.
+struct AttentionPlanning {
+  std::string folder{}, gpu{};  // no folder: in memory alone
+  int threads = 0;
+  Log log{};
 };
 
 /// The library's handle, plans and workspace for attention on `stream`. An Error where it is
 /// missing or too old.
-std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream);
+std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream,
+                                                         const AttentionPlanning& planning);
 
 }  // namespace ijepa::cuda

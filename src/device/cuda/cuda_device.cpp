@@ -1,9 +1,11 @@
 #include "cuda_device.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "cuda_ops.hpp"
 #include "device_memory.hpp"
+#include "ijepa/core/cores.hpp"
 #include "matmul.hpp"
 #include "stream.hpp"
 
@@ -64,8 +66,8 @@ class CudaDevice final : public Device {
         staging_(staging_half),
         inputs_(staging_half),
         workspace_(gpu_memory.reductions),
-        matmul_(make_matmul(stream_.handle, {options.product_choices, gpu(), options.log})),
-        attention_(make_attention_library(stream_.handle)),
+        matmul_(make_matmul(stream_.handle, {options.product_algorithms, gpu(), options.log})),
+        attention_(make_attention_library(stream_.handle, planning(options))),
         ops_(stream_.handle, staging_, inputs_, *matmul_, *attention_,
              {workspace_.data, gpu_memory.reductions}) {}
   /// Computation waits for the copies of its inputs, so these are done as well.
@@ -77,6 +79,16 @@ class CudaDevice final : public Device {
   bool memory_is_host() const override { return false; }
   std::optional<std::size_t> free_memory() const override { return free_on_gpu().free; }
   void* compute_stream() const override { return stream_.handle; }
+  bool prepares_attention() const override { return true; }
+  void prepare_attention(const AttentionUse& use) override {
+    const AttentionShape s{use.group.count, use.group.length, use.heads, use.width / use.heads};
+    if (!library_takes(s)) return;
+    attention_->prepare(s, false);
+    if (!use.backward) return;
+    for_each_part(s, [&](std::int64_t, std::int64_t count) {
+      attention_->prepare({count, s.length, s.heads, s.dim}, true);
+    });
+  }
   std::string describe() const override {
     return fmt::format("cuda, {}, {:.0f} GiB, {}", properties_.name,
                        static_cast<double>(properties_.totalGlobalMem) / gib, capability());
@@ -85,6 +97,10 @@ class CudaDevice final : public Device {
  private:
   std::string capability() const {
     return fmt::format("compute capability {}.{}", properties_.major, properties_.minor);
+  }
+  /// Half of the cores: the others decode images.
+  AttentionPlanning planning(const DeviceOptions& options) const {
+    return {options.attention_plans, gpu(), std::max(1, usable_cores() / 2), options.log};
   }
   std::string gpu() const { return fmt::format("{}, {}", properties_.name, capability()); }
 

@@ -14,6 +14,40 @@ CudnnPlan::Descriptor make_descriptor(const Cudnn& dnn, cudnnBackendDescriptorTy
   return {made, dnn.destroy_descriptor};
 }
 
+std::string text_of(const Cudnn& dnn, const CudnnPlan::Descriptor& node,
+                    cudnnBackendAttributeName_t name) {
+  std::int64_t length = 0;
+  const auto ask = [&](std::int64_t room, char* to) {
+    dnn.expect(dnn.get_attribute(node.get(), name, CUDNN_TYPE_CHAR, room, &length, to),
+               "writing a plan down");
+  };
+  ask(0, nullptr);
+  std::string text(static_cast<std::size_t>(length), '\0');
+  ask(length, text.data());
+  return text;
+}
+
+std::size_t workspace_of(const Cudnn& dnn, cudnnBackendDescriptor_t plan) {
+  std::int64_t bytes = 0, one = 0;
+  dnn.expect(dnn.get_attribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                               &one, &bytes),
+             "asking for a plan's workspace");
+  return static_cast<std::size_t>(bytes);
+}
+
+/// The device that a target names by its properties.
+CudnnPlan::Descriptor describe_device(const Cudnn& dnn, const CudnnTarget& target) {
+  auto device = make_descriptor(dnn, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  const auto expect = [&](cudnnStatus_t status) {
+    dnn.expect(status, "reading device properties");
+  };
+  expect(dnn.set_attribute(device.get(), CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                           static_cast<std::int64_t>(target.properties.size() + 1),
+                           target.properties.c_str()));
+  expect(dnn.finalize(device.get()));
+  return device;
+}
+
 }  // namespace
 
 CudnnGraph::Node CudnnGraph::make(cudnnBackendDescriptorType_t type) {
@@ -112,13 +146,8 @@ void CudnnGraph::reshape(Node x, Node y) {
 
 CudnnGraph::Node CudnnGraph::device_of(const CudnnTarget& target) {
   if (target.properties.empty()) return nullptr;
-  const Node device = make(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
-  dnn_.expect(dnn_.set_attribute(device, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
-                                 static_cast<std::int64_t>(target.properties.size() + 1),
-                                 target.properties.c_str()),
-              "reading device properties");
-  dnn_.expect(dnn_.finalize(device), "reading device properties");
-  return device;
+  owned_.push_back(describe_device(dnn_, target));
+  return owned_.back().get();
 }
 
 std::vector<CudnnGraph::Node> CudnnGraph::suggestions(Node graph, Node device) {
@@ -156,13 +185,48 @@ CudnnPlan CudnnGraph::build(const CudnnTarget& target, const std::string& what) 
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, node_type, config);
     if (device != nullptr) set(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, node_type, device);
     if (dnn_.finalize(plan) != CUDNN_STATUS_SUCCESS) continue;
-    std::int64_t bytes = 0, one = 0;
-    dnn_.expect(dnn_.get_attribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
-                                   1, &one, &bytes),
-                "asking for a plan's workspace");
-    return {dnn_, owned_, static_cast<std::size_t>(bytes)};
+    return {dnn_, owned_, workspace_of(dnn_, plan)};
   }
   fail("cuDNN {} has no plan for {}.", dnn_.get_version(), what);
+}
+
+std::string CudnnPlan::text() const {
+  return text_of(*dnn_, owned_.back(), CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
+}
+
+CudnnPlan read_plan(const Cudnn& dnn, const std::string& text, const CudnnTarget& target) {
+  std::vector<CudnnPlan::Descriptor> owned;
+  const auto plan = make_descriptor(dnn, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  const auto set = [&](cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
+                       std::int64_t n, const void* values) {
+    dnn.expect(dnn.set_attribute(plan.get(), name, type, n, values), "reading a plan");
+  };
+  if (target.handle != nullptr)
+    set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &target.handle);
+  if (!target.properties.empty()) {
+    owned.push_back(describe_device(dnn, target));
+    const cudnnBackendDescriptor_t device = owned.back().get();
+    set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, node_type, 1, &device);
+  }
+  set(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+      static_cast<std::int64_t>(text.size()), text.data());
+  dnn.expect(dnn.finalize(plan.get()), "reading a plan");
+  owned.push_back(plan);
+  return {dnn, std::move(owned), workspace_of(dnn, plan.get())};
+}
+
+std::string device_properties(const Cudnn& dnn, int device) {
+  const std::int32_t number = device;
+  const auto node = make_descriptor(dnn, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  const auto expect = [&](cudnnStatus_t status) {
+    dnn.expect(status, "reading device properties");
+  };
+  expect(
+      dnn.set_attribute(node.get(), CUDNN_ATTR_DEVICEPROP_DEVICE_ID, CUDNN_TYPE_INT32, 1, &number));
+  expect(dnn.finalize(node.get()));
+  std::string text = text_of(dnn, node, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
+  while (!text.empty() && text.back() == '\0') text.pop_back();
+  return text;
 }
 
 void CudnnPlan::run(cudnnHandle_t handle, const std::vector<Operand>& operands,

@@ -34,6 +34,8 @@ class CudnnPlan {
   CudnnPlan(const Cudnn& dnn, std::vector<Descriptor> owned, std::size_t workspace)
       : dnn_(&dnn), owned_(std::move(owned)), workspace_(workspace) {}
   std::size_t workspace_bytes() const { return workspace_; }
+  /// The plan with its compiled kernel, for read_plan().
+  std::string text() const;
   void run(cudnnHandle_t handle, const std::vector<Operand>& operands, void* workspace) const;
 
  private:
@@ -41,6 +43,13 @@ class CudnnPlan {
   std::vector<Descriptor> owned_;  // the plan last, before it all that it was made of
   std::size_t workspace_;
 };
+
+/// A plan that text() wrote: in milliseconds, where making it takes most of a second. An Error
+/// where the library does not take it.
+CudnnPlan read_plan(const Cudnn& dnn, const std::string& text, const CudnnTarget& target);
+
+/// What the library knows of a GPU of this machine, for CudnnTarget.
+std::string device_properties(const Cudnn& dnn, int device);
 
 class CudnnGraph {
  public:

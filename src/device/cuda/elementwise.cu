@@ -99,6 +99,8 @@ void CudaOps::upload_input(const void* host, Tensor dst) {
 }
 
 void CudaOps::download(Tensor src, void* host) {
+  constexpr std::size_t few_bytes = 1 << 16;
+  if (src.bytes() > few_bytes) return staging_.download(src.data, host, src.bytes(), stream_);
   check_cuda(cudaMemcpyAsync(host, src.data, src.bytes(), cudaMemcpyDeviceToHost, stream_),
              "a download");
 }

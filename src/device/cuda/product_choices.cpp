@@ -1,13 +1,10 @@
 #include "product_choices.hpp"
 
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
@@ -71,18 +68,6 @@ std::optional<Line> line_of(const std::string& text) {
   }
 }
 
-/// Waits for other processes; the lock goes with the file.
-void lock(const File& file) {
-  int status = 0;
-  do {
-    status = ::flock(file.descriptor(), LOCK_EX);
-  } while (status != 0 && errno == EINTR);
-  check(status == 0,
-        "Cannot lock {}: {}. Keep it on a file system with locks, or do without measured "
-        "algorithms of products.",
-        file.path(), std::strerror(errno));
-}
-
 std::string whole(const File& file) {
   std::string text(static_cast<std::size_t>(file.size()), '\0');
   file.read(0, text.data(), text.size());
@@ -122,7 +107,7 @@ ProductChoices::ProductChoices(std::string file, std::string place, Log log)
 template <class Use>
 void ProductChoices::with_file(Use use) {
   File file(file_, File::Mode::update);
-  lock(file);
+  file.lock();
   read(whole(file));
   use(file);
 }

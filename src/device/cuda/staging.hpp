@@ -1,5 +1,6 @@
-// Staging: pinned memory through which host data goes to the device, so that an upload neither
-// waits for the device nor needs its source afterwards.
+// Staging: pinned memory through which data goes to the device, so that an upload neither waits for
+// the device nor needs its source afterwards, and comes from it, which is quicker than to other
+// memory.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -17,7 +18,10 @@ class Staging {
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
 
+  /// All calls are for one stream.
   void upload(const void* host, void* device, std::size_t bytes, cudaStream_t stream);
+  /// Waits until the data is there: one half is read while the other is filled.
+  void download(const void* device, void* host, std::size_t bytes, cudaStream_t stream);
 
  private:
   struct Half {

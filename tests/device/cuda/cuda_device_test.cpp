@@ -93,6 +93,25 @@ TEST_F(CudaDevice, UploadsKeepTheirSource) {
   EXPECT_TRUE(received == sent);
 }
 
+/// Three parts of 16 MiB and some more come through two halves, which uploads use between them.
+TEST_F(CudaDevice, DownloadsOfManyPartsAndUploadsShareThePinnedMemory) {
+  constexpr std::int64_t half = std::int64_t{16} << 20;
+  for (const std::int64_t n : {half - 3, half, 3 * half + 5}) {
+    const auto device = make_device({.name = "cuda"});
+    Buffer memory(*device, static_cast<std::size_t>(n));
+    const Tensor t = make_tensor(memory.data(), DType::u8, {n});
+    std::vector<std::uint8_t> sent(static_cast<std::size_t>(n)), received(sent.size());
+    for (int turn = 0; turn < 2; ++turn) {
+      for (std::size_t i = 0; i < sent.size(); ++i)
+        sent[i] = static_cast<std::uint8_t>(i * 2654435761U >> (9 + turn));
+      device->ops().upload(sent.data(), t);
+      device->ops().download(t, received.data());
+      device->ops().synchronize();
+      EXPECT_TRUE(received == sent) << n << " bytes, turn " << turn;
+    }
+  }
+}
+
 /// Inputs of several turns are under way at once; each turn's work reads its own, on any schedule.
 TEST_F(CudaDevice, InputsOfTwoBuffersTakeTurns) {
   constexpr std::int64_t turns = 7, n = 40;

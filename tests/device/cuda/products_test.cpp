@@ -29,7 +29,7 @@ class CudaProducts : public testing::Test {
 
   std::string file() const { return (folder_.path() / "choices.jsonl").string(); }
   std::unique_ptr<Device> open() const {
-    return make_device({.name = "cuda", .product_choices = file()});
+    return make_device({.name = "cuda", .product_algorithms = file()});
   }
 
   /// x (rows, 8) of ones times w (16, 8) of twos, plus b of threes, `offset` floats from 256 bytes.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ijepa/device/gpu_memory.hpp"
+#include "ijepa/train/attention_ahead.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/trainer.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
@@ -73,6 +74,35 @@ TEST_F(CudaTraining, AResumedRunHasTheSameBitsUnderAnySchedule) {
   train(recipe("parts", DeviceChoice::cuda), 1);
   train(recipe("parts", DeviceChoice::cuda), 3);
   expect_same_run(run_folder("straight"), run_folder("parts"), "resumed");
+}
+
+/// The double of cuDNN compiles nothing, so it does not matter that it may be told late.
+TEST_F(CudaTraining, AttentionIsForetoldWithoutExceptionAndWithoutExcess) {
+  PretrainRecipe r = recipe("foretold", DeviceChoice::cuda);
+  r.compute.precision = DType::bf16;
+  r.optim.micro_batch = 8;
+  r.run.health_every = 0;
+  r.optim.max_steps = long_run();
+  resolve(r);
+  emulation::attention() = {};
+  train(r, long_run());
+  const auto computed = emulation::attention().computed;
+  EXPECT_GE(computed.size(), 4U);
+  emulation::attention() = {};
+  const auto device = make_device({.name = "cuda"});
+  const RunPlan plan = plan_run(r, tiny_images, 1);
+  for (std::int64_t step = 0; step < plan.total_steps; ++step)
+    for (const AttentionUse& use : attention_of_step(r, plan, step, 0))
+      device->prepare_attention(use);
+  EXPECT_EQ(emulation::attention().prepared, computed);
+}
+
+TEST_F(CudaTraining, TheTrainerTellsTheDevice) {
+  PretrainRecipe r = recipe("tells", DeviceChoice::cuda);
+  r.compute.precision = DType::bf16;
+  emulation::attention() = {};
+  train(r, 1);
+  EXPECT_FALSE(emulation::attention().prepared.empty());
 }
 
 /// With one algorithm nothing is timed, which would take long here; what is found is kept as ever.

@@ -4,10 +4,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cuda_emulation.hpp>
+#include <mutex>
 #include <vector>
 
+#include "control.hpp"
 #include "ijepa/core/error.hpp"
 #include "src/device/cuda/attention_library.hpp"
+
+namespace emulation {
+
+Attention& attention() {
+  static Attention here;
+  return here;
+}
+
+}  // namespace emulation
 
 namespace ijepa::cuda {
 namespace {
@@ -134,12 +145,25 @@ void expect_rules(const AttentionShape& s, std::initializer_list<const void*> op
           "cuDNN was given an operand that is not aligned to 16 bytes.");
 }
 
+/// What comes is told on another thread than what is computed.
+std::mutex shapes_mutex;
+
+emulation::Attention::Shape described(const AttentionShape& s, bool backward) {
+  return {s.count, s.length, s.heads, s.dim, backward ? 1 : 0};
+}
+
 class EmulatedAttention final : public AttentionLibrary {
  public:
   explicit EmulatedAttention(cudaStream_t stream) : stream_(stream) {}
 
+  void prepare(const AttentionShape& s, bool backward) override {
+    const std::lock_guard guard(shapes_mutex);
+    emulation::attention().prepared.insert(described(s, backward));
+  }
+
   void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) override {
     expect_rules(s, {qkv, out});
+    emulation::attention().computed.insert(described(s, false));
     emulation::enqueue("attention", stream_, emulation::Where::current(), [=] {
       const auto rows = static_cast<std::size_t>(s.rows()),
                  width = rows * static_cast<std::size_t>(s.width());
@@ -153,6 +177,7 @@ class EmulatedAttention final : public AttentionLibrary {
   void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
                 const BFloat16* out, const float* lse, BFloat16* dqkv) override {
     expect_rules(s, {dout, qkv, out, dqkv});
+    emulation::attention().computed.insert(described(s, true));
     check(s.count <= sequences_at_once(s), "{} sequences do not fit cuDNN's workspace.", s.count);
     emulation::enqueue("attention backward", stream_, emulation::Where::current(), [=] {
       const auto rows = static_cast<std::size_t>(s.rows()),
@@ -171,7 +196,8 @@ class EmulatedAttention final : public AttentionLibrary {
 
 }  // namespace
 
-std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream) {
+std::unique_ptr<AttentionLibrary> make_attention_library(cudaStream_t stream,
+                                                         const AttentionPlanning&) {
   return std::make_unique<EmulatedAttention>(stream);
 }
 

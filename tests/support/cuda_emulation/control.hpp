@@ -2,8 +2,10 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
@@ -55,6 +57,13 @@ struct Products {
   std::map<std::uint64_t, std::uint64_t> runs;  // products put on a stream, by algorithm
 };
 Products& products();
+
+/// Shapes of attention: which the double of cuDNN computed, and which it was told of before.
+struct Attention {
+  using Shape = std::array<std::int64_t, 5>;  // sequences, rows, heads, features, 1: backward
+  std::set<Shape> computed, prepared;
+};
+Attention& attention();
 
 /// What the double of NCCL does; by default it works, once it has been given ranks.
 struct Collectives {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -98,6 +99,28 @@ TEST_F(CudnnPlans, ServeTheLimitsOfOurRules) {
   for (const AttentionShape& s : {AttentionShape{3, 2, 1, 8}, {1, 3, 2, 128}, {5, 129, 3, 56}}) {
     expect_forward(s);
     expect_backward(s);
+  }
+}
+
+/// Processor time of this process in milliseconds.
+double processor_time() {
+  return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+TEST_F(CudnnPlans, AreReadBackAsTheyWereMade) {
+  const AttentionShape shape{4, 67, 3, 64};
+  for (const auto& make : {plan_attention_forward, plan_attention_backward}) {
+    const double begin = processor_time();
+    const CudnnPlan made = make(dnn_, shape, target_);
+    std::string text = made.text();
+    const double middle = processor_time();
+    const CudnnPlan read = read_plan(dnn_, text, target_);
+    fmt::print("{} bytes, made in {:.0f} ms of processor time, read in {:.1f}\n", text.size(),
+               middle - begin, processor_time() - middle);
+    EXPECT_EQ(read.workspace_bytes(), made.workspace_bytes());
+    EXPECT_EQ(read.text(), text);
+    text.resize(text.size() / 2);
+    EXPECT_THROW(read_plan(dnn_, text, target_), Error);
   }
 }
 
