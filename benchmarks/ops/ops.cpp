@@ -1,6 +1,6 @@
 // Operations at the shapes of real models, each as a share of what this machine can do: the peak of
 // a large matrix product for arithmetic, a large copy for memory, both measured first in this run.
-//   bench_ops [--device cuda] [--threads N] [--product-choices FILE] [Google Benchmark's options]
+//   bench_ops [--device cuda] [--threads N] [--product-algorithms FILE] [Google Benchmark's options]
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -281,7 +281,7 @@ int run(int argc, char** argv) {
   DeviceOptions options;
   app.add_option("--device", options.name, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", options.threads, "compute threads of the CPU; 0: all cores");
-  app.add_option("--product-choices", options.product_choices,
+  app.add_option("--product-algorithms", options.product_algorithms,
                  "GPUs: measure algorithms of matrix products and keep them in this file");
   app.allow_extras();
   CLI11_PARSE(app, argc, argv);
@@ -292,8 +292,8 @@ int run(int argc, char** argv) {
   words.push_back(nullptr);
   benchmark::Initialize(&count, words.data());
   if (benchmark::ReportUnrecognizedArguments(count, words.data())) return 1;
-  check(options.product_choices.empty() || options.name != "cpu",
-        "--product-choices is for GPUs: give --device cuda, or leave it out.");
+  check(options.product_algorithms.empty() || options.name != "cpu",
+        "--product-algorithms is for GPUs: give --device cuda, or leave it out.");
   const auto device = make_device(options);
   const Suite suite{*device, measure_peak(*device)};
   fmt::print("{}: {:.1f} GFLOP/s float32, {:.1f} GFLOP/s bfloat16, {:.1f} GB/s\n",

@@ -271,7 +271,7 @@ def product_algorithms(context):
     """The candidates of each product at our shapes, and biases in and beside products."""
     kinds = "^(linear_forward|linear_backward_(input|params)|no_bias_.*|bias_apart_.*)/"
     path = fresh(os.path.join(context.work, "product_choices.jsonl"))
-    options = () if context.small else ("--product-choices", path)
+    options = () if context.small else ("--product-algorithms", path)
     rows = list(operations(kinds + ".*/bfloat16", kinds + "tiny/2048x192x192/bfloat16", 150,
                            options)(context))
     yield from bias_costs(rows)
