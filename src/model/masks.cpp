@@ -164,6 +164,11 @@ MaskLengths common_lengths(std::span<const ImageMasks> images) {
   return {static_cast<std::int64_t>(context), static_cast<std::int64_t>(target)};
 }
 
+std::int64_t context_on_grid(const MaskConfig& config, std::int64_t length) {
+  const std::int64_t rest = length % config.context_multiple;
+  return rest < length ? length - rest : length;
+}
+
 void truncate_masks(const MaskConfig& config, const MaskLengths& lengths, std::uint64_t seed,
                     std::int64_t epoch, std::int64_t position, ImageMasks& masks_inout) {
   constexpr std::uint64_t subset_stream = 1;  // index 0 places the blocks
@@ -187,10 +192,12 @@ BatchMasks draw_batch_masks(const MaskConfig& config, Grid grid, const MaskItera
     std::vector<ImageMasks> images;
     for (std::int64_t p = group; p < std::min(group + run, end); ++p)
       images.push_back(draw_image_masks(config, grid, sizes, iteration.seed, iteration.epoch, p));
-    const MaskLengths lengths = common_lengths(images);
+    MaskLengths lengths = common_lengths(images);
+    lengths.context = context_on_grid(config, lengths.context);
     for (std::int64_t p = std::max(group, first); p < std::min(group + run, first + count); ++p) {
       ImageMasks& image = images[static_cast<std::size_t>(p - group)];
-      if (run > 1) truncate_masks(config, lengths, iteration.seed, iteration.epoch, p, image);
+      if (run > 1 || config.context_multiple > 1)
+        truncate_masks(config, lengths, iteration.seed, iteration.epoch, p, image);
       batch.dropped_constraints += image.dropped_constraints;
       batch.images.push_back(std::move(image));
     }

@@ -1,6 +1,7 @@
 #include "ijepa/train/attention_ahead.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include "ijepa/train/run_data.hpp"
 
@@ -29,9 +30,13 @@ AttentionAhead::AttentionAhead(const PretrainRecipe& recipe, const RunPlan& plan
   const std::int64_t end = std::min(first + steps, plan.total_steps);
   if (!device.prepares_attention() || recipe.compute.precision != DType::bf16) return;
   thread_ = std::jthread([=, &device](const std::stop_token& stop) {
-    for (std::int64_t step = first; step < end && !stop.stop_requested(); ++step)
-      for (const AttentionUse& use : attention_of_step(recipe, plan, step, rank))
-        device.prepare_attention(use);
+    try {
+      for (std::int64_t step = first; step < end && !stop.stop_requested(); ++step)
+        for (const AttentionUse& use : attention_of_step(recipe, plan, step, rank))
+          device.prepare_attention(use);
+    } catch (const std::exception&) {
+      // The step itself will fail in the same way, and say so on all ranks.
+    }
   });
 }
 

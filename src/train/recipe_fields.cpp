@@ -70,6 +70,9 @@ static void describe(MaskConfig& m, Fields& f) {
   f("truncate_group", m.truncate_group, between(1, most_images),
     "Consecutive images whose masks are cut to one length: the batch per GPU of the published run. "
     "Divides the global batch. 1: no truncation.");
+  f("context_multiple", m.context_multiple, between(1, 1024),
+    "Context masks are cut further, to a multiple of so many patches. On GPUs 8 makes far fewer "
+    "shapes of attention and products to compile, at up to 7 patches of context. 1: as published.");
 }
 
 static void describe(DataSettings& d, Fields& f) {

@@ -104,6 +104,7 @@ TEST(MaskLimits, ValuesOutOfRangeAreRefused) {
       {"num_contexts", [](MaskConfig& c) { c.num_contexts = 0; }},
       {"min_keep", [](MaskConfig& c) { c.min_keep = -1; }},
       {"truncate_group", [](MaskConfig& c) { c.truncate_group = 0; }},
+      {"context_multiple", [](MaskConfig& c) { c.context_multiple = 0; }},
       {"target scale", [](MaskConfig& c) { c.target_scale_min = 0; }},
       {"target scale", [](MaskConfig& c) { c.target_scale_max = 0.1; }},
       {"target scale", [](MaskConfig& c) { c.target_scale_max = std::nan(""); }},
@@ -129,6 +130,12 @@ TEST(MaskLimits, WorstCaseOfThePublishedGrid) {
     EXPECT_LT(worst[i].context, worst[i - 1].context);
     EXPECT_GT(worst[i].target, worst[i - 1].target);
   }
+}
+
+TEST(MaskLimits, TheWorstCaseIsOnTheGridOfContexts) {
+  MaskConfig config;
+  config.context_multiple = 8;
+  EXPECT_EQ(worst_case_lengths(config, {14, 14}).front(), (MaskLengths{136, 30}));
 }
 
 class MaskBounds : public testing::TestWithParam<MaskConfig> {};

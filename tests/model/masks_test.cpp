@@ -227,6 +227,32 @@ TEST(Masks, AGroupHasOneLengthAndGroupsDiffer) {
   EXPECT_GT(lengths.size(), 1U);
 }
 
+TEST(Masks, ContextsAreCutToAMultiple) {
+  for (const bool compat : {true, false})
+    for (const std::int64_t group : {1, 8}) {
+      MaskConfig config;
+      config.compat = compat;
+      config.truncate_group = group;
+      const auto exact = draw_batch_masks(config, published, {1, 0, 0, 0, 64}, 0, 64);
+      config.context_multiple = 8;
+      const auto cut = draw_batch_masks(config, published, {1, 0, 0, 0, 64}, 0, 64);
+      for (std::size_t i = 0; i < 64; ++i) {
+        const auto &all = exact.images[i].contexts[0], &some = cut.images[i].contexts[0];
+        EXPECT_EQ(some.size(), all.size() / 8 * 8);
+        EXPECT_TRUE(std::ranges::is_sorted(some));
+        if (compat || group == 1) EXPECT_TRUE(std::ranges::includes(all, some));
+        EXPECT_EQ(cut.images[i].targets, exact.images[i].targets);
+      }
+    }
+}
+
+TEST(Masks, AContextBelowTheMultipleStaysAsItIs) {
+  MaskConfig config;
+  config.context_multiple = 8;
+  for (const auto& [length, kept] : {std::pair{1, 1}, {7, 7}, {8, 8}, {9, 8}, {15, 8}, {64, 64}})
+    EXPECT_EQ(context_on_grid(config, length), kept);
+}
+
 TEST(Masks, AGroupOfOneIsNotTruncated) {
   constexpr Grid grid{32, 32};  // large enough for two contexts to differ
   MaskConfig config;

@@ -41,6 +41,7 @@ struct MaskConfig {
                        // row and column never chosen, truncation keeps the first indices
   std::int64_t truncate_group =
       128;  // positions whose masks are cut to one length; 1: no truncation
+  std::int64_t context_multiple = 1;  // contexts are cut further, to a multiple of so many patches
 };
 
 /// Fills width, depth, heads and mlp_hidden of vit_tiny ... vit_giant. False for an unknown name.

@@ -73,6 +73,10 @@ ImageMasks draw_image_masks(const MaskConfig& config, Grid grid, const BlockSize
 /// The smallest context and target counts over `images`: the lengths of a truncation group.
 MaskLengths common_lengths(std::span<const ImageMasks> images);
 
+/// The largest multiple of config.context_multiple that is not above `length`; `length` itself
+/// where it is below the first one. Fewer lengths are fewer shapes that a GPU's libraries compile.
+std::int64_t context_on_grid(const MaskConfig& config, std::int64_t length);
+
 /// Cuts every mask of the image to `lengths`: compat keeps the first indices, otherwise a random
 /// subset, drawn for (seed, epoch, position), stays. An Error if a mask is shorter than its length.
 void truncate_masks(const MaskConfig& config, const MaskLengths& lengths, std::uint64_t seed,
@@ -80,7 +84,8 @@ void truncate_masks(const MaskConfig& config, const MaskLengths& lengths, std::u
 
 /// Masks of `count` positions from `first`, all inside the iteration. Truncation groups are runs of
 /// config.truncate_group positions from the iteration's first (the last may be shorter); a group
-/// cut by [first, first + count) still takes its lengths from all its images.
+/// cut by [first, first + count) still takes its lengths from all its images. Context lengths are
+/// then put on the grid, those of a group of one image, which is not truncated otherwise, too.
 BatchMasks draw_batch_masks(const MaskConfig& config, Grid grid, const MaskIteration& iteration,
                             std::int64_t first, std::int64_t count);
 
