@@ -1,6 +1,7 @@
 // Operations at the shapes of real models, each as a share of what this machine can do: the peak of
 // a large matrix product for arithmetic, a large copy for memory, both measured first in this run.
-//   bench_ops [--device cuda] [--threads N] [--product-algorithms FILE] [Google Benchmark's options]
+//   bench_ops [--device cuda] [--threads N] [--product-algorithms FILE] [Google Benchmark's
+//   options]
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
