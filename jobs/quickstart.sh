@@ -134,7 +134,12 @@ probe() {
     echo "Put them into one folder a class to have this."
     return
   fi
-  bash jobs/local.sh -n "$ranks" ijepa-probe --run "$run" --test "$test" | tee "$out/probe.txt"
+  # As many steps of the heads as 4,000 images take in 100 passes: more images would take minutes more.
+  local epochs=$((400000 / $(inspected images)))
+  if ((epochs > 100)); then epochs=100; fi
+  if ((epochs < 10)); then epochs=10; fi
+  bash jobs/local.sh -n "$ranks" ijepa-probe --run "$run" --test "$test" --linear-epochs "$epochs" |
+    tee "$out/probe.txt"
 }
 
 # What the last diagnostics say in plain words. k-NN says little after so short a run.
