@@ -111,7 +111,8 @@ void File::lock() {
   do {
     status = ::flock(descriptor_, LOCK_EX);
   } while (status != 0 && errno == EINTR);
-  if (status != 0) fail_with_reason("Cannot lock", path_);
+  check(status == 0, "Cannot lock {}: {}. Keep it on a file system with locks.", path_,
+        std::strerror(errno));
 }
 
 TemporaryFile::TemporaryFile(const std::string& path)

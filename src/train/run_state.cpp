@@ -71,4 +71,11 @@ void RunState::upload(ParamStore& store) {
   store.refresh_working_copies();
 }
 
+std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states) {
+  std::vector<NamedTensor> all;
+  for (const auto& state : states)
+    all.insert(all.end(), state.tensors().begin(), state.tensors().end());
+  return all;
+}
+
 }  // namespace ijepa

@@ -45,4 +45,7 @@ class RunState {
   std::vector<NamedTensor> tensors_;
 };
 
+/// The tensors of several states in one list, for one checkpoint.
+std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states);
+
 }  // namespace ijepa

@@ -24,13 +24,6 @@ ViewTransform transform_of(const std::string& name) {
   return static_cast<ViewTransform>(at - transform_names.begin());
 }
 
-std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states) {
-  std::vector<NamedTensor> all;
-  for (const auto& state : states)
-    all.insert(all.end(), state.tensors().begin(), state.tensors().end());
-  return all;
-}
-
 ClassifierCard read_card(const std::string& checkpoint, Communicator& comm) {
   ClassifierCard card;
   const auto meta = load_checkpoint_meta(comm, checkpoint);

@@ -14,13 +14,6 @@ constexpr const char* info_key = "segmentation";
 const std::vector<Role> weights{Role::weight};
 const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
 
-std::vector<NamedTensor> tensors_of(const std::vector<RunState>& states) {
-  std::vector<NamedTensor> all;
-  for (const auto& state : states)
-    all.insert(all.end(), state.tensors().begin(), state.tensors().end());
-  return all;
-}
-
 NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info) {
   return {recipe.model.encoder,
           {recipe.data.mean, recipe.data.std},
