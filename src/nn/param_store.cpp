@@ -53,13 +53,24 @@ ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision prec
     for (const Buffer* buffer : {&gradient_, &m_, &v_})
       device.ops().fill_zero(view(*buffer, precision.param, all_));
   }
-  // Padding between parameters is written by no layer and no checkpoint: zero once, zero for ever.
-  device.ops().fill_zero(view(weight_, precision.param, all_));
-  device.ops().fill_zero(view(target_, precision.param, encoder_));
+  zero_padding(weight_, all_);
+  zero_padding(target_, encoder_);
   const auto constants = static_cast<std::int64_t>(layout.constants().size());
   constants_ = allocate(constants, precision.param);
   upload_values(device.ops(), layout.constants(),
                 make_tensor(constants_.data(), precision.param, {constants}));
+}
+
+// Padding between parameters is written by no layer and no checkpoint: zero once, zero for ever. The
+// parameters themselves are left alone: a host gives memory that nobody writes to nobody, so an
+// encoder that is not loaded takes none.
+void ParamStore::zero_padding(const Buffer& buffer, ParamRange range) {
+  for (const auto& info : layout_.infos()) {
+    const auto end = info.offset + info.size;
+    const auto padded = (end + parameter_chunk - 1) / parameter_chunk * parameter_chunk;
+    if (end < padded && padded <= range.end)
+      device_.ops().fill_zero(view(buffer, precision_.param, {end, padded}));
+  }
 }
 
 void ParamStore::initialise(std::uint64_t seed) {

@@ -56,6 +56,7 @@ class ParamStore {
   void* working(const Buffer& master, const Buffer& copy) const {
     return precision_.has_working_copy() ? copy.data() : master.data();
   }
+  void zero_padding(const Buffer& buffer, ParamRange range);
   const Buffer& buffer(Role role) const;
   Tensor view(const Buffer& buffer, DType type, ParamRange range) const;
 
