@@ -50,9 +50,10 @@ std::string_view last_part(std::string_view path) {
   return path.substr(path.rfind('.') + 1);
 }
 
-/// The nearest of `names`, as "; did you mean X?", or a pointer to the list when none is near.
-/// The right key in the wrong section counts as one edit.
-std::string suggestion(const std::string& wrong, const std::vector<std::string>& names) {
+/// The nearest of `names`, as "; did you mean X?", or a pointer to `page` when none is near. The
+/// right key in the wrong section counts as one edit.
+std::string suggestion(const std::string& wrong, const std::vector<std::string>& names,
+                       const std::string& page) {
   // Names as long as a file can make them cannot be near anything, and would take quadratic time.
   constexpr std::size_t longest_name = 100;
   std::size_t best = std::max<std::size_t>(2, last_part(wrong).size() / 3) + 1;
@@ -64,7 +65,7 @@ std::string suggestion(const std::string& wrong, const std::vector<std::string>&
     const std::size_t distance = std::min(whole, moved);
     if (distance < best) best = distance, nearest = name;
   }
-  if (nearest.empty()) return "; docs/configuration.md lists all keys";
+  if (nearest.empty()) return page.empty() ? "." : fmt::format("; {} lists all keys", page);
   return fmt::format("; did you mean {}?", nearest);
 }
 
@@ -85,7 +86,7 @@ class Reader {
               path, path, describe_node(node));
         read(*inner, path + ".");
       } else {
-        fail("{}: {} is not a known key{}", where, path, suggestion(path, names()));
+        fail("{}: {} is not a known key{}", where, path, suggestion(path, names(), fields_.page()));
       }
     }
   }
@@ -234,7 +235,8 @@ void read_toml_file(const Fields& fields, const std::string& file) {
 std::string value_of(const Fields& fields, const std::string& path) {
   const Reader reader(fields, "");
   const Field* field = reader.find(path);
-  check(field != nullptr, "{} is not a known key{}", path, suggestion(path, reader.names()));
+  check(field != nullptr, "{} is not a known key{}", path,
+        suggestion(path, reader.names(), fields.page()));
   if (const auto* text = std::get_if<std::string*>(&field->slot)) return **text;
   if (const auto* choice = std::get_if<Choice>(&field->slot)) return choice->names[choice->get()];
   return value_text(field->slot);
@@ -250,7 +252,8 @@ void apply_override(const Fields& fields, const std::string& assignment) {
   const Field* field = reader.find(path);
   check(!reader.is_section(path),
         "--set: {} is a section; name one of its keys, as in {}.key=value.", path, path);
-  check(field != nullptr, "--set: {} is not a known key{}", path, suggestion(path, reader.names()));
+  check(field != nullptr, "--set: {} is not a known key{}", path,
+        suggestion(path, reader.names(), fields.page()));
   const bool is_text = std::holds_alternative<std::string*>(field->slot) ||
                        std::holds_alternative<Choice>(field->slot);
   const bool quoted = value.starts_with('"') || value.starts_with('\'');

@@ -235,6 +235,7 @@ static void describe(EvalSettings& e, Fields& f) {
 }
 
 void describe(PretrainRecipe& recipe, Fields& f) {
+  f.listed_in("docs/configuration.md");
   f.section("model", recipe.model, "The vision transformer that is trained.");
   f.section("mask", recipe.mask,
             "Multi-block masks: what the encoder sees and what must be predicted.");

@@ -37,6 +37,7 @@ struct Outer {
   Sample sample;
 };
 void describe(Sample& s, Fields& f) {
+  f.listed_in("docs/sample.md");
   f("flag", s.flag, "A switch.");
   f("count", s.count, at_least(0), "How many.");
   f("rate", s.rate, above(0), "How fast.");
@@ -104,8 +105,8 @@ TEST(Config, RefusesWithFileLineAndReason) {
        "a.toml:2: sample.scale is not a known key; did you mean sample.inner.scale?"},
       {"[sampel]\ncount = 1\n", "a.toml:1: sampel is not a known key; did you mean sample?"},
       {"[sample]\nsomething_else_altogether = 1\n",
-       "a.toml:2: sample.something_else_altogether is not a known key; docs/configuration.md lists "
-       "all keys"},
+       "a.toml:2: sample.something_else_altogether is not a known key; docs/sample.md lists all "
+       "keys"},
       {"[sample]\ncount = 1.5\n",
        "a.toml:2: sample.count must be a whole number, but here it is the number 1.5."},
       {"[sample]\ncount = \"4\"\n",

@@ -126,6 +126,10 @@ class Fields {
     prefix_ = outer;
   }
 
+  /// Where all keys are listed, for who is told that one is unknown: "docs/configuration.md".
+  void listed_in(std::string_view page) { page_ = page; }
+
+  const std::string& page() const { return page_; }
   const std::vector<Field>& fields() const { return fields_; }
   /// Dotted name and help of every section.
   const std::vector<std::pair<std::string, std::string>>& sections() const { return sections_; }
@@ -135,7 +139,7 @@ class Fields {
     fields_.push_back({prefix_ + std::string(key), std::move(slot), range, std::string(help)});
   }
 
-  std::string prefix_;
+  std::string prefix_, page_;
   std::vector<Field> fields_;
   std::vector<std::pair<std::string, std::string>> sections_;
 };

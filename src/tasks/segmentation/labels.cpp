@@ -74,6 +74,7 @@ void describe(IgnoredColour& row, Fields& fields) {
 }
 
 void describe(Labels& labels, Fields& fields) {
+  fields.listed_in("docs/segment.md");
   fields.choice("masks", labels.masks, {{"colour", MaskKind::colour}, {"index", MaskKind::index}},
                 "mask files: colours, or grey and palette PNGs whose values are class numbers");
   fields("ignore_index", labels.ignore_index, between(-1, 255),
