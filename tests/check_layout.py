@@ -144,11 +144,13 @@ def check_links(root):
     path = root / "src" / "CMakeLists.txt"
     if not path.exists():
         return
+    own = {folder.replace("/", "_"): folder.split("/")[0] for folder in OWN_LIBRARIES}
     calls = re.findall(r"ijepa_library\(\s*([\w/]+)([^)]*)\)", path.read_text())
     for folder, arguments in calls:
         depends = re.search(r"DEPENDS\s+((?:[a-z_]+\s*)*)", arguments)
         for other in depends.group(1).split() if depends else []:
-            if other not in REACH.get(folder.split("/")[0], set()):
+            layer, below = folder.split("/")[0], own.get(other, other)
+            if below not in REACH.get(layer, set()) or (other in own and below == layer):
                 yield f"src/CMakeLists.txt: {folder} must not link {other}"
 
 
@@ -242,6 +244,8 @@ BREAKS = [
     ("src/core/a.cpp", '#include "toml.hpp"\n', "no file of this project"),
     ("src/extra/a.cpp", '#include "ijepa/data/shard.hpp"\n', "not in the dependency table"),
     ("src/CMakeLists.txt", "ijepa_library(core DEPENDS data)\n", "core must not link data"),
+    ("src/CMakeLists.txt", "ijepa_library(train DEPENDS train_weights)\n",
+     "train must not link train_weights"),
     ("include/ijepa/core/a.hpp", "// A: one idea.\nint a();\n", "needs #pragma once"),
     ("include/ijepa/core/a.hpp", "#pragma once\nint a();\n", "starts with a comment"),
     ("include/ijepa/core/a.hpp", "// 1\n// 2\n// 3\n// 4\n// 5\n#pragma once\n", "this one has 5"),

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Import of a torch archive beside the rates of the disk it lies on, in the same run. An archive of
 two encoders is made (ViT-H: 5.1 GB), read once from the disk, copied once to the disk by plain reads
-and writes, and imported, each time after the system has forgotten it. An import reads and writes as
-many bytes, so the plain copy is its bound. Everything made is removed.
+and writes, imported, and its target encoder loaded as programs do that are given the file itself,
+each time after the system has forgotten it. An import reads and writes as many bytes, so the plain
+copy is its bound. Everything made is removed.
 
 usage: weights.py BIN_FOLDER FOLDER [--model vit_huge] [--turns 1]     (a Python with torch)"""
 import argparse
@@ -87,15 +88,20 @@ def copy(path, to):
     os.remove(to)
 
 
-def import_archive(binary, path, run):
+def peak_of(*command):
     """Peak memory in MiB, taken by a small process between: a child starts with its parent's peak."""
     code = ("import resource, subprocess, sys\n"
             "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
-    command = [sys.executable, "-c", code, binary, "import", path, "--out", run]
-    peak = int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    shutil.rmtree(run)
+    peak = int(subprocess.run([sys.executable, "-c", code, *command], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout)
     return peak / 1024
+
+
+def import_archive(binaries, path, run):
+    peak = peak_of(os.path.join(binaries, "ijepa-weights"), "import", path, "--out", run)
+    shutil.rmtree(run)
+    return peak
 
 
 def main():
@@ -106,7 +112,6 @@ def main():
     parser.add_argument("--model", default="vit_huge", choices=SIZES)
     parser.add_argument("--turns", type=int, default=1)
     arguments = parser.parse_args()
-    binary = os.path.join(arguments.bin, "ijepa-weights")
     folder = os.path.join(arguments.folder, "bench_weights")
     os.makedirs(folder)
     try:
@@ -116,24 +121,35 @@ def main():
         largest = max(torch.Size(shape).numel() for _, shape in shapes(*SIZES[arguments.model])) * 4
         print(f"{size / 1e9:.2f} GB, largest tensor {largest / 2 ** 20:.0f} MiB", flush=True)
         for _ in range(arguments.turns):
-            measure(binary, folder, path, size)
+            measure(arguments.bin, folder, path, size)
     finally:
         shutil.rmtree(folder)
 
 
-def measure(binary, folder, path, size):
-    peak = []
-    works = {"read": lambda: read(path), "copy": lambda: copy(path, folder + "/copy"),
-             "import": lambda: peak.append(import_archive(binary, path, folder + "/run"))}
-    wall = {}
-    for name, work in works.items():
+def measure(binaries, folder, path, size):
+    peaks = {}
+
+    def keep_peak(name, peak):
+        peaks[name] = peak
+    loaded = size / 2  # the target encoder alone
+    works = {"read": (size, lambda: read(path)),
+             "copy": (size, lambda: copy(path, folder + "/copy")),
+             "import": (size, lambda: keep_peak("import",
+                                                import_archive(binaries, path, folder + "/run"))),
+             "load": (loaded, lambda: keep_peak("load", peak_of(
+                 os.path.join(binaries, "bench_weights"), path)))}
+    rate = {}
+    for name, (count, work) in works.items():
         forget(path)
-        wall[name], cpu = spent(work)
-        print(f"{name:<7} {wall[name]:7.1f} s   {size / wall[name] / 1e6:6.0f} MB/s   "
-              f"processor time {cpu:5.1f} s", flush=True)
-    print(f"import: {wall['read'] / wall['import']:.2f} of the disk's read rate, "
-          f"{wall['copy'] / wall['import']:.2f} of a plain copy's rate, "
-          f"peak memory {peak[0]:.0f} MiB", flush=True)
+        wall, cpu = spent(work)
+        rate[name] = count / wall / 1e6
+        print(f"{name:<7} {wall:7.1f} s   {rate[name]:6.0f} MB/s   processor time {cpu:5.1f} s",
+              flush=True)
+    print(f"import: {rate['import'] / rate['read']:.2f} of the disk's read rate, "
+          f"{rate['import'] / rate['copy']:.2f} of a plain copy's rate, "
+          f"peak memory {peaks['import']:.0f} MiB")
+    print(f"load: {rate['load'] / rate['read']:.2f} of the disk's read rate, peak memory "
+          f"{peaks['load']:.0f} MiB, of which the weights are {loaded / 2 ** 20:.0f}", flush=True)
 
 
 if __name__ == "__main__":

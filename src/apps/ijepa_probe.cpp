@@ -10,6 +10,7 @@
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/probing/probe.hpp"
+#include "ijepa/train/weights/load.hpp"
 #include "options.hpp"
 
 namespace {
@@ -25,8 +26,9 @@ int probe(Arguments arguments, ijepa::Communicator& comm) {
   const ijepa::Log log(comm.rank());
   const std::filesystem::path checkpoint =
       ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
-  // RUN/checkpoints/STEP -> RUN/probe/STEP and RUN/probe/features
-  const auto beside = checkpoint.parent_path().parent_path() / "probe";
+  // RUN/checkpoints/STEP -> RUN/probe/STEP and RUN/probe/features. A file of weights has no run.
+  const auto run = checkpoint.parent_path().parent_path();
+  const auto beside = (ijepa::is_weight_file(checkpoint) ? std::filesystem::path() : run) / "probe";
   if (out.empty()) out = beside / checkpoint.filename();
   if (settings.cache.empty()) settings.cache = beside / "features";
   if (no_cache) settings.cache.clear();

@@ -35,7 +35,9 @@ inline void add_checkpoint_options(
     CLI::App& app, std::string& run, std::string& checkpoint,
     const std::string& help = "run folder: its newest valid checkpoint is used") {
   app.add_option("--run", run, help);
-  app.add_option("--checkpoint", checkpoint, "or the folder of one checkpoint");
+  app.add_option(
+      "--checkpoint", checkpoint,
+      "or one checkpoint's folder, or another program's weights (.pth.tar, .safetensors)");
 }
 
 inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder,

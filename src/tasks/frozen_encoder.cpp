@@ -1,53 +1,14 @@
 #include "ijepa/tasks/frozen_encoder.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
-#include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
-#include "ijepa/core/file.hpp"
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/data/augment.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
 
 namespace ijepa {
-std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
-                            Communicator& comm, const Log& log) {
-  on_rank_0(comm, [&] {
-    check(run.empty() != checkpoint.empty(),
-          "Name either a run folder (--run) or a checkpoint's folder (--checkpoint).");
-  });
-  if (!checkpoint.empty()) return checkpoint;
-  const auto found = CheckpointStore(run, {}).newest_valid(comm, log);
-  on_rank_0(comm, [&] { check(found.has_value(), "The run folder {} holds no checkpoint.", run); });
-  return *found;
-}
-
-PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm) {
-  const auto meta = load_checkpoint_meta(comm, checkpoint);
-  // First on one rank, so that a bad one is complained of once.
-  on_rank_0(comm, [&] { recipe_of_checkpoint(meta, checkpoint); });
-  return recipe_of_checkpoint(meta, checkpoint);
-}
-
-const char* name_of(EncoderChoice choice) {
-  return choice == EncoderChoice::target ? "target" : "context";
-}
-
-std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
-                             Communicator& comm) {
-  std::string identity;
-  on_rank_0(comm, [&] {
-    const std::string manifest = read_text_file(checkpoint + "/manifest.json");
-    identity =
-        fmt::format("{:016x} {}", XXH3_64bits(manifest.data(), manifest.size()), name_of(choice));
-  });
-  return comm.broadcast_text(identity, 0);
-}
 
 FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
                              Communicator& comm, const Log& log) {
@@ -61,7 +22,7 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   RunState state(*device_, *store_, {target ? Role::target : Role::weight});
   auto tensors = state.tensors();
   std::erase_if(tensors, [](const NamedTensor& t) { return t.group == "predictor"; });
-  load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
+  load_pretrained(checkpoint, tensors, comm);
   state.upload(*store_);
   normalisation_ = {recipe.data.mean, recipe.data.std};
   features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,

@@ -47,7 +47,7 @@ void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
   auto tensors = state.tensors();
   const Role role = choice == EncoderChoice::target ? Role::target : Role::weight;
   for (auto& t : tensors) t.group = checkpoint_group(t.group, role);
-  load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
+  load_pretrained(checkpoint, tensors, comm);
   state.upload(store_);
 }
 

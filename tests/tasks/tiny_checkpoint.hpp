@@ -10,8 +10,7 @@
 
 namespace ijepa::test {
 
-/// Both encoders start from `seed`. The rank that calls it writes it.
-inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2) {
+inline PretrainRecipe tiny_checkpoint_recipe(const std::string& run) {
   PretrainRecipe recipe;
   recipe.model.encoder = TinyEncoder::encoder_config();
   recipe.model.predictor = TinyEncoder::predictor_config();
@@ -21,9 +20,15 @@ inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2
   recipe.data.shards = "shards";
   recipe.run.dir = run;
   recipe.compute.threads = 1;
+  return recipe;
+}
+
+/// Both encoders start from `seed`. The rank that calls it writes it.
+inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2) {
   TinyEncoder network(seed);
   RunState state(*network.device, network.store, {Role::weight, Role::target});
-  CheckpointStore(run, {}).save(*local_communicator(), {7, {{"config", recipe_text(recipe)}}},
+  CheckpointStore(run, {}).save(*local_communicator(),
+                                {7, {{"config", recipe_text(tiny_checkpoint_recipe(run))}}},
                                 state.tensors());
 }
 

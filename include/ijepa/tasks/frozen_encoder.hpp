@@ -8,27 +8,14 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/image_source.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 
 namespace ijepa {
 
-/// The checkpoint's folder itself, or the newest valid one of a run folder; exactly one is named,
-/// else an Error. Collective.
-std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
-                            Communicator& comm, const Log& log);
-
-/// The configuration in a checkpoint, resolved. Collective.
-PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm);
-
-const char* name_of(EncoderChoice choice);
-
-/// Of the checkpoint's manifest and the choice, as text: equal for equal weights alone. Collective.
-std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
-                             Communicator& comm);
-
 class FrozenEncoder {
  public:
-  /// Float32. `threads` a rank; 0: as the run was configured. Collective.
+  /// Float32. `checkpoint`: find_checkpoint(). `threads` a rank; 0: as the run was configured.
+  /// Collective.
   FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
                 Communicator& comm, const Log& log);
 

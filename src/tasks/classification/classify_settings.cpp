@@ -14,7 +14,8 @@ namespace ijepa {
 // of their argument.
 static void describe(ClassifyRun& r, Fields& f) {
   f("run", r.run, "Run folder of pretraining: its newest valid checkpoint is used.");
-  f("checkpoint", r.checkpoint, "Or the folder of one checkpoint.");
+  f("checkpoint", r.checkpoint,
+    "Or one checkpoint's folder, or another program's weights (.pth.tar, .safetensors).");
   f.choice("encoder", r.encoder,
            {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
            "Which of its two encoders.");
@@ -90,6 +91,7 @@ static void describe(ComputeSettings& c, Fields& f) {
 }
 
 void describe(ClassifySettings& s, Fields& f) {
+  f.listed_in("docs/classify_settings.md");
   f.section("run", s.run, "What is trained, and where it is kept.");
   f.section("data", s.data, "Images and their augmentation.");
   f.section("optim", s.optim, "Length, optimizer and regularisation.");

@@ -3,8 +3,7 @@
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
 
@@ -51,7 +50,7 @@ WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator&
   store_ = std::make_unique<ParamStore>(*device_, model_->layout(), Precision::float32(),
                                         StoreUse::inference);
   RunState state(*device_, *store_, {Role::weight, Role::target});
-  load_checkpoint(comm, checkpoint, state.tensors(), Unused::ignore);
+  load_pretrained(checkpoint, state.tensors(), comm);
   state.upload(*store_);
   features_ =
       std::make_unique<EncoderFeatures>("target", *device_, *model_, *store_, EncoderChoice::target,

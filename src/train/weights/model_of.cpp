@@ -59,8 +59,9 @@ void set_image_size(const ImportOptions& options, const std::string& path, std::
                     EncoderConfig& encoder) {
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(tokens)));
   check(options.image_height > 0 || side * side == tokens,
-        "{} holds {} patches an image, which are no square: give --image-size HEIGHT WIDTH.", path,
-        tokens);
+        "{} holds {} patches an image, which are no square: ijepa-weights import "
+        "--image-size HEIGHT WIDTH says how they lie.",
+        path, tokens);
   encoder.image_height = options.image_height > 0 ? options.image_height : side * encoder.patch;
   encoder.image_width = options.image_height > 0 ? options.image_width : side * encoder.patch;
   check(encoder.image_height % encoder.patch == 0 && encoder.image_width % encoder.patch == 0 &&
@@ -98,7 +99,8 @@ EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
                       : number_in(config, {"/num_attention_heads", "/model_args/num_heads"});
   name_sizes(encoder);
   check(encoder.heads > 0,
-        "{} does not say how many attention heads its {} blocks of width {} have: give --heads.",
+        "{} does not say how many attention heads its {} blocks of width {} have; "
+        "ijepa-weights import --heads N does.",
         file.path(), encoder.depth, encoder.width);
   set_image_size(options, file.path(), find(file, naming.positions(held.group), 3).shape[1],
                  encoder);

@@ -93,6 +93,13 @@ std::vector<HeldGroup> held_groups(const WeightFile& file) {
   return held;
 }
 
+std::string encoder_said(const WeightFile& file) {
+  const auto said = file.scalars().find("__metadata__/encoder");
+  if (said == file.scalars().end()) return {};
+  const auto* text = std::get_if<std::string>(&said->second);
+  return text == nullptr ? std::string() : *text;
+}
+
 std::vector<const ParamInfo*> authors_order(const ParamLayout& layout, const std::string& group) {
   std::vector<const ParamInfo*> own, inner;  // a module's own parameters come before its parts'
   for (const auto& info : layout.infos())

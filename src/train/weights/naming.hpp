@@ -27,6 +27,8 @@ struct HeldGroup {
 };
 /// Empty when the file's names are of none of the known forms.
 std::vector<HeldGroup> held_groups(const WeightFile& file);
+/// What a file says of the one encoder that it holds: "target" or "context"; "": nothing.
+std::string encoder_said(const WeightFile& file);
 
 /// A parameter of the authors' optimizer.
 struct OptimizerParam {

@@ -37,6 +37,8 @@ class Safetensors final : public WeightFile {
     file_.read(static_cast<std::int64_t>(data_ + begins_.at(tensor.name)), out.data(), out.size());
   }
 
+  std::uint64_t fingerprint() override { return hash_file(path()).xxh3; }
+
  private:
   void parse(const Json& header, std::uint64_t file_bytes) {
     std::vector<FileTensor> tensors;

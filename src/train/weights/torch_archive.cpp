@@ -111,6 +111,8 @@ class TorchArchive final : public WeightFile {
     zip_.read(entry, out);
   }
 
+  std::uint64_t fingerprint() override { return zip_.fingerprint(); }
+
  private:
   static std::uint64_t storage_bytes(const PickleStorage& storage) {
     std::uint64_t bytes = 0;

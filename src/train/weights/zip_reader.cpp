@@ -1,5 +1,6 @@
 #include "zip_reader.hpp"
 
+#include "../checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
@@ -37,6 +38,19 @@ std::string ZipReader::only_name_ending(const std::string& end) const {
 
 bool ZipReader::has(const std::string& name) const {
   return zip_name_locate(zip_.get(), name.c_str(), ZIP_FL_ENC_RAW) >= 0;
+}
+
+std::uint64_t ZipReader::fingerprint() const {
+  Hasher hasher;
+  const auto count = zip_get_num_entries(zip_.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const char* name = zip_get_name(zip_.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_RAW);
+    if (name == nullptr) continue;
+    const auto s = stat(name);
+    const std::string text = fmt::format("{} {} {:08x}\n", name, s.size, s.crc);
+    hasher.add(std::as_bytes(std::span(text)));
+  }
+  return hasher.digest();
 }
 
 zip_stat_t ZipReader::stat(const std::string& name) const {

@@ -19,6 +19,8 @@ class ZipReader {
   /// The entry whose name ends so; an Error unless there is exactly one.
   std::string only_name_ending(const std::string& end) const;
   bool has(const std::string& name) const;
+  /// Of all names, sizes and checksums in the archive's directory.
+  std::uint64_t fingerprint() const;
   std::uint64_t size(const std::string& name) const;
   /// The whole entry, with its checksum checked; `out` has size(name) bytes.
   void read(const std::string& name, std::span<std::byte> out) const;

@@ -39,6 +39,8 @@ class WeightFile {
   virtual const char* format() const = 0;  // for people
   /// The elements, row-major; `out` has tensor.bytes() bytes. An Error if they cannot be had.
   virtual void read(const FileTensor& tensor, std::span<std::byte> out) = 0;
+  /// Of all tensors' bytes, from the checksums that the format keeps or else by reading them.
+  virtual std::uint64_t fingerprint() = 0;
 
   const std::string& path() const { return path_; }
   const std::vector<FileTensor>& tensors() const { return tensors_; }

@@ -1,0 +1,34 @@
+// Where a task's network comes from: a checkpoint's folder, or another program's file of weights
+// in its place, read as it is.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
+#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/recipe.hpp"
+
+namespace ijepa {
+
+const char* name_of(EncoderChoice choice);
+
+/// What was named as checkpoint, or the newest valid one of a run folder; exactly one is named,
+/// else an Error. Collective.
+std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
+                            Communicator& comm, const Log& log);
+
+/// The configuration in a checkpoint, or what a file of weights says of its model; resolved.
+/// Collective.
+PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm);
+
+/// Of the weights and the choice, as text: equal for equal weights alone. Collective.
+std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
+                             Communicator& comm);
+
+/// Fills `tensors`, named as checkpoints name them; what else is there is left out. Collective.
+void load_pretrained(const std::string& checkpoint, const std::vector<NamedTensor>& tensors,
+                     Communicator& comm);
+
+}  // namespace ijepa

@@ -1,0 +1,103 @@
+#include "ijepa/train/weights/load.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/core/parallel.hpp"
+#include "weight_plan.hpp"
+
+namespace ijepa {
+namespace {
+
+const PlannedTensor& planned_for(const WeightPlan& plan, const WeightFile& file,
+                                 const NamedTensor& wanted) {
+  const auto found = std::ranges::find_if(plan.tensors(), [&](const PlannedTensor& p) {
+    return p.stored.group == wanted.group && p.stored.name == wanted.name;
+  });
+  check(found != plan.tensors().end(), "{} holds no {}, only: {}.", file.path(), wanted.group,
+        fmt::join(plan.groups(), ", "));
+  check(wanted.dtype == DType::f32 && wanted.shape == found->stored.shape,
+        "{} of {} in {} is float32 ({}), but another type or shape is needed.", wanted.name,
+        wanted.group, file.path(), fmt::join(found->stored.shape, ", "));
+  return *found;
+}
+
+std::span<float> values_of(const NamedTensor& t) {
+  std::int64_t count = 1;
+  for (const auto size : t.shape) count *= size;
+  return {static_cast<float*>(t.data), static_cast<std::size_t>(count)};
+}
+
+/// What the caller wants of a file with one encoder that does not say which it is.
+std::string encoder_wanted(const std::vector<NamedTensor>& tensors) {
+  const auto is_target = [](const NamedTensor& t) { return t.group == "target_encoder"; };
+  return std::ranges::any_of(tensors, is_target) ? "target" : "context";
+}
+
+ImportOptions options_of(const std::string& path) {
+  ImportOptions options;
+  options.file = path;
+  return options;
+}
+
+/// The share of one rank, tensor i being that of rank i mod size.
+LoadReport read_share(const Communicator& comm, const std::string& path,
+                      const std::vector<NamedTensor>& tensors) {
+  auto options = options_of(path);
+  const auto file = open_weight_file(path);
+  if (encoder_said(*file).empty()) options.holds = encoder_wanted(tensors);
+  const auto recipe = recipe_of_weights(*file, options);
+  const WeightPlan plan(*file, recipe, options);
+  plan.check_complete(options);
+  plan.check_positions(*file);
+  std::vector<const PlannedTensor*> planned;
+  for (const auto& t : tensors) planned.push_back(&planned_for(plan, *file, t));
+
+  const auto rank = static_cast<std::size_t>(comm.rank());
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  const int threads = usable_cores();
+  // A file that is read keeps a position, so each thread has its own.
+  std::vector<std::unique_ptr<WeightFile>> files(static_cast<std::size_t>(threads));
+  const auto own = (tensors.size() + ranks - 1 - rank) / ranks;
+  parallel_for(own, threads, [&](std::size_t i, int thread) {
+    auto& mine = files[static_cast<std::size_t>(thread)];
+    if (mine == nullptr) mine = open_weight_file(path);
+    const auto at = i * ranks + rank;
+    plan.read(*mine, *planned[at], values_of(tensors[at]));
+  });
+  return plan.report();
+}
+
+}  // namespace
+
+bool is_weight_file(const std::string& path) {
+  return std::filesystem::exists(path) && !std::filesystem::is_directory(path);
+}
+
+PretrainRecipe recipe_of_weight_file(const std::string& path) {
+  return recipe_of_weights(*open_weight_file(path), options_of(path));
+}
+
+std::uint64_t fingerprint_of_weight_file(const std::string& path) {
+  const auto file = open_weight_file(path);
+  const auto text = fmt::format("{:016x} {}", file->fingerprint(),
+                                recipe_text(recipe_of_weights(*file, options_of(path))));
+  return XXH3_64bits(text.data(), text.size());
+}
+
+LoadReport load_weight_file(Communicator& comm, const std::string& path,
+                            const std::vector<NamedTensor>& tensors) {
+  LoadReport report;
+  on_all_ranks(comm, [&] { report = read_share(comm, path, tensors); });
+  if (comm.size() == 1) return report;
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    comm.broadcast(std::as_writable_bytes(values_of(tensors[i])),
+                   static_cast<int>(i) % comm.size());
+  return report;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,129 @@
+// Weights of other programs' files where a checkpoint's folder could stand.
+#include "ijepa/tasks/pretrained.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/train/weights/export.hpp"
+#include "tests/mpi/ranks.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/tasks/tiny_checkpoint.hpp"
+
+namespace ijepa::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A checkpoint and exports of it, made by rank 0 for all.
+class Pretrained : public ::testing::Test {
+ protected:
+  Pretrained() {
+    folder_ = ranks().broadcast_text(own_.path().string(), 0);
+    checkpoint_ = checkpoint_folder(folder_ + "/run", 7);
+    on_rank_0(ranks(), [&] {
+      write_trained_checkpoint();
+      write("authors.pth.tar", ExportFormat::authors);
+      write("hf_target", ExportFormat::hugging_face);
+      write("hf_context", ExportFormat::hugging_face, "context");
+      write("timm", ExportFormat::timm);
+      // The network is of no published size, so its heads do not follow from it.
+      std::ofstream(folder_ + "/authors.pth.config.json") << R"({"num_attention_heads": 3})";
+    });
+  }
+  ~Pretrained() override { ranks().barrier(); }
+
+  /// With moments, which the authors' layout has, and two encoders that differ.
+  void write_trained_checkpoint() const {
+    const TinyEncoder network(2);
+    ParamStore store(*network.device, network.model.layout(), Precision::float32(),
+                     StoreUse::training);
+    store.initialise(2);
+    const RunState state(*network.device, store,
+                         {Role::weight, Role::target, Role::adam_m, Role::adam_v});
+    for (const auto& t : state.tensors())
+      if (t.group == "target_encoder") *static_cast<float*>(t.data) += 0.5F;
+    CheckpointStore(folder_ + "/run", {})
+        .save(*local_communicator(),
+              {7, {{"config", recipe_text(tiny_checkpoint_recipe(folder_ + "/run"))}}},
+              state.tensors());
+  }
+  void write(const std::string& name, ExportFormat format, const std::string& encoder = "target") {
+    export_weights({checkpoint_, folder_ + "/" + name, format, encoder, 4});
+  }
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+
+  static Matrix<float> features(const std::string& checkpoint, EncoderChoice choice) {
+    FrozenEncoder encoder(checkpoint, choice, 1, ranks(), Log(1));
+    std::vector<std::uint8_t> pixels(2 * 32 * 32 * 3);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      pixels[i] = static_cast<std::uint8_t>(i * 37 % 251);
+    Matrix<float> out(2, encoder.config().width);
+    encoder.features().apply({pixels.data(), 2, {32, 32}}, out.view());
+    return out;
+  }
+  static std::string problem(const std::string& checkpoint, EncoderChoice choice) {
+    try {
+      features(checkpoint, choice);
+    } catch (const AgreedError& e) {  // every rank must have it, or one would wait for ever
+      return e.what();
+    }
+    return {};
+  }
+
+  const TemporaryFolder own_;
+  std::string folder_, checkpoint_;
+};
+
+TEST_F(Pretrained, AFileGivesTheFeaturesOfTheCheckpointItWasWrittenFrom) {
+  const auto target = features(checkpoint_, EncoderChoice::target);
+  const auto context = features(checkpoint_, EncoderChoice::context);
+  EXPECT_NE(target.values, context.values);
+  EXPECT_EQ(features(path("authors.pth.tar"), EncoderChoice::target).values, target.values);
+  EXPECT_EQ(features(path("authors.pth.tar"), EncoderChoice::context).values, context.values);
+  EXPECT_EQ(features(path("hf_target/model.safetensors"), EncoderChoice::target).values,
+            target.values);
+  EXPECT_EQ(features(path("hf_context/model.safetensors"), EncoderChoice::context).values,
+            context.values);
+  EXPECT_EQ(features(path("timm/model.safetensors"), EncoderChoice::target).values, target.values);
+}
+
+TEST_F(Pretrained, IdentityFollowsTheWeights) {
+  const auto identity = [&](const std::string& name, EncoderChoice choice) {
+    return encoder_identity(path(name), choice, ranks());
+  };
+  const auto first = identity("authors.pth.tar", EncoderChoice::target);
+  EXPECT_EQ(first, identity("authors.pth.tar", EncoderChoice::target));
+  EXPECT_NE(first, identity("authors.pth.tar", EncoderChoice::context));
+  const auto tensors = identity("timm/model.safetensors", EncoderChoice::target);
+  on_rank_0(ranks(), [&] {
+    std::fstream file(path("timm/model.safetensors"),
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-5, std::ios::end);  // in the last tensor
+    file.put('\x11');
+  });
+  EXPECT_NE(tensors, identity("timm/model.safetensors", EncoderChoice::target));
+}
+
+TEST_F(Pretrained, WhatAFileLacksIsNamed) {
+  EXPECT_NE(problem(path("hf_context/model.safetensors"), EncoderChoice::target)
+                .find("model.safetensors holds no target_encoder, only: encoder."),
+            std::string::npos);
+  on_rank_0(ranks(), [&] { fs::remove(path("authors.pth.config.json")); });
+  EXPECT_NE(
+      problem(path("authors.pth.tar"), EncoderChoice::target).find("ijepa-weights import --heads"),
+      std::string::npos);
+}
+
+TEST_F(Pretrained, ADamagedFileEndsEveryRank) {
+  on_rank_0(ranks(), [&] {
+    const auto file = path("authors.pth.tar");
+    fs::resize_file(file, fs::file_size(file) / 2);
+  });
+  EXPECT_NE(problem(path("authors.pth.tar"), EncoderChoice::target).find("no whole torch archive"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace ijepa::test
