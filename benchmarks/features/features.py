@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Feature extraction beside the same vision transformer in PyTorch, in the same run: one round of ours
-and one of each of PyTorch's modes take turns, on one thread each. PyTorch runs eagerly, compiled, and
-compiled with frozen (packed) weights, in inference mode with its fused attention, each at the batch
-of its that is fastest. Processor time counts, since the machine may be shared; the ratio of each turn
-is PyTorch's time over ours, and the median of turns is printed.
+and one of each of PyTorch's modes take turns. PyTorch runs eagerly, compiled, and compiled with frozen
+(packed) weights, in inference mode with its fused attention, each at the batch of its that is
+fastest. On one thread processor time counts, since the machine may be shared; on more the clock
+does. The ratio of each turn is PyTorch's time over ours, and the median of turns is printed.
 
 usage: features.py BIN_FOLDER [--model vit_small] [--image 224] [--patch 16] [--images 64]
-                   [--type float32] [--turns 7] [--modes eager compiled frozen]
+                   [--type float32] [--threads 1] [--turns 7] [--modes eager compiled frozen]
                            (a Python with torch)"""
 import argparse
 import os
@@ -72,23 +72,25 @@ class Ours:
     """bench_features in a process of its own, which does a round whenever it is sent a line."""
 
     def __init__(self, arguments):
+        self.column = 1 if arguments.threads == 1 else 0  # processor time, else the clock
         self.process = subprocess.Popen(
             [os.path.join(arguments.bin, "bench_features"), "--turns", arguments.type, "--threads",
-             "1", "--model", arguments.model, "--image", str(arguments.image), "--patch",
+             str(arguments.threads), "--model", arguments.model, "--image", str(arguments.image), "--patch",
              str(arguments.patch), "--images", str(arguments.images)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def round(self):
         self.process.stdin.write("round\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline().split(",")[1])
+        return float(self.process.stdout.readline().split(",")[self.column])
 
 
 class Theirs:
     """A mode of PyTorch: rounds over pixels (n, 3, H, W) uint8 in batches."""
 
-    def __init__(self, model, pixels, batches, dtype, compiled, frozen):
+    def __init__(self, model, pixels, batches, dtype, clock, compiled, frozen):
         self.model, self.pixels, self.dtype, self.frozen = model, pixels, dtype, frozen
+        self.clock = clock
         self.mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
         self.std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
         self.run = torch.compile(self.features, dynamic=False) if compiled else self.features
@@ -105,10 +107,10 @@ class Theirs:
     def round(self):
         with torch.no_grad() if self.frozen else torch.inference_mode():  # freezing wants no_grad
             torch._inductor.config.freezing = self.frozen
-            start = time.process_time()
+            start = self.clock()
             for part in self.pixels.split(self.batch):
                 self.run(part)
-            return time.process_time() - start
+            return self.clock() - start
 
 
 def largest_divisor(number, limit):
@@ -116,7 +118,8 @@ def largest_divisor(number, limit):
 
 
 def modes(arguments):
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
+    clock = time.process_time if arguments.threads == 1 else time.perf_counter
     torch.manual_seed(1)
     dtype = getattr(torch, arguments.type)
     pixels = torch.randint(0, 256, (arguments.images, 3, arguments.image, arguments.image),
@@ -124,7 +127,7 @@ def modes(arguments):
     tokens = (arguments.image // arguments.patch) ** 2
     batches = {largest_divisor(arguments.images, at_once // tokens) for at_once in (8192, 1024)}
     model = Encoder(arguments.model, arguments.image, arguments.patch).eval().to(dtype)
-    return {name: Theirs(model, pixels, batches, dtype, name != "eager", name == "frozen")
+    return {name: Theirs(model, pixels, batches, dtype, clock, name != "eager", name == "frozen")
             for name in arguments.modes}
 
 
@@ -134,7 +137,8 @@ def main():
     parser.add_argument("bin")
     parser.add_argument("--model", default="vit_small", choices=SIZES)
     parser.add_argument("--type", default="float32", choices=("float32", "bfloat16"))
-    for name, value in (("image", 224), ("patch", 16), ("images", 64), ("turns", 7)):
+    for name, value in (("image", 224), ("patch", 16), ("images", 64), ("threads", 1),
+                        ("turns", 7)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     arguments = parser.parse_args()
@@ -144,7 +148,8 @@ def main():
     for _ in range(arguments.turns):
         turns.append({"ours": ours.round(), **{name: t.round() for name, t in theirs.items()}})
     print(f"PyTorch {torch.__version__}, {arguments.model}/{arguments.patch}-{arguments.image}, "
-          f"{arguments.type}; images per second of processor time, medians of {len(turns)} turns")
+          f"{arguments.type}, {arguments.threads} threads; images per second, medians of "
+          f"{len(turns)} turns")
     rate = {name: arguments.images / statistics.median(t[name] for t in turns) for name in turns[0]}
     print(f"ours      {rate['ours']:9.2f}")
     for name, mode in theirs.items():
