@@ -89,6 +89,23 @@ TEST_F(Pretrained, AFileGivesTheFeaturesOfTheCheckpointItWasWrittenFrom) {
   EXPECT_EQ(features(path("timm/model.safetensors"), EncoderChoice::target).values, target.values);
 }
 
+// Conversions by others do not say it.
+TEST_F(Pretrained, AnEncoderThatIsNotSaidToBeEitherIsTheOneThatIsAskedFor) {
+  const auto file = path("hf_target/model.safetensors");
+  on_rank_0(ranks(), [&] {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    std::string header(512, '\0');
+    bytes.read(header.data(), std::ssize(header));
+    const auto said = header.find("\"encoder\":\"target\"");
+    check(said != std::string::npos, "{} does not say what it holds.", file);
+    bytes.seekp(static_cast<std::streamoff>(said) + 1);
+    bytes.write("enc_der", 7);
+  });
+  const auto target = features(checkpoint_, EncoderChoice::target);
+  EXPECT_EQ(features(file, EncoderChoice::target).values, target.values);
+  EXPECT_EQ(features(file, EncoderChoice::context).values, target.values);
+}
+
 TEST_F(Pretrained, IdentityFollowsTheWeights) {
   const auto identity = [&](const std::string& name, EncoderChoice choice) {
     return encoder_identity(path(name), choice, ranks());
