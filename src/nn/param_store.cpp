@@ -61,9 +61,9 @@ ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision prec
                 make_tensor(constants_.data(), precision.param, {constants}));
 }
 
-// Padding between parameters is written by no layer and no checkpoint: zero once, zero for ever. The
-// parameters themselves are left alone: a host gives memory that nobody writes to nobody, so an
-// encoder that is not loaded takes none.
+// Padding between parameters is written by no layer and no checkpoint: zero once, zero for ever.
+// The parameters themselves are left alone: a host takes memory from the machine when it is first
+// written to, so an encoder that is not loaded takes none.
 void ParamStore::zero_padding(const Buffer& buffer, ParamRange range) {
   for (const auto& info : layout_.infos()) {
     const auto end = info.offset + info.size;

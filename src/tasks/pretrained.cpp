@@ -19,7 +19,13 @@ std::string find_checkpoint(const std::string& run, const std::string& checkpoin
     check(run.empty() != checkpoint.empty(),
           "Name either a run folder (--run) or a checkpoint's folder or file (--checkpoint).");
   });
-  if (!checkpoint.empty()) return checkpoint;
+  if (!checkpoint.empty()) {
+    on_rank_0(comm, [&] {
+      if (is_weight_file(checkpoint))
+        log.info("{}these weights are read as they are", describe_weight_file(checkpoint));
+    });
+    return checkpoint;
+  }
   const auto found = CheckpointStore(run, {}).newest_valid(comm, log);
   on_rank_0(comm, [&] { check(found.has_value(), "The run folder {} holds no checkpoint.", run); });
   return *found;

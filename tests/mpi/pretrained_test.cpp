@@ -7,6 +7,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/train/weights/export.hpp"
+#include "ijepa/train/weights/load.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
@@ -92,6 +93,8 @@ TEST_F(Pretrained, AFileGivesTheFeaturesOfTheCheckpointItWasWrittenFrom) {
 // Conversions by others do not say it.
 TEST_F(Pretrained, AnEncoderThatIsNotSaidToBeEitherIsTheOneThatIsAskedFor) {
   const auto file = path("hf_target/model.safetensors");
+  EXPECT_NE(describe_weight_file(file).find("target encoder, as it says"), std::string::npos);
+  ranks().barrier();
   on_rank_0(ranks(), [&] {
     std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
     std::string header(512, '\0');
@@ -101,6 +104,7 @@ TEST_F(Pretrained, AnEncoderThatIsNotSaidToBeEitherIsTheOneThatIsAskedFor) {
     bytes.seekp(static_cast<std::streamoff>(said) + 1);
     bytes.write("enc_der", 7);
   });
+  EXPECT_NE(describe_weight_file(file).find("an encoder, unsaid which"), std::string::npos);
   const auto target = features(checkpoint_, EncoderChoice::target);
   EXPECT_EQ(features(file, EncoderChoice::target).values, target.values);
   EXPECT_EQ(features(file, EncoderChoice::context).values, target.values);

@@ -15,7 +15,7 @@ namespace ijepa {
 const char* name_of(EncoderChoice choice);
 
 /// What was named as checkpoint, or the newest valid one of a run folder; exactly one is named,
-/// else an Error. Collective.
+/// else an Error. What a file of weights holds is logged. Collective.
 std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
                             Communicator& comm, const Log& log);
 

@@ -92,9 +92,10 @@ std::string describe_weights(const WeightFile& file, const ImportOptions& option
                                  file.format(), file.tensors().size());
   for (const auto& [name, sums] : groups)
     text += fmt::format("  {:<18} {:>6} tensors {:>14} bytes\n", name, sums.first, sums.second);
+  const auto said = encoder_said(file);
+  const auto one = said.empty() ? "an encoder, unsaid which" : said + " encoder, as it says";
   for (const auto& held : held_groups(file))
-    text += fmt::format("holds        {}\n",
-                        held.group.empty() ? "an encoder, unsaid which" : held.group);
+    text += fmt::format("holds        {}\n", held.group.empty() ? one : held.group);
   for (const auto& [key, name] : progress_names)
     if (const double value = file.number(name, NAN); std::isfinite(value))
       text += fmt::format("{:<12} {}\n", key, value);

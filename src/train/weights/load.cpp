@@ -1,10 +1,9 @@
 #include "ijepa/train/weights/load.hpp"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <filesystem>
 
+#include "../checkpoint_disk.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/parallel.hpp"
@@ -27,9 +26,8 @@ const PlannedTensor& planned_for(const WeightPlan& plan, const WeightFile& file,
 }
 
 std::span<float> values_of(const NamedTensor& t) {
-  std::int64_t count = 1;
-  for (const auto size : t.shape) count *= size;
-  return {static_cast<float*>(t.data), static_cast<std::size_t>(count)};
+  const StoredTensor stored{t.group, t.name, t.dtype, t.shape, {}};
+  return {static_cast<float*>(t.data), static_cast<std::size_t>(stored.numel())};
 }
 
 /// What the caller wants of a file with one encoder that does not say which it is.
@@ -45,8 +43,8 @@ ImportOptions options_of(const std::string& path) {
 }
 
 /// The share of one rank, tensor i being that of rank i mod size.
-LoadReport read_share(const Communicator& comm, const std::string& path,
-                      const std::vector<NamedTensor>& tensors) {
+void read_share(const Communicator& comm, const std::string& path,
+                const std::vector<NamedTensor>& tensors) {
   auto options = options_of(path);
   const auto file = open_weight_file(path);
   if (encoder_said(*file).empty()) options.holds = encoder_wanted(tensors);
@@ -69,13 +67,16 @@ LoadReport read_share(const Communicator& comm, const std::string& path,
     const auto at = i * ranks + rank;
     plan.read(*mine, *planned[at], values_of(tensors[at]));
   });
-  return plan.report();
 }
 
 }  // namespace
 
 bool is_weight_file(const std::string& path) {
   return std::filesystem::exists(path) && !std::filesystem::is_directory(path);
+}
+
+std::string describe_weight_file(const std::string& path) {
+  return describe_weights(*open_weight_file(path), options_of(path));
 }
 
 PretrainRecipe recipe_of_weight_file(const std::string& path) {
@@ -86,18 +87,18 @@ std::uint64_t fingerprint_of_weight_file(const std::string& path) {
   const auto file = open_weight_file(path);
   const auto text = fmt::format("{:016x} {}", file->fingerprint(),
                                 recipe_text(recipe_of_weights(*file, options_of(path))));
-  return XXH3_64bits(text.data(), text.size());
+  Hasher hasher;
+  hasher.add(std::as_bytes(std::span(text)));
+  return hasher.digest();
 }
 
-LoadReport load_weight_file(Communicator& comm, const std::string& path,
-                            const std::vector<NamedTensor>& tensors) {
-  LoadReport report;
-  on_all_ranks(comm, [&] { report = read_share(comm, path, tensors); });
-  if (comm.size() == 1) return report;
+void load_weight_file(Communicator& comm, const std::string& path,
+                      const std::vector<NamedTensor>& tensors) {
+  on_all_ranks(comm, [&] { read_share(comm, path, tensors); });
+  if (comm.size() == 1) return;
   for (std::size_t i = 0; i < tensors.size(); ++i)
     comm.broadcast(std::as_writable_bytes(values_of(tensors[i])),
                    static_cast<int>(i) % comm.size());
-  return report;
 }
 
 }  // namespace ijepa

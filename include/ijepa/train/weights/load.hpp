@@ -14,6 +14,9 @@ namespace ijepa {
 /// A file stands for weights of another program, a folder for a checkpoint.
 bool is_weight_file(const std::string& path);
 
+/// describe_weights() of the file. An Error where an import needs an option.
+std::string describe_weight_file(const std::string& path);
+
 /// The model that the file holds, resolved. An Error where an import needs an option.
 PretrainRecipe recipe_of_weight_file(const std::string& path);
 
@@ -24,7 +27,7 @@ std::uint64_t fingerprint_of_weight_file(const std::string& path);
 /// Fills float32 `tensors` of the groups "encoder", "predictor" and "target_encoder" on every rank.
 /// A file with one encoder that does not say which has the one that is asked for. An AgreedError
 /// when the file lacks one, or has tensors that the model has no place for. Collective.
-LoadReport load_weight_file(Communicator& comm, const std::string& path,
-                            const std::vector<NamedTensor>& tensors);
+void load_weight_file(Communicator& comm, const std::string& path,
+                      const std::vector<NamedTensor>& tensors);
 
 }  // namespace ijepa
