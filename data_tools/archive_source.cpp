@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
 namespace {

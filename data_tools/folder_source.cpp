@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
 namespace fs = std::filesystem;

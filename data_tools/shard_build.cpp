@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_format.hpp"
 
 namespace ijepa::tools {
@@ -32,7 +33,7 @@ void write_rejected(const Spill& spill, const std::vector<SpillRecord>& records,
     if (r.kind != SpillRecord::Kind::rejected) continue;
     spill.read_payload(r, reason);
     text += fmt::format("{},{},{},{}\n", r.entry, csv_field(r.key), r.source_bytes,
-                        csv_field(utf8_name({reason.begin(), reason.end()})));
+                        csv_field(utf8_name(std::string(reason.begin(), reason.end()))));
   }
   write_file_atomically(path, text);
 }

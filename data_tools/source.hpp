@@ -37,9 +37,6 @@ class Source {
 /// Error: nothing there, not an archive.
 std::unique_ptr<Source> open_source(const std::string& path);
 
-/// A file's name as one line of UTF-8: other bytes and control characters become "\\xE9".
-std::string utf8_name(const std::string& name);
-
 /// True for "n01440764.tar", "x.tar.gz", ...
 bool has_archive_name(const std::string& path);
 /// The name without the archive's endings: "a/n01440764.tar.gz" to "a/n01440764".

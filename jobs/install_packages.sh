@@ -11,6 +11,7 @@ build=(
   libdnnl-dev libopencv-dev                 # matrix products, drawing and contact sheets
   libjpeg-dev libpng-dev libarchive-dev     # pictures and tars
   libzip-dev                                # torch archives
+  libutf8proc-dev                           # names of classes that look alike
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
 )

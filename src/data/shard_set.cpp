@@ -7,22 +7,29 @@
 #include <mutex>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa {
 namespace fs = std::filesystem;
 namespace {
 
+/// Not ".shard_*.h5.Ab12Cd" and "._shard_*.h5", which copying leaves beside shards.
+bool is_shard_path(const fs::path& path) {
+  return path.extension() == ".h5" && !is_hidden_name(path.filename().string());
+}
+
 bool holds_shards(const fs::path& directory) {
-  const fs::directory_iterator files(directory);
-  return std::any_of(begin(files), end(files),
-                     [](const auto& file) { return file.path().extension() == ".h5"; });
+  std::error_code error;  // a folder that may not be read holds none
+  const fs::directory_iterator files(directory, error);
+  return !error && std::any_of(begin(files), end(files),
+                               [](const auto& file) { return is_shard_path(file.path()); });
 }
 
 /// The shard files of a folder in name order; an Error that says what is there instead if none.
 std::vector<std::string> shard_paths_in(const std::string& directory) {
   std::vector<std::string> paths, nested;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    if (entry.path().extension() == ".h5") paths.push_back(entry.path().string());
+    if (is_shard_path(entry.path())) paths.push_back(entry.path().string());
     if (entry.is_directory() && holds_shards(entry.path())) nested.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());

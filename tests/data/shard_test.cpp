@@ -181,6 +181,14 @@ INSTANTIATE_TEST_SUITE_P(
                       Unusable{"Empty", UnusableSet::add_empty, "only 0 bytes"}),
     [](const auto& each) { return each.param.name; });
 
+TEST_F(ShardTest, PassesOverHiddenNames) {
+  write_set(folder(), 2, 3);
+  for (const std::string name : {"._shard_00000_of_00002.h5", ".shard_00001_of_00002.h5"})
+    std::ofstream(folder() + "/" + name) << "\5\26\7";
+  std::ofstream(folder() + "/.nfs000000000123") << "x";
+  EXPECT_EQ(ShardSet::open(folder()).size(), 6);
+}
+
 TEST_F(ShardTest, RefusesAFolderThatIsNotThere) {
   EXPECT_NE(message_of([&] { ShardSet::open(folder() + "/none"); }).find("/none"),
             std::string::npos);

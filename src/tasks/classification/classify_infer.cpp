@@ -10,6 +10,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_engine.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
@@ -144,7 +145,8 @@ class Classification {
   void draw(std::int64_t image, const std::string& text) const {
     std::vector<std::uint8_t> encoded;
     images_->read(image, encoded);
-    const fs::path path = settings_.out + "/pictures/" + images_->key(image) + ".png";
+    fs::path path = fs::path(settings_.out) / "pictures" / path_of_key(images_->key(image));
+    path += ".png";
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
     check(!error, "Cannot create the folder {}: {}.", path.parent_path().string(), error.message());

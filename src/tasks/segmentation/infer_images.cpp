@@ -10,6 +10,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/image_source.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "pixel_shares.hpp"
@@ -28,14 +29,14 @@ std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& 
 }
 
 fs::path result_path(const std::string& folder, const char* kind, const std::string& key) {
-  return (fs::path(folder) / kind / key).replace_extension(".png");
+  return (fs::path(folder) / kind / path_of_key(key)).replace_extension(".png");
 }
 
 /// Two images must not be written to one file.
 void check_results_differ(const ImageSource& images) {
   std::set<std::string> seen;
   for (std::int64_t i = 0; i < images.size(); ++i)
-    check(seen.insert(fs::path(images.key(i)).replace_extension().string()).second,
+    check(seen.insert(path_of_key(images.key(i)).replace_extension().string()).second,
           "Two images are called {} but for their endings: their results would have one name.",
           fs::path(images.key(i)).replace_extension().string());
 }

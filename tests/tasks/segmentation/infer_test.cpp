@@ -4,6 +4,8 @@
 #include <opencv2/videoio.hpp>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/shard_format.hpp"
+#include "ijepa/data/shard_writer.hpp"
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -101,6 +103,29 @@ TEST_F(SegmentInfer, NamesAnImageThatCannotBeRead) {
   write_bytes(bad / "a.jpg", small_jpeg(1));
   EXPECT_NE(message_of([&] { images(); }).find("called a but for their endings"),
             std::string::npos);
+}
+
+TEST_F(SegmentInfer, WritesNothingOutsideItsFolderWhateverTheKeys) {
+  const Bytes image = read_bytes(path("valid/images/p114.png"));
+  std::vector<ShardRecord> records;
+  for (const std::string key : {"a/1.jpg", "a/../../../../up.jpg", "/abs.jpg"})
+    records.push_back({key, -1, image.size(), image_checksum(image, key, -1)});
+  const auto shard = (own_.path() / shard_file_name(0, 1)).string();
+  ShardWriter writer(shard, {0, 1, 42, {}}, records);
+  for (std::size_t i = 0; i < records.size(); ++i) writer.append(image);
+  writer.finish();
+  settings_.input = shard;
+  settings_.out = (own_.path() / "x/y/results").string();
+  EXPECT_EQ(images().images, 3);
+  std::vector<std::string> written;
+  for (const auto& entry : fs::recursive_directory_iterator(own_.path()))
+    if (entry.path().extension() == ".png")
+      written.push_back(entry.path().lexically_relative(settings_.out).string());
+  std::ranges::sort(written);
+  EXPECT_EQ(written,
+            (std::vector<std::string>{
+                "overlays/a/1.png", "overlays/a/\\x2E\\x2E/\\x2E\\x2E/\\x2E\\x2E/\\x2E\\x2E/up.png",
+                "overlays/abs.png"}));
 }
 
 TEST_F(SegmentInfer, DrawsOnEveryFrameOfAVideo) {

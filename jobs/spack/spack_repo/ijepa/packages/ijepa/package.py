@@ -29,6 +29,7 @@ class Ijepa(CMakePackage, CudaPackage):
     depends_on("libarchive")
     depends_on("libzip")
     depends_on("xxhash")
+    depends_on("utf8proc")
     depends_on("fmt@9:")
     depends_on("tomlplusplus")
     depends_on("cli11")
