@@ -7,15 +7,25 @@ namespace {
 
 constexpr double target_epsilon = 1e-5;
 
+std::vector<BranchScales> drop_path(Pass& p, double rate, std::int64_t depth, StackId id,
+                                    const StepInput& input,
+                                    std::span<const std::int32_t> sequence_image) {
+  return draw_drop_path(p, rate, depth, id, input.drop_path, sequence_image);
+}
+
 }  // namespace
 
-IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor) {
+IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, const LossConfig& loss)
+    : loss_(loss) {
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
+  layout_.start_matrices(encoder.start == StartWeights::xavier ? Init::xavier_uniform
+                                                               : Init::truncated_normal);
   layout_.begin_group("encoder");
   encoder_ = std::make_unique<Encoder>(layout_, encoder, stored_positions(grid, encoder.width));
   layout_.begin_group("predictor");
   predictor_ = std::make_unique<Predictor>(layout_, predictor, encoder,
                                            stored_positions(grid, predictor.width));
+  if (loss.pooled()) pooled_ = std::make_unique<PooledTerms>(layout_, loss, encoder.width);
 }
 
 // h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
@@ -37,27 +47,41 @@ void IJepa::show_targets(Pass& target, const TargetRows& rows, const StepObserve
 IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input,
                               const StepObserver& observer) const {
   const TokenPlan& plan = input.plan;
-  const EncoderConfig& ec = encoder_->config();
   const PredictorConfig& pc = predictor_->config();
-  const auto scales = [&](double rate, std::int64_t depth, StackId id,
-                          std::span<const std::int32_t> sequence_image) {
-    return draw_drop_path(online, rate, depth, id, input.drop_path, sequence_image);
-  };
   Forward f;
   f.rows = upload_plan(online, plan);
   f.targets = {encoder_->infer(target, input.images), f.rows.target_rows, target_epsilon};
   if (observer.targets) show_targets(target, f.targets, observer);
-  f.context =
-      encoder_->forward(online, input.images, f.rows.context_rows,
-                        {plan.context_groups, f.rows.context_sequence_of_row},
-                        scales(ec.drop_path, ec.depth, StackId::encoder, plan.context_image),
-                        input.recompute, f.encoder);
-  f.predictions =
-      predictor_->forward(online, f.context, plan, f.rows,
-                          scales(pc.drop_path, pc.depth, StackId::predictor, plan.predictor_image),
-                          input.recompute, f.predictor);
+  f.context = encode(online, input, f);
+  f.predictions = predictor_->forward(
+      online, f.context, plan, f.rows,
+      drop_path(online, pc.drop_path, pc.depth, StackId::predictor, input, plan.predictor_image),
+      input.recompute, f.predictor);
   if (observer.predictions) observer.predictions(f.context, f.predictions);
   return f;
+}
+
+Tensor IJepa::encode(Pass& online, const StepInput& input, Forward& f) const {
+  const TokenPlan& plan = input.plan;
+  const EncoderConfig& c = encoder_->config();
+  return encoder_->forward(
+      online, input.images, f.rows.context_rows,
+      {plan.context_groups, f.rows.context_sequence_of_row},
+      drop_path(online, c.drop_path, c.depth, StackId::encoder, input, plan.context_image),
+      input.recompute, f.encoder);
+}
+
+PooledSums IJepa::pooled_sums(Pass& online, Pass& target, const StepInput& input) const {
+  const std::size_t mark = online.arena.mark();
+  Forward f;
+  f.rows = upload_plan(online, input.plan);
+  const bool predicts = loss_.pooled_prediction > 0;
+  const Tensor features = predicts ? encoder_->infer(target, input.images) : Tensor{};
+  f.context = encode(online, input, f);
+  PooledTerms::Saved saved;
+  auto sums = pooled_->forward(online, f.context, features, input.plan, saved);
+  online.arena.release(mark);
+  return sums;
 }
 
 void IJepa::evaluate(Pass& online, Pass& target, const StepInput& input,
@@ -73,10 +97,18 @@ void IJepa::step(Pass& online, Pass& target, const StepInput& input, Tensor loss
   const std::size_t mark = arena.mark();
   Forward f = forward(online, target, input, observer);
   Arena::ScratchScope scope(arena);
+  Tensor dmeans;
+  if (pooled_) {
+    PooledTerms::Saved saved;
+    auto sums = pooled_->forward(online, f.context, f.targets.features, input.plan, saved);
+    if (input.complete) input.complete(sums);
+    dmeans = pooled_->backward(online, sums, loss_accum, saved);
+  }
   const auto like = [&](Tensor t) { return arena.scratch(t.dtype, {t.rows(), t.cols()}); };
   Tensor dcontext = like(f.context), dpredictions = like(f.predictions);
   online.ops.smooth_l1(f.predictions, f.targets, input.loss_scale, loss_accum, dpredictions);
   predictor_->backward(online, dpredictions, f.rows, dcontext, input.recompute, f.predictor, ready);
+  if (pooled_) PooledTerms::spread(online, dmeans, f.rows, dcontext);
   encoder_->backward(online, dcontext, input.recompute, f.encoder, ready);
   arena.release(mark);
 }

@@ -162,6 +162,8 @@ void check_masks(const MaskConfig& config, Grid grid) {
   check(config.min_keep >= 0, "mask: min_keep is {}, below 0.", config.min_keep);
   check(config.truncate_group >= 1, "mask: truncate_group is {}, below 1 (1: no truncation).",
         config.truncate_group);
+  check(config.context_patches >= 0, "mask: context_patches is {}, below 0 (0: no limit).",
+        config.context_patches);
   check(config.context_multiple >= 1, "mask: context_multiple is {}, below 1 (1: any length).",
         config.context_multiple);
   check_range(target_scale(config), 1, "target scale");
@@ -177,8 +179,8 @@ std::vector<MaskLengths> worst_case_lengths(const MaskConfig& config, Grid grid)
   const auto targets = drawable_target_sizes(config, grid);
   for (const auto context : drawable_context_sizes(config, grid))
     for (const auto target : targets)
-      all.push_back({context_on_grid(config, longest_context(config, grid, context, target)),
-                     target.cells()});
+      all.push_back(
+          {context_length(config, longest_context(config, grid, context, target)), target.cells()});
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return std::pair(-a.context, -a.target) < std::pair(-b.context, -b.target);
   });

@@ -164,7 +164,8 @@ MaskLengths common_lengths(std::span<const ImageMasks> images) {
   return {static_cast<std::int64_t>(context), static_cast<std::int64_t>(target)};
 }
 
-std::int64_t context_on_grid(const MaskConfig& config, std::int64_t length) {
+std::int64_t context_length(const MaskConfig& config, std::int64_t length) {
+  if (config.context_patches > 0) length = std::min(length, config.context_patches);
   const std::int64_t rest = length % config.context_multiple;
   return rest < length ? length - rest : length;
 }
@@ -193,10 +194,10 @@ BatchMasks draw_batch_masks(const MaskConfig& config, Grid grid, const MaskItera
     for (std::int64_t p = group; p < std::min(group + run, end); ++p)
       images.push_back(draw_image_masks(config, grid, sizes, iteration.seed, iteration.epoch, p));
     MaskLengths lengths = common_lengths(images);
-    lengths.context = context_on_grid(config, lengths.context);
+    lengths.context = context_length(config, lengths.context);
     for (std::int64_t p = std::max(group, first); p < std::min(group + run, first + count); ++p) {
       ImageMasks& image = images[static_cast<std::size_t>(p - group)];
-      if (run > 1 || config.context_multiple > 1)
+      if (run > 1 || config.context_multiple > 1 || config.context_patches > 0)
         truncate_masks(config, lengths, iteration.seed, iteration.epoch, p, image);
       batch.dropped_constraints += image.dropped_constraints;
       batch.images.push_back(std::move(image));

@@ -95,28 +95,33 @@ void append_context(const std::vector<std::int32_t>& patches, ContextSequence& s
   append_sequence(patches.size(), plan.context_groups);
 }
 
-void append_prediction(const ContextSequence& sequence, const std::vector<std::int32_t>& target,
-                       std::size_t k, TokenPlan& plan) {
-  const auto targets = static_cast<std::size_t>(plan.targets);
+/// Sequence `j` of the `uses` of a context: it with the mask tokens of `targets`.
+void append_prediction(const ContextSequence& sequence,
+                       std::span<const std::vector<std::int32_t>> targets, std::size_t j,
+                       std::size_t uses, TokenPlan& plan) {
+  const std::size_t begin = plan.predictor_rows.size();
   for (std::size_t row = sequence.first_row; row < sequence.first_row + sequence.length; ++row) {
-    plan.context_uses[row * targets + k] = to_index(plan.predictor_rows.size());
+    plan.context_uses[row * uses + j] = to_index(plan.predictor_rows.size());
     plan.predictor_rows.push_back(to_index(row));
   }
   const auto base = static_cast<std::int32_t>(sequence.image * plan.tokens);
-  for (const auto patch : target) {
-    plan.mask_rows.push_back(to_index(plan.predictor_rows.size()));
-    plan.target_rows.push_back(base + patch);
-    plan.predictor_rows.push_back(-1 - patch);
+  for (const auto& target : targets) {
+    for (const auto patch : target) {
+      plan.mask_rows.push_back(to_index(plan.predictor_rows.size()));
+      plan.target_rows.push_back(base + patch);
+      plan.predictor_rows.push_back(-1 - patch);
+    }
   }
   plan.predictor_sequence_of_row.resize(plan.predictor_rows.size(),
                                         to_index(plan.predictor_image.size()));
   plan.predictor_image.push_back(sequence.image);
-  append_sequence(sequence.length + target.size(), plan.predictor_groups);
+  append_sequence(plan.predictor_rows.size() - begin, plan.predictor_groups);
 }
 
 }  // namespace
 
-TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t tokens) {
+TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t tokens,
+                          PredictorSequences kind) {
   check_images(images, tokens);
   check_sizes(images, tokens);
   TokenPlan plan;
@@ -129,14 +134,18 @@ TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t token
   for (auto& s : sequences)
     append_context(images[static_cast<std::size_t>(s.image)].contexts[s.context], s, plan);
 
-  const auto targets = static_cast<std::size_t>(plan.targets);
-  plan.context_uses.resize(plan.context_rows.size() * targets);
+  const bool joint = kind == PredictorSequences::joint;
+  const auto targets = static_cast<std::size_t>(plan.targets), uses = joint ? 1 : targets;
+  plan.context_uses.resize(plan.context_rows.size() * uses);
   for (auto first = sequences.begin(); first != sequences.end();) {
     const auto last = std::find_if(first, sequences.end(),
                                    [&](const auto& s) { return s.key() != first->key(); });
-    for (std::size_t k = 0; k < targets; ++k)
+    for (std::size_t j = 0; j < uses; ++j)
       for (auto s = first; s != last; ++s)
-        append_prediction(*s, images[static_cast<std::size_t>(s->image)].targets[k], k, plan);
+        append_prediction(*s,
+                          std::span(images[static_cast<std::size_t>(s->image)].targets)
+                              .subspan(j, targets / uses),
+                          j, uses, plan);
     first = last;
   }
   return plan;
@@ -172,7 +181,8 @@ std::vector<ImageMasks> masks_from_lists(std::span<const std::int32_t> contexts,
 }
 
 TokenPlan uniform_token_plan(const MaskConfig& config, const MaskLengths& lengths,
-                             std::int64_t images, std::int64_t tokens) {
+                             std::int64_t images, std::int64_t tokens,
+                             PredictorSequences sequences) {
   check(lengths.context <= tokens && lengths.target <= tokens,
         "Masks of {} and {} patches do not fit {} tokens.", lengths.context, lengths.target,
         tokens);
@@ -183,7 +193,7 @@ TokenPlan uniform_token_plan(const MaskConfig& config, const MaskLengths& length
   };
   const ImageMasks image{masks(config.num_contexts, lengths.context),
                          masks(config.num_targets, lengths.target), 0};
-  return make_token_plan(std::vector(static_cast<std::size_t>(images), image), tokens);
+  return make_token_plan(std::vector(static_cast<std::size_t>(images), image), tokens, sequences);
 }
 
 }  // namespace ijepa

@@ -27,7 +27,7 @@ Param ParamLayout::matrix(std::string name, std::int64_t rows, std::int64_t cols
   ParamInfo info;
   info.name = std::move(name);
   info.shape = shape.empty() ? std::vector<std::int64_t>{rows, cols} : std::move(shape);
-  info.init = Init::truncated_normal;
+  info.init = matrix_init_;
   info.decay = Decay::yes;
   info.init_scale = init_scale;
   return add(std::move(info), rows, cols);
@@ -83,17 +83,23 @@ std::int64_t ParamLayout::count(std::string_view group) const {
 void initial_values(const ParamInfo& info, std::uint64_t seed, std::size_t index,
                     std::span<double> out) {
   constexpr double deviation = 0.02, cut = 2.0;
-  if (info.init != Init::truncated_normal) {
+  if (info.init == Init::zeros || info.init == Init::ones) {
     std::fill(out.begin(), out.end(), info.init == Init::ones ? 1.0 : 0.0);
     return;
   }
+  const auto outputs = static_cast<double>(info.shape.front());
+  const double bound = std::sqrt(6 / (static_cast<double>(info.size) / outputs + outputs));
   const std::size_t row = static_cast<std::size_t>(info.shape.back());
   for (std::size_t begin = 0; begin < out.size(); begin += row) {
     Rng rng(seed, Purpose::init, 0, begin / row, index);
     for (std::size_t i = begin; i < std::min(begin + row, out.size()); ++i) {
       double x = 0;
-      do x = deviation * rng.normal();
-      while (std::abs(x) > cut);
+      if (info.init == Init::xavier_uniform) {
+        x = bound * (2 * rng.uniform() - 1);
+      } else {
+        do x = deviation * rng.normal();
+        while (std::abs(x) > cut);
+      }
       out[i] = x * info.init_scale;
     }
   }

@@ -67,7 +67,7 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
 }  // namespace
 
 std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
-  const IJepa model(recipe.model.encoder, recipe.model.predictor);
+  const IJepa model(recipe.model.encoder, recipe.model.predictor, recipe.loss);
   std::string text = fmt::format("model: {} with {:.1f} M parameters, predictor {:.1f} M\n",
                                  recipe.model.encoder.name,
                                  static_cast<double>(model.layout().count("encoder")) * 1e-6,

@@ -53,7 +53,7 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       comm_(comm),
       normalisation_{recipe.data.mean, recipe.data.std},
       recompute_(recipe.compute.recompute),
-      model_(recipe.model.encoder, recipe.model.predictor),
+      model_(recipe.model.encoder, recipe.model.predictor, recipe.loss),
       store_(with_room(device, comm, model_, recipe, micro_batch), model_.layout(),
              precision_of(recipe.compute), StoreUse::training),
       most_micros_(static_cast<std::size_t>(std::max<std::int64_t>(
@@ -86,6 +86,27 @@ Pass Engine::target_pass(Arena& arena) {
   return {ops(), arena, store_.precision(), store_.target()};
 }
 
+void Engine::sum_over_ranks(PooledSums& sums) {
+  const auto flat = sums.flat();
+  comm_.wait(comm_.all_reduce_sum_async(
+      make_tensor(flat.data(), DType::f64, {static_cast<std::int64_t>(flat.size())})));
+}
+
+void Engine::survey(const MicroBatch& batch, Part part) {
+  if (part == Part::only || !model_.loss().pooled()) return;
+  Arena arena(arena_.data(), arena_.bytes());
+  Pass online = online_pass(arena, Write::overwrite);
+  Pass target = target_pass(arena);
+  PooledSums sums = model_.pooled_sums(online, target, input_of(batch, 0));
+  if (part == Part::first) {
+    surveyed_ = std::move(sums);
+  } else {
+    std::ranges::transform(surveyed_->flat(), sums.flat(), surveyed_->flat().begin(),
+                           std::plus<>());
+  }
+  if (part == Part::last) sum_over_ranks(*surveyed_);
+}
+
 void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
   const bool first = part == Part::only || part == Part::first;
   const bool last = part == Part::only || part == Part::last;
@@ -99,7 +120,15 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
   ops().fill_zero(loss);
   ReadyCallback ready;
   if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
-  model_.step(online, target, input_of(batch, loss_scale), loss, {}, ready);
+  StepInput input = input_of(batch, loss_scale);
+  input.complete = [this, part](PooledSums& sums) {
+    if (part == Part::only) {
+      sum_over_ranks(sums);
+    } else {
+      sums = *surveyed_;
+    }
+  };
+  model_.step(online, target, input, loss, {}, ready);
 }
 
 Tensor Engine::scalar(std::size_t index) const {
@@ -129,7 +158,7 @@ double Engine::gradient_norm(ParamRange range) {
 StepSums Engine::finish(double context_tokens) {
   sync_.finish();
   sum_squares(store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
-  sum_squares(store_.gradient(model_.layout().range("predictor")), scalar(predictor_scalar));
+  sum_squares(store_.gradient(model_.layout().after("encoder")), scalar(predictor_scalar));
   const auto read = read_scalars(first_loss_scalar + micros_);
   reducer_->settle();
   micro_losses_.assign(read.begin() + first_loss_scalar, read.end());

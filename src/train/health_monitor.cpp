@@ -57,6 +57,7 @@ void normalise_rows(std::vector<float>& x, std::int64_t width) {
 HealthMonitor::HealthMonitor(const PretrainRecipe& recipe, std::vector<std::uint8_t> pixels,
                              std::int64_t images, std::int64_t micro_batch)
     : encoder_(recipe.model.encoder),
+      sequences_(sequences_of(recipe.model.predictor)),
       pixels_(std::move(pixels)),
       images_(images),
       micro_batch_(micro_batch) {
@@ -75,7 +76,8 @@ Health HealthMonitor::measure(Engine& engine) const {
   for (std::int64_t first = 0; first < images_; first += micro_batch_) {
     const std::int64_t count = std::min(micro_batch_, images_ - first);
     const auto begin = static_cast<std::size_t>(first), size = static_cast<std::size_t>(count);
-    const TokenPlan plan = make_token_plan(std::span(masks_).subspan(begin, size), tokens);
+    const TokenPlan plan =
+        make_token_plan(std::span(masks_).subspan(begin, size), tokens, sequences_);
     std::vector<float> features;
     const StepObserver observer{
         [&](Tensor all, Tensor) { append_values(engine.ops(), all, features); },

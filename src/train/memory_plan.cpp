@@ -38,7 +38,8 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
   TokenPlan worst;
   std::size_t most = 0;
   for (const MaskLengths& lengths : worst_case_lengths(recipe.mask, grid)) {
-    TokenPlan plan = uniform_token_plan(recipe.mask, lengths, micro_batch, grid.tokens());
+    TokenPlan plan = uniform_token_plan(recipe.mask, lengths, micro_batch, grid.tokens(),
+                                        sequences_of(recipe.model.predictor));
     const std::size_t bytes =
         dry_step(model, precision_of(recipe.compute), plan, recipe.compute.recompute).arena_bytes;
     if (bytes <= most) continue;

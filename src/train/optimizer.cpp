@@ -18,8 +18,9 @@ AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double lear
 }
 
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
-  for (const char* group : {"encoder", "predictor"})
-    ops.adamw_ema(store.optimizer_range(store.layout().range(group)), step);
+  const ParamLayout& layout = store.layout();
+  for (const ParamRange range : {layout.range("encoder"), layout.after("encoder")})
+    ops.adamw_ema(store.optimizer_range(range), step);
 }
 
 }  // namespace ijepa

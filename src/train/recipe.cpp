@@ -86,6 +86,12 @@ void resolve_batch(PretrainRecipe& recipe, Notes& notes) {
         "optim.global_batch = {} must be a multiple of optim.micro_batch = {}.", batch, micro);
 }
 
+void check_loss(const PretrainRecipe& recipe) {
+  check(!recipe.loss.pooled() || recipe.optim.global_batch * recipe.mask.num_contexts > 1,
+        "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
+        "optim.global_batch = 1.");
+}
+
 void check_ordered(const char* low_key, double low, const char* high_key, double high) {
   check(low <= high, "{} = {} is above {} = {}.", low_key, low, high_key, high);
 }
@@ -166,6 +172,7 @@ std::vector<std::string> resolve(PretrainRecipe& recipe) {
   Notes notes;
   resolve_model(recipe.model);
   resolve_batch(recipe, notes);
+  check_loss(recipe);
   const auto& encoder = recipe.model.encoder;
   check_masks(recipe.mask, {encoder.grid_rows(), encoder.grid_cols()});
   check_data(recipe.data);

@@ -18,6 +18,9 @@ static void describe(PredictorConfig& p, Fields& f) {
     "Hidden width of the MLPs; 0: four times the width.");
   f("drop_path", p.drop_path, below(1),
     "Rate of dropped branches in the last block, rising linearly from 0.");
+  f("joint", p.joint,
+    "Predict all target blocks of an image in one sequence, where they see one another's places: "
+    "less work, since the context is in it once. The published runs had a sequence a block.");
 }
 
 static void describe(ModelSettings& m, Fields& f) {
@@ -43,6 +46,10 @@ static void describe(ModelSettings& m, Fields& f) {
   f("drop_path", e.drop_path, below(1),
     "Rate of dropped branches in the last block, rising linearly from 0. The target encoder never "
     "drops.");
+  f.choice("init", e.start, {{"authors", StartWeights::authors}, {"xavier", StartWeights::xavier}},
+           "Start of the weight matrices of encoder and predictor. `authors`: normal of deviation "
+           "0.02, as in the published runs. `xavier`: uniform within +-sqrt(6 / (in + out)), for "
+           "small models: the image, not the position, makes most of what the first block sees.");
   f("rescale_init", e.rescale_init,
     "Divide output projections by sqrt(2 layer) at the start. The published runs did not.");
   f.section("predictor", m.predictor,
@@ -70,9 +77,22 @@ static void describe(MaskConfig& m, Fields& f) {
   f("truncate_group", m.truncate_group, between(1, most_images),
     "Consecutive images whose masks are cut to one length: the batch per GPU of the published run. "
     "Divides the global batch. 1: no truncation.");
+  f("context_patches", m.context_patches, between(0, most_images),
+    "Contexts are cut to so many patches at most, as they are for a truncate group. 0: no limit.");
   f("context_multiple", m.context_multiple, between(1, 1024),
     "Context masks are cut further, to a multiple of so many patches. On GPUs 8 makes far fewer "
     "shapes of attention and products to compile, at up to 7 patches of context. 1: as published.");
+}
+
+static void describe(LossConfig& l, Fields& f) {
+  f("variance_covariance", l.variance_covariance, between(0, 1e6),
+    "Weight of two terms on the mean of each image's context features, over the global batch: "
+    "deviations below 1, and covariances (VICReg). Around 1 for small models and little data, "
+    "whose "
+    "features otherwise share few directions. 0: none, as published.");
+  f("pooled_prediction", l.pooled_prediction, between(0, 1e6),
+    "Weight of a linear map of that mean which predicts the mean of the target's features, "
+    "standardised over the global batch. 0: none, as published.");
 }
 
 static void describe(DataSettings& d, Fields& f) {
@@ -239,6 +259,10 @@ void describe(PretrainRecipe& recipe, Fields& f) {
   f.section("model", recipe.model, "The vision transformer that is trained.");
   f.section("mask", recipe.mask,
             "Multi-block masks: what the encoder sees and what must be predicted.");
+  f.section(
+      "loss", recipe.loss,
+      "What is learned beside the features of hidden blocks. Sums over the global batch: with "
+      "more than one micro-batch a rank, every image passes the encoders twice a step.");
   f.section("data", recipe.data, "Images, their order and their augmentation.");
   f.section("optim", recipe.optim, "Batch, length of the run, AdamW and the schedules.");
   f.section("compute", recipe.compute,

@@ -21,6 +21,7 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, con
       mask, grid, iteration, place.batch_position + rank * plan.rank_batch, plan.rank_batch);
   StepMasks masks;
   masks.images = std::move(drawn.images);
+  masks.sequences = sequences_of(recipe.model.predictor);
   masks.dropped_constraints = drawn.dropped_constraints;
   for (const ImageMasks& image : masks.images)
     for (const auto& context : image.contexts)
@@ -37,7 +38,7 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, con
 TokenPlan StepMasks::token_plan(std::int64_t micro, std::int64_t count, std::int64_t tokens) const {
   return make_token_plan(std::span(images).subspan(static_cast<std::size_t>(micro * count),
                                                    static_cast<std::size_t>(count)),
-                         tokens);
+                         tokens, sequences);
 }
 
 LoaderOptions loader_options(const PretrainRecipe& recipe) {

@@ -69,7 +69,10 @@ std::map<std::string, std::string> settings_of(const std::string& text) {
 }  // namespace
 
 std::vector<std::string> differing_settings(const std::string& there, const std::string& here) {
-  const auto old_settings = settings_of(there), new_settings = settings_of(here);
+  auto old_settings = settings_of(there);
+  const auto new_settings = settings_of(here);
+  // Settings that did not exist when the run began had the effect of their defaults.
+  old_settings.merge(settings_of(recipe_text({})));
   const auto value = [](const auto& settings, const std::string& key) -> std::string {
     const auto found = settings.find(key);
     return found == settings.end() ? "nothing" : found->second;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
@@ -143,20 +144,40 @@ StepSums Trainer::forward_and_backward(const StepPlace& place, const StepMasks& 
   const std::int64_t first = place.batch_position + comm_.rank() * plan_.rank_batch;
   flops_ = 0;
   step_images_.clear();
-  std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
-  for (std::int64_t m = 0; m < plan_.micro_batches; ++m) {
-    for (std::int64_t i = 0; i < count; ++i)
-      positions[static_cast<std::size_t>(i)] = first + m * count + i;
-    const TokenPlan tokens = masks.token_plan(m, count, recipe_.model.encoder.tokens());
-    flops_ +=
-        dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
+  std::vector<std::int64_t> positions(static_cast<std::size_t>(plan_.rank_batch));
+  std::iota(positions.begin(), positions.end(), first);
+  const auto micro_batch = [&](std::int64_t m, std::span<const std::uint8_t> pixels,
+                               const TokenPlan& tokens) {
+    const auto own = std::span(positions).subspan(static_cast<std::size_t>(m * count),
+                                                  static_cast<std::size_t>(count));
+    return MicroBatch{pixels,
+                      tokens,
+                      {static_cast<std::uint64_t>(recipe_.run.seed),
+                       static_cast<std::uint64_t>(place.epoch), own}};
+  };
+  const auto tokens_of = [&](std::int64_t m) {
+    return masks.token_plan(m, count, recipe_.model.encoder.tokens());
+  };
+  const auto load = [&]() -> std::span<const std::uint8_t> {
     comm_.activity().enter(Phase::loading, place.step);
     const Batch* batch = loader_->next();
     comm_.activity().enter(Phase::computing, place.step);
     step_images_.insert(step_images_.end(), batch->indices.begin(), batch->indices.end());
-    const DropPathDraw drop{static_cast<std::uint64_t>(recipe_.run.seed),
-                            static_cast<std::uint64_t>(place.epoch), positions};
-    engine_.accumulate({batch->images, tokens, drop}, masks.loss_scale,
+    return batch->images;
+  };
+  // Losses that compare the images of a step see all of them before the first one's backward.
+  std::vector<std::vector<std::uint8_t>> held;
+  for (std::int64_t m = 0; engine_.surveys() && m < plan_.micro_batches; ++m) {
+    const auto images = load();
+    held.emplace_back(images.begin(), images.end());
+    engine_.survey(micro_batch(m, held.back(), tokens_of(m)), part_of(m, plan_.micro_batches));
+  }
+  for (std::int64_t m = 0; m < plan_.micro_batches; ++m) {
+    const TokenPlan tokens = tokens_of(m);
+    flops_ +=
+        dry_step(engine_.model(), precision_of(recipe_.compute), tokens, Recompute::none).flops;
+    const auto pixels = held.empty() ? load() : held[static_cast<std::size_t>(m)];
+    engine_.accumulate(micro_batch(m, pixels, tokens), masks.loss_scale,
                        part_of(m, plan_.micro_batches));
   }
   if (masks.dropped_constraints > 0 && logs_)

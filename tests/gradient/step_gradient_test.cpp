@@ -2,6 +2,9 @@
 // of each parameter, in every mode that changes the path of a gradient.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "ijepa/core/rng.hpp"
 #include "ijepa/model/masks.hpp"
 #include "tests/support/step_run.hpp"
@@ -16,6 +19,8 @@ struct Mode {
   double drop_path = 0;
   Recompute recompute = Recompute::none;
   std::int64_t micro_batches = 1;
+  LossConfig loss = {};
+  bool joint = false;
 };
 
 EncoderConfig encoder_config(const Mode& mode) {
@@ -47,8 +52,9 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
 
   StepGradient()
       : device_(make_device({.name = "cpu", .threads = 1})),
-        run_(*device_, encoder_config(GetParam()), {12, 1, 20, GetParam().drop_path},
-             Precision::float64()) {
+        run_(*device_, encoder_config(GetParam()),
+             {12, 1, 20, GetParam().drop_path, GetParam().joint}, Precision::float64(),
+             GetParam().loss) {
     run_.store.initialise(3);
     const auto& infos = run_.model.layout().infos();
     for (std::size_t i = 0; i < infos.size(); ++i) {
@@ -68,24 +74,44 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
                  .images;
   }
 
-  /// Loss and, as a side effect, gradients: over the mode's number of micro-batches.
-  double loss() {
-    const auto& c = run_.model.encoder().config();
+  TokenPlan plan_of(std::span<const ImageMasks> masks) const {
+    const auto sequences =
+        GetParam().joint ? PredictorSequences::joint : PredictorSequences::one_a_block;
+    return make_token_plan(masks, run_.model.encoder().config().tokens(), sequences);
+  }
+
+  /// visit(plan, draw, m) of every micro-batch, whose images are set.
+  template <class Visit>
+  void for_each_micro_batch(Visit visit) {
     const std::int64_t micros = GetParam().micro_batches, count = images / micros;
     const std::size_t image = pixels_.size() / images;
-    double sum = 0;
     for (std::int64_t m = 0; m < micros; ++m) {
       const auto first = static_cast<std::size_t>(m * count);
       const auto size = static_cast<std::size_t>(count);
       run_.set_images({pixels_.begin() + static_cast<std::ptrdiff_t>(first * image),
                        pixels_.begin() + static_cast<std::ptrdiff_t>((first + size) * image)},
                       count);
-      const TokenPlan plan = make_token_plan(std::span(masks_).subspan(first, size), c.tokens());
       const std::vector<std::int64_t> all{100, 101, 102, 103};
-      const DropPathDraw draw{7, 1, std::span(all).subspan(first, size)};
-      sum += run_.step(plan, 1e-3, {}, GetParam().recompute, draw,
-                       m == 0 ? Write::overwrite : Write::accumulate);
+      visit(plan_of(std::span(masks_).subspan(first, size)),
+            DropPathDraw{7, 1, std::span(all).subspan(first, size)}, m);
     }
+  }
+
+  /// Loss and, as a side effect, gradients: over the mode's number of micro-batches.
+  double loss() {
+    const LossConfig& terms = GetParam().loss;
+    PooledSums sums(run_.model.encoder().config().width, terms.variance_covariance > 0);
+    for_each_micro_batch([&](const TokenPlan& plan, const DropPathDraw& draw, std::int64_t) {
+      if (!terms.pooled()) return;
+      PooledSums own = run_.pooled_sums(plan, draw);
+      std::ranges::transform(sums.flat(), own.flat(), sums.flat().begin(), std::plus<>());
+    });
+    double sum = 0;
+    for_each_micro_batch([&](const TokenPlan& plan, const DropPathDraw& draw, std::int64_t m) {
+      sum += run_.step(plan, 1e-3, {}, GetParam().recompute, draw,
+                       m == 0 ? Write::overwrite : Write::accumulate,
+                       [&](PooledSums& s) { s = sums; });
+    });
     return sum;
   }
 
@@ -136,8 +162,7 @@ TEST_P(StepRecompute, ChangesNoGradientAndTakesLessMemory) {
   const std::size_t bytes = run_.arena_bytes;
   std::vector<std::vector<double>> gradients;
   for (const auto& info : infos) gradients.push_back(run_.gradient(info));
-  const auto& c = run_.model.encoder().config();
-  const TokenPlan plan = make_token_plan(masks_, c.tokens());
+  const TokenPlan plan = plan_of(masks_);
   const std::vector<std::int64_t> all{100, 101, 102, 103};
   run_.step(plan, 1e-3, {}, Recompute::none, {7, 1, all});
   EXPECT_LT(bytes, run_.arena_bytes);
@@ -152,14 +177,18 @@ INSTANTIATE_TEST_SUITE_P(Modes, StepRecompute,
                                            Mode{"everything", 2, 1, 0.4, Recompute::block}),
                          mode_name);
 
-INSTANTIATE_TEST_SUITE_P(Modes, StepGradient,
-                         ::testing::Values(Mode{"plain"},
-                                           Mode{"recompute", 1, 4, 0, Recompute::block},
-                                           Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1},
-                                           Mode{"two_groups", 1, 2}, Mode{"drop_path", 1, 4, 0.5},
-                                           Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
-                                           Mode{"everything", 2, 1, 0.4, Recompute::block}),
-                         mode_name);
+INSTANTIATE_TEST_SUITE_P(
+    Modes, StepGradient,
+    ::testing::Values(Mode{"plain"}, Mode{"recompute", 1, 4, 0, Recompute::block},
+                      Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1}, Mode{"two_groups", 1, 2},
+                      Mode{"drop_path", 1, 4, 0.5},
+                      Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
+                      Mode{"pooled", 1, 4, 0, Recompute::none, 1, {0.7, 0}},
+                      Mode{"pooled_prediction", 1, 1, 0, Recompute::none, 1, {0, 0.6}},
+                      Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
+                      Mode{"joint_and_pooled", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6}, true},
+                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
+    mode_name);
 
 }  // namespace
 }  // namespace ijepa::test

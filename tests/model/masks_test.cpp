@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/model/mask_limits.hpp"
 
 namespace ijepa {
 namespace {
@@ -250,7 +251,30 @@ TEST(Masks, AContextBelowTheMultipleStaysAsItIs) {
   MaskConfig config;
   config.context_multiple = 8;
   for (const auto& [length, kept] : {std::pair{1, 1}, {7, 7}, {8, 8}, {9, 8}, {15, 8}, {64, 64}})
-    EXPECT_EQ(context_on_grid(config, length), kept);
+    EXPECT_EQ(context_length(config, length), kept);
+}
+
+TEST(Masks, ContextsKeepAtMostTheGivenPatches) {
+  for (const std::int64_t group : {1, 16})
+    for (const bool compat : {true, false}) {
+      MaskConfig config;
+      config.compat = compat;
+      config.truncate_group = group;
+      const auto all = draw_batch_masks(config, published, {1, 0, 0, 0, 64}, 0, 64);
+      config.context_patches = 40;
+      const auto few = draw_batch_masks(config, published, {1, 0, 0, 0, 64}, 0, 64);
+      bool cut = false;
+      for (std::size_t i = 0; i < 64; ++i) {
+        const auto length = all.images[i].contexts[0].size(),
+                   kept = few.images[i].contexts[0].size();
+        EXPECT_EQ(kept, std::min<std::size_t>(length, 40));
+        EXPECT_TRUE(std::ranges::is_sorted(few.images[i].contexts[0]));
+        cut |= kept < length;
+      }
+      EXPECT_TRUE(cut);
+      for (const MaskLengths& worst : worst_case_lengths(config, published))
+        EXPECT_LE(worst.context, 40);
+    }
 }
 
 TEST(Masks, AGroupOfOneIsNotTruncated) {

@@ -5,6 +5,8 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <span>
 
 #include "ijepa/model/ijepa.hpp"
@@ -12,8 +14,7 @@
 namespace ijepa::test {
 namespace {
 
-// A gradient norm or a step over a whole buffer must not see what memory held before.
-TEST(ParamStore, PaddingBetweenParametersIsZero) {
+EncoderConfig small_encoder() {
   EncoderConfig encoder;
   encoder.width = 24;
   encoder.depth = 1;
@@ -21,7 +22,46 @@ TEST(ParamStore, PaddingBetweenParametersIsZero) {
   encoder.mlp_hidden = 48;
   encoder.patch = 8;
   encoder.image_height = encoder.image_width = 32;
+  return encoder;
+}
+
+const ParamInfo& info_named(const ParamLayout& layout, const std::string& name) {
+  return *std::ranges::find(layout.infos(), name, &ParamInfo::name);
+}
+
+// sqrt(6 / (in + out)), the patch embedding counted as the matrix that it is, qkv as one matrix.
+TEST(ParamStore, XavierStartFillsItsBoundsAndLeavesTokensBiasesAndNormsAlone) {
+  EncoderConfig encoder = small_encoder();
+  encoder.start = StartWeights::xavier;
   const IJepa model(encoder, PredictorConfig{12, 1, 24, 0});
+  encoder.start = StartWeights::authors;
+  const IJepa authors(encoder, PredictorConfig{12, 1, 24, 0});
+  const auto& infos = model.layout().infos();
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    std::vector<double> values(static_cast<std::size_t>(infos[i].size)), before = values;
+    initial_values(infos[i], 3, i, values);
+    initial_values(authors.layout().infos()[i], 3, i, before);
+    EXPECT_EQ(values == before, infos[i].init != Init::xavier_uniform) << infos[i].name;
+  }
+  for (const auto& [name, in, out] : {std::tuple{"patch_embed.proj.weight", 192, 24},
+                                      {"blocks.0.attn.qkv.weight", 24, 72},
+                                      {"predictor_proj.weight", 12, 24}}) {
+    const ParamInfo& info = info_named(model.layout(), name);
+    std::vector<double> values(static_cast<std::size_t>(info.size));
+    initial_values(info, 3, 0, values);
+    const double bound = std::sqrt(6.0 / (in + out)), n = static_cast<double>(values.size());
+    const auto [low, high] = std::ranges::minmax(values);
+    EXPECT_GT(low, -bound) << name;
+    EXPECT_LT(high, bound) << name;
+    EXPECT_GT(high - low, 1.9 * bound) << name;
+    const double squares = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+    EXPECT_NEAR(squares / n, bound * bound / 3, 0.12 * bound * bound / 3) << name;
+  }
+}
+
+// A gradient norm or a step over a whole buffer must not see what memory held before.
+TEST(ParamStore, PaddingBetweenParametersIsZero) {
+  const IJepa model(small_encoder(), PredictorConfig{12, 1, 24, 0});
   const auto device = make_device({.name = "cpu", .threads = 1});
   ::mallopt(M_PERTURB, 0x5a);  // fresh memory is full of something
   const ParamStore store(*device, model.layout(), Precision::float32(), StoreUse::inference);

@@ -114,6 +114,41 @@ TEST_P(TokenPlanShapes, SequencesHoldTheMasksOfTheirImage) {
   EXPECT_EQ(predicted, asked);
 }
 
+// A joint plan has the contexts of any other, and each of them once before all its image's targets.
+TEST_P(TokenPlanShapes, JointSequencesHoldAContextAndAllTargetsOfItsImage) {
+  const Shape& s = GetParam();
+  const auto images = random_masks(s);
+  const TokenPlan apart = make_token_plan(images, s.tokens);
+  const TokenPlan plan = make_token_plan(images, s.tokens, PredictorSequences::joint);
+  EXPECT_EQ(plan.context_rows, apart.context_rows);
+  EXPECT_EQ(plan.predictor_image, plan.context_image);
+  ASSERT_EQ(plan.context_uses.size(), plan.context_rows.size());
+  for (std::size_t i = 0; i < plan.context_uses.size(); ++i)
+    EXPECT_EQ(plan.predictor_rows.at(static_cast<std::size_t>(plan.context_uses[i])),
+              static_cast<std::int32_t>(i));
+  std::size_t row = 0, sequence = 0, output = 0, context = 0;
+  for (const SequenceGroup& g : plan.predictor_groups)
+    for (std::int64_t i = 0; i < g.count; ++i, ++sequence) {
+      const std::size_t begin = row;
+      const auto image = plan.predictor_image[sequence];
+      for (; context < plan.context_rows.size() &&
+             plan.context_sequence_of_row[context] == static_cast<std::int32_t>(sequence);
+           ++context, ++row)
+        EXPECT_EQ(plan.predictor_rows.at(row), static_cast<std::int32_t>(context));
+      for (const Mask& target : images[static_cast<std::size_t>(image)].targets)
+        for (const auto patch : target) {
+          EXPECT_EQ(plan.mask_rows.at(output), static_cast<std::int32_t>(row));
+          EXPECT_EQ(plan.target_rows.at(output++), image * s.tokens + patch);
+          EXPECT_EQ(plan.predictor_sequence_of_row.at(row), static_cast<std::int32_t>(sequence));
+          EXPECT_EQ(plan.predictor_rows.at(row++), -1 - patch);
+        }
+      EXPECT_EQ(row - begin, static_cast<std::size_t>(g.length));
+    }
+  EXPECT_EQ(row, plan.predictor_rows.size());
+  EXPECT_EQ(output, plan.target_rows.size());
+  EXPECT_EQ(output, apart.target_rows.size());
+}
+
 TEST_P(TokenPlanShapes, OutputsAreTheMaskTokensOfTheTargets) {
   const Shape& s = GetParam();
   const TokenPlan plan = make_token_plan(random_masks(s), s.tokens);

@@ -34,6 +34,25 @@ TEST_F(RankedRun, HasTheLossesOfOneRankWithoutTruncationAndWithDropPath) {
                       1e-5, "context tokens");
 }
 
+TEST_F(RankedRun, HasThePooledLossesOfOneRankWithAnyMicroBatch) {
+  constexpr int steps = 40;
+  const auto pooled = [&](const std::string& run) {
+    PretrainRecipe r = recipe(run);
+    r.loss = {1, 1};
+    r.model.predictor.joint = true;
+    r.optim.start_lr = r.optim.lr;
+    return r;
+  };
+  train_alone(pooled("alone"), steps);
+  for (const int micro : {0, 2}) {
+    PretrainRecipe r = pooled("ranks" + std::to_string(micro));
+    r.optim.micro_batch = micro;
+    train(r, steps);
+    if (first())
+      expect_close_losses(losses(run_folder("alone")), losses(r.run.dir), 1e-5, r.run.dir);
+  }
+}
+
 TEST_F(RankedRun, ResumesWithTheBitsOfAnUninterruptedRun) {
   constexpr int steps = 9;
   for (const auto& [name, precision] : {std::pair{"f32", DType::f32}, {"bf16", DType::bf16}}) {

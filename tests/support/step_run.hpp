@@ -57,9 +57,9 @@ inline double relative_error(const std::vector<double>& a, const std::vector<dou
 
 struct StepRun {
   StepRun(Device& dev, const EncoderConfig& encoder, const PredictorConfig& predictor,
-          Precision number_types)
+          Precision number_types, const LossConfig& loss = {})
       : device(dev),
-        model(encoder, predictor),
+        model(encoder, predictor, loss),
         precision(number_types),
         store(dev, model.layout(), number_types, StoreUse::training) {}
 
@@ -76,8 +76,9 @@ struct StepRun {
   /// needed.
   double step(const TokenPlan& plan, double loss_scale, const StepObserver& observer = {},
               Recompute recompute = Recompute::none, const DropPathDraw& drop_path = {},
-              Write write = Write::overwrite) {
-    const StepInput input{{images, {}}, plan, loss_scale, drop_path, recompute};
+              Write write = Write::overwrite,
+              const std::function<void(PooledSums&)>& complete = {}) {
+    const StepInput input{{images, {}}, plan, loss_scale, drop_path, recompute, complete};
     NullOps null;
     Arena measured = Arena::measuring();
     Pass dry{null, measured, precision, {}, nullptr, write};
@@ -92,6 +93,20 @@ struct StepRun {
     Pass target{device.ops(), arena, precision, store.target(), nullptr, write};
     model.step(online, target, input, loss, observer, {});
     return host_values(device.ops(), loss)[0];
+  }
+
+  /// What pooled losses sum up over a micro-batch, in the memory of a step of it.
+  PooledSums pooled_sums(const TokenPlan& plan, const DropPathDraw& drop_path) {
+    NullOps null;
+    Arena measured = Arena::measuring();
+    Pass dry{null, measured, precision, {}};
+    const StepInput input{{images, {}}, plan, 1, drop_path};
+    model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
+    Buffer memory(device, measured.peak());
+    Arena arena(memory.data(), measured.peak());
+    Pass online{device.ops(), arena, precision, store.online()};
+    Pass target{device.ops(), arena, precision, store.target()};
+    return model.pooled_sums(online, target, input);
   }
 
   std::vector<double> gradient(const ParamInfo& info) {

@@ -82,6 +82,13 @@ INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
                                                    r.mask.truncate_group = 1;
                                                    r.mask.num_contexts = 2;
                                                  }},
+                                         Variant{"pooled_joint",
+                                                 [](PretrainRecipe& r) {
+                                                   r.model.encoder.start = StartWeights::xavier;
+                                                   r.model.predictor.joint = true;
+                                                   r.mask.context_patches = 8;
+                                                   r.loss = {1, 1};
+                                                 }},
                                          Variant{"blocks_augmented_clipped",
                                                  [](PretrainRecipe& r) {
                                                    r.data.order = {.order = Order::blocks,
@@ -111,6 +118,27 @@ TEST_F(TrainerRun, MicroBatchesOfAnySizeTrainTheSameModel) {
   train(recipe("whole"), steps);
   for (const int micro : {1, 4, 8}) {
     PretrainRecipe r = recipe("micro" + std::to_string(micro));
+    r.optim.micro_batch = micro;
+    train(r, steps);
+    expect_close_losses(losses(run_folder("whole")), losses(r.run.dir), 1e-5, r.run.dir);
+  }
+}
+
+// Their sums are over the step, whatever part of it is computed at once.
+TEST_F(TrainerRun, MicroBatchesOfAnySizeHaveTheSamePooledLosses) {
+  constexpr int steps = 30;
+  const auto pooled = [&](const std::string& run) {
+    PretrainRecipe r = recipe(run);
+    r.loss = {1, 1};
+    r.model.encoder.start = StartWeights::xavier;
+    r.model.encoder.drop_path = 0.2;
+    return r;
+  };
+  train(recipe("none"), 1);
+  train(pooled("whole"), steps);
+  EXPECT_GT(losses(run_folder("whole")).at(0), losses(run_folder("none")).at(0) + 0.5);
+  for (const int micro : {1, 4}) {
+    PretrainRecipe r = pooled("micro" + std::to_string(micro));
     r.optim.micro_batch = micro;
     train(r, steps);
     expect_close_losses(losses(run_folder("whole")), losses(r.run.dir), 1e-5, r.run.dir);

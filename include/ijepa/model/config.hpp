@@ -6,6 +6,10 @@
 
 namespace ijepa {
 
+/// How weight matrices start: truncated normal of deviation 0.02 (the published runs), or uniform
+/// with a variance that keeps that of the features from layer to layer (Glorot and Bengio 2010).
+enum class StartWeights : std::uint8_t { authors, xavier };
+
 struct EncoderConfig {
   std::string name = "vit_tiny";  // a preset, or "custom"
   std::int64_t width = 192;       // D
@@ -14,7 +18,8 @@ struct EncoderConfig {
   std::int64_t mlp_hidden = 768;
   std::int64_t patch = 16;
   std::int64_t image_height = 224, image_width = 224;
-  double drop_path = 0;       // linearly increasing with depth up to this rate
+  double drop_path = 0;                        // linearly increasing with depth up to this rate
+  StartWeights start = StartWeights::authors;  // of encoder and predictor
   bool rescale_init = false;  // divide output projections by sqrt(2 * layer) (off in the reference)
 
   std::int64_t grid_rows() const { return image_height / patch; }
@@ -27,6 +32,7 @@ struct PredictorConfig {
   std::int64_t depth = 12;
   std::int64_t mlp_hidden = 1536;  // 4 P
   double drop_path = 0;
+  bool joint = false;  // all target blocks in one sequence, so that they see one another
 };
 
 struct MaskConfig {
@@ -41,7 +47,17 @@ struct MaskConfig {
                        // row and column never chosen, truncation keeps the first indices
   std::int64_t truncate_group =
       128;  // positions whose masks are cut to one length; 1: no truncation
+  std::int64_t context_patches = 0;   // contexts are cut to so many patches at most; 0: not
   std::int64_t context_multiple = 1;  // contexts are cut further, to a multiple of so many patches
+};
+
+/// Losses on the mean of each image's context features, beside that of the predicted blocks; all
+/// over the global batch. 0: none.
+struct LossConfig {
+  double variance_covariance = 0;  // weight of VICReg's two terms on the means
+  double pooled_prediction = 0;    // weight of a linear map of them that predicts the target's mean
+
+  bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0; }
 };
 
 /// Fills width, depth, heads and mlp_hidden of vit_tiny ... vit_giant. False for an unknown name.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ijepa/model/encoder.hpp"
+#include "ijepa/model/pooled_terms.hpp"
 #include "ijepa/model/predictor.hpp"
 
 namespace ijepa {
@@ -24,23 +25,32 @@ struct StepInput {
   double loss_scale = 1;        // 1 / (target elements of the global batch): losses of parts add up
   DropPathDraw drop_path = {};  // without positions: nothing is dropped
   Recompute recompute = Recompute::none;
+  /// Where pooled losses are on: makes this micro-batch's sums those of the whole step. Left out:
+  /// it is the whole step.
+  std::function<void(PooledSums& inout)> complete = {};
 };
 
 class IJepa {
  public:
-  /// Builds the parameter layout: [encoder | predictor].
-  IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor);
+  /// Builds the parameter layout: [encoder | predictor], and [pooled] where `loss` predicts means.
+  IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor,
+        const LossConfig& loss = {});
   IJepa(const IJepa&) = delete;
   IJepa& operator=(const IJepa&) = delete;
 
   const ParamLayout& layout() const { return layout_; }
   const Encoder& encoder() const { return *encoder_; }
   const Predictor& predictor() const { return *predictor_; }
+  const LossConfig& loss() const { return loss_; }
 
   /// Adds this micro-batch's share to `loss_accum` (1) parameter type, and writes or adds gradients
   /// as online.write says. The arena is left as it was found.
   void step(Pass& online, Pass& target, const StepInput& input, Tensor loss_accum,
             const StepObserver& observer, const ReadyCallback& ready) const;
+
+  /// The sums of this micro-batch that pooled losses need of a step, ahead of it. The arena is left
+  /// as found.
+  PooledSums pooled_sums(Pass& online, Pass& target, const StepInput& input) const;
 
   /// The step without loss and gradients, for what the observer sees. The arena is left as found.
   void evaluate(Pass& online, Pass& target, const StepInput& input,
@@ -57,11 +67,14 @@ class IJepa {
 
   Forward forward(Pass& online, Pass& target, const StepInput& input,
                   const StepObserver& observer) const;
+  Tensor encode(Pass& online, const StepInput& input, Forward& f) const;
   static void show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer);
 
+  LossConfig loss_;
   ParamLayout layout_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Predictor> predictor_;
+  std::unique_ptr<PooledTerms> pooled_;  // none without pooled losses
 };
 
 }  // namespace ijepa

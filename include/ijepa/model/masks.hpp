@@ -73,9 +73,10 @@ ImageMasks draw_image_masks(const MaskConfig& config, Grid grid, const BlockSize
 /// The smallest context and target counts over `images`: the lengths of a truncation group.
 MaskLengths common_lengths(std::span<const ImageMasks> images);
 
-/// The largest multiple of config.context_multiple that is not above `length`; `length` itself
-/// where it is below the first one. Fewer lengths are fewer shapes that a GPU's libraries compile.
-std::int64_t context_on_grid(const MaskConfig& config, std::int64_t length);
+/// The length to which a context of `length` patches is cut: at most config.context_patches, where
+/// that is given, and the largest multiple of config.context_multiple below; no multiple where it
+/// is below the first one. Fewer lengths are fewer shapes that a GPU's libraries compile.
+std::int64_t context_length(const MaskConfig& config, std::int64_t length);
 
 /// Cuts every mask of the image to `lengths`: compat keeps the first indices, otherwise a random
 /// subset, drawn for (seed, epoch, position), stays. An Error if a mask is shorter than its length.
@@ -85,7 +86,7 @@ void truncate_masks(const MaskConfig& config, const MaskLengths& lengths, std::u
 /// Masks of `count` positions from `first`, all inside the iteration. Truncation groups are runs of
 /// config.truncate_group positions from the iteration's first (the last may be shorter); a group
 /// cut by [first, first + count) still takes its lengths from all its images. Context lengths are
-/// then put on the grid, those of a group of one image, which is not truncated otherwise, too.
+/// then those of context_length(), in a group of one image, which is not truncated otherwise, too.
 BatchMasks draw_batch_masks(const MaskConfig& config, Grid grid, const MaskIteration& iteration,
                             std::int64_t first, std::int64_t count);
 

@@ -11,10 +11,19 @@
 
 namespace ijepa {
 
+/// What the predictor sees in one sequence: a context with the mask tokens of one target block, as
+/// the paper has it, or with those of all target blocks of the image.
+enum class PredictorSequences : std::uint8_t { one_a_block, joint };
+
+inline PredictorSequences sequences_of(const PredictorConfig& predictor) {
+  return predictor.joint ? PredictorSequences::joint : PredictorSequences::one_a_block;
+}
+
 /// B images of N tokens; row of a token of a full image = image * N + patch. Sequences are ordered
 /// by context length, then target length (both ascending), inside that as in the paper's release:
 /// context sequences by (context e, image b), predictor sequences by (target k, e, b). So a
-/// micro-batch out of one truncation group has exactly the reference's order.
+/// micro-batch out of one truncation group has exactly the reference's order. J: predictor
+/// sequences of a context, K, or 1 where they are joint, in the order of their contexts.
 struct TokenPlan {
   std::int64_t images = 0, tokens = 0;     // B, N
   std::int64_t contexts = 0, targets = 0;  // E, K
@@ -25,12 +34,12 @@ struct TokenPlan {
   std::vector<std::int32_t> context_image;            // (B E) image of each sequence
   std::vector<std::int32_t> context_sequence_of_row;  // (Tc)
 
-  // Predictor: Tp rows in B E K sequences, each [context tokens ; mask tokens].
+  // Predictor: Tp rows in B E J sequences, each [context tokens ; mask tokens].
   std::vector<std::int32_t> predictor_rows;  // (Tp) >= 0: context row; < 0: -1 - patch: mask token
   std::vector<SequenceGroup> predictor_groups;
-  std::vector<std::int32_t> predictor_image;            // (B E K) image of each sequence
+  std::vector<std::int32_t> predictor_image;            // (B E J) image of each sequence
   std::vector<std::int32_t> predictor_sequence_of_row;  // (Tp)
-  std::vector<std::int32_t> context_uses;  // (Tc K) predictor rows that use each context row
+  std::vector<std::int32_t> context_uses;  // (Tc J) predictor rows that use each context row
 
   // Outputs and targets: Tt rows, in the order of the predictor's rows.
   std::vector<std::int32_t> mask_rows;    // (Tt) predictor rows that are mask tokens
@@ -40,7 +49,8 @@ struct TokenPlan {
 /// The plan of the images' masks (already cut to their truncation groups' lengths, if any). Every
 /// image needs the same number of contexts and of targets, and its targets one length; an Error
 /// otherwise, or for a patch outside [0, tokens).
-TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t tokens);
+TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t tokens,
+                          PredictorSequences sequences = PredictorSequences::one_a_block);
 
 /// Masks from index lists: contexts (E, B, Nc) and targets (K, B, Mt), row-major.
 std::vector<ImageMasks> masks_from_lists(std::span<const std::int32_t> contexts,
@@ -50,6 +60,7 @@ std::vector<ImageMasks> masks_from_lists(std::span<const std::int32_t> contexts,
 
 /// A plan with the shapes of `images` images whose masks all have `lengths`, for measuring a step.
 TokenPlan uniform_token_plan(const MaskConfig& config, const MaskLengths& lengths,
-                             std::int64_t images, std::int64_t tokens);
+                             std::int64_t images, std::int64_t tokens,
+                             PredictorSequences sequences = PredictorSequences::one_a_block);
 
 }  // namespace ijepa

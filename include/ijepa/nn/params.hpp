@@ -10,7 +10,8 @@
 
 namespace ijepa {
 
-enum class Init : std::uint8_t { zeros, ones, truncated_normal };
+/// xavier_uniform: U(-a, a), a = sqrt(6 / (in + out)) (Glorot and Bengio, AISTATS 2010).
+enum class Init : std::uint8_t { zeros, ones, truncated_normal, xavier_uniform };
 enum class Decay : std::uint8_t { no, yes };
 
 /// A layer's handle to a parameter. rows == 0: a vector of `cols` elements.
@@ -43,8 +44,10 @@ class ParamLayout {
  public:
   /// Parameters added from here on belong to `group`, one contiguous range.
   void begin_group(std::string group) { group_ = std::move(group); }
+  /// How matrices added from here on start.
+  void start_matrices(Init init) { matrix_init_ = init; }
 
-  /// A weight matrix (rows, cols), truncated-normal, with decay. `shape` empty: {rows, cols}.
+  /// A weight matrix (rows, cols), with decay. `shape` empty: {rows, cols}.
   Param matrix(std::string name, std::int64_t rows, std::int64_t cols,
                std::vector<std::int64_t> shape = {}, double init_scale = 1);
   Param vector(std::string name, std::int64_t size, Init init);
@@ -59,6 +62,8 @@ class ParamLayout {
   const std::vector<double>& constants() const { return constants_; }
   /// An Error when the layout has no such group.
   ParamRange range(std::string_view group) const;
+  /// Everything behind that group.
+  ParamRange after(std::string_view group) const { return {range(group).end, size_}; }
   bool holds(std::string_view group) const { return count(group) > 0; }
   /// Trainable numbers without padding.
   std::int64_t count(std::string_view group) const;
@@ -67,6 +72,7 @@ class ParamLayout {
   Param add(ParamInfo info, std::int64_t rows, std::int64_t cols);
 
   std::string group_;
+  Init matrix_init_ = Init::truncated_normal;
   std::int64_t size_ = 0;
   std::vector<ParamInfo> infos_;
   std::vector<float> decay_;
@@ -74,7 +80,8 @@ class ParamLayout {
 };
 
 /// Start values of one parameter into out (info.size), a pure function of (seed, parameter, row):
-/// truncated normal has deviation 0.02, cut at +-2 (Assran et al., public release).
+/// truncated normal has deviation 0.02, cut at +-2 (Assran et al., public release); xavier_uniform
+/// counts as in and out the columns and rows of the matrix, heads of attention together.
 void initial_values(const ParamInfo& info, std::uint64_t seed, std::size_t index,
                     std::span<double> out);
 

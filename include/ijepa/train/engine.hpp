@@ -2,6 +2,7 @@
 // micro-batches that add up, one gradient sum over the ranks, and one update.
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct MicroBatch {
 struct StepSums {
   double loss = 0;
   double context_tokens = 0;                            // mean length of a context mask
-  double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms
+  double encoder_gradient = 0, predictor_gradient = 0;  // Euclidean norms; of all but the encoder
   bool finite() const;
 };
 
@@ -38,6 +39,11 @@ class Engine {
   Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& device,
          Communicator& comm);
 
+  /// Where pooled losses compare the images of a step: looks at a micro-batch ahead of its
+  /// accumulate(). All of a step must be seen first; one that is the whole of a rank's batch need
+  /// not be. Collective in the last one.
+  void survey(const MicroBatch& batch, Part part);
+  bool surveys() const { return most_micros_ > 1 && model_.loss().pooled(); }
   /// One micro-batch's share of loss and gradients. loss_scale = 1 / target elements of the global
   /// batch.
   void accumulate(const MicroBatch& batch, double loss_scale, Part part);
@@ -66,6 +72,7 @@ class Engine {
   StepInput input_of(const MicroBatch& batch, double loss_scale);
   Pass online_pass(Arena& arena, Write write);
   Pass target_pass(Arena& arena);
+  void sum_over_ranks(PooledSums& sums);
   /// Scalar `index` of the step on the device.
   Tensor scalar(std::size_t index) const;
   /// Puts the sum of squares of `flat` on the device.
@@ -82,6 +89,7 @@ class Engine {
   std::size_t most_micros_;
   std::size_t micros_ = 0;  // of this step so far
   std::vector<double> micro_losses_;
+  std::optional<PooledSums> surveyed_;  // of the step, over all ranks
   Buffer arena_;
   Buffer pixels_, next_pixels_;  // images of micro-batches take turns
   Buffer scalars_;

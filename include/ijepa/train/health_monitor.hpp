@@ -22,6 +22,7 @@ class HealthMonitor {
 
  private:
   EncoderConfig encoder_;
+  PredictorSequences sequences_;
   std::vector<std::uint8_t> pixels_;
   std::vector<ImageMasks> masks_;
   std::int64_t images_, micro_batch_;

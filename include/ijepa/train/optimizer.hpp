@@ -13,7 +13,7 @@ struct AdamWOptions {
 AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
                      double weight_decay, double ema_momentum);
 
-/// One step over all parameters: the encoder with its target, then the predictor.
+/// One step over all parameters: the encoder with its target, then the rest.
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step);
 
 }  // namespace ijepa

@@ -109,6 +109,7 @@ struct EvalSettings {
 struct PretrainRecipe {
   ModelSettings model;
   MaskConfig mask;
+  LossConfig loss;
   DataSettings data;
   OptimSettings optim;
   ComputeSettings compute;

@@ -17,15 +17,11 @@ Matrix<float> on_host(Ops& ops, Tensor t) {
   return out;
 }
 
-/// Rows of the predictions, sequence by sequence: one context, so a sequence is a block.
+/// Rows of the predictions, block by block: one context, and blocks of one size.
 void sort_into_blocks(const TokenPlan& plan, const Matrix<float>& predictions, Expectations& e) {
-  std::int32_t sequence = -1;
-  for (std::size_t i = 0; i < plan.mask_rows.size(); ++i) {
-    const auto own = plan.predictor_sequence_of_row[static_cast<std::size_t>(plan.mask_rows[i])];
-    if (own != sequence) {
-      e.at.emplace_back();
-      sequence = own;
-    }
+  const auto size = plan.target_rows.size() / static_cast<std::size_t>(plan.targets);
+  for (std::size_t i = 0; i < plan.target_rows.size(); ++i) {
+    if (i % size == 0) e.at.emplace_back();
     e.at.back().push_back(plan.target_rows[i]);
   }
   std::int64_t row = 0;
@@ -68,7 +64,8 @@ Size WholeModel::image_size() const {
 }
 
 Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks) {
-  const auto plan = make_token_plan(std::span(&masks, 1), grid().tokens());
+  const auto plan =
+      make_token_plan(std::span(&masks, 1), grid().tokens(), sequences_of(recipe_.model.predictor));
   const Size size = image_size();
   const Normalisation normalisation{recipe_.data.mean, recipe_.data.std};
   const auto run = [&](Ops& ops, Arena& arena, void* pixels, const StepObserver& observer) {

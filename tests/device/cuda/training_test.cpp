@@ -52,6 +52,18 @@ TEST_F(CudaTraining, FollowsTheCpu) {
   expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 2e-5, "float32");
 }
 
+TEST_F(CudaTraining, FollowsTheCpuWithPooledLossesAndAJointPredictor) {
+  const auto pooled = [&](const char* name, DeviceChoice device) {
+    PretrainRecipe r = recipe(name, device);
+    r.loss = {1, 1};
+    r.model.predictor.joint = true;
+    return r;
+  };
+  train(pooled("cpu", DeviceChoice::cpu), long_run());
+  train(pooled("cuda", DeviceChoice::cuda), long_run());
+  expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 2e-5, "float32");
+}
+
 TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
   const auto mixed = [&](const char* name, DeviceChoice device) {
     PretrainRecipe r = recipe(name, device);
@@ -60,6 +72,7 @@ TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
     r.optim.micro_batch = 8;
     r.model.encoder.drop_path = 0.2;
     r.optim.clip_grad = 1;
+    r.loss = {1, 1};
     return r;
   };
   train(mixed("cpu", DeviceChoice::cpu), long_run());
