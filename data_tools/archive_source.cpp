@@ -4,6 +4,8 @@
 #include <archive_entry.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/names.hpp"
 
@@ -11,29 +13,28 @@ namespace ijepa::tools {
 namespace {
 
 constexpr std::size_t read_block_bytes = std::size_t{1} << 20;
+// More than any image that is packed; only members of unknown size are cut off there.
+constexpr std::size_t max_unknown_bytes = std::size_t{512} << 20;
 
 std::string reason_of(archive* a) {
   const char* text = archive_error_string(a);
   return text != nullptr ? text : "no reason given";
 }
 
-/// The path as we use it: no leading "/" or "./", no trailing "/".
+/// The path as we use it: as unpacking gives it, without a trailing "/".
 std::string member_path(archive_entry* member) {
   const char* raw = archive_entry_pathname_utf8(member);
   if (raw == nullptr) raw = archive_entry_pathname(member);
-  std::string path = utf8_name(raw != nullptr ? raw : "(a name that cannot be read)");
-  while (path.starts_with("./") || path.starts_with("/")) path.erase(0, path.find('/') + 1);
-  while (path.ends_with("/")) path.pop_back();
-  return path == "." ? "" : path;
+  return normal_path(utf8_name(raw != nullptr ? raw : "(a name that cannot be read)"));
 }
 
 SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
-  SourceEntry entry{prefix + member_path(member), archive_entry_size(member), false, ""};
+  SourceEntry entry{prefix + member_path(member), archive_entry_size(member), false, false, ""};
   const auto type = archive_entry_filetype(member);
   entry.is_directory = type == AE_IFDIR;
-  if (archive_entry_hardlink(member) != nullptr || type == AE_IFLNK)
-    entry.problem = "a link inside an archive";
-  else if (!entry.is_directory && type != AE_IFREG)
+  if (leads_out(entry.path.substr(prefix.size())))
+    entry.problem = "leads out of the archive";
+  else if (!entry.is_directory && type != AE_IFREG && archive_entry_hardlink(member) == nullptr)
     entry.problem = "not a file";
   else if (archive_entry_is_encrypted(member))
     entry.problem = "encrypted";
@@ -41,14 +42,15 @@ SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
 }
 
 /// libarchive's read callback for an inner archive: the next piece of the outer one's member.
-la_ssize_t read_outer(archive* inner, void* outer_handle, const void** piece) {
-  auto* outer = static_cast<archive*>(outer_handle);
-  std::size_t bytes = 0;
-  la_int64_t offset = 0;
-  const int status = archive_read_data_block(outer, piece, &bytes, &offset);
-  if (status == ARCHIVE_EOF) return 0;
-  if (status == ARCHIVE_OK) return static_cast<la_ssize_t>(bytes);
-  archive_set_error(inner, archive_errno(outer), "%s", archive_error_string(outer));
+template <class Input>
+la_ssize_t read_outer(archive* inner, void* input, const void** piece) {
+  auto* from = static_cast<Input*>(input);
+  from->buffer.resize(read_block_bytes);
+  *piece = from->buffer.data();
+  // Not blocks as they lie in the archive: a sparse member has holes between them.
+  const auto bytes = archive_read_data(from->outer, from->buffer.data(), from->buffer.size());
+  if (bytes >= 0) return bytes;
+  archive_set_error(inner, archive_errno(from->outer), "%s", archive_error_string(from->outer));
   return -1;
 }
 
@@ -58,23 +60,73 @@ void ArchiveSource::Free::operator()(archive* a) const {
   archive_read_free(a);
 }
 
-ArchiveSource::Handle ArchiveSource::make_reader() {
+ArchiveSource::Handle ArchiveSource::make_reader(bool zip_too) {
   Handle handle(archive_read_new());
   archive_read_support_filter_all(handle.get());
   archive_read_support_format_tar(handle.get());
   archive_read_support_format_gnutar(handle.get());
+  if (zip_too) {
+    archive_read_support_format_zip(handle.get());
+    archive_read_support_format_7zip(handle.get());
+  }
   return handle;
 }
 
-ArchiveSource::ArchiveSource(const std::string& path) : path_(path), outer_(make_reader()) {
-  // The result first: check()'s arguments would be evaluated in any order.
-  const int status = archive_read_open_filename(outer_.get(), path.c_str(), read_block_bytes);
-  check(status == ARCHIVE_OK, "{} cannot be read as a tar: {}.", path, reason_of(outer_.get()));
+ArchiveSource::ArchiveSource(const std::string& path) : path_(path) {
+  open();
 }
 
 ArchiveSource::~ArchiveSource() = default;
 
+void ArchiveSource::open() {
+  outer_ = make_reader(true);
+  members_ = 0;
+  // The result first: check()'s arguments would be evaluated in any order.
+  const int status = archive_read_open_filename(outer_.get(), path_.c_str(), read_block_bytes);
+  check(status == ARCHIVE_OK, "{} cannot be read as a tar or zip: {}.", path_,
+        reason_of(outer_.get()));
+}
+
 bool ArchiveSource::next(SourceEntry& entry) {
+  if (!for_links_) {
+    if (next_member(entry)) return true;
+    if (links_.empty()) return false;
+    links_.resolve();
+    for_links_ = true;
+    open();
+  }
+  return next_linked(entry);
+}
+
+/// Whether the member is a link, which is kept for the second reading (or, there, passed over).
+bool ArchiveSource::take_link(archive_entry* member, const std::string& prefix,
+                              const SourceEntry& entry) {
+  const char* target = archive_entry_hardlink(member);
+  const bool symbolic = archive_entry_filetype(member) == AE_IFLNK;
+  // A hard link may bring its bytes along (pax, cpio).
+  if (leads_out(entry.path) || (!symbolic && (target == nullptr || entry.bytes > 0))) {
+    if (!for_links_ && !entry.is_directory) links_.remove(entry.path);
+    return false;
+  }
+  if (for_links_) return true;
+  std::string path;
+  if (symbolic) {
+    target = archive_entry_symlink(member);
+    const std::string text = target != nullptr ? target : "";
+    const auto slash = entry.path.rfind('/');
+    const auto folder = slash == std::string::npos ? "" : entry.path.substr(0, slash + 1);
+    // Below a member tar too a link may not leave that tar.
+    const auto inside = normal_path(folder.substr(std::min(prefix.size(), folder.size())) + text);
+    path = text.starts_with('/') || leads_out(inside) ? "../" + inside : prefix + inside;
+  } else {
+    const auto inside = normal_path(target);
+    path = leads_out(inside) ? inside : prefix + inside;
+  }
+  links_.add(entry.path, utf8_name(path));
+  return true;
+}
+
+bool ArchiveSource::next_member(SourceEntry& entry) {
   if (inner_ != nullptr && next_of_inner(entry)) return true;
   for (;;) {
     archive_entry* member = nullptr;
@@ -82,28 +134,32 @@ bool ArchiveSource::next(SourceEntry& entry) {
     if (status == ARCHIVE_EOF) return false;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
       fail("{} {}: {}.", path_,
-           members_ == 0 ? std::string("cannot be read as a tar")
+           members_ == 0 ? std::string("cannot be read as a tar or zip")
                          : fmt::format("is damaged or cut short after {} members", members_),
            reason_of(outer_.get()));
     ++members_;
     entry = entry_of(member, "");
-    bytes_ = entry.bytes;
-    if (entry.path.empty()) continue;
-    if (entry.problem.empty() && !entry.is_directory && has_archive_name(entry.path))
+    if (entry.path.empty() || take_link(member, "", entry)) continue;
+    if (entry.problem.empty() && !entry.is_directory && has_archive_name(entry.path) &&
+        !has_hidden_part(entry.path))
       enter_inner(entry);
+    member_ = entry;
+    size_unknown_ = archive_entry_size_is_set(member) == 0;
     return true;
   }
 }
 
 void ArchiveSource::enter_inner(SourceEntry& entry) {
-  inner_ = make_reader();
-  if (archive_read_open(inner_.get(), outer_.get(), nullptr, read_outer, nullptr) != ARCHIVE_OK) {
+  inner_ = make_reader(false);
+  inner_input_ = std::make_unique<InnerInput>(InnerInput{outer_.get(), {}});
+  if (archive_read_open(inner_.get(), inner_input_.get(), nullptr, read_outer<InnerInput>,
+                        nullptr) != ARCHIVE_OK) {
     entry.problem = "not a readable archive";
     inner_.reset();
     return;
   }
   inner_path_ = entry.path;
-  entry = {without_archive_name(inner_path_), 0, true, ""};
+  entry = {without_archive_name(inner_path_), 0, true, true, ""};
 }
 
 bool ArchiveSource::next_of_inner(SourceEntry& entry) {
@@ -114,33 +170,80 @@ bool ArchiveSource::next_of_inner(SourceEntry& entry) {
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       // No text of libarchive's: it depends on which members were read and which passed over.
-      entry = {inner_path_, 0, false, "an archive damaged in mid-file: what follows in it is lost"};
+      entry = {inner_path_, 0, false, false,
+               "an archive damaged in mid-file: what follows in it is lost"};
       inner_.reset();
+      member_ = entry;
       return true;
     }
     entry = entry_of(member, prefix);
-    bytes_ = entry.bytes;
-    if (entry.path.size() > prefix.size()) return true;
+    if (entry.path.size() <= prefix.size() || take_link(member, prefix, entry)) continue;
+    member_ = entry;
+    size_unknown_ = archive_entry_size_is_set(member) == 0;
+    return true;
   }
   inner_.reset();
   return false;
 }
 
+/// The next name that a link gives to a member of the second reading; then the links that lead to
+/// none.
+bool ArchiveSource::next_linked(SourceEntry& entry) {
+  while (linked_.empty() && outer_ != nullptr) {
+    SourceEntry member;
+    if (next_member(member)) {
+      is_held_ = false;
+      if (member.is_directory || !member.problem.empty()) continue;
+      const auto names = links_.names_of(member.path);
+      linked_.assign(names.begin(), names.end());
+    } else {
+      outer_.reset();
+      const auto dead = links_.dead();
+      dead_.assign(dead.begin(), dead.end());
+    }
+  }
+  if (!linked_.empty()) {
+    entry = {linked_.front(), member_.bytes, false, false, ""};
+    linked_.pop_front();
+    return true;
+  }
+  if (dead_.empty()) return false;
+  entry = {dead_.front().path, 0, false, false, dead_.front().problem};
+  dead_.pop_front();
+  return true;
+}
+
 Payload ArchiveSource::fetch() {
+  const auto give = [this] {
+    if (!for_links_) return Payload{read_member(), "", ""};
+    // Several links may name this one member.
+    if (!is_held_) held_ = read_member();
+    is_held_ = true;
+    return Payload{held_, "", ""};
+  };
+  // An inner archive may be damaged while the outer one goes on.
+  if (inner_ == nullptr) return give();
+  try {
+    return give();
+  } catch (const Error&) {
+    return {{}, "", "its archive is damaged"};
+  }
+}
+
+std::vector<std::uint8_t> ArchiveSource::read_member() {
   archive* from = inner_ != nullptr ? inner_.get() : outer_.get();
-  Payload payload;
-  payload.bytes.resize(static_cast<std::size_t>(bytes_));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(member_.bytes));
   std::size_t done = 0;
-  while (done < payload.bytes.size()) {
-    const auto n =
-        archive_read_data(from, payload.bytes.data() + done, payload.bytes.size() - done);
-    // An inner archive may be damaged while the outer one goes on.
-    if (n <= 0 && inner_ != nullptr) return {{}, "", "its archive is damaged"};
+  while (size_unknown_ ? done < max_unknown_bytes : done < bytes.size()) {
+    if (size_unknown_) bytes.resize(done + read_block_bytes);
+    const auto n = archive_read_data(from, bytes.data() + done, bytes.size() - done);
+    if (n == 0 && size_unknown_) break;
     check(n > 0, "{} is damaged or cut short in member {}: {}.", path_, members_,
           n < 0 ? reason_of(from) : "the data ends early");
     done += static_cast<std::size_t>(n);
   }
-  return payload;
+  bytes.resize(done);
+  return bytes;
 }
 
 }  // namespace ijepa::tools

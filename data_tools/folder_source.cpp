@@ -24,7 +24,9 @@ void FolderSource::enter(const fs::path& folder, const std::string& prefix) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; it != end && !error; it.increment(error))
     level.names.push_back(it->path().filename().string());
-  check(!error, "Cannot list the folder {}: {}.", folder.string(), error.message());
+  // lost+found may be read by root alone.
+  check(!error || has_hidden_part(prefix), "Cannot list the folder {}: {}.", folder.string(),
+        error.message());
   std::sort(level.names.begin(), level.names.end(), std::greater<>());
   levels_.push_back(std::move(level));
 }
@@ -36,7 +38,7 @@ bool FolderSource::next(SourceEntry& entry) {
   const std::string name = std::move(levels_.back().names.back());
   levels_.back().names.pop_back();
   current_ = levels_.back().folder / name;
-  entry = {levels_.back().prefix + utf8_name(name), 0, false, ""};
+  entry = {levels_.back().prefix + utf8_name(name), 0, false, false, ""};
   std::error_code error;
   const auto status = fs::status(current_, error);
   if (fs::is_directory(status)) {
@@ -47,20 +49,26 @@ bool FolderSource::next(SourceEntry& entry) {
       entry.problem = "a link to a folder above it";
   } else if (!fs::is_regular_file(status)) {
     entry.problem = fs::exists(status) ? "not a file" : "a link to nothing";
-  } else if (has_archive_name(entry.path)) {
+  } else if (has_archive_name(entry.path) && !has_hidden_part(entry.path)) {
     enter_archive(entry);
   } else {
     entry.bytes = static_cast<std::int64_t>(fs::file_size(current_, error));
-    if (error) entry = {entry.path, 0, false, "cannot be read: " + error.message()};
+    if (error) entry = {entry.path, 0, false, false, "cannot be read: " + error.message()};
   }
   return true;
 }
 
 void FolderSource::enter_archive(SourceEntry& entry) {
   archive_path_ = entry.path;
+  const fs::path unpacked = without_archive_name(current_.string());
+  std::error_code error;
+  if (fs::is_directory(unpacked, error) && !fs::is_empty(unpacked, error) && !error) {
+    entry.problem = "an archive that lies unpacked beside it";
+    return;
+  }
   try {
     archive_ = std::make_unique<ArchiveSource>(current_.string());
-    entry = {without_archive_name(archive_path_), 0, true, ""};
+    entry = {without_archive_name(archive_path_), 0, true, true, ""};
   } catch (const Error&) {
     entry.problem = "not a readable archive";
   }
@@ -76,7 +84,8 @@ bool FolderSource::next_of_archive(SourceEntry& entry) {
     return false;
   } catch (const Error&) {
     archive_.reset();
-    entry = {archive_path_, 0, false, "an archive damaged in mid-file: what follows in it is lost"};
+    entry = {archive_path_, 0, false, false,
+             "an archive damaged in mid-file: what follows in it is lost"};
     return true;
   }
 }

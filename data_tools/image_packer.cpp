@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data_tools/file_kind.hpp"
 #include "data_tools/jpeg_encode.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
@@ -17,8 +18,10 @@ PackedImage ImagePacker::pack(Payload payload) {
       file.read(0, payload.bytes.data(), payload.bytes.size());
     }
     if (payload.bytes.empty()) return {{}, "an empty file"};
-    if (image_format(payload.bytes) == ImageFormat::unknown)
-      return {{}, "neither JPEG nor PNG by its first bytes"};
+    if (image_format(payload.bytes) == ImageFormat::unknown) {
+      const std::string kind = kind_of_bytes(payload.bytes);
+      return {{}, kind.empty() ? "neither JPEG nor PNG by its first bytes" : kind};
+    }
     const Size size = decoder_.open(payload.bytes);
     const ImageView picture = decoder_.decode();
     if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)

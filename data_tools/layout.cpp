@@ -1,174 +1,165 @@
 #include "data_tools/layout.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 
+#include "data_tools/class_check.hpp"
+#include "data_tools/folder_names.hpp"
+#include "data_tools/folder_view.hpp"
+#include "data_tools/split_search.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
 namespace {
 
-constexpr std::array split_names{"train", "training", "val",       "valid",     "validation",
-                                 "test",  "testing",  "unlabeled", "unlabelled"};
-constexpr std::size_t levels_kept = 3;
+using Names = std::vector<std::string>;
 
-bool is_split_name(const std::string& name) {
-  return std::find(split_names.begin(), split_names.end(), name) != split_names.end();
+void descend(FoundSplit& split, const std::string& name) {
+  split.prefix += name + "/";
+  split.folder = &split.folder->folders.find(name)->second;
 }
 
-bool has_image_name(std::string_view path) {
-  const auto dot = path.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string ending(path.substr(dot + 1));
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return ending == "jpg" || ending == "jpeg" || ending == "png";
+/// Whether names of `some` are among `others`.
+bool share_names(const Names& some, const Names& others) {
+  return std::any_of(some.begin(), some.end(), [&](const auto& name) {
+    return std::find(others.begin(), others.end(), name) != others.end();
+  });
 }
 
-std::string_view cut(std::string_view folder) {
-  std::size_t end = 0;
-  for (std::size_t level = 0; level < levels_kept && end < folder.size(); ++level)
-    end = std::min(folder.find('/', end + (level > 0 ? 1 : 0)), folder.size());
-  return folder.substr(0, end);
-}
+/// train/train/cat, train/images/cat: a single folder inside a split is passed over where its name
+/// says so, or where folders in it are also classes of another split.
+class WrapperSearch {
+ public:
+  WrapperSearch(std::vector<FoundSplit>& splits, Names& notes) : splits_(splits), notes_(notes) {}
 
-/// The counts below one folder, by the folders directly in it.
-struct View {
-  FolderCount direct, below;  // files in the folder itself; in its folders
-  std::map<std::string, FolderCount> folders;
+  void run() {
+    Names passed;
+    for (bool again = true; again;) {
+      again = false;
+      for (auto& split : splits_) {
+        const auto name = wrapper_of(split);
+        if (name.empty()) continue;
+        descend(split, name);
+        passed.push_back(split.prefix);
+        again = true;
+      }
+    }
+    if (!passed.empty())
+      notes_.push_back(fmt::format(
+          "Passed over inside splits, as single folders: {}. --no-splits or --subdir chooses "
+          "another level.",
+          some_of(passed)));
+  }
+
+ private:
+  /// "" if there is none.
+  std::string wrapper_of(const FoundSplit& split) const {
+    const Folder& folder = *split.folder;
+    const Names content = content_folders(folder);
+    if (content.size() != 1 || has_direct_images(folder)) return "";
+    const std::string& name = content.front();
+    const Folder& inner = folder.folders.find(name)->second;
+    if (content.size() < folders_with_images(folder).size()) return name;  // masks beside images
+    const Names classes = folders_with_images(inner);
+    if (classes.empty() || has_direct_images(inner)) return "";
+    if (is_split_name(name) || !split_word_of(name).word.empty()) return name;
+    if (classes.size() < 2) return "";
+    bool others = false;
+    for (const auto& other : splits_) {
+      if (&other == &split) continue;
+      const Names theirs = content_folders(*other.folder);
+      if (theirs.empty()) continue;
+      others = true;
+      const Names below = theirs.size() == 1 && !has_direct_images(*other.folder)
+                              ? folders_with_images(other.folder->folders.find(theirs[0])->second)
+                              : Names();
+      if (share_names(classes, theirs) || share_names(classes, below)) return name;
+    }
+    return others ? "" : name;
+  }
+
+  std::vector<FoundSplit>& splits_;
+  Names& notes_;
 };
 
-View view_of(const FolderCounts& counts, const std::string& prefix) {
-  View view;
-  const auto add = [](FolderCount& to, const FolderCount& from) {
-    to.files += from.files;
-    to.images += from.images;
-    to.bytes += from.bytes;
-  };
-  for (const auto& [folder, count] : counts.all()) {
-    if (folder + "/" == prefix || (folder.empty() && prefix.empty())) add(view.direct, count);
-    if (folder.size() <= prefix.size() || !folder.starts_with(prefix)) continue;
-    add(view.folders[folder.substr(prefix.size(), folder.find('/', prefix.size()) - prefix.size())],
-        count);
-    add(view.below, count);
-  }
-  return view;
-}
-
-/// Folders with images; when no file anywhere is named like an image, folders with files.
-std::vector<std::string> folders_with_images(const View& view) {
-  const bool by_name = view.direct.images + view.below.images > 0;
-  std::vector<std::string> names;
-  for (const auto& [name, count] : view.folders)
-    if ((by_name ? count.images : count.files) > 0) names.push_back(name);
-  return names;
-}
-
-bool has_direct_images(const View& view) {
-  return view.direct.images > 0 || (view.below.images == 0 && view.direct.files > 0);
-}
-
-std::vector<Split> find_splits(const FolderCounts& counts, const std::string& prefix) {
-  const View view = view_of(counts, prefix);
-  const auto folders = folders_with_images(view);
-  std::vector<Split> splits;
-  for (const auto& name : folders)
-    if (is_split_name(name)) splits.push_back({name, prefix + name + "/"});
-  if (splits.empty()) return splits;
-  if (splits.size() < folders.size() || has_direct_images(view)) {
-    const auto other = std::find_if_not(folders.begin(), folders.end(), is_split_name);
-    fail("The input holds the split folder {} beside {}: choose a folder with --subdir.",
-         splits.front().name, other == folders.end() ? "images without a folder" : *other);
-  }
-  return splits;
-}
-
-/// A split whose one folder is no class of the largest split, such as val/images in Tiny-ImageNet,
-/// has no labels; taken as a class it would shift the labels of all the others.
-bool is_unlabelled(const std::vector<std::string>& classes,
-                   const std::vector<std::string>& of_largest) {
-  return classes.size() == 1 && of_largest.size() > 1 &&
-         !std::binary_search(of_largest.begin(), of_largest.end(), classes.front());
+/// A single folder that is no class: images, train/train, or (as val/images in Tiny-ImageNet) no
+/// class of the largest split. Taken as a class it would shift the labels of all the others.
+bool is_no_class(const FoundSplit& split, const Names& classes, const Names& largest,
+                 bool split_names) {
+  if (classes.size() != 1) return false;
+  const std::string& name = classes.front();
+  if (largest.size() > 1) return !std::binary_search(largest.begin(), largest.end(), name);
+  return is_heap_name(name) || (split_names && !split.name.empty() && is_split_name(name));
 }
 
 /// The names of all classes, and which splits have labels.
-void find_classes(const FolderCounts& counts, Layout& layout) {
-  std::vector<std::vector<std::string>> classes;
-  std::vector<std::string> largest;
+void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choice,
+                  Layout& layout) {
+  std::vector<Names> classes;
+  Names largest;
   std::set<std::string> names, empty;
-  for (const auto& split : layout.splits) {
-    const View view = view_of(counts, split.prefix);
-    classes.push_back(folders_with_images(view));
+  for (const auto& split : found) {
+    const bool web = is_web_dataset(*split.folder);
+    if (web)
+      layout.notes.push_back(
+          fmt::format("{}Files such as 1.cls or 1.json lie beside the images (a WebDataset): "
+                      "folders and tars are "
+                      "no classes there, and the .cls files are not read. The images get no label.",
+                      split.name.empty() ? "" : split.name + ": "));
+    classes.push_back(web ? Names() : folders_with_images(*split.folder));
     if (classes.back().size() > largest.size()) largest = classes.back();
     if (classes.back().empty()) continue;
-    for (const auto& [name, folder] : view.folders)
-      if (folder.files == 0) empty.insert(name);
+    for (const auto& [name, folder] : split.folder->folders)
+      if (folder.all.files == 0) empty.insert(name);
   }
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    layout.splits[i].labelled = !classes[i].empty() && !is_unlabelled(classes[i], largest);
-    if (layout.splits[i].labelled) names.insert(classes[i].begin(), classes[i].end());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    layout.splits[i].labelled =
+        !classes[i].empty() && !is_no_class(found[i], classes[i], largest, !choice.no_splits);
+    if (!layout.splits[i].labelled) classes[i].clear();
+    names.insert(classes[i].begin(), classes[i].end());
   }
+  if (names.empty()) empty.clear();
   std::set_difference(empty.begin(), empty.end(), names.begin(), names.end(),
                       std::back_inserter(layout.empty_classes));
   names.insert(empty.begin(), empty.end());
   layout.class_names.assign(names.begin(), names.end());
+  check_classes(found, classes, choice, layout);
 }
 
 /// Counts what place() will find in each split.
-void count_candidates(const FolderCounts& counts, Layout& layout) {
-  const auto& names = layout.class_names;
-  for (auto& split : layout.splits) {
-    const View view = view_of(counts, split.prefix);
-    const auto add = [&split](const FolderCount& count) {
-      split.candidates += count.files;
-      split.bytes += count.bytes;
+void count_candidates(const std::vector<FoundSplit>& found, Layout& layout) {
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Split& split = layout.splits[i];
+    const auto add = [&split](const FileCount& count) {
+      split.candidates += count.files + count.hidden;
+      split.bytes += count.bytes + count.hidden_bytes;
     };
-    if (!split.labelled) add(view.direct);
-    for (const auto& [name, count] : view.folders)
-      if (!split.labelled || std::binary_search(names.begin(), names.end(), name)) add(count);
+    if (!split.labelled) add(found[i].folder->all);
+    for (const auto& [name, folder] : found[i].folder->folders)
+      if (split.labelled &&
+          std::binary_search(layout.class_names.begin(), layout.class_names.end(), name))
+        add(folder.all);
   }
 }
 
 }  // namespace
 
-void FolderCounts::add_file(std::string_view path, std::int64_t bytes) {
-  const auto slash = path.rfind('/');
-  const auto folder = slash == std::string_view::npos ? "" : cut(path.substr(0, slash));
-  auto at = counts_.find(folder);
-  if (at == counts_.end()) at = counts_.emplace(folder, FolderCount{}).first;
-  ++at->second.files;
-  at->second.images += has_image_name(path) ? 1 : 0;
-  at->second.bytes += bytes;
-}
-
-void FolderCounts::add_folder(std::string_view path) {
-  counts_.emplace(cut(path), FolderCount{});
-}
-
-Layout find_layout(const FolderCounts& counts, const std::string& subdir) {
-  std::string prefix = subdir.empty() ? "" : subdir + "/";
-  View view = view_of(counts, prefix);
-  check(view.direct.files + view.below.files > 0, "The input holds no files{}.",
-        subdir.empty() ? "" : " below " + subdir);
+Layout find_layout(const FolderTree& tree, const LayoutChoice& choice) {
+  check(tree.root().all.files > 0, "The input holds no files{}.",
+        choice.subdir.empty() ? "" : " below " + choice.subdir);
   Layout layout;
-  layout.splits = find_splits(counts, prefix);
-  if (const auto folders = folders_with_images(view);
-      layout.splits.empty() && folders.size() == 1 && !has_direct_images(view)) {
-    const std::string inside = prefix + folders.front() + "/";
-    const View inner = view_of(counts, inside);
-    if (!has_direct_images(inner) && !folders_with_images(inner).empty()) {
-      prefix = inside;
-      layout.splits = find_splits(counts, prefix);
-    }
-  }
-  if (layout.splits.empty()) layout.splits.push_back({"", prefix});
-  find_classes(counts, layout);
-  count_candidates(counts, layout);
+  std::vector<FoundSplit> found = find_splits(tree.root(), choice);
+  if (!found.front().name.empty()) WrapperSearch(found, layout.notes).run();
+  const std::string base = choice.subdir.empty() ? "" : choice.subdir + "/";
+  for (const auto& split : found) layout.splits.push_back({split.name, base + split.prefix});
+  find_classes(found, choice, layout);
+  count_candidates(found, layout);
   return layout;
 }
 
 std::optional<Layout::Place> Layout::place(std::string_view path) const {
+  if (leads_out(path)) return std::nullopt;
   for (std::size_t i = 0; i < splits.size(); ++i) {
     if (!path.starts_with(splits[i].prefix)) continue;
     Place place{i, -1, path.substr(splits[i].prefix.size())};

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "ijepa/data/image.hpp"
 
@@ -14,10 +15,22 @@ struct ImageRules {
   std::int64_t max_pixels = ImageDecoder::default_max_pixels;
 };
 
+/// What the user says about the folders of the input instead of having it guessed.
+struct LayoutChoice {
+  struct NamedSplit {
+    std::string name, folder;  // "train" and "data/images_train"
+  };
+
+  std::string subdir;              // only what lies below it, "" for all
+  bool no_splits = false;          // folders named like splits are classes
+  std::vector<NamedSplit> splits;  // these alone, below subdir
+  std::string input_name;          // of the input itself, without the archive's ending
+};
+
 struct PackOptions {
-  std::string input;                                 // folder or archive
-  std::string out;                                   // folder of the shard set
-  std::string subdir;                                // only what lies below it, "" for all
+  std::string input;  // folder or archive
+  std::string out;    // folder of the shard set
+  LayoutChoice layout;
   std::int64_t shard_bytes = std::int64_t{1} << 30;  // of original images, on average
   std::int64_t images_per_shard = 0;                 // instead of shard_bytes where not 0
   double test_share = 0;                             // put aside where the input has no two splits

@@ -1,6 +1,7 @@
 #include "data_tools/pack_pass.hpp"
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_format.hpp"
 
 namespace ijepa::tools {
@@ -15,7 +16,7 @@ constexpr std::size_t stray_shard = 0;  // whose list of rejected files has thos
 
 PackPass::PackPass(const PackOptions& options, const Plan& plan, const OutFolder& out,
                    Progress& progress)
-    : options_(options), plan_(plan), out_(out), progress_(progress) {}
+    : options_(options), plan_(plan), out_(out), progress_(progress), repeated_({}) {}
 
 std::vector<std::unique_ptr<Spill>> PackPass::fill(const std::vector<std::size_t>& shards) {
   std::vector<std::unique_ptr<Spill>> spills;
@@ -25,6 +26,7 @@ std::vector<std::unique_ptr<Spill>> PackPass::fill(const std::vector<std::size_t
     spills.push_back(std::make_unique<Spill>(out_.spill(shard)));
     spills_[shard] = spills.back().get();
   }
+  repeated_ = RepeatedNames(plan_.repeated());
   workers_ = std::make_unique<ImageWorkers>(options_.image, options_.threads);
   pending_.clear();
   ListingHash listing;
@@ -44,7 +46,9 @@ std::vector<std::unique_ptr<Spill>> PackPass::fill(const std::vector<std::size_t
 }
 
 void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_t number) {
-  if (!options_.subdir.empty() && !entry.path.starts_with(options_.subdir + "/")) return;
+  const std::string& subdir = options_.layout.subdir;
+  const bool comes_again = entry.problem.empty() && repeated_.comes_again(entry.path);
+  if (!subdir.empty() && !entry.path.starts_with(subdir + "/")) return;
   const auto place = plan_.layout().place(entry.path);
   const Plan::Slot slot =
       place ? plan_.slot(place->split, ordinals_[place->split]++) : Plan::Slot{stray_shard, 0};
@@ -64,7 +68,7 @@ void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_
     pending.record.label = place->label;
     pending.record.key = place->key;
   }
-  const std::string problem = problem_of(entry, pending, place.has_value());
+  const std::string problem = problem_of(entry, pending, place.has_value(), comes_again);
   pending_bytes_ += pending.record.source_bytes;
   workers_->submit(problem.empty() ? source.fetch() : Payload{{}, "", problem});
   pending_.push_back(std::move(pending));
@@ -73,10 +77,15 @@ void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_
     settle_oldest();
 }
 
-std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pending,
-                                 bool placed) const {
+std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pending, bool placed,
+                                 bool comes_again) const {
   if (!entry.problem.empty()) return entry.problem;
+  const std::string& subdir = options_.layout.subdir;
+  if (has_hidden_part(std::string_view(entry.path).substr(subdir.empty() ? 0 : subdir.size() + 1)))
+    return "a hidden name";
+  if (leads_out(entry.path)) return "leads out of the input";
   if (!placed) return "outside of every class folder";
+  if (comes_again) return "the input holds it again later, and the last one counts";
   if (pending.record.key.size() > max_key_bytes)
     return fmt::format("its path is longer than {} bytes", max_key_bytes);
   if (entry.bytes > max_image_bytes) return "larger than 256 MiB";

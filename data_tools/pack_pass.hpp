@@ -29,7 +29,8 @@ class PackPass {
   };
 
   void take_entry(Source& source, const SourceEntry& entry, std::uint64_t number);
-  std::string problem_of(const SourceEntry& entry, const Pending& pending, bool placed) const;
+  std::string problem_of(const SourceEntry& entry, const Pending& pending, bool placed,
+                         bool comes_again) const;
   void settle_oldest();
 
   const PackOptions& options_;
@@ -38,7 +39,8 @@ class PackPass {
   Progress& progress_;
   std::vector<Spill*> spills_;           // by shard of the plan, null if not of this pass
   std::vector<std::uint64_t> ordinals_;  // by split: the next candidate
-  std::deque<Pending> pending_;          // what the workers have
+  RepeatedNames repeated_;
+  std::deque<Pending> pending_;  // what the workers have
   std::uint64_t pending_bytes_ = 0;
   std::unique_ptr<ImageWorkers> workers_;
 };

@@ -123,11 +123,12 @@ class Packer {
   }
 
   void describe(const Plan& plan) const {
-    for (const auto& split : plan.layout().splits)
-      log_.info("{}{} files, {}, {}", split.name.empty() ? "" : split.name + ": ", split.candidates,
-                bytes_text(split.bytes),
-                split.labelled ? fmt::format("{} classes", plan.layout().class_names.size())
-                               : std::string("no classes"));
+    log_.info("{}", plan.description());
+    for (const auto& note : plan.layout().notes) log_.info("{}", note);
+    for (const auto& warning : plan.layout().warnings) log_.warn("{}", warning);
+    if (!plan.repeated().empty())
+      log_.info("{} names come more than once: the last file of each counts.",
+                plan.repeated().size());
     for (const auto& name : plan.layout().empty_classes)
       log_.info("The class folder {} is empty; it keeps its place among the labels.", name);
     std::int64_t bytes = 0;

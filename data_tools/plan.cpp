@@ -40,7 +40,7 @@ void ListingHash::add(const SourceEntry& entry) {
 
 json Plan::identity_of(const PackOptions& o) {
   json identity{{"input", fs::weakly_canonical(o.input).string()},
-                {"subdir", o.subdir},
+                {"subdir", o.layout.subdir},
                 {"seed", o.seed},
                 {"shard_bytes", o.images_per_shard > 0 ? 0 : o.shard_bytes},
                 {"images_per_shard", o.images_per_shard},
@@ -48,6 +48,8 @@ json Plan::identity_of(const PackOptions& o) {
                 {"quality", o.image.short_side > 0 ? o.image.quality : 0},
                 {"max_pixels", o.image.max_pixels}};
   if (o.test_share > 0) identity["test_share"] = o.test_share;
+  if (o.layout.no_splits) identity["no_splits"] = true;
+  for (const auto& [name, folder] : o.layout.splits) identity["splits"][name] = folder;
   if (fs::is_regular_file(o.input)) {
     identity["input_bytes"] = fs::file_size(o.input);
     identity["input_time"] =
@@ -58,19 +60,23 @@ json Plan::identity_of(const PackOptions& o) {
 
 Plan Plan::count(const PackOptions& options, const std::function<void(const SourceEntry&)>& seen) {
   const auto source = open_source(options.input);
-  FolderCounts counts;
+  FolderTree tree(options.layout.subdir);
+  NameCounter names;
   ListingHash listing;
   for (SourceEntry entry; source->next(entry);) {
     listing.add(entry);
-    if (entry.is_directory)
-      counts.add_folder(entry.path);
-    else
-      counts.add_file(entry.path, entry.bytes);
+    tree.add(entry);
+    if (!entry.is_directory && entry.problem.empty()) names.add(entry.path);
     seen(entry);
   }
+  tree.finish();
+  LayoutChoice choice = options.layout;
+  choice.input_name = without_archive_name(fs::weakly_canonical(options.input).filename());
   Plan plan;
   plan.identity_ = identity_of(options);
-  plan.layout_ = find_layout(counts, options.subdir);
+  plan.layout_ = find_layout(tree, choice);
+  plan.description_ = layout_text(plan.layout_, tree, choice);
+  plan.repeated_ = names.repeated();
   plan.entries_ = listing.entries();
   plan.listing_hash_ = listing.value();
   if (options.test_share > 0 && plan.layout_.splits.size() == 1) plan.put_aside(options.test_share);
@@ -148,11 +154,11 @@ json Plan::to_json() const {
                       {"labelled", s.labelled},
                       {"candidates", s.candidates},
                       {"bytes", s.bytes}});
-  return {{"identity", identity_},
-          {"entries", entries_},
-          {"listing_hash", listing_hash_},
-          {"splits", splits},
-          {"class_names", layout_.class_names}};
+  json repeated = json::array();
+  for (const auto& [hash, count] : repeated_) repeated.push_back({hash, count});
+  return {{"identity", identity_}, {"repeated", repeated},
+          {"entries", entries_},   {"listing_hash", listing_hash_},
+          {"splits", splits},      {"class_names", layout_.class_names}};
 }
 
 Plan Plan::from_json(const json& j) {
@@ -161,6 +167,8 @@ Plan Plan::from_json(const json& j) {
   plan.entries_ = j.at("entries");
   plan.listing_hash_ = j.at("listing_hash");
   plan.layout_.class_names = j.at("class_names");
+  for (const auto& name : j.value("repeated", json::array()))
+    plan.repeated_[name.at(0)] = name.at(1);
   for (const auto& s : j.at("splits"))
     plan.layout_.splits.push_back(
         {s.at("name"), s.at("prefix"), s.at("labelled"), s.at("candidates"), s.at("bytes")});

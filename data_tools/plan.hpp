@@ -10,6 +10,7 @@
 
 #include "data_tools/layout.hpp"
 #include "data_tools/pack_options.hpp"
+#include "data_tools/repeated_names.hpp"
 #include "data_tools/source.hpp"
 #include "ijepa/core/permutation.hpp"
 
@@ -46,6 +47,10 @@ class Plan {
 
   const nlohmann::json& identity() const { return identity_; }
   const Layout& layout() const { return layout_; }
+  /// The layout in one line (layout_text()), of a plan that was just counted.
+  const std::string& description() const { return description_; }
+  /// Names that come more than once (NameCounter).
+  const std::unordered_map<std::uint64_t, std::int64_t>& repeated() const { return repeated_; }
   std::int64_t entries() const { return entries_; }
   std::uint64_t listing_hash() const { return listing_hash_; }
   /// The shards of all splits; their index here is what `Slot::shard` means.
@@ -72,6 +77,8 @@ class Plan {
 
   nlohmann::json identity_;
   Layout layout_;
+  std::string description_;
+  std::unordered_map<std::uint64_t, std::int64_t> repeated_;
   std::int64_t entries_ = 0;
   std::uint64_t listing_hash_ = 0;
   std::vector<int> num_shards_;  // by split

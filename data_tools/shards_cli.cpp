@@ -6,9 +6,37 @@
 #include <algorithm>
 #include <CLI/CLI.hpp>
 
+#include "data_tools/archive_links.hpp"
 #include "data_tools/progress.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
+namespace {
+
+/// A folder as the entries of the input name it.
+std::string folder_below(const std::string& text, const char* option) {
+  const std::string path = normal_path(utf8_name(text));
+  if (leads_out(path) || text.starts_with('/'))
+    throw CLI::ValidationError(option, text + " must lie below the input");
+  return path;
+}
+
+std::vector<LayoutChoice::NamedSplit> named_splits(const std::vector<std::string>& texts) {
+  std::vector<LayoutChoice::NamedSplit> splits;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    const std::string folder =
+        folder_below(equals == std::string::npos ? name : text.substr(equals + 1), "--split");
+    if (name.empty() || name.find('/') != std::string::npos || is_hidden_name(name) ||
+        leads_out(name) || name == "." || folder.empty())
+      throw CLI::ValidationError("--split", text + " is not of the form NAME=FOLDER");
+    splits.push_back({name, folder});
+  }
+  return splits;
+}
+
+}  // namespace
 
 PackOptions default_pack_options() {
   PackOptions options;
@@ -20,14 +48,26 @@ PackOptions default_pack_options() {
 }
 
 void add_pack_options(CLI::App& app, PackOptions& o) {
-  app.add_option(
-         "input", o.input,
-         "Folder of class folders, tar of them (plain, gz, bz2, xz, zst), or folder or tar of "
-         "class tars; images without folders get no label")
+  app.add_option("input", o.input,
+                 "Folder of class folders, tar (plain, gz, bz2, xz, zst) or zip of them, or folder "
+                 "or tar of "
+                 "class tars; images without folders get no label")
       ->required();
   app.add_option("--out", o.out, "Folder of the shard set, or of one set a split (train, val, ...)")
       ->required();
-  app.add_option("--subdir", o.subdir, "Pack only what lies below this folder of the input");
+  app.add_option("--subdir", o.layout.subdir,
+                 "Pack only what lies below this folder of the input (A/B/C at any depth)");
+  auto* splits =
+      app.add_option_function<std::vector<std::string>>(
+             "--split", [&o](const auto& texts) { o.layout.splits = named_splits(texts); },
+             "A split and its folder below the input, instead of those that are found; "
+             "once for each")
+          ->type_name("NAME=FOLDER")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_flag("--no-splits", o.layout.no_splits,
+               "Folders are classes, also those named train, test, ...")
+      ->excludes(splits);
   auto* size = app.add_option("--shard-size", o.shard_bytes, "Images in a shard, in bytes")
                    ->transform(CLI::AsSizeValue(false))
                    ->default_str("1GiB");
@@ -54,10 +94,7 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
   app.add_option("--threads", o.threads, "That decode, in each rank")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.final_callback([&o] {
-    while (o.subdir.starts_with("./")) o.subdir.erase(0, 2);
-    while (o.subdir.ends_with("/")) o.subdir.pop_back();
-  });
+  app.final_callback([&o] { o.layout.subdir = folder_below(o.layout.subdir, "--subdir"); });
 }
 
 std::string summary_text(const PackSummary& s) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "data_tools/archive_source.hpp"
+#include "data_tools/file_kind.hpp"
 #include "data_tools/folder_source.hpp"
 #include "ijepa/core/error.hpp"
 
@@ -35,6 +36,8 @@ std::string without_archive_name(const std::string& path) {
 std::unique_ptr<Source> open_source(const std::string& path) {
   check(std::filesystem::exists(path), "There is no input at {}.", path);
   if (std::filesystem::is_directory(path)) return std::make_unique<FolderSource>(path);
+  if (const std::string kind = kind_of_file(path); !kind.empty())
+    fail("{} is {}; a folder, tar or zip of images is expected.", path, kind);
   return std::make_unique<ArchiveSource>(path);
 }
 

@@ -13,7 +13,8 @@ struct SourceEntry {
   std::string path;  // "train/cat/1.jpg": relative, '/' between parts, no leading "./"
   std::int64_t bytes = 0;
   bool is_directory = false;
-  std::string problem;  // why its bytes cannot be had, else empty
+  bool is_archive = false;  // a directory that is in truth a tar
+  std::string problem;      // why its bytes cannot be had, else empty
 };
 
 /// The bytes of an entry, or the file that holds them (so that a worker thread reads it).
@@ -32,14 +33,14 @@ class Source {
   virtual Payload fetch() = 0;
 };
 
-/// A folder or a tar (plain or compressed), chosen by what `path` is. In both, tars that are
-/// members (the class tars of ILSVRC2012 and ImageNet-22k) are read as folders named like them.
-/// Error: nothing there, not an archive.
+/// A folder, a tar (plain or compressed), a zip or a 7z, chosen by what `path` is. In all, tars
+/// that are members (the class tars of ILSVRC2012 and ImageNet-22k) are read as folders named like
+/// them. Error: nothing there, or no archive: what it is instead.
 std::unique_ptr<Source> open_source(const std::string& path);
 
 /// True for "n01440764.tar", "x.tar.gz", ...
 bool has_archive_name(const std::string& path);
-/// The name without the archive's endings: "a/n01440764.tar.gz" to "a/n01440764".
+/// The name without the tar's endings: "a/n01440764.tar.gz" to "a/n01440764".
 std::string without_archive_name(const std::string& path);
 
 }  // namespace ijepa::tools

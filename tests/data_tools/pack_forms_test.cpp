@@ -123,7 +123,7 @@ TEST_F(PackForms, SubdirTakesOneFolder) {
   tree.merge(class_tree({"a", "b"}, 3, "test/"));
   write_folder(tree, at("in"));
   PackOptions o = options("in", "out");
-  o.subdir = "test";
+  o.layout.subdir = "test";
   const auto summary = run(o);
   ASSERT_EQ(summary.sets.size(), 1U);
   EXPECT_EQ(summary.sets[0].path, at("out"));

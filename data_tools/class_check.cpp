@@ -1,0 +1,140 @@
+#include "data_tools/class_check.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "data_tools/folder_names.hpp"
+#include "data_tools/folder_view.hpp"
+#include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
+
+namespace ijepa::tools {
+namespace {
+
+using Names = std::vector<std::string>;
+
+const Folder& folder_in(const Folder& folder, const std::string& name) {
+  return folder.folders.find(name)->second;
+}
+
+Names missing_in(const Names& some, const Names& from) {
+  Names missing;
+  std::set_difference(some.begin(), some.end(), from.begin(), from.end(),
+                      std::back_inserter(missing));
+  return missing;
+}
+
+/// The folders with images inside the class folders.
+Names level_below(const FoundSplit& split, const Names& classes) {
+  std::set<std::string> names;
+  for (const auto& name : classes)
+    for (auto& inner : folders_with_images(folder_in(*split.folder, name)))
+      names.insert(std::move(inner));
+  return {names.begin(), names.end()};
+}
+
+/// Error for cat/{train,test}, dog/{train,test}, and for leftImg8bit/{train,val} beside gtFine.
+void check_no_splits_below(const FoundSplit& split, const Names& classes) {
+  const Names below = level_below(split, classes);
+  const bool all = std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
+    const Folder& inner = folder_in(*split.folder, name);
+    return !has_direct_images(inner) && !folders_with_images(inner).empty();
+  });
+  if (all && !below.empty() && std::all_of(below.begin(), below.end(), is_split_name))
+    fail("The folders {} hold folders named like splits ({}), which would be mixed. {}",
+         some_of(classes), some_of(below), ways_to_choose);
+}
+
+void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
+  const Names below = level_below(split, classes);
+  if (below.empty()) return;
+  layout.notes.push_back(fmt::format(
+      "The classes are the folders in {}: {}. Folders in them ({}) belong to their class; --subdir "
+      "chooses another level.",
+      split.prefix.empty() ? "the input" : split.prefix, some_of(classes), some_of(below)));
+}
+
+void warn_of_images_beside(const FoundSplit& split, Layout& layout) {
+  const FileCount &own = split.folder->own, &all = split.folder->all;
+  if (own.images > all.images - own.images)
+    layout.warnings.push_back(fmt::format(
+        "{} images lie beside the class folders{} and are left out, more than the {} in them. If "
+        "the folders are no classes, move the images of one kind to a folder of their own.",
+        own.images, split.name.empty() ? "" : " of " + split.name, all.images - own.images));
+}
+
+void warn_of_split_names(const Names& classes, const LayoutChoice& choice, Layout& layout) {
+  if (!choice.no_splits && !classes.empty() &&
+      std::all_of(classes.begin(), classes.end(), is_split_name))
+    layout.warnings.push_back(
+        fmt::format("The classes {} are named like splits. If they are, name one with --subdir.",
+                    some_of(classes)));
+}
+
+void warn_of_looks(Layout& layout) {
+  std::map<std::string, Names> looks;
+  for (const auto& name : layout.class_names) looks[look_of(name)].push_back(name);
+  for (const auto& [look, names] : looks) {
+    if (names.size() < 2) continue;
+    std::string text;
+    for (const auto& name : names) text += (text.empty() ? "" : " and ") + spelled_out(name);
+    layout.warnings.push_back(
+        fmt::format("{} class names look alike and are {} classes: {} (letters composed "
+                    "differently, another case, or blanks). Rename the folders if they are one.",
+                    names.size(), names.size(), text));
+  }
+}
+
+/// Which split the others' classes must be among: train, or the one with the most.
+std::size_t main_split(const std::vector<FoundSplit>& splits, const std::vector<Names>& classes) {
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    if (!classes[i].empty() && split_word_of(splits[i].name).word.starts_with("train")) return i;
+    if (classes[i].size() > classes[best].size()) best = i;
+  }
+  return best;
+}
+
+void compare_splits(const std::vector<FoundSplit>& splits, const std::vector<Names>& classes,
+                    Layout& layout) {
+  const std::size_t main = main_split(splits, classes);
+  const Names& of_main = classes[main];
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    if (i == main || classes[i].empty()) continue;
+    const Names missing = missing_in(classes[i], of_main);
+    if (missing.empty()) continue;
+    if (missing.size() == classes[i].size()) {
+      for (const auto& [upper, lower] : {std::pair(main, i), std::pair(i, main)}) {
+        const Names below = level_below(splits[upper], classes[upper]);
+        if (missing_in(classes[lower], below).size() < classes[lower].size())
+          fail(
+              "The classes of {} ({}) lie a level deeper in {}, below {}. Bring them to one level, "
+              "or choose with --split NAME=FOLDER.",
+              splits[lower].name, some_of(classes[lower]), splits[upper].name,
+              some_of(classes[upper]));
+      }
+    }
+    layout.warnings.push_back(
+        fmt::format("{} has {} {} that {} has not: {}. All splits share one list of classes.",
+                    splits[i].name, missing.size(), missing.size() == 1 ? "class" : "classes",
+                    splits[main].name, some_of(missing)));
+  }
+}
+
+}  // namespace
+
+void check_classes(const std::vector<FoundSplit>& splits, const std::vector<Names>& classes,
+                   const LayoutChoice& choice, Layout& layout) {
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    if (classes[i].empty()) continue;
+    if (!choice.no_splits) check_no_splits_below(splits[i], classes[i]);
+    note_level(splits[i], classes[i], layout);
+    warn_of_images_beside(splits[i], layout);
+    warn_of_split_names(classes[i], choice, layout);
+  }
+  if (splits.size() > 1) compare_splits(splits, classes, layout);
+  warn_of_looks(layout);
+}
+
+}  // namespace ijepa::tools

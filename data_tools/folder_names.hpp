@@ -1,0 +1,33 @@
+// What the name of a folder says by itself: a split (train, val, ...), a heap of images that is no
+// class, or what belongs to images without being any (masks, annotations).
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ijepa::tools {
+
+/// The word for a split in a name, in any case and whole ("seg_train" and "Train2017", not
+/// "training_day"'s "day" or "strain"), and what is left of the name without it, without years,
+/// digits and signs between.
+struct SplitWord {
+  std::string word;    // "train", or "" for a name without one
+  std::string frame;   // "seg", "" for a name that is the word alone
+  bool usual = false;  // a split wherever it stands, not pred or query
+};
+SplitWord split_word_of(std::string_view name);
+
+/// The name is a split wherever it stands: train, Training, TEST, val, valid, validation, dev,
+/// eval, evaluation, unlabeled, with a year (train2017) or a word such as set, data or images
+/// beside it.
+bool is_split_name(std::string_view name);
+
+/// The names are splits because they differ in nothing but the word: seg_train, seg_test, seg_pred.
+bool are_framed_splits(const std::vector<std::string>& names);
+
+/// Images, img, JPEGImages, ...: says what is in it, not which class.
+bool is_heap_name(std::string_view name);
+/// Annotations, labels, masks, ...
+bool is_annotation_name(std::string_view name);
+
+}  // namespace ijepa::tools

@@ -1,0 +1,45 @@
+#include "data_tools/folder_view.hpp"
+
+#include <algorithm>
+
+#include "data_tools/folder_names.hpp"
+
+namespace ijepa::tools {
+
+std::vector<std::string> folders_with_images(const Folder& folder) {
+  const bool by_name = folder.all.images > 0;
+  std::vector<std::string> names;
+  for (const auto& [name, inner] : folder.folders)
+    if ((by_name ? inner.all.images : inner.all.files) > 0) names.push_back(name);
+  return names;
+}
+
+bool has_direct_images(const Folder& folder) {
+  return folder.own.images > 0 || (folder.all.images == 0 && folder.own.files > 0);
+}
+
+std::vector<std::string> content_folders(const Folder& folder) {
+  auto names = folders_with_images(folder);
+  if (std::any_of(names.begin(), names.end(), is_heap_name))
+    std::erase_if(names, is_annotation_name);
+  return names;
+}
+
+bool is_web_dataset(const Folder& folder) {
+  const auto names = folders_with_images(folder);
+  if (names.empty()) return folder.own.labels > 0;
+  return std::all_of(names.begin(), names.end(), [&](const auto& name) {
+    const Folder& inner = folder.folders.find(name)->second;
+    return inner.own.labels > 0 ||
+           (inner.is_archive && inner.own.images > 0 && inner.own.twins >= inner.own.images);
+  });
+}
+
+std::string some_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 5); ++i)
+    text += (i > 0 ? ", " : "") + names[i];
+  return text + (names.size() > 5 ? ", ..." : "");
+}
+
+}  // namespace ijepa::tools

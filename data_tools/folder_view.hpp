@@ -1,0 +1,27 @@
+// What a folder looks like to the search for splits and classes.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data_tools/folder_tree.hpp"
+
+namespace ijepa::tools {
+
+/// Its folders with images, in byte order; when no file below is named like an image, those with
+/// files.
+std::vector<std::string> folders_with_images(const Folder& folder);
+
+/// Images lie in it outside of its folders, by the same rule.
+bool has_direct_images(const Folder& folder);
+
+/// folders_with_images() without annotations, masks, ... that lie beside images, img, ...
+std::vector<std::string> content_folders(const Folder& folder);
+
+/// Images have twins with labels or texts beside them (1.jpg, 1.cls, 1.json): there a folder or tar
+/// is a heap of any images and no class.
+bool is_web_dataset(const Folder& folder);
+
+/// "cat, dog, owl, ...": at most five of the names.
+std::string some_of(const std::vector<std::string>& names);
+
+}  // namespace ijepa::tools

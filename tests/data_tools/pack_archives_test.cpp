@@ -1,0 +1,237 @@
+// Members of archives that need a second look: links, names that come twice or lead out, zips.
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "tests/data_tools/pack_fixture.hpp"
+
+namespace ijepa::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+struct Member {
+  std::string name;
+  Bytes bytes;
+  std::string hard_link, symbolic_link;  // its target, "" for a file
+};
+
+Member file(const std::string& name, std::uint64_t seed) {
+  return {name, small_jpeg(seed), "", ""};
+}
+Member hard(const std::string& name, const std::string& target) {
+  return {name, {}, target, ""};
+}
+Member symbolic(const std::string& name, const std::string& target) {
+  return {name, {}, "", target};
+}
+
+using Format = int (*)(archive*);
+
+void write_members(const std::vector<Member>& members, const std::string& path,
+                   Format format = archive_write_set_format_gnutar) {
+  const std::unique_ptr<archive, decltype(&archive_write_free)> out(archive_write_new(),
+                                                                    archive_write_free);
+  ASSERT_EQ(format(out.get()), ARCHIVE_OK);
+  ASSERT_EQ(archive_write_open_filename(out.get(), path.c_str()), ARCHIVE_OK);
+  for (const auto& m : members) {
+    const std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry(archive_entry_new(),
+                                                                              archive_entry_free);
+    archive_entry_set_pathname(entry.get(), m.name.c_str());
+    archive_entry_set_perm(entry.get(), 0644);
+    archive_entry_set_filetype(entry.get(), m.symbolic_link.empty() ? AE_IFREG : AE_IFLNK);
+    archive_entry_set_size(entry.get(), std::ssize(m.bytes));
+    if (!m.hard_link.empty()) archive_entry_set_hardlink(entry.get(), m.hard_link.c_str());
+    if (!m.symbolic_link.empty()) archive_entry_set_symlink(entry.get(), m.symbolic_link.c_str());
+    ASSERT_EQ(archive_write_header(out.get(), entry.get()), ARCHIVE_OK) << m.name;
+    archive_write_data(out.get(), m.bytes.data(), m.bytes.size());
+  }
+  ASSERT_EQ(archive_write_close(out.get()), ARCHIVE_OK);
+}
+
+class PackArchives : public PackFixture {
+ protected:
+  /// Packs the members and returns the content by key.
+  std::map<std::string, Content> packed(const std::vector<Member>& members,
+                                        const std::string& name = "in.tar",
+                                        Format format = archive_write_set_format_gnutar) {
+    write_members(members, at(name), format);
+    fs::remove_all(at("out"));
+    run(options(name, "out"));
+    return contents(at("out"));
+  }
+  std::string rejected() const { return read_text_file(at("out/rejected.csv")); }
+};
+
+TEST_F(PackArchives, LinksAreTheImagesTheyName) {
+  const auto all = packed({file("a/1.jpg", 1), file("a/2.jpg", 2), hard("b/1.jpg", "a/1.jpg"),
+                           hard("b/2.jpg", "./a/2.jpg"), hard("b/3.jpg", "b/1.jpg"),
+                           symbolic("c/4.jpg", "../a/1.jpg"), symbolic("d", "a"),
+                           symbolic("c/5.jpg", "later.jpg"), file("c/later.jpg", 5)});
+  ASSERT_EQ(all.size(), 10U) << rejected();
+  EXPECT_EQ(all.at("b/1.jpg").bytes, small_jpeg(1));
+  EXPECT_EQ(all.at("b/2.jpg").bytes, small_jpeg(2));
+  EXPECT_EQ(all.at("b/3.jpg").bytes, small_jpeg(1)) << "a link to a link";
+  EXPECT_EQ(all.at("c/4.jpg").bytes, small_jpeg(1));
+  EXPECT_EQ(all.at("c/5.jpg").bytes, small_jpeg(5)) << "before what it names";
+  EXPECT_EQ(all.at("d/2.jpg").bytes, small_jpeg(2)) << "a linked class";
+  EXPECT_EQ(all.at("d/2.jpg").class_name, "d");
+  EXPECT_EQ(rejected(), "path,bytes,reason\n");
+}
+
+TEST_F(PackArchives, LinksThatLeadNowhereAreListed) {
+  const auto all =
+      packed({file("a/1.jpg", 1), symbolic("a/gone.jpg", "none.jpg"),
+              symbolic("a/self.jpg", "self.jpg"), symbolic("a/up", ".."),
+              symbolic("a/out.jpg", "../../etc/passwd"), symbolic("a/abs.jpg", "/etc/passwd"),
+              symbolic("b/x.jpg", "y.jpg"), symbolic("b/y.jpg", "x.jpg"), file("b/1.jpg", 2)});
+  EXPECT_EQ(all.size(), 2U);
+  EXPECT_EQ(rejected(),
+            "path,bytes,reason\n"
+            "a/abs.jpg,0,a link that leads out of the archive\n"
+            "a/gone.jpg,0,a link to what the archive does not hold\n"
+            "a/out.jpg,0,a link that leads out of the archive\n"
+            "a/self.jpg,0,a link to itself or a folder above it\n"
+            "a/up,0,a link to itself or a folder above it\n"
+            "b/x.jpg,0,a link to itself or a folder above it\n"
+            "b/y.jpg,0,a link to itself or a folder above it\n");
+}
+
+TEST_F(PackArchives, LinksWithinAClassTarStayInIt) {
+  write_members({file("1.jpg", 1), hard("2.jpg", "1.jpg"), symbolic("3.jpg", "../dog/1.jpg")},
+                at("cat.tar"));
+  write_members({file("1.jpg", 7)}, at("dog.tar"));
+  const auto all = packed({{"cat.tar", read_bytes(at("cat.tar")), "", ""},
+                           {"dog.tar", read_bytes(at("dog.tar")), "", ""}});
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.at("cat/2.jpg").bytes, small_jpeg(1));
+  EXPECT_THAT(rejected(), HasSubstr("cat/3.jpg,0,a link that leads out"));
+  fs::create_directory(at("folder"));
+  for (const std::string tar : {"cat.tar", "dog.tar"}) fs::rename(at(tar), at("folder/" + tar));
+  run(options("folder", "of_folder"));
+  EXPECT_EQ(contents(at("of_folder")), all);
+}
+
+TEST_F(PackArchives, OfTwoMembersWithOneNameTheLastCounts) {
+  auto all = packed({file("a/1.jpg", 1), file("a/2.jpg", 2), file("b/1.jpg", 3),
+                     file("./a//1.jpg", 77), file("a/../b/1.jpg", 78)});
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.at("a/1.jpg").bytes, small_jpeg(77));
+  EXPECT_EQ(all.at("b/1.jpg").bytes, small_jpeg(78));
+  EXPECT_THAT(rejected(),
+              HasSubstr(",\"the input holds it again later, and the last one counts\"\n"));
+  all = packed({file("a/1.jpg", 1), file("b/1.jpg", 2), hard("b/1.jpg", "a/1.jpg"),
+                hard("a/2.jpg", "b/1.jpg"), file("a/2.jpg", 4)});
+  EXPECT_EQ(all.at("b/1.jpg").bytes, small_jpeg(1)) << "a later link";
+  EXPECT_EQ(all.at("a/2.jpg").bytes, small_jpeg(4)) << "a file after a link";
+}
+
+TEST_F(PackArchives, RepeatedNamesAreTheSameForAnyRanksAndAfterAKill) {
+  std::vector<Member> members;
+  for (std::uint64_t i = 0; i < 30; ++i)
+    members.push_back(file("a/" + std::to_string(i % 25) + ".jpg", i + 1));
+  members.push_back(hard("b/1.jpg", "a/1.jpg"));
+  packed(members);
+  const auto right = files(at("out"));
+  fs::rename(at("out"), at("straight"));
+  PackOptions o = options("in.tar", "out");
+  std::jthread other([&] { run(o, {1, 2}); });
+  run(o, {0, 2});
+  other.join();
+  EXPECT_EQ(files(at("out")), right);
+}
+
+TEST_F(PackArchives, NamesThatLeadOutAreListedAndNeverKeys) {
+  const auto all = packed({file("a/1.jpg", 1), file("b/1.jpg", 2), file("../up.jpg", 3),
+                           file("a/../../../../SLIP.jpg", 4), file("/c/1.jpg", 5)});
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.at("c/1.jpg").class_name, "c") << "as tar unpacks it";
+  EXPECT_THAT(rejected(), HasSubstr("../up.jpg,"));
+  EXPECT_THAT(rejected(), HasSubstr("../../../SLIP.jpg,"));
+  EXPECT_THAT(rejected(), HasSubstr(",leads out of the archive\n"));
+}
+
+TEST_F(PackArchives, AZipIsReadLikeAFolder) {
+  std::vector<Member> members;
+  InputTree tree;
+  for (const std::string split : {"train/", "test/"})
+    for (const std::string name : {"cat/1.jpg", "cat/2.jpg", "dog/1.jpg"}) {
+      tree[split + name] = small_jpeg(tree.size() + 1);
+      members.push_back({split + name, tree[split + name], "", ""});
+    }
+  for (const auto& [name, format] :
+       {std::pair<std::string, Format>{"in.zip", archive_write_set_format_zip},
+        {"in.7z", archive_write_set_format_7zip}}) {
+    write_members(members, at(name), format);
+    run(options(name, "out_" + name));
+    write_folder(tree, at("in"));
+    run(options("in", "right"));
+    for (const std::string split : {"/train", "/test"})
+      EXPECT_EQ(contents(at("out_" + name + split)), contents(at("right" + split)));
+  }
+}
+
+TEST_F(PackArchives, LongNamesAndPaxPaths) {
+  const std::string deep = "a/" + std::string(120, 'x') + "/" + std::string(150, 'y') + "/1.jpg";
+  for (const Format format : {archive_write_set_format_gnutar, archive_write_set_format_pax})
+    EXPECT_EQ(packed({file(deep, 1), file("b/2.jpg", 2)}, "in.tar", format).at(deep).bytes,
+              small_jpeg(1));
+}
+
+TEST_F(PackArchives, AnArchiveBesideItsUnpackedFolderIsLeftOut) {
+  const InputTree tree = class_tree({"cat", "dog"}, 3);
+  write_folder(tree, at("in"));
+  write_members({file("100.jpg", 50)}, at("in/cat.tar"));
+  fs::create_directory(at("in/owl"));
+  write_members({file("100.jpg", 51)}, at("in/owl.tar"));
+  write_members({file("cat/100.jpg", 52)}, at("in/all.zip"), archive_write_set_format_zip);
+  run(options("in", "out"));
+  auto right = expected(tree);
+  right["owl/100.jpg"] = {"owl", small_jpeg(51)};
+  EXPECT_EQ(contents(at("out")), right);
+  EXPECT_THAT(rejected(), HasSubstr("cat.tar,0,an archive that lies unpacked beside it\n"));
+  EXPECT_THAT(rejected(), HasSubstr("all.zip,"));
+}
+
+TEST_F(PackArchives, InputsOfAnotherKindAreCalledByTheirName) {
+  const auto expect = [&](const std::string& name, const Bytes& bytes, const std::string& words) {
+    write_bytes(at(name), bytes);
+    EXPECT_THAT(message_of(options(name, "out_" + name)), HasSubstr(words));
+    // And inside a folder, with the reason.
+    InputTree tree = class_tree({"a", "b"}, 2);
+    tree["a/" + name] = bytes;
+    write_folder(tree, at("in_" + name));
+    EXPECT_EQ(run(options("in_" + name, "packed_" + name)).sets[0].images, name == "1.jpg" ? 5 : 4);
+  };
+  Bytes parquet{'P', 'A', 'R', '1'};
+  parquet.resize(500, '0');
+  expect("x.parquet", parquet, "is a parquet file: export its images");
+  EXPECT_THAT(read_text_file(at("packed_x.parquet/rejected.csv")),
+              HasSubstr("a/x.parquet,500,a parquet file"));
+  expect("1.jpg", small_jpeg(1), "is one image; a folder, tar or zip of images is expected");
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+  expect("x.tar.gz.lfs", {pointer.begin(), pointer.end()}, "git lfs pull");
+}
+
+TEST_F(PackArchives, HiddenFilesAreListedAndTheRestIsThere) {
+  InputTree tree = class_tree({"a", "b"}, 4);
+  const InputTree good = tree;
+  tree["a/._100.jpg"] = {0, 5, 22, 7};
+  tree["a/.ipynb_checkpoints/100.jpg"] = small_jpeg(1);
+  tree["@eaDir/x/1.jpg"] = small_jpeg(2);
+  tree["._b.tar"] = {0, 5, 22, 7};
+  write_folder(tree, at("in"));
+  write_tar(tree, at("in.tar"));
+  for (const std::string input : {"in", "in.tar"}) {
+    const auto summary = run(options(input, "out_" + input));
+    EXPECT_EQ(summary.class_names, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(summary.rejected, 4);
+    EXPECT_EQ(contents(at("out_" + input)), expected(good));
+    EXPECT_THAT(read_text_file(summary.rejected_path),
+                ::testing::ContainsRegex("@eaDir/x/1.jpg,[0-9]+,a hidden name"));
+  }
+}
+
+}  // namespace
+}  // namespace ijepa::test
