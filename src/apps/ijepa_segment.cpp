@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   ijepa::add_infer_options(*infer_command, images, "shards, or a folder of JPEG and PNG files");
   infer_command->add_flag("--masks", images.masks, "also label maps, as palette PNGs");
   auto* video_command = app.add_subcommand("video", "labels of a video's frames");
-  ijepa::add_infer_options(*video_command, video, "video file");
+  ijepa::add_video_options(*video_command, video);
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(argc, argv, [&](ijepa::Communicator& comm) {
     if (train_command->parsed()) return train(training, comm);

@@ -33,6 +33,12 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
   app.add_option("--train-masks", s.train_masks, "folder of PNGs")->required();
   app.add_option("--valid-images", s.valid_images, "folder")->required();
   app.add_option("--valid-masks", s.valid_masks, "folder of PNGs")->required();
+  app.add_option("--train-list", s.train_list, "file with a name a line: these images alone");
+  app.add_option("--valid-list", s.valid_list, "the same for validation");
+  app.add_option("--image-suffix", s.image_suffix,
+                 "of the images' names before their ending, such as _leftImg8bit");
+  app.add_option("--mask-suffix", s.mask_suffix, "of the masks', such as _gtFine_labelIds");
+  app.add_flag("!--ignore-exif", s.exif, "masks were drawn on the pictures as they are stored");
   app.add_option("--out-dir", s.out, "folder for weights, tables and pictures");
   add_image_size(app, s.image, "width and height in pixels; default 448 448");
   app.add_option("--epochs", s.epochs, "passes over the training images");
@@ -62,9 +68,23 @@ inline void add_infer_options(CLI::App& app, SegmentInferSettings& s, const std:
   add_image_size(app, s.open.image, "width and height the network sees; default: as trained");
   app.add_flag("--window", s.sliding.enabled, "slide a window of that size over the picture");
   app.add_option("--stride", s.sliding.stride, "of the window, as a share of its side");
+  app.add_flag("--legend", s.legend, "classes and their shares beside each picture");
   app.add_option("--run", s.open.run, "where the encoder is, if not where it was at training");
   app.add_option("--checkpoint", s.open.checkpoint, "or the folder of that checkpoint");
   add_compute_options(app, s.open.threads, s.open.device);
+}
+
+inline void add_video_options(CLI::App& app, SegmentInferSettings& s) {
+  add_infer_options(app, s, "video file, or a folder of frames");
+  add_choice(app, "--codec", s.codec,
+             {{"auto", VideoCodec::automatic},
+              {"h264", VideoCodec::h264},
+              {"vp9", VideoCodec::vp9},
+              {"mpeg4", VideoCodec::mpeg4}},
+             "of the result; auto: the first that can be written here");
+  app.add_option("--fps", s.frame_rate, "frames a second of a folder of frames")
+      ->check(CLI::Range(0.01, 1000.0));
+  app.add_flag("!--no-rate", s.rate_shown, "no frames per second on the frames");
 }
 
 }  // namespace ijepa

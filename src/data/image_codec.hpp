@@ -38,7 +38,7 @@ class ImageDecoder::Png final : public Codec {
   Size open(std::span<const std::uint8_t> bytes) override;
   ImageView decode(const Box& box) override;
   ImageView decode_all() override;
-  IndexImage decode_indices();
+  ValueImage decode_values();
 
  private:
   struct State;

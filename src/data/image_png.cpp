@@ -102,34 +102,54 @@ ImageView ImageDecoder::Png::decode_all() {
           static_cast<std::ptrdiff_t>(stride)};
 }
 
-IndexImage ImageDecoder::Png::decode_indices() {
+ValueImage ImageDecoder::Png::decode_values() {
   State& s = *state_;
-  const int type = png_get_color_type(s.png, s.info), bits = png_get_bit_depth(s.png, s.info);
-  check((type == PNG_COLOR_TYPE_PALETTE || type == PNG_COLOR_TYPE_GRAY) && bits <= 8,
-        "It holds colours or 16-bit values, not indices of at most 8 bits.");
   const auto height = png_get_image_height(s.png, s.info);
   const auto width = png_get_image_width(s.png, s.info);
-  IndexImage out{static_cast<int>(height), static_cast<int>(width), {}};
-  out.index.resize(std::size_t{height} * width);
+  const std::size_t channels = png_get_channels(s.png, s.info);
+  const std::size_t depth = png_get_bit_depth(s.png, s.info) == 16 ? 2 : 1;
+  const std::size_t stride = channels * depth * width;
+  s.pixels.resize(stride * height);
   s.rows.resize(height);
-  for (std::size_t y = 0; y < height; ++y) s.rows[y] = out.index.data() + y * width;
+  for (std::size_t y = 0; y < height; ++y) s.rows[y] = s.pixels.data() + y * stride;
   s.guarded([&] {
     png_set_packing(s.png);
     png_set_interlace_handling(s.png);
     png_read_update_info(s.png, s.info);
-    if (png_get_rowbytes(s.png, s.info) != width) png_error(s.png, "rows are not indices");
+    if (png_get_rowbytes(s.png, s.info) != stride) png_error(s.png, "rows are not indices");
     png_read_image(s.png, s.rows.data());
     png_read_end(s.png, nullptr);
   });
   s.close();
+  ValueImage out{static_cast<int>(height), static_cast<int>(width), {}};
+  out.values.resize(std::size_t{height} * width);
+  const std::uint8_t* at = s.pixels.data();
+  const auto value = [&](std::size_t c) {
+    const std::uint8_t* v = at + c * depth;
+    return static_cast<std::uint16_t>(depth == 2 ? v[0] << 8 | v[1] : v[0]);
+  };
+  for (std::size_t i = 0; i < out.values.size(); ++i, at += channels * depth) {
+    out.values[i] = value(0);
+    if (channels >= 3 && (value(1) != value(0) || value(2) != value(0)))
+      fail("It holds colours, not indices: ({}, {}, {}) at pixel x = {}, y = {}.", value(0),
+           value(1), value(2), i % width, i / width);
+  }
   return out;
 }
 
-IndexImage decode_index_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+ValueImage decode_value_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   check(image_format(bytes) == ImageFormat::png, "It is not a PNG file.");
   ImageDecoder::Png png(max_pixels);
   png.open(bytes);
-  return png.decode_indices();
+  return png.decode_values();
+}
+
+IndexImage decode_index_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  const auto map = decode_value_png(bytes, max_pixels);
+  const auto large = std::ranges::find_if(map.values, [](auto v) { return v > 255; });
+  check(large == map.values.end(), "It holds the number {}, which is no index of 8 bits.",
+        large == map.values.end() ? 0 : *large);
+  return {map.height, map.width, {map.values.begin(), map.values.end()}};
 }
 
 ImageView ImageDecoder::Png::decode(const Box& box) {

@@ -102,6 +102,11 @@ std::filesystem::path path_of_key(std::string_view key) {
   return path.empty() ? std::filesystem::path("unnamed") : path;
 }
 
+std::string_view without_extension(std::string_view path) {
+  const auto name = path.rfind('/') + 1, dot = path.rfind('.');  // npos + 1 is 0
+  return dot == std::string_view::npos || dot <= name ? path : path.substr(0, dot);
+}
+
 std::string look_of(std::string_view name) {
   utf8proc_uint8_t* mapped = nullptr;
   constexpr auto how = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |

@@ -65,5 +65,12 @@ TEST(Names, ThatLookAlike) {
   EXPECT_EQ(spelled_out("caf\xC3\xA9 "), "\"caf\\xC3\\xA9 \"");
 }
 
+TEST(Names, EndingsAreThoseOfTheLastPart) {
+  EXPECT_EQ(without_extension("a.b/c.jpg"), "a.b/c");
+  EXPECT_EQ(without_extension("a.b/c"), "a.b/c");
+  EXPECT_EQ(without_extension("a/.x"), "a/.x");
+  EXPECT_EQ(without_extension("x.tar.gz"), "x.tar");
+}
+
 }  // namespace
 }  // namespace ijepa::test

@@ -46,6 +46,12 @@ struct IndexImage {
   std::vector<std::uint8_t> index;
 };
 
+/// One number a pixel (height, width), as a file of masks has them.
+struct ValueImage {
+  int height = 0, width = 0;
+  std::vector<std::uint16_t> values;
+};
+
 enum class ImageFormat : std::uint8_t { unknown, jpeg, png };
 
 /// By the first bytes alone.
@@ -86,15 +92,20 @@ class ImageDecoder {
   std::unique_ptr<Png> png_;
   Codec* opened_ = nullptr;  // the codec between open() and decode()
 
-  friend IndexImage decode_index_png(std::span<const std::uint8_t>, std::int64_t);
+  friend ValueImage decode_value_png(std::span<const std::uint8_t>, std::int64_t);
 };
 
 /// open() and decode() with a decoder of its own, into an owned picture.
 Image decode_image(std::span<const std::uint8_t> bytes,
                    std::int64_t max_pixels = ImageDecoder::default_max_pixels);
 
-/// The numbers of a grey or palette PNG of at most 8 bits as they are stored, neither coloured nor
-/// scaled. Anything else is an Error.
+/// The numbers of a PNG as they are stored, neither coloured nor scaled: palette entries, grey of 1
+/// to 16 bits, or grey written in red, green and blue alike; alpha is passed over. Colours, or a
+/// file that is no PNG, are an Error.
+ValueImage decode_value_png(std::span<const std::uint8_t> bytes,
+                            std::int64_t max_pixels = ImageDecoder::default_max_pixels);
+
+/// Those numbers where all are below 256, or an Error.
 IndexImage decode_index_png(std::span<const std::uint8_t> bytes,
                             std::int64_t max_pixels = ImageDecoder::default_max_pixels);
 

@@ -24,6 +24,9 @@ bool leads_out(std::string_view path);
 /// whole. Other keys come back as they are.
 std::filesystem::path path_of_key(std::string_view key);
 
+/// The path without the ending of its last part: "a.b/c.jpg" becomes "a.b/c", ".x" stays.
+std::string_view without_extension(std::string_view path);
+
 /// Equal for two names that people take for one: composed or decomposed letters, any case, blanks
 /// at either end. For names in UTF-8.
 std::string look_of(std::string_view name);

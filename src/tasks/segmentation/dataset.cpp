@@ -32,37 +32,58 @@ std::string names_of(const std::vector<ImagePair>& pairs) {
 
 }  // namespace
 
-SegmentationData::SegmentationData(const std::string& images, const std::string& masks,
-                                   const Labels& labels, Size size, Communicator& comm)
-    : classes_(labels.count()), masks_(labels), size_(size) {
-  on_all_ranks(comm, [&] { pairs_ = find_pairs(images, masks); });
+SegmentationData::SegmentationData(const PairSource& source, const PairReader& reader,
+                                   std::int64_t classes, Size size, Communicator& comm,
+                                   const Log& log)
+    : classes_(classes), reader_(reader), size_(size) {
+  PairList found;
+  on_all_ranks(comm, [&] { found = find_pairs(source); });
+  pairs_ = std::move(found.pairs);
   require_equal_on_all_ranks(
-      comm, "The list of images in " + images,
+      comm, "The list of images in " + source.images,
       fmt::format("{} pairs, {:016x}", pairs_.size(), std::hash<std::string>()(names_of(pairs_))));
+  if (comm.rank() == 0 && found.without_mask > 0)
+    log.warn("{}: {} of {} images have no mask and are left out; the first is {}", source.images,
+             found.without_mask, found.without_mask + this->size(), found.first_without_mask);
 }
 
-std::vector<std::int64_t> SegmentationData::inspect(int threads, Communicator& comm) const {
-  const auto ranks = static_cast<std::int64_t>(comm.size()), rank = std::int64_t{comm.rank()};
+MaskContent SegmentationData::inspect_own(int threads, int rank, int ranks) const {
   const auto kinds = static_cast<std::size_t>(classes_) + 1;
+  std::vector<MaskContent> parts(static_cast<std::size_t>(std::max(threads, 1)));
+  for (auto& part : parts) part.pixels.resize(kinds);
   const auto mine = (size() - rank + ranks - 1) / ranks;
-  std::vector<std::vector<double>> counts(static_cast<std::size_t>(std::max(threads, 1)),
-                                          std::vector<double>(kinds));
-  on_all_ranks(comm, [&] {
-    parallel_for(static_cast<std::size_t>(mine), threads, [&](std::size_t i, int thread) {
-      const auto pair = read_pair(
-          pairs_[static_cast<std::size_t>(rank) + i * static_cast<std::size_t>(ranks)], masks_);
-      for (const auto label : pair.labels.index)
-        ++counts[static_cast<std::size_t>(thread)][std::min<std::size_t>(label, kinds - 1)];
-    });
+  parallel_for(static_cast<std::size_t>(mine), threads, [&](std::size_t i, int thread) {
+    auto& part = parts[static_cast<std::size_t>(thread)];
+    const auto number = rank + static_cast<std::int64_t>(i) * ranks;
+    const auto pair = reader_.read(this->pair(number), &part.unknown, number);
+    part.turned += pair.turned;
+    for (const auto label : pair.labels.index)
+      ++part.pixels[std::min<std::size_t>(label, kinds - 1)];
   });
-  std::vector<double> sum(kinds);
-  for (const auto& part : counts) std::ranges::transform(sum, part, sum.begin(), std::plus<>());
+  for (std::size_t t = 1; t < parts.size(); ++t) {
+    std::ranges::transform(parts[0].pixels, parts[t].pixels, parts[0].pixels.begin(),
+                           std::plus<>());
+    parts[0].unknown.add(parts[t].unknown);
+    parts[0].turned += parts[t].turned;
+  }
+  return std::move(parts[0]);
+}
+
+MaskContent SegmentationData::inspect(int threads, Communicator& comm) const {
+  MaskContent own, all;
+  on_all_ranks(comm, [&] { own = inspect_own(threads, comm.rank(), comm.size()); });
+  std::vector<double> sum(own.pixels.begin(), own.pixels.end());
+  sum.push_back(static_cast<double>(own.turned));
   comm.all_reduce(sum, Reduction::sum);
-  return {sum.begin(), sum.end()};
+  all.turned = static_cast<std::int64_t>(sum.back());
+  sum.pop_back();
+  all.pixels.assign(sum.begin(), sum.end());
+  for (const auto& part : comm.gather_all(own.unknown.packed())) all.unknown.add_packed(part);
+  return all;
 }
 
 LabelledImage SegmentationData::read(std::int64_t pair) const {
-  return resized(read_pair(pairs_.at(static_cast<std::size_t>(pair)), masks_), size_);
+  return resized(reader_.read(this->pair(pair)), size_);
 }
 
 PairBatch SegmentationData::ordered(std::int64_t first, std::int64_t count, int threads) const {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
-#include <set>
 
 #include "../feature_csv.hpp"
 #include "../work_progress.hpp"
@@ -11,8 +10,10 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/image_source.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
+#include "legend.hpp"
 #include "pixel_shares.hpp"
 
 namespace ijepa {
@@ -28,17 +29,22 @@ std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& 
   return images;
 }
 
-fs::path result_path(const std::string& folder, const char* kind, const std::string& key) {
-  return (fs::path(folder) / kind / path_of_key(key)).replace_extension(".png");
+/// Without the ending of the image: what both results of it are called.
+std::string result_name(const ImageSource& images, std::int64_t i) {
+  return path_of_key(without_extension(images.key(i))).string() + ".png";
 }
 
-/// Two images must not be written to one file.
+/// Two images must not be written to one file. Hashes, as millions of names take much memory.
 void check_results_differ(const ImageSource& images) {
-  std::set<std::string> seen;
+  std::vector<std::size_t> hashes;
   for (std::int64_t i = 0; i < images.size(); ++i)
-    check(seen.insert(path_of_key(images.key(i)).replace_extension().string()).second,
+    hashes.push_back(std::hash<std::string>()(result_name(images, i)));
+  std::ranges::sort(hashes);
+  const auto twice = std::ranges::adjacent_find(hashes);
+  for (std::int64_t i = 0; twice != hashes.end() && i < images.size(); ++i)
+    check(std::hash<std::string>()(result_name(images, i)) != *twice,
           "Two images are called {} but for their endings: their results would have one name.",
-          fs::path(images.key(i)).replace_extension().string());
+          without_extension(images.key(i)));
 }
 
 void make_folder_of(const fs::path& file) {
@@ -51,7 +57,7 @@ Image read_image(const ImageSource& images, std::int64_t i) {
   std::vector<std::uint8_t> encoded;
   try {
     images.read(i, encoded);
-    return decode_image(encoded);
+    return decode_upright(encoded);
   } catch (const Error& e) {
     fail("The image {} cannot be read: {}", images.key(i), e.what());
   }
@@ -76,8 +82,9 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   auto model = open_segmentation(settings.weights, settings.open, comm, log);
   Segmenter segmenter(model, settings.sliding);
   const auto palette = model.info().labels.palette();
+  const Legend legend(model.info().labels);
   const auto write = [&](const char* kind, std::int64_t i, const auto& to) {
-    const auto path = result_path(settings.out, kind, images->key(i));
+    const auto path = fs::path(settings.out) / kind / result_name(*images, i);
     make_folder_of(path);
     to(path.string());
   };
@@ -89,7 +96,8 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
       const auto labels = segmenter.labels(image.view());
       shares.add(labels);
       write("overlays", i, [&](const std::string& path) {
-        write_png(overlay(image.view(), labels, palette, result_overlay), path);
+        const auto drawn = overlay(image.view(), labels, palette, result_overlay);
+        write_png(settings.legend ? legend.beside(drawn, labels) : drawn, path);
       });
       if (settings.masks)
         write("masks", i, [&](const std::string& path) { write_index_png(labels, palette, path); });

@@ -6,20 +6,10 @@
 #include <set>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/tasks/segmentation/mask_values.hpp"
 
 namespace ijepa {
 namespace {
-
-Rgb as_rgb(const std::array<double, 3>& colour) {
-  Rgb out{};
-  std::ranges::transform(colour, out.begin(),
-                         [](double c) { return static_cast<std::uint8_t>(c); });
-  return out;
-}
-
-std::string text_of(const Rgb& c) {
-  return fmt::format("({}, {}, {})", c[0], c[1], c[2]);
-}
 
 bool is_given(const std::array<double, 3>& colour) {
   return colour != SegmentationClass::not_given;
@@ -41,56 +31,121 @@ void resolve_colours(SegmentationClass& c, MaskKind masks, const std::string& or
   check_whole(c.draw, origin);
 }
 
-/// Mask colours must tell classes apart, but for two classes, where only black counts.
+std::string named(const Labels& labels, std::int64_t code) {
+  return fmt::format("{} {}", labels.masks == MaskKind::index ? "value" : "colour",
+                     value_text(labels.masks, static_cast<std::uint32_t>(code)));
+}
+
+/// What mask files have for a class or an ignored entry, of colours as one number.
+template <class Entry>
+std::int64_t code_of(const Labels& labels, const Entry& entry, std::int64_t value) {
+  return labels.masks == MaskKind::index ? value : mask_code(rgb_of(entry.mask));
+}
+
+/// Mask values must tell classes apart, but for two classes, where only black counts.
 void check_distinct(const Labels& labels, const std::string& origin) {
-  std::map<std::array<double, 3>, std::string> owners;
-  const bool colours = labels.masks == MaskKind::colour && labels.count() > 2;
+  std::map<std::int64_t, std::string> owners;
   std::set<std::string> names;
-  for (const auto& c : labels.classes) {
+  for (std::size_t l = 0; l < labels.classes.size(); ++l) {
+    const auto& c = labels.classes[l];
     check(!c.name.empty(), "{}: a class has no name.", origin);
     check(names.insert(c.name).second, "{}: the class {} is there twice.", origin, c.name);
-    const auto [owner, fresh] = owners.emplace(c.mask, c.name);
-    check(fresh || !colours, "{}: the classes {} and {} have the same colour {}.", origin,
-          owner->second, c.name, text_of(as_rgb(c.mask)));
+    const auto code = code_of(labels, c, labels.value(l));
+    const auto [owner, fresh] = owners.emplace(code, c.name);
+    check(fresh || labels.two_sided(), "{}: the classes {} and {} have the same {}.", origin,
+          owner->second, c.name, named(labels, code));
   }
+  const auto check_free = [&](std::int64_t code) {
+    const auto owner = owners.find(code);
+    check(owner == owners.end(), "{}: the {} is ignored, but it is that of the class {}.", origin,
+          named(labels, code), owner == owners.end() ? "" : owner->second);
+  };
+  for (const auto& i : labels.ignored) check_free(code_of(labels, i, i.value));
+  if (labels.masks != MaskKind::index) return;
+  const auto owner = owners.find(labels.ignore_index);
+  check(owner == owners.end(),
+        "{}: ignore_index = {} is the number of the class {}. If the classes begin behind it, say "
+        "so by reduce_zero_label = true, or give each class its value = N.",
+        origin, labels.ignore_index, owner == owners.end() ? "" : owner->second);
+}
+
+void check_values(const Labels& labels, const std::string& origin) {
+  const bool given = std::ranges::any_of(labels.classes, [](auto& c) { return c.value >= 0; });
+  check(labels.masks == MaskKind::index || (!given && !labels.reduce_zero_label),
+        "{}: value and reduce_zero_label are for masks = \"index\", but masks is \"colour\".",
+        origin);
+  check(!given || !labels.reduce_zero_label,
+        "{}: reduce_zero_label says which values the classes have: leave out their value = N.",
+        origin);
+  for (const auto& c : labels.classes)
+    check(!given || c.value >= 0, "{}: the class {} has no value = N, but others have.", origin,
+          c.name);
+}
+
+void check_ignored(const Labels& labels, const std::string& origin) {
   for (const auto& i : labels.ignored) {
-    const auto owner = owners.find(i.mask);
-    check(owner == owners.end() || labels.masks == MaskKind::index,
-          "{}: the colour {} is ignored, but it is that of the class {}.", origin,
-          text_of(as_rgb(i.mask)), owner == owners.end() ? "" : owner->second);
+    const bool index = labels.masks == MaskKind::index;
+    check(index || i.value < 0,
+          "{}: [[ignore]] has a value, which is for masks = \"index\": give mask = [r, g, b].",
+          origin);
+    check(index ? i.value >= 0 || is_given(i.mask) : is_given(i.mask),
+          "{}: a colour to be ignored has no mask = [r, g, b].", origin);
+    if (is_given(i.mask)) check_whole(i.mask, origin);
   }
 }
 
 }  // namespace
 
+Rgb rgb_of(const std::array<double, 3>& colour) {
+  Rgb out{};
+  std::ranges::transform(colour, out.begin(),
+                         [](double c) { return static_cast<std::uint8_t>(c); });
+  return out;
+}
+
 void describe(SegmentationClass& row, Fields& fields) {
   fields("name", row.name, "of the class");
+  fields("value", row.value, between(-1, 65535),
+         "number in index masks; -1: its place among the classes, from 0");
   fields("mask", row.mask, between(0, 255), "colour in mask files: r, g, b");
   fields("draw", row.draw, between(0, 255), "colour in results; as `mask` where not given");
 }
 
 void describe(IgnoredColour& row, Fields& fields) {
+  fields("value", row.value, between(-1, 65535), "number in index masks");
   fields("mask", row.mask, between(0, 255), "colour in mask files: r, g, b");
 }
 
 void describe(Labels& labels, Fields& fields) {
   fields.listed_in("docs/segment.md");
   fields.choice("masks", labels.masks, {{"colour", MaskKind::colour}, {"index", MaskKind::index}},
-                "mask files: colours, or grey and palette PNGs whose values are class numbers");
-  fields("ignore_index", labels.ignore_index, between(-1, 255),
+                "mask files: colours, or PNGs whose values are class numbers");
+  fields("ignore_index", labels.ignore_index, between(-1, 65535),
          "value of index masks that is ignored; -1: none");
+  fields("reduce_zero_label", labels.reduce_zero_label,
+         "of index masks: 0 is ignored and the classes begin at 1");
   fields.choice("unknown_colour", labels.unknown,
                 {{"background", UnknownColour::background},
                  {"ignore", UnknownColour::ignore},
                  {"error", UnknownColour::error}},
                 "what a value of a mask that is no class becomes");
   fields.rows("class", labels.classes, "the classes; the first is the background");
-  fields.rows("ignore", labels.ignored, "colours that are ignored");
+  fields.rows("ignore", labels.ignored, "colours and values that are ignored");
+}
+
+std::int64_t Labels::value(std::size_t label) const {
+  const auto said = classes.at(label).value;
+  return said >= 0 ? said : static_cast<std::int64_t>(label) + (reduce_zero_label ? 1 : 0);
+}
+
+bool Labels::two_sided() const {
+  if (count() != 2 || classes[1].value >= 0 || reduce_zero_label) return false;
+  return masks == MaskKind::index ? value(0) == 0 : rgb_of(classes[0].mask) == Rgb{};
 }
 
 std::vector<Rgb> Labels::palette() const {
   std::vector<Rgb> colours;
-  for (const auto& c : classes) colours.push_back(as_rgb(c.draw));
+  for (const auto& c : classes) colours.push_back(rgb_of(c.draw));
   return colours;
 }
 
@@ -99,86 +154,15 @@ void resolve(Labels& labels, const std::string& origin) {
         "{}: a segmentation needs 2 to 255 classes, written as [[class]], but here {} {}.", origin,
         labels.count() == 1 ? "is" : "are", labels.count());
   for (auto& c : labels.classes) resolve_colours(c, labels.masks, origin);
-  for (const auto& i : labels.ignored) {
-    check(is_given(i.mask), "{}: a colour to be ignored has no mask = [r, g, b].", origin);
-    check_whole(i.mask, origin);
-  }
+  check_values(labels, origin);
+  check_ignored(labels, origin);
   check_distinct(labels, origin);
-  check(labels.ignore_index < 0 || labels.ignore_index >= labels.count(),
-        "{}: ignore_index = {} is the number of the class {}.", origin, labels.ignore_index,
-        labels
-            .classes[static_cast<std::size_t>(std::max<std::int64_t>(labels.ignore_index, 0)) %
-                     labels.classes.size()]
-            .name);
 }
 
 Labels load_labels(const std::string& file) {
   auto labels = load_settings<Labels>(file, {});
   resolve(labels, file);
   return labels;
-}
-
-MaskReader::MaskReader(const Labels& labels) : labels_(labels) {
-  for (std::size_t l = 0; l < labels.classes.size(); ++l)
-    by_colour_.emplace_back(as_rgb(labels.classes[l].mask), static_cast<std::uint8_t>(l));
-  for (const auto& i : labels.ignored) by_colour_.emplace_back(as_rgb(i.mask), ignored_label);
-  std::ranges::sort(by_colour_);
-}
-
-std::uint8_t MaskReader::unknown(const std::string& value, int x, int y) const {
-  check(labels_.unknown != UnknownColour::error,
-        "The mask has {} at pixel x = {}, y = {}, which is no class of the configuration (rule "
-        "unknown_colour = \"error\").",
-        value, x, y);
-  return labels_.unknown == UnknownColour::ignore ? ignored_label : std::uint8_t{0};
-}
-
-std::uint8_t MaskReader::label_of_index(std::uint8_t index, int x, int y) const {
-  if (index == labels_.ignore_index) return ignored_label;
-  if (labels_.count() == 2) return index == 0 ? 0 : 1;
-  if (index < labels_.count()) return index;
-  return unknown(fmt::format("the index {}", index), x, y);
-}
-
-std::uint8_t MaskReader::label_of_colour(Rgb colour, int x, int y) const {
-  const auto found = std::ranges::lower_bound(by_colour_, std::pair{colour, std::uint8_t{0}});
-  const bool known = found != by_colour_.end() && found->first == colour;
-  if (labels_.count() == 2 && !(known && found->second == ignored_label))
-    return colour == Rgb{} ? 0 : 1;
-  if (known) return found->second;
-  return unknown("the colour " + text_of(colour), x, y);
-}
-
-IndexImage MaskReader::read_colours(std::span<const std::uint8_t> encoded) const {
-  const Image image = decode_image(encoded);
-  IndexImage out{image.height, image.width, {}};
-  out.index.resize(image.rgb.size() / 3);
-  Rgb last{};
-  std::uint8_t label = 0;
-  for (std::size_t i = 0; i < out.index.size(); ++i) {
-    const Rgb colour{image.rgb[3 * i], image.rgb[3 * i + 1], image.rgb[3 * i + 2]};
-    if (i == 0 || colour != last) {  // masks are runs of one colour
-      const auto width = static_cast<std::size_t>(image.width);
-      label = label_of_colour(colour, static_cast<int>(i % width), static_cast<int>(i / width));
-      last = colour;
-    }
-    out.index[i] = label;
-  }
-  return out;
-}
-
-IndexImage MaskReader::read(std::span<const std::uint8_t> encoded) const {
-  check(image_format(encoded) == ImageFormat::png,
-        "Masks must be PNG files: other formats do not keep every value.");
-  if (labels_.masks == MaskKind::colour) return read_colours(encoded);
-  IndexImage map = decode_index_png(encoded);
-  for (int y = 0; y < map.height; ++y)
-    for (int x = 0; x < map.width; ++x) {
-      auto& value = map.index[static_cast<std::size_t>(y) * static_cast<std::size_t>(map.width) +
-                              static_cast<std::size_t>(x)];
-      value = label_of_index(value, x, y);
-    }
-  return map;
 }
 
 IndexImage resize_labels(const IndexImage& labels, Size size) {

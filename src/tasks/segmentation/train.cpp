@@ -12,6 +12,7 @@
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/optimizer.hpp"
+#include "mask_report.hpp"
 #include "train_report.hpp"
 #include "train_state.hpp"
 
@@ -28,27 +29,9 @@ void check_settings(const SegmentTrainSettings& s) {
         s.weight_decay);
 }
 
-/// A sentence that goes wrong later otherwise, in the words of the person's files.
-void check_classes(const std::vector<std::int64_t>& pixels, const Labels& labels,
-                   const std::string& masks) {
-  const auto kinds = std::span(pixels).first(labels.classes.size());
-  const auto present = std::ranges::count_if(kinds, [](auto n) { return n > 0; });
-  check(present > 0, "All pixels of the masks in {} are ignored.", masks);
-  const auto first = std::ranges::find_if(kinds, [](auto n) { return n > 0; }) - kinds.begin();
-  check(present > 1,
-        "All labelled pixels of the masks in {} are of the class {}: there is nothing to learn. Do "
-        "the mask colours of the configuration fit these masks?",
-        masks, labels.classes[static_cast<std::size_t>(first)].name);
-}
-
-std::string shares_text(const std::vector<std::int64_t>& pixels, const Labels& labels) {
-  double all = 0;
-  for (const auto n : pixels) all += static_cast<double>(n);
-  const auto share = [&](std::size_t i) { return 100 * static_cast<double>(pixels[i]) / all; };
-  std::string out;
-  for (std::size_t c = 0; c < labels.classes.size(); ++c)
-    out += fmt::format("{} {:.2f} %, ", labels.classes[c].name, share(c));
-  return out + fmt::format("ignored {:.2f} %", share(labels.classes.size()));
+PairSource source_of(const SegmentTrainSettings& s, const std::string& images,
+                     const std::string& masks, const std::string& list) {
+  return {images, masks, s.image_suffix, s.mask_suffix, list};
 }
 
 SegmentationInfo info_of(const SegmentTrainSettings& s, const Labels& labels,
@@ -87,8 +70,12 @@ class SegmentTrainer {
         model_(model),
         comm_(comm),
         log_(log),
-        train_(settings.train_images, settings.train_masks, labels, settings.image, comm),
-        valid_(settings.valid_images, settings.valid_masks, labels, settings.image, comm) {
+        train_(
+            source_of(settings, settings.train_images, settings.train_masks, settings.train_list),
+            PairReader(labels, settings.exif), labels.count(), settings.image, comm, log),
+        valid_(
+            source_of(settings, settings.valid_images, settings.valid_masks, settings.valid_list),
+            PairReader(labels, settings.exif), labels.count(), settings.image, comm, log) {
     model_.network().connect(comm);
   }
 
@@ -121,10 +108,12 @@ class SegmentTrainer {
   using Clock = std::chrono::steady_clock;
 
   std::vector<std::int64_t> inspect(const SegmentationData& data, const std::string& masks) const {
-    const auto pixels = data.inspect(model_.threads(), comm_);
-    on_rank_0(comm_, [&] { check_classes(pixels, labels_, masks); });
-    log_.info("{}: {} masks: {}", masks, data.size(), shares_text(pixels, labels_));
-    return pixels;
+    const auto content = data.inspect(model_.threads(), comm_);
+    on_rank_0(comm_, [&] {
+      report_masks(content, labels_, data, masks, log_);
+      check_classes(content, labels_, masks);
+    });
+    return content.pixels;
   }
 
   SegmentEpoch epoch(std::int64_t e, WorkProgress& progress) {

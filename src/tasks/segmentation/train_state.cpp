@@ -75,6 +75,7 @@ TrainingIdentity identity_of(const SegmentTrainSettings& s, const SegmentationIn
                       fmt::format("batch {}, rate {}, decay {}, scheduler {} after {}, augment {}",
                                   s.batch, s.learning_rate, s.weight_decay, s.scheduler,
                                   fmt::join(s.scheduler_epochs, " "), s.augment);
+  if (!s.exif) identity.settings += ", exif ignored";
   for (const auto& set : pixels) identity.images += fmt::format("{}\n", fmt::join(set, " "));
   return identity;
 }

@@ -7,6 +7,7 @@
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_infer.hpp"
 #include "ijepa/tasks/classification/classify_train.hpp"
+#include "tests/support/keyed_shard.hpp"
 #include "tests/support/source_folder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/classification/class_folders.hpp"
@@ -199,6 +200,18 @@ TEST_F(Classify, AnswersWithATableAndPictures) {
   EXPECT_EQ(one.images, 1);
   EXPECT_FALSE(one.accuracy.has_value());
   EXPECT_EQ(contents(path("answer/predictions.csv")).substr(0, 11), "key,class_1");
+}
+
+TEST_F(Classify, WritesNoPictureOutsideWhateverTheKeysAre) {
+  train();
+  write_keyed_shard(path("shards"), hostile_keys());
+  infer_.input = path("shards");
+  infer_.out = path("1/2/3/answers");
+  infer_.pictures = true;
+  const auto before = files_below(path("."));
+  EXPECT_EQ(infer().images, std::ssize(hostile_keys()));
+  EXPECT_EQ(files_below(infer_.out + "/pictures"), hostile_keys().size());
+  EXPECT_EQ(files_below(path(".")) - before, files_below(infer_.out));
 }
 
 TEST_F(Classify, NamesWhatIsWrongWithTheImages) {

@@ -1,8 +1,7 @@
-#include "ijepa/tasks/segmentation/labels.hpp"
-
 #include <gtest/gtest.h>
 
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/tasks/segmentation/mask_reader.hpp"
 #include "tests/support/input_tree.hpp"
 #include "tests/support/source_folder.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -98,6 +97,94 @@ mask = [224, 224, 192]
             (std::vector<std::uint8_t>{0, 1, 1, 0, ignored_label, 0}));
 }
 
+TEST(Labels, OfTwoClassesOnAnotherGroundColoursAreExact) {
+  const std::string white = R"(
+[[class]]
+name = "paper"
+mask = [255, 255, 255]
+[[class]]
+name = "ink"
+mask = [0, 0, 0]
+)";
+  const Bytes pixels{255, 255, 255, 0, 0, 0, 7, 7, 7, 0, 0, 0, 255, 255, 255, 0, 0, 0};
+  EXPECT_EQ(labels_of(white, colours(pixels)), (std::vector<std::uint8_t>{0, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(labels_of("unknown_colour = \"ignore\"\n" + white, colours(pixels))[2], ignored_label);
+}
+
+/// `three` as numbers, with these lines in front and these values of the classes.
+std::string as_index(const std::string& front, const std::vector<int>& values = {}) {
+  std::string text = "masks = \"index\"\n" + front + three;
+  for (std::size_t i = 0, at = 0; i < values.size(); ++i, ++at) {
+    at = text.find("name", at);
+    text.insert(at, fmt::format("value = {}\n", values[i]));
+    at = text.find("name", at);
+  }
+  return text;
+}
+
+TEST(Labels, NumbersMayBeginBehindAnIgnoredZeroOrBeSaidForEachClass) {
+  const Bytes ade = encode_png({0, 1, 2, 3, 0, 1}, 2, 3, grey_form());
+  const std::vector<std::uint8_t> expected{ignored_label, 0, 1, 2, ignored_label, 0};
+  EXPECT_EQ(labels_of(as_index("reduce_zero_label = true\n"), ade), expected);
+  EXPECT_EQ(labels_of(as_index("ignore_index = 0\n", {1, 2, 3}), ade), expected);
+  EXPECT_EQ(labels_of(as_index("", {1, 2, 3}) + "[[ignore]]\nvalue = 0\n", ade), expected);
+  EXPECT_EQ(labels_of(as_index("unknown_colour = \"ignore\"\n", {3, 200, 1}), ade),
+            (std::vector<std::uint8_t>{255, 2, 255, 0, 255, 2}));
+}
+
+TEST(Labels, NumbersAreReadFromEveryKindOfPng) {
+  const auto text = as_index("ignore_index = 300\n", {0, 1, 999});
+  const std::vector<std::uint8_t> expected{0, 1, 2, ignored_label};
+  const Bytes words{0, 0, 0, 1, 3, 0xE7, 1, 0x2C};
+  EXPECT_EQ(labels_of(text, encode_png(words, 1, 4, {PNG_COLOR_TYPE_GRAY, 16, 0, {}})), expected);
+  const auto small = as_index("", {0, 7, 9});
+  const std::vector<std::uint8_t> known{0, 1, 2};
+  EXPECT_EQ(labels_of(small, encode_png({0, 0, 0, 7, 7, 7, 9, 9, 9}, 1, 3)), known);
+  EXPECT_EQ(labels_of(small, encode_png({0, 0, 0, 255, 7, 7, 7, 0, 9, 9, 9, 1}, 1, 3,
+                                        {PNG_COLOR_TYPE_RGBA, 8, 0, {}})),
+            known);
+  EXPECT_EQ(labels_of(small, encode_png({0, 255, 7, 0, 9, 9}, 1, 3,
+                                        {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 0, {}})),
+            known);
+  const auto colour = message_of([&] { labels_of(small, encode_png({0, 0, 0, 7, 8, 7}, 1, 2)); });
+  EXPECT_NE(colour.find("not indices: (7, 8, 7) at pixel x = 1, y = 0"), std::string::npos)
+      << colour;
+}
+
+TEST(Labels, ColoursAreReadFromPaletteAndTransparentPngs) {
+  const Bytes palette{0, 0, 0, 10, 20, 30, 40, 50, 60};
+  EXPECT_EQ(labels_of(three, encode_png({0, 1, 2}, 1, 3, {PNG_COLOR_TYPE_PALETTE, 8, 0, palette})),
+            (std::vector<std::uint8_t>{0, 1, 2}));
+  EXPECT_EQ(labels_of(three, encode_png({10, 20, 30, 0, 40, 50, 60, 9}, 1, 2,
+                                        {PNG_COLOR_TYPE_RGBA, 8, 0, {}})),
+            (std::vector<std::uint8_t>{1, 2}));
+}
+
+TEST(Labels, ValuesThatAreNoClassAreCounted) {
+  const MaskReader reader(parse(three));
+  UnknownValues unknown;
+  reader.read(colours(example), &unknown, 3);
+  EXPECT_EQ(unknown.pixels(), 1);
+  const Bytes more{9, 9, 9, 9, 9, 9, 7, 7, 7, 10, 20, 30, 7, 7, 7, 9, 9, 9};
+  reader.read(colours(more), &unknown, 2);
+  EXPECT_EQ(unknown.pixels(), 6);
+  const auto first = unknown.commonest(5);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[0].code, mask_code({7, 7, 7}));
+  EXPECT_EQ(first[0].pixels, 3);
+  EXPECT_EQ(std::vector<std::int64_t>({first[0].pair, first[0].x, first[0].y}),
+            (std::vector<std::int64_t>{2, 2, 0}))
+      << "the first in the order of the masks";
+  // Two ranks know what one does.
+  UnknownValues here, there;
+  reader.read(colours(example), &here, 3);
+  reader.read(colours(more), &there, 2);
+  UnknownValues both;
+  both.add_packed(there.packed());
+  both.add_packed(here.packed());
+  EXPECT_EQ(both.packed(), unknown.packed());
+}
+
 TEST(Labels, AreWrittenAndReadAgain) {
   auto labels = parse(three);
   EXPECT_EQ(labels.palette(), (std::vector<Rgb>{{0, 0, 0}, {1, 2, 3}, {40, 50, 60}}));
@@ -120,9 +207,20 @@ TEST(Labels, RefuseWhatCannotWork) {
             std::string::npos);
   EXPECT_NE(problem(first + b + "[[ignore]]\nmask = [1, 1, 1]\n").find("that of the class b"),
             std::string::npos);
-  EXPECT_NE(
-      problem("masks = \"index\"\nignore_index = 1\n" + first + b).find("number of the class b"),
-      std::string::npos);
+  const auto expect = [&](const std::string& text, const std::string& words) {
+    EXPECT_NE(problem(text).find(words), std::string::npos) << problem(text);
+  };
+  const std::string index = "masks = \"index\"\n";
+  expect(index + "ignore_index = 1\n" + first + b, "number of the class b");
+  expect(index + "ignore_index = 0\n" + first + b + c, "reduce_zero_label = true");
+  expect("reduce_zero_label = true\n" + first + b, "are for masks = \"index\"");
+  expect(index + "reduce_zero_label = true\n" + first + "value = 1\n" + b, "leave out their value");
+  expect(index + first + b + "value = 1\n" + c, "the class a has no value");
+  expect(index + first + "value = 1\n" + b + "value = 1\n", "a and b have the same value 1");
+  expect(index + first + b + c + "[[ignore]]\nvalue = 2\n", "that of the class c");
+  expect(first + b + "[[ignore]]\nvalue = 2\n", "is for masks = \"index\"");
+  const std::string white = "[[class]]\nname = \"w\"\nmask = [255, 255, 255]\n";
+  expect(white + "[[class]]\nname = \"v\"\nmask = [255, 255, 255]\n", "w and v have the same");
   EXPECT_NE(problem(first + "[[class]]\nnme = \"b\"\n").find("a.toml:5: nme"), std::string::npos)
       << problem(first + "[[class]]\nnme = \"b\"\n");
   EXPECT_NE(problem("class = 3\n").find("list of sections"), std::string::npos);
@@ -139,6 +237,7 @@ TEST(Labels, ShippedConfigurationsLoad) {
   EXPECT_EQ(voc.palette()[20], (Rgb{0, 64, 128}));
   EXPECT_EQ(load_labels((configs / "segment_person.toml").string()).count(), 2);
   EXPECT_EQ(load_labels((configs / "segment_camvid.toml").string()).count(), 11);
+  EXPECT_EQ(load_labels((configs / "segment_cityscapes.toml").string()).count(), 19);
 }
 
 TEST(Labels, ResizeTakesTheNearestPixel) {

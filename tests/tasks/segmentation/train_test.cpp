@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/segmentation/segmenter.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
+#include "tests/support/exif.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"
 #include "tests/tasks/segmentation/pair_folders.hpp"
@@ -124,9 +127,7 @@ TEST_F(SegmentTrain, NamesFilesThatDoNotFit) {
     EXPECT_NE(message.find(words), std::string::npos) << message;
     EXPECT_FALSE(fs::exists(path("out"))) << words;
   };
-  fs::rename(path("valid/masks/p113.png"), path("kept.png"));
-  expect("valid/images/p113.png has no mask p113.png");
-  fs::rename(path("kept.png"), path("valid/masks/p113_L.png"));  // fits too
+  fs::rename(path("valid/masks/p113.png"), path("valid/masks/p113_L.png"));  // fits too
   fs::copy(path("valid/masks/p112.png"), path("valid/masks/x.png"));
   expect("valid/masks/x.png has no image");
   fs::remove(path("valid/masks/x.png"));
@@ -217,6 +218,76 @@ TEST_F(SegmentTrain, GoesOnAfterTheLastWholeEpoch) {
     EXPECT_EQ(weights(parts), weights(straight));
     EXPECT_EQ(figures(train()), figures(whole)) << "a finished training is only reported";
   }
+}
+
+TEST_F(SegmentTrain, AnImageStoredTurnedTrainsAsTheUprightOne) {
+  settings_.tokens = TokenSource::patches;
+  settings_.epochs = 1;
+  const auto upright_run = train();
+  const auto store_turned = [&](int orientation) {
+    for (const char* set : {"train", "valid"})
+      for (const auto& file : fs::directory_iterator(path(set) / "images")) {
+        auto picture = decode_image(read_bytes(path("upright") / set / file.path().filename()));
+        // A quarter to one side is undone by one to the other; the rest undo themselves.
+        picture = upright(picture, orientation == 6 ? 8 : orientation == 8 ? 6 : orientation);
+        write_bytes(file.path(), png_with_exif(encode_png(picture), orientation));
+      }
+  };
+  fs::create_directories(path("upright"));
+  for (const char* set : {"train", "valid"})
+    fs::copy(path(set) / "images", path("upright") / set, fs::copy_options::recursive);
+  for (const int orientation : {2, 3, 4, 5, 6, 7, 8}) {
+    store_turned(orientation);
+    settings_.out = path(fmt::format("turned_{}", orientation)).string();
+    const auto turned_run = train();
+    EXPECT_EQ(turned_run.epochs[0].train.loss, upright_run.epochs[0].train.loss) << orientation;
+    EXPECT_EQ(turned_run.epochs[0].valid.loss, upright_run.epochs[0].valid.loss) << orientation;
+  }
+  // Masks that were drawn on the pictures as they are stored.
+  store_turned(6);
+  for (const char* set : {"train", "valid"})
+    for (const auto& file : fs::directory_iterator(path(set) / "masks"))
+      write_bytes(file.path(), encode_png(upright(decode_image(read_bytes(file.path())), 8)));
+  settings_.out = path("refused").string();
+  EXPECT_NE(problem().find("EXIF orientation 6 of the image and 1 of the mask are applied"),
+            std::string::npos)
+      << problem();
+  settings_.exif = false;
+  EXPECT_EQ(train().epochs.size(), 1U);
+}
+
+TEST_F(SegmentTrain, TellsWhatTheMasksHoldThatIsNoClass) {
+  std::ofstream(path("labels.toml"))
+      << std::string(block_labels).substr(std::string(block_labels).find('\n'));
+  write_bytes(path("train/masks/p104.png"), encode_png(Bytes(50 * 70 * 3, 9), 50, 70));
+  fs::remove(path("valid/masks/p112.png"));
+  testing::internal::CaptureStderr();
+  settings_.epochs = 1;
+  train_segmentation(settings_, *comm_, Log(0));
+  const auto text = testing::internal::GetCapturedStderr();
+  const auto share = fmt::format("{:.2f} %", 100.0 / 12);
+  const auto expect = [&](const std::string& words) {
+    EXPECT_NE(text.find(words), std::string::npos) << words << " in\n" << text;
+  };
+  expect("warning (rank 0): " + path("train/masks").string() + ": " + share +
+         " of the pixels are of colours that are no class: (9, 9, 9) " + share + ", first in " +
+         path("train/masks/p104.png").string() + " at x = 0, y = 0. They count as nothing");
+  expect("1 of 5 images have no mask and are left out; the first is " +
+         path("valid/images/p112.png").string());
+  EXPECT_EQ(text.find("no pixel is of the class"), std::string::npos) << text;
+}
+
+TEST_F(SegmentTrain, NamesSwappedColoursAndTheClassWithoutAPixel) {
+  std::string labels(block_labels);
+  labels.replace(labels.find("mask = [0, 0, 255]"), 18, "mask = [9, 9, 9]  ");
+  std::ofstream(path("labels.toml")) << labels.substr(labels.find('\n'));
+  testing::internal::CaptureStderr();
+  settings_.epochs = 1;
+  train_segmentation(settings_, *comm_, Log(0));
+  const auto text = testing::internal::GetCapturedStderr();
+  for (const char* words : {"no pixel is of the class blue", "no class: (0, 0, 255)",
+                            "Are red and blue swapped? (255, 0, 0) is red."})
+    EXPECT_NE(text.find(words), std::string::npos) << words << " in\n" << text;
 }
 
 TEST_F(SegmentTrain, RefusesMasksOfOneClass) {

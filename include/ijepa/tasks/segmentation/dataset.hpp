@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
 #include "ijepa/tasks/feature_map.hpp"
 #include "ijepa/tasks/segmentation/pairs.hpp"
 
@@ -20,18 +21,26 @@ struct PairBatch {
   PixelBatch pixels() const { return {rgb.data(), std::ssize(labels), size}; }
 };
 
+/// What the masks of a set hold.
+struct MaskContent {
+  std::vector<std::int64_t> pixels;  // of each class, the ignored ones last
+  UnknownValues unknown;             // counted above as what they became
+  std::int64_t turned = 0;           // images that EXIF turns
+};
+
 class SegmentationData {
  public:
-  /// The pairs of two folders. The same on all ranks, or an Error. Collective.
-  SegmentationData(const std::string& images, const std::string& masks, const Labels& labels,
-                   Size size, Communicator& comm);
+  /// The pairs that find_pairs() finds. The same on all ranks, or an Error. Collective.
+  SegmentationData(const PairSource& source, const PairReader& reader, std::int64_t classes,
+                   Size size, Communicator& comm, const Log& log);
 
   std::int64_t size() const { return std::ssize(pairs_); }
 
+  const ImagePair& pair(std::int64_t i) const { return pairs_.at(static_cast<std::size_t>(i)); }
+
   /// Reads every image and mask once, shared by the ranks, so that a bad file is found before
-  /// training and not after hours: an Error names the first. Returns the pixels of each class, the
-  /// ignored ones last, on every rank. Collective.
-  std::vector<std::int64_t> inspect(int threads, Communicator& comm) const;
+  /// training and not after hours: an Error names the first. The same on every rank. Collective.
+  MaskContent inspect(int threads, Communicator& comm) const;
 
   /// Pairs [first, first + count) by name, resized.
   PairBatch ordered(std::int64_t first, std::int64_t count, int threads) const;
@@ -42,10 +51,12 @@ class SegmentationData {
 
  private:
   LabelledImage read(std::int64_t pair) const;
+  /// What this rank's share of the masks holds.
+  MaskContent inspect_own(int threads, int rank, int ranks) const;
 
   std::vector<ImagePair> pairs_;
   std::int64_t classes_;
-  MaskReader masks_;
+  PairReader reader_;
   Size size_;
 };
 

@@ -9,13 +9,20 @@
 
 namespace ijepa {
 
+/// Of a video that is written. automatic: the first of the others that the library can write.
+enum class VideoCodec : std::uint8_t { automatic, h264, vp9, mpeg4 };
+
 struct SegmentInferSettings {
   std::string weights;  // folder that train_segmentation wrote
-  std::string input;    // shards or a folder of images; a video file
+  std::string input;    // shards, a folder of images; a video file or a folder of frames
   std::string out;      // folder
   OpenOptions open;
   SlidingWindow sliding;
-  bool masks = false;  // of images: also label maps
+  bool masks = false;      // of images: also label maps
+  bool legend = false;     // classes and their shares beside each picture
+  bool rate_shown = true;  // of a video: frames per second so far on each frame
+  double frame_rate = 25;  // of a folder of frames
+  VideoCodec codec = VideoCodec::automatic;
 };
 
 struct SegmentInferResult {
@@ -30,9 +37,10 @@ struct SegmentInferResult {
 SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
                                   const Log& log);
 
-/// Writes OUT/NAME.mp4: every frame with its labels and the frames per second so far drawn on it.
-/// Frames go round the ranks; rank 0 writes. An Error for a file that is no video or has no frame.
-/// The file appears whole or not at all. Collective.
+/// Writes OUT/NAME.mp4 (or .webm): every frame, upright, with its labels and the frames per second
+/// so far drawn on it. Frames go round the ranks; rank 0 writes. Tells when fewer frames could be
+/// read than the file says it has. An Error for a file that is no video or has no frame. The file
+/// appears whole or not at all. Collective.
 SegmentInferResult segment_video(const SegmentInferSettings& settings, Communicator& comm,
                                  const Log& log);
 

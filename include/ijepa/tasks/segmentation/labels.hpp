@@ -18,6 +18,9 @@ constexpr std::uint8_t ignored_label = 255;
 
 using Rgb = std::array<std::uint8_t, 3>;
 
+/// Of whole numbers from 0 to 255.
+Rgb rgb_of(const std::array<double, 3>& colour);
+
 enum class MaskKind : std::uint8_t { colour, index };
 /// What a value of a mask that is no class becomes.
 enum class UnknownColour : std::uint8_t { background, ignore, error };
@@ -26,24 +29,32 @@ struct SegmentationClass {
   static constexpr std::array<double, 3> not_given{-1, -1, -1};
 
   std::string name;
+  std::int64_t value = -1;                 // in index masks; -1: its place among the classes
   std::array<double, 3> mask = not_given;  // r, g, b in mask files
   std::array<double, 3> draw = not_given;  // r, g, b in results; not given: as in mask files
 };
 
+/// Of the mask files; one of the two.
 struct IgnoredColour {
+  std::int64_t value = -1;
   std::array<double, 3> mask = SegmentationClass::not_given;
 };
 
-/// Label l is classes[l]; label 0 is the background. With exactly two classes every mask value but
-/// black (or index 0) is label 1.
+/// Label l is classes[l]; label 0 is the background.
 struct Labels {
   MaskKind masks = MaskKind::colour;
   std::int64_t ignore_index = -1;  // of index masks; -1: none
+  bool reduce_zero_label = false;  // of index masks: 0 is ignored and the classes begin at 1
   UnknownColour unknown = UnknownColour::background;
   std::vector<SegmentationClass> classes;
-  std::vector<IgnoredColour> ignored;  // colours of mask files that are ignored
+  std::vector<IgnoredColour> ignored;  // colours and values of mask files that are ignored
 
   std::int64_t count() const { return static_cast<std::int64_t>(classes.size()); }
+  /// The number of a class in index masks.
+  std::int64_t value(std::size_t label) const;
+  /// Exactly two classes of which the first is black (or index 0) and no value is said for the
+  /// second: every other value is the second.
+  bool two_sided() const;
   /// The drawing colour of each label.
   std::vector<Rgb> palette() const;
 };
@@ -53,32 +64,12 @@ void describe(IgnoredColour& row, Fields& fields);
 void describe(Labels& labels, Fields& fields);
 
 /// Fills colours not given and refuses, naming `origin`, what cannot work: fewer than 2 or more
-/// than 255 classes, names or mask colours that occur twice, colours that are missing, an ignored
-/// index that is a class.
+/// than 255 classes, names, mask colours or values that occur twice, colours that are missing, an
+/// ignored value that is a class.
 void resolve(Labels& labels_inout, const std::string& origin);
 
 /// Reads and resolves a file.
 Labels load_labels(const std::string& file);
-
-/// Label maps of mask files.
-class MaskReader {
- public:
-  explicit MaskReader(const Labels& labels);
-
-  /// The labels of an encoded mask (PNG). An Error names a value that is no class, with its pixel,
-  /// where labels.unknown is `error`.
-  IndexImage read(std::span<const std::uint8_t> encoded) const;
-
- private:
-  std::uint8_t label_of_index(std::uint8_t index, int x, int y) const;
-  std::uint8_t label_of_colour(Rgb colour, int x, int y) const;
-  IndexImage read_colours(std::span<const std::uint8_t> encoded) const;
-  /// background, ignored_label, or an Error with the formatted value.
-  std::uint8_t unknown(const std::string& value, int x, int y) const;
-
-  Labels labels_;
-  std::vector<std::pair<Rgb, std::uint8_t>> by_colour_;  // sorted
-};
 
 /// Resized: each pixel takes the one whose centre is nearest.
 IndexImage resize_labels(const IndexImage& labels, Size size);

@@ -1,31 +1,34 @@
-// Pairs: the images of a folder with their masks in another.
+// Pairs: an image with the labels of its mask.
 #pragma once
-#include <string>
-#include <vector>
+#include <cstdint>
 
 #include "ijepa/data/image.hpp"
-#include "ijepa/tasks/segmentation/labels.hpp"
+#include "ijepa/tasks/segmentation/mask_reader.hpp"
+#include "ijepa/tasks/segmentation/pairing.hpp"
 
 namespace ijepa {
 
-struct ImagePair {
-  std::string image, mask;  // paths
-};
-
-/// The JPEG and PNG files of a folder, in the order of their names, each with the mask of the same
-/// name, or of the name and an ending behind '_' ("0001.jpg", "0001_L.png"). An Error names an
-/// image without mask, a mask without image, or the folder without images.
-std::vector<ImagePair> find_pairs(const std::string& images, const std::string& masks);
-
-/// A picture of the network's size with its labels.
+/// A picture with its labels, of one size.
 struct LabelledImage {
   Image image;
   IndexImage labels;
+  bool turned = false;  // the image, as its EXIF orientation says
 };
 
-/// Both of a pair, as they are. An Error names the file that cannot be read, a mask's value that is
-/// no class, or two sizes that differ.
-LabelledImage read_pair(const ImagePair& pair, const MaskReader& masks);
+class PairReader {
+ public:
+  /// Without `exif` pictures are taken as they are stored.
+  PairReader(const Labels& labels, bool exif) : masks_(labels), exif_(exif) {}
+
+  /// Both of a pair, upright. An Error names the file that cannot be read, a mask's value that is
+  /// no class, or two sizes that differ. `unknown`, `number`: see MaskReader::read.
+  LabelledImage read(const ImagePair& pair, UnknownValues* unknown = nullptr,
+                     std::int64_t number = 0) const;
+
+ private:
+  MaskReader masks_;
+  bool exif_;
+};
 
 /// Both resized, aspect not kept: the image antialiased bilinearly, labels to the nearest.
 LabelledImage resized(const LabelledImage& pair, Size size);

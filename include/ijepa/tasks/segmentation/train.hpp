@@ -13,6 +13,8 @@ struct SegmentTrainSettings {
   std::string run, checkpoint;  // of the pretraining; one of them
   std::string config;           // labels (TOML)
   std::string train_images, train_masks, valid_images, valid_masks;  // folders
+  std::string train_list, valid_list;     // files of names; empty: all images with masks
+  std::string image_suffix, mask_suffix;  // see PairSource
   std::string out = "outputs/img_seg";
   Size image{448, 448};
   std::int64_t epochs = 10, batch = 4;  // batch: images of a step over all ranks
@@ -22,6 +24,7 @@ struct SegmentTrainSettings {
   EncoderChoice encoder = EncoderChoice::target;
   TokenSource tokens = TokenSource::encoder;
   bool fine_tune = false, augment = true;
+  bool exif = true;  // images are turned upright as their EXIF orientation says
   std::int64_t seed = 42;
   int threads = 0;     // a rank; 0: as the pretraining was configured
   std::string device;  // "cpu", "cuda"; empty: as the pretraining was configured
