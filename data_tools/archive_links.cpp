@@ -1,14 +1,16 @@
 #include "data_tools/archive_links.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
 namespace {
 
-constexpr int most_steps = 40;          // from link to link, as Linux allows
-constexpr std::size_t most_names = 64;  // of one file, through links
+constexpr int most_steps = 40;  // from link to link, as Linux allows
+// Names of one file through links in linked folders; hostile archives could make any number.
+constexpr std::size_t most_chained = 4096;
 
 bool lies_in(std::string_view path, std::string_view folder) {
   return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
@@ -76,24 +78,30 @@ void ArchiveLinks::resolve() {
 }
 
 std::vector<std::string> ArchiveLinks::names_of(const std::string& member) {
-  std::vector<std::string> names{member};
-  for (std::size_t i = 0; i < names.size() && names.size() < most_names; ++i) {
-    const std::string name = names[i];
-    any_ancestor(name, [&](const std::string& folder) {
+  struct Name {
+    std::string path;
+    std::set<std::string> through;  // links, none of which is gone through again
+  };
+  std::vector<Name> names{{member, {}}};
+  std::set<std::string> seen{member};
+  for (std::size_t i = 0; i < names.size() && (i == 0 || names.size() < most_chained); ++i) {
+    const Name from = names[i];
+    any_ancestor(from.path, [&](const std::string& folder) {
       const auto links = links_to_.find(folder);
       if (links == links_to_.end()) return false;
-      used_[folder] = true;
+      used_.insert(folder);
       for (const auto& link : links->second) {
-        const std::string other = link + name.substr(folder.size());
-        // A name that holds its own link again would go round for ever.
-        if (std::find(names.begin(), names.end(), other) == names.end() && !lies_in(name, link))
-          names.push_back(other);
+        std::string other = link + from.path.substr(folder.size());
+        if (from.through.contains(link) || !seen.insert(other).second) continue;
+        names.push_back({std::move(other), from.through});
+        names.back().through.insert(link);
       }
       return false;
     });
   }
-  names.erase(names.begin());
-  return names;
+  std::vector<std::string> paths;
+  for (std::size_t i = 1; i < names.size(); ++i) paths.push_back(std::move(names[i].path));
+  return paths;
 }
 
 std::vector<ArchiveLinks::Dead> ArchiveLinks::dead() const {

@@ -2,6 +2,7 @@
 // through them. What unpacking would give as good files are images like the others.
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +38,7 @@ class ArchiveLinks {
   std::map<std::string, std::string> targets_;                // by link
   std::map<std::string, std::vector<std::string>> links_to_;  // by where it leads in the end
   std::map<std::string, std::string> problems_;               // by link that leads nowhere
-  std::map<std::string, bool> used_;                          // by where it leads
+  std::set<std::string> used_;                                // of these, those asked for
 };
 
 }  // namespace ijepa::tools

@@ -29,7 +29,7 @@ std::string member_path(archive_entry* member) {
 }
 
 SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
-  SourceEntry entry{prefix + member_path(member), archive_entry_size(member), false, false, ""};
+  SourceEntry entry{prefix + member_path(member), archive_entry_size(member), false, false, "", ""};
   const auto type = archive_entry_filetype(member);
   entry.is_directory = type == AE_IFDIR;
   if (leads_out(entry.path.substr(prefix.size())))
@@ -159,7 +159,7 @@ void ArchiveSource::enter_inner(SourceEntry& entry) {
     return;
   }
   inner_path_ = entry.path;
-  entry = {without_archive_name(inner_path_), 0, true, true, ""};
+  entry = {without_archive_name(inner_path_), 0, true, true, "", ""};
 }
 
 bool ArchiveSource::next_of_inner(SourceEntry& entry) {
@@ -170,8 +170,12 @@ bool ArchiveSource::next_of_inner(SourceEntry& entry) {
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       // No text of libarchive's: it depends on which members were read and which passed over.
-      entry = {inner_path_, 0, false, false,
-               "an archive damaged in mid-file: what follows in it is lost"};
+      entry = {inner_path_,
+               0,
+               false,
+               false,
+               "an archive damaged in mid-file: what follows in it is lost",
+               ""};
       inner_.reset();
       member_ = entry;
       return true;
@@ -203,12 +207,12 @@ bool ArchiveSource::next_linked(SourceEntry& entry) {
     }
   }
   if (!linked_.empty()) {
-    entry = {linked_.front(), member_.bytes, false, false, ""};
+    entry = {linked_.front(), member_.bytes, false, false, "", ""};
     linked_.pop_front();
     return true;
   }
   if (dead_.empty()) return false;
-  entry = {dead_.front().path, 0, false, false, dead_.front().problem};
+  entry = {dead_.front().path, 0, false, false, dead_.front().problem, ""};
   dead_.pop_front();
   return true;
 }

@@ -38,7 +38,7 @@ bool FolderSource::next(SourceEntry& entry) {
   const std::string name = std::move(levels_.back().names.back());
   levels_.back().names.pop_back();
   current_ = levels_.back().folder / name;
-  entry = {levels_.back().prefix + utf8_name(name), 0, false, false, ""};
+  entry = {levels_.back().prefix + utf8_name(name), 0, false, false, "", ""};
   std::error_code error;
   const auto status = fs::status(current_, error);
   if (fs::is_directory(status)) {
@@ -48,12 +48,14 @@ bool FolderSource::next(SourceEntry& entry) {
     else
       entry.problem = "a link to a folder above it";
   } else if (!fs::is_regular_file(status)) {
-    entry.problem = fs::exists(status) ? "not a file" : "a link to nothing";
+    entry.problem = fs::exists(status)                                  ? "not a file"
+                    : error == std::errc::too_many_symbolic_link_levels ? "a link to itself"
+                                                                        : "a link to nothing";
   } else if (has_archive_name(entry.path) && !has_hidden_part(entry.path)) {
     enter_archive(entry);
   } else {
     entry.bytes = static_cast<std::int64_t>(fs::file_size(current_, error));
-    if (error) entry = {entry.path, 0, false, false, "cannot be read: " + error.message()};
+    if (error) entry = {entry.path, 0, false, false, "cannot be read: " + error.message(), ""};
   }
   return true;
 }
@@ -68,7 +70,7 @@ void FolderSource::enter_archive(SourceEntry& entry) {
   }
   try {
     archive_ = std::make_unique<ArchiveSource>(current_.string());
-    entry = {without_archive_name(archive_path_), 0, true, true, ""};
+    entry = {without_archive_name(archive_path_), 0, true, true, "", ""};
   } catch (const Error&) {
     entry.problem = "not a readable archive";
   }
@@ -84,8 +86,12 @@ bool FolderSource::next_of_archive(SourceEntry& entry) {
     return false;
   } catch (const Error&) {
     archive_.reset();
-    entry = {archive_path_, 0, false, false,
-             "an archive damaged in mid-file: what follows in it is lost"};
+    entry = {archive_path_,
+             0,
+             false,
+             false,
+             "an archive damaged in mid-file: what follows in it is lost",
+             ""};
     return true;
   }
 }

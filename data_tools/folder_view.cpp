@@ -19,10 +19,16 @@ bool has_direct_images(const Folder& folder) {
 }
 
 std::vector<std::string> content_folders(const Folder& folder) {
-  auto names = folders_with_images(folder);
-  if (std::any_of(names.begin(), names.end(), is_heap_name))
-    std::erase_if(names, is_annotation_name);
-  return names;
+  const auto names = folders_with_images(folder);
+  auto others = names;
+  std::erase_if(others, is_annotation_name);
+  // images beside masks; or one folder of folders, which is no class beside masks either
+  const bool heap = std::any_of(names.begin(), names.end(), is_heap_name);
+  const auto wraps = [&] {
+    const Folder& inner = folder.folders.find(others.front())->second;
+    return !has_direct_images(inner) && !folders_with_images(inner).empty();
+  };
+  return heap || (others.size() == 1 && wraps()) ? others : names;
 }
 
 bool is_web_dataset(const Folder& folder) {

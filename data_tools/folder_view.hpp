@@ -14,7 +14,8 @@ std::vector<std::string> folders_with_images(const Folder& folder);
 /// Images lie in it outside of its folders, by the same rule.
 bool has_direct_images(const Folder& folder);
 
-/// folders_with_images() without annotations, masks, ... that lie beside images, img, ...
+/// folders_with_images() without annotations, masks, ... that lie beside images, img, ... or beside
+/// one folder of folders.
 std::vector<std::string> content_folders(const Folder& folder);
 
 /// Images have twins with labels or texts beside them (1.jpg, 1.cls, 1.json): there a folder or tar

@@ -93,20 +93,29 @@ bool is_no_class(const FoundSplit& split, const Names& classes, const Names& lar
   return is_heap_name(name) || (split_names && !split.name.empty() && is_split_name(name));
 }
 
+/// Folders and tars are no classes where labels or texts lie beside the images.
+void note_web_dataset(const FoundSplit& split, const Names& twin_classes, Layout& layout) {
+  Split& out = *std::find_if(layout.splits.begin(), layout.splits.end(),
+                             [&](const auto& s) { return s.name == split.name; });
+  out.twins = split.folder->all.labels > 0 && !twin_classes.empty();
+  layout.notes.push_back(fmt::format(
+      "{}Files such as 1.cls or 1.json lie beside the images (a WebDataset): folders and tars are "
+      "no "
+      "classes there. {}",
+      split.name.empty() ? "" : split.name + ": ",
+      out.twins ? "The labels are those of the .cls files; without one an image has none."
+                : "There are no .cls files that name classes, so the images get no label."));
+}
+
 /// The names of all classes, and which splits have labels.
 void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choice,
-                  Layout& layout) {
+                  const Names& twin_classes, Layout& layout) {
   std::vector<Names> classes;
   Names largest;
   std::set<std::string> names, empty;
   for (const auto& split : found) {
     const bool web = is_web_dataset(*split.folder);
-    if (web)
-      layout.notes.push_back(
-          fmt::format("{}Files such as 1.cls or 1.json lie beside the images (a WebDataset): "
-                      "folders and tars are "
-                      "no classes there, and the .cls files are not read. The images get no label.",
-                      split.name.empty() ? "" : split.name + ": "));
+    if (web) note_web_dataset(split, twin_classes, layout);
     classes.push_back(web ? Names() : folders_with_images(*split.folder));
     if (classes.back().size() > largest.size()) largest = classes.back();
     if (classes.back().empty()) continue;
@@ -123,7 +132,11 @@ void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choi
   std::set_difference(empty.begin(), empty.end(), names.begin(), names.end(),
                       std::back_inserter(layout.empty_classes));
   names.insert(empty.begin(), empty.end());
+  const bool twins = std::any_of(layout.splits.begin(), layout.splits.end(),
+                                 [](const auto& split) { return split.twins; });
+  if (twins && !names.empty()) names.insert(twin_classes.begin(), twin_classes.end());
   layout.class_names.assign(names.begin(), names.end());
+  if (twins && names.empty()) layout.class_names = twin_classes;
   check_classes(found, classes, choice, layout);
 }
 
@@ -145,15 +158,17 @@ void count_candidates(const std::vector<FoundSplit>& found, Layout& layout) {
 
 }  // namespace
 
-Layout find_layout(const FolderTree& tree, const LayoutChoice& choice) {
+Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
+                   const std::vector<std::string>& twin_classes) {
   check(tree.root().all.files > 0, "The input holds no files{}.",
         choice.subdir.empty() ? "" : " below " + choice.subdir);
   Layout layout;
   std::vector<FoundSplit> found = find_splits(tree.root(), choice);
   if (!found.front().name.empty()) WrapperSearch(found, layout.notes).run();
   const std::string base = choice.subdir.empty() ? "" : choice.subdir + "/";
-  for (const auto& split : found) layout.splits.push_back({split.name, base + split.prefix});
-  find_classes(found, choice, layout);
+  for (const auto& split : found)
+    layout.splits.push_back({split.name, base + split.prefix, false, 0, 0, false});
+  find_classes(found, choice, twin_classes, layout);
   count_candidates(found, layout);
   return layout;
 }

@@ -13,16 +13,17 @@
 namespace ijepa::tools {
 
 struct Split {
-  std::string name;    // "train", or "" for an input without splits
-  std::string prefix;  // what its paths start with: "data/train/" or ""
-  bool labelled = false;
+  std::string name;             // "train", or "" for an input without splits
+  std::string prefix;           // what its paths start with: "data/train/" or ""
+  bool labelled = false;        // by the folders in it
   std::int64_t candidates = 0;  // files that may be images
   std::int64_t bytes = 0;       // of them
+  bool twins = false;           // labels lie beside the images (TwinSource)
 };
 
 struct Layout {
   std::vector<Split> splits;             // at least one
-  std::vector<std::string> class_names;  // of all splits together, in byte order
+  std::vector<std::string> class_names;  // of all splits together; of folders in byte order
   std::vector<std::string> empty_classes;
   std::vector<std::string> notes;     // sentences: how the folders were read
   std::vector<std::string> warnings;  // what may not be meant so
@@ -38,8 +39,10 @@ struct Layout {
 
 /// The layout of the input below the folder `choice.subdir`, for which the tree was counted.
 /// docs/formats.md has the rules in a table. Error: no files, a folder of the choice that is not
-/// there, or folders that can be read in two ways: which, and how to choose.
-Layout find_layout(const FolderTree& tree, const LayoutChoice& choice);
+/// there, or folders that can be read in two ways: which, and how to choose. `twin_classes`: what
+/// labels beside images name.
+Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
+                   const std::vector<std::string>& twin_classes = {});
 
 /// One line: the splits, the images of each class, what is left out and why.
 std::string layout_text(const Layout& layout, const FolderTree& tree, const LayoutChoice& choice);

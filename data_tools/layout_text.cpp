@@ -51,7 +51,11 @@ class LayoutText {
     const Folder& folder = folder_of(split);
     std::string text = split.name.empty() ? "" : split.name + ": ";
     if (!split.labelled)
-      return text + counted(images_of(folder.all), "image", "images") + " without classes";
+      return text + counted(images_of(folder.all), "image", "images") +
+             (split.twins
+                  ? fmt::format(" in {} by their .cls files",
+                                counted(std::ssize(layout_.class_names), "class", "classes"))
+                  : " without classes");
     std::int64_t images = 0;
     std::vector<std::string> classes;
     for (const auto& name : layout_.class_names) {

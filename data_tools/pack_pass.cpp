@@ -1,5 +1,8 @@
 #include "data_tools/pack_pass.hpp"
 
+#include <algorithm>
+
+#include "data_tools/label_twins.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_format.hpp"
@@ -30,7 +33,13 @@ std::vector<std::unique_ptr<Spill>> PackPass::fill(const std::vector<std::size_t
   workers_ = std::make_unique<ImageWorkers>(options_.image, options_.threads);
   pending_.clear();
   ListingHash listing;
-  const auto source = open_source(options_.input);
+  auto source = open_source(options_.input);
+  if (std::any_of(plan_.layout().splits.begin(), plan_.layout().splits.end(),
+                  [](const auto& split) { return split.twins; }))
+    source = std::make_unique<TwinSource>(std::move(source));
+  const auto& names = plan_.layout().class_names;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    twin_labels_[names[i]] = static_cast<std::int32_t>(i);
   for (SourceEntry entry; source->next(entry);) {
     if (entry.is_directory) continue;
     take_entry(*source, entry, static_cast<std::uint64_t>(listing.entries()));
@@ -65,7 +74,9 @@ void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_
   pending.record.position = slot.position;
   pending.record.source_bytes = static_cast<std::uint64_t>(entry.bytes);
   if (place) {
-    pending.record.label = place->label;
+    const auto twin = twin_labels_.find(entry.label);
+    const bool by_twin = plan_.layout().splits[place->split].twins && twin != twin_labels_.end();
+    pending.record.label = by_twin ? twin->second : place->label;
     pending.record.key = place->key;
   }
   const std::string problem = problem_of(entry, pending, place.has_value(), comes_again);
@@ -85,6 +96,7 @@ std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pendin
     return "a hidden name";
   if (leads_out(entry.path)) return "leads out of the input";
   if (!placed) return "outside of every class folder";
+  if (!entry.label.empty() && is_label_twin(entry.path)) return "the label of an image";
   if (comes_again) return "the input holds it again later, and the last one counts";
   if (pending.record.key.size() > max_key_bytes)
     return fmt::format("its path is longer than {} bytes", max_key_bytes);

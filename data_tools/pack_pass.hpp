@@ -3,6 +3,7 @@
 #pragma once
 #include <deque>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "data_tools/image_packer.hpp"
@@ -40,7 +41,8 @@ class PackPass {
   std::vector<Spill*> spills_;           // by shard of the plan, null if not of this pass
   std::vector<std::uint64_t> ordinals_;  // by split: the next candidate
   RepeatedNames repeated_;
-  std::deque<Pending> pending_;  // what the workers have
+  std::unordered_map<std::string, std::int32_t> twin_labels_;  // of the labels beside images
+  std::deque<Pending> pending_;                                // what the workers have
   std::uint64_t pending_bytes_ = 0;
   std::unique_ptr<ImageWorkers> workers_;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include "data_tools/out_folder.hpp"
@@ -22,6 +23,7 @@ namespace {
 
 constexpr std::chrono::seconds rank_patience{120};
 constexpr std::chrono::milliseconds poll_every{100};
+constexpr std::size_t reasons_kept = 10;
 
 /// "seed (1 there, 2 now), short_side (...)"
 std::string differences(const json& there, const json& now) {
@@ -58,6 +60,17 @@ std::size_t open_file_budget() {
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 65536);
   ::setrlimit(RLIMIT_NOFILE, &limit);
   return std::max<std::size_t>(limit.rlim_cur / 2, 16);
+}
+
+using Reasons = std::vector<std::pair<std::string, std::int64_t>>;
+
+/// Some reasons name bytes and sizes, so that there may be as many as files.
+Reasons commonest(const std::map<std::string, std::int64_t>& counts) {
+  Reasons sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  sorted.resize(std::min(sorted.size(), reasons_kept));
+  return sorted;
 }
 
 class Packer {
@@ -208,7 +221,11 @@ class Packer {
     std::sort(rejected.begin(), rejected.end(),
               [](const auto& a, const auto& b) { return a.entry < b.entry; });
     std::string text = rejected_header;
-    for (const auto& r : rejected) text += r.line + "\n";
+    std::map<std::string, std::int64_t> reasons;
+    for (const auto& r : rejected) {
+      text += r.line + "\n";
+      ++reasons[r.reason];
+    }
     write_file_atomically(out_.rejected(), text);
     json sets = json::array();
     std::int64_t images = 0;
@@ -222,10 +239,11 @@ class Packer {
     }
     check(images > 0, "None of the {} files of {} is an image that can be used; {} says why.",
           plan.entries(), options_.input, out_.rejected());
-    const json manifest{{"format", "ijepa shard set"},
-                        {"identity", identity_},
-                        {"sets", sets},
-                        {"rejected", rejected.size()}};
+    json manifest{{"format", "ijepa shard set"},
+                  {"identity", identity_},
+                  {"sets", sets},
+                  {"rejected", rejected.size()}};
+    if (!reasons.empty()) manifest["reasons"] = commonest(reasons);
     write_file_atomically(out_.manifest(), manifest.dump(1) + "\n");
     was_complete_ = false;
   }
@@ -236,6 +254,7 @@ class Packer {
     s.was_complete = was_complete_;
     s.rejected = manifest.at("rejected");
     s.rejected_path = out_.rejected();
+    if (manifest.contains("reasons")) manifest.at("reasons").get_to(s.reasons);
     if (ranks_.rank != 0) return s;
     fs::remove_all(out_.work());
     for (const auto& entry : manifest.at("sets")) {

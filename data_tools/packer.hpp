@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data_tools/pack_options.hpp"
@@ -22,7 +23,8 @@ struct PackSummary {
   std::vector<std::string> class_names;
   std::int64_t rejected = 0;
   std::string rejected_path;
-  bool was_complete = false;  // nothing was to be done
+  std::vector<std::pair<std::string, std::int64_t>> reasons;  // the commonest, how many files each
+  bool was_complete = false;                                  // nothing was to be done
 };
 
 /// Collective over the ranks of a launch. The files made depend on the input and the options alone,

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "data_tools/label_twins.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/shard_format.hpp"
 
@@ -62,10 +63,12 @@ Plan Plan::count(const PackOptions& options, const std::function<void(const Sour
   const auto source = open_source(options.input);
   FolderTree tree(options.layout.subdir);
   NameCounter names;
+  TwinClasses twins;
   ListingHash listing;
   for (SourceEntry entry; source->next(entry);) {
     listing.add(entry);
     tree.add(entry);
+    twins.add(entry, *source);
     if (!entry.is_directory && entry.problem.empty()) names.add(entry.path);
     seen(entry);
   }
@@ -74,7 +77,7 @@ Plan Plan::count(const PackOptions& options, const std::function<void(const Sour
   choice.input_name = without_archive_name(fs::weakly_canonical(options.input).filename());
   Plan plan;
   plan.identity_ = identity_of(options);
-  plan.layout_ = find_layout(tree, choice);
+  plan.layout_ = find_layout(tree, choice, twins.names());
   plan.description_ = layout_text(plan.layout_, tree, choice);
   plan.repeated_ = names.repeated();
   plan.entries_ = listing.entries();
@@ -153,7 +156,8 @@ json Plan::to_json() const {
                       {"prefix", s.prefix},
                       {"labelled", s.labelled},
                       {"candidates", s.candidates},
-                      {"bytes", s.bytes}});
+                      {"bytes", s.bytes},
+                      {"twins", s.twins}});
   json repeated = json::array();
   for (const auto& [hash, count] : repeated_) repeated.push_back({hash, count});
   return {{"identity", identity_}, {"repeated", repeated},
@@ -170,8 +174,8 @@ Plan Plan::from_json(const json& j) {
   for (const auto& name : j.value("repeated", json::array()))
     plan.repeated_[name.at(0)] = name.at(1);
   for (const auto& s : j.at("splits"))
-    plan.layout_.splits.push_back(
-        {s.at("name"), s.at("prefix"), s.at("labelled"), s.at("candidates"), s.at("bytes")});
+    plan.layout_.splits.push_back({s.at("name"), s.at("prefix"), s.at("labelled"),
+                                   s.at("candidates"), s.at("bytes"), s.value("twins", false)});
   plan.plan_shards();
   return plan;
 }

@@ -75,6 +75,9 @@ void read_rejected(const std::string& rejected_path, std::vector<Rejected>& reje
     const auto end = std::from_chars(line.data(), line.data() + line.size(), r.entry).ptr;
     check(*end == ',', "{} is damaged.", rejected_path);
     r.line = end + 1;
+    // A reason in quotes may hold commas.
+    const auto quoted = r.line.ends_with('"') ? r.line.rfind(",\"") : r.line.rfind(',');
+    r.reason = r.line.substr(quoted + 1);
     rejected.push_back(std::move(r));
   }
 }

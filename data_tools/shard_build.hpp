@@ -13,6 +13,7 @@ namespace ijepa::tools {
 struct Rejected {
   std::uint64_t entry = 0;  // its number in the input
   std::string line;         // "path,bytes,reason" of rejected.csv
+  std::string reason;       // as in the line, quotes included
 };
 
 /// Sorts the images of the spill by position, writes them to the shard `path`, and the rejected

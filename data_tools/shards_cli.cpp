@@ -13,6 +13,8 @@
 namespace ijepa::tools {
 namespace {
 
+constexpr std::size_t reasons_shown = 4;
+
 /// A folder as the entries of the input name it.
 std::string folder_below(const std::string& text, const char* option) {
   const std::string path = normal_path(utf8_name(text));
@@ -34,6 +36,15 @@ std::vector<LayoutChoice::NamedSplit> named_splits(const std::vector<std::string
     splits.push_back({name, folder});
   }
   return splits;
+}
+
+/// " (7: a hidden name, 2: an empty file, ...)"
+std::string reasons_text(const std::vector<std::pair<std::string, std::int64_t>>& reasons) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(reasons.size(), reasons_shown); ++i)
+    text += fmt::format("{}{}: {}", i > 0 ? ", " : " (", reasons[i].second, reasons[i].first);
+  if (reasons.size() > reasons_shown) text += ", ...";
+  return text.empty() ? "" : text + ")";
 }
 
 }  // namespace
@@ -111,7 +122,9 @@ std::string summary_text(const PackSummary& s) {
                                       ", "),
                             s.class_names.size() > 10 ? ", ..." : "");
   if (s.rejected > 0)
-    text += fmt::format("{} files were left out; {} says why.\n", s.rejected, s.rejected_path);
+    text += fmt::format("{} were left out{}; {} lists them.\n",
+                        s.rejected == 1 ? "1 file" : fmt::format("{} files", s.rejected),
+                        reasons_text(s.reasons), s.rejected_path);
   return text;
 }
 

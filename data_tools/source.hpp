@@ -15,6 +15,7 @@ struct SourceEntry {
   bool is_directory = false;
   bool is_archive = false;  // a directory that is in truth a tar
   std::string problem;      // why its bytes cannot be had, else empty
+  std::string label;        // that lies beside it (TwinSource), else empty
 };
 
 /// The bytes of an entry, or the file that holds them (so that a worker thread reads it).

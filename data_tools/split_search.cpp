@@ -57,6 +57,8 @@ class SplitSearch {
       }
       splits.push_back({name, path + "/", folder});
     }
+    std::sort(splits.begin(), splits.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
     return splits;
   }
 

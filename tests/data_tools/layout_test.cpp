@@ -23,13 +23,13 @@ struct Read {
 Read read(const Paths& paths, const LayoutChoice& choice) {
   FolderTree tree(choice.subdir);
   for (const auto& path : paths) {
-    SourceEntry entry{path, 10, false, false, ""};
-    if (path.ends_with("/")) entry = {path.substr(0, path.size() - 1), 0, true, false, ""};
-    if (path.ends_with(".tar/")) entry = {path.substr(0, path.size() - 5), 0, true, true, ""};
+    SourceEntry entry{path, 10, false, false, "", ""};
+    if (path.ends_with("/")) entry = {path.substr(0, path.size() - 1), 0, true, false, "", ""};
+    if (path.ends_with(".tar/")) entry = {path.substr(0, path.size() - 5), 0, true, true, "", ""};
     tree.add(entry);
   }
   tree.finish();
-  Read out{find_layout(tree, choice), ""};
+  Read out{find_layout(tree, choice, {"2", "10"}), ""};
   out.text = layout_text(out.layout, tree, choice);
   return out;
 }
@@ -257,7 +257,7 @@ TEST(Layout, SplitsCanBeNamed) {
   EXPECT_EQ(summary_of(together(below("a/b/", cats_and_dogs),
                                 together(below("c/", cats_and_dogs), {"d/1.jpg"})),
                        choice),
-            "train[a/b/]L3 test[c/]L3 cat,dog,");
+            "test[c/]L3 train[a/b/]L3 cat,dog,");
   EXPECT_THAT(refusal_of(below("a/b/", cats_and_dogs), choice), HasSubstr("no files below c"));
   choice.splits[1].folder = "a";
   EXPECT_THAT(refusal_of(below("a/b/", cats_and_dogs), choice), HasSubstr("lie in each other"));
@@ -271,6 +271,8 @@ TEST(Layout, MasksBesideImagesAreNoClass) {
   EXPECT_EQ(summary_of({"train/images/1.jpg", "train/masks/1.png", "val/images/1.jpg"}),
             "train[train/images/]1 val[val/]1 ");
   EXPECT_EQ(summary_of({"with_mask/1.jpg", "mask/1.jpg"}), "[]L2 mask,with_mask,");
+  EXPECT_EQ(summary_of({"CUB/images/a/1.jpg", "CUB/images/b/2.jpg", "segmentations/a/1.png"}),
+            "[CUB/images/]L2 a,b,");
 }
 
 TEST(Layout, SplitsBelowClassesAreRefused) {
@@ -294,12 +296,13 @@ TEST(Layout, WebDatasetsHaveNoClasses) {
   for (const std::string tar : {"x-train-000", "x-train-001"})
     tars = together(tars, {tar + ".tar/", tar + "/1.jpg", tar + "/1.cls", tar + "/1.json"});
   const auto r = read(tars, {});
-  EXPECT_EQ(summary_of(tars), "[]6 ");
+  EXPECT_EQ(summary_of(tars), "[]6 2,10,");
+  EXPECT_EQ(r.text, "2 images in 2 classes by their .cls files");
   EXPECT_THAT(r.layout.notes, Contains(HasSubstr("WebDataset")));
   EXPECT_EQ(
       summary_of({"000.tar/", "000/1.jpg", "000/1.txt", "001.tar/", "001/2.jpg", "001/2.txt"}),
       "[]4 ");
-  EXPECT_EQ(summary_of({"000/1.jpg", "000/1.cls", "001/2.jpg", "001/2.cls"}), "[]4 ");
+  EXPECT_EQ(summary_of({"000/1.jpg", "000/1.cls", "001/2.jpg", "001/2.cls"}), "[]4 2,10,");
   EXPECT_EQ(summary_of({"cat.tar/", "cat/1.jpg", "dog.tar/", "dog/1.jpg"}), "[]L2 cat,dog,");
   EXPECT_THAT(refusal_of(together(tars, {"x-val-000.tar/", "x-val-000/1.jpg", "x-val-000/1.cls"})),
               HasSubstr("parts of splits"));
@@ -330,7 +333,7 @@ TEST(Layout, OneLineSaysWhatWasRead) {
 
 TEST(Layout, FoldersBeyondTheLimitCountForThoseAbove) {
   FolderTree tree("", 100);
-  const auto add = [&](const std::string& path) { tree.add({path, 10, false, false, ""}); };
+  const auto add = [&](const std::string& path) { tree.add({path, 10, false, false, "", ""}); };
   for (const std::string split : {"w/train/", "w/val/"})
     for (const std::string name : {"cat/", "dog/"})
       for (int object = 0; object < 1000; ++object)

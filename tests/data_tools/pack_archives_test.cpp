@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "data_tools/shards_cli.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {
@@ -78,6 +79,17 @@ TEST_F(PackArchives, LinksAreTheImagesTheyName) {
   EXPECT_EQ(all.at("d/2.jpg").bytes, small_jpeg(2)) << "a linked class";
   EXPECT_EQ(all.at("d/2.jpg").class_name, "d");
   EXPECT_EQ(rejected(), "path,bytes,reason\n");
+}
+
+TEST_F(PackArchives, ManyLinksToOneImageAndFoldersThatLinkToEachOther) {
+  std::vector<Member> members{file("a/1.jpg", 1), file("b/2.jpg", 2), symbolic("a/l", "../b"),
+                              symbolic("b/m", "../a")};
+  for (int i = 0; i < 300; ++i) members.push_back(hard(fmt::format("c/{}.jpg", i), "a/1.jpg"));
+  const auto all = packed(members);
+  // a/1, a/l/2, a/l/m/1, b/2, b/m/1, b/m/l/2 and those of c: no link is gone through twice.
+  EXPECT_EQ(all.size(), 306U);
+  EXPECT_EQ(all.at("c/299.jpg").bytes, small_jpeg(1));
+  EXPECT_EQ(all.at("a/l/m/1.jpg").class_name, "a");
 }
 
 TEST_F(PackArchives, LinksThatLeadNowhereAreListed) {
@@ -214,6 +226,47 @@ TEST_F(PackArchives, InputsOfAnotherKindAreCalledByTheirName) {
   expect("x.tar.gz.lfs", {pointer.begin(), pointer.end()}, "git lfs pull");
 }
 
+TEST_F(PackArchives, LabelsOfAWebDatasetLieBesideTheImages) {
+  const auto text = [](const std::string& name, const std::string& content) {
+    return Member{name, {content.begin(), content.end()}, "", ""};
+  };
+  fs::create_directory(at("in"));
+  std::map<std::string, Content> right;
+  for (int tar = 0; tar < 3; ++tar) {
+    std::vector<Member> members;
+    for (int i = 4 * tar; i < 4 * tar + 4; ++i) {
+      const std::string stem = fmt::format("{:08d}", i), label = i % 2 == 0 ? "2" : "10";
+      const Member image = file(stem + ".jpg", static_cast<std::uint64_t>(i) + 1);
+      const Member cls = text(stem + ".cls", label + "\n");
+      if (tar == 0) members.push_back(cls);  // before and behind the image
+      members.push_back(image);
+      if (tar == 1) members.push_back(cls);
+      members.push_back(text(stem + ".json", "{}"));
+      right[fmt::format("x-{:03d}/{}.jpg", tar, stem)] = {tar == 2 ? "-" : label, image.bytes};
+    }
+    if (tar == 2) members.push_back(text("last.cls", "2"));  // of no image
+    write_members(members, at(fmt::format("in/x-{:03d}.tar", tar)));
+  }
+  const auto summary = run(options("in", "out"));
+  EXPECT_EQ(summary.class_names, (std::vector<std::string>{"2", "10"})) << "as numbers";
+  EXPECT_EQ(contents(at("out")), right);
+  EXPECT_THAT(rejected(), HasSubstr("x-000/00000000.cls,2,the label of an image\n"));
+  for (const std::string tar : {"x-000", "x-001", "x-002"}) {
+    fs::create_directories(at("unpacked/" + tar));
+    ASSERT_EQ(
+        std::system(
+            fmt::format("tar xf {0}/{1}.tar -C {2}/{1}", at("in"), tar, at("unpacked")).c_str()),
+        0);
+  }
+  run(options("unpacked", "of_folder"));
+  EXPECT_EQ(contents(at("of_folder")), right);
+  PackOptions o = options("in", "two");
+  std::jthread other([&] { run(o, {1, 2}); });
+  run(o, {0, 2});
+  other.join();
+  EXPECT_EQ(contents(at("two")), right);
+}
+
 TEST_F(PackArchives, HiddenFilesAreListedAndTheRestIsThere) {
   InputTree tree = class_tree({"a", "b"}, 4);
   const InputTree good = tree;
@@ -227,6 +280,7 @@ TEST_F(PackArchives, HiddenFilesAreListedAndTheRestIsThere) {
     const auto summary = run(options(input, "out_" + input));
     EXPECT_EQ(summary.class_names, (std::vector<std::string>{"a", "b"}));
     EXPECT_EQ(summary.rejected, 4);
+    EXPECT_THAT(summary_text(summary), HasSubstr("4 files were left out (4: a hidden name); "));
     EXPECT_EQ(contents(at("out_" + input)), expected(good));
     EXPECT_THAT(read_text_file(summary.rejected_path),
                 ::testing::ContainsRegex("@eaDir/x/1.jpg,[0-9]+,a hidden name"));

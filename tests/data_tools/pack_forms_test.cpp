@@ -195,6 +195,7 @@ TEST_F(PackForms, LinksAreFollowedOnceAndNamesAreKeptPrintable) {
   fs::create_directory_symlink(at("elsewhere/a"), at("in/a"));
   fs::create_directory_symlink(at("in"), at("in/b/up"));
   fs::create_symlink(at("none"), at("in/b/gone.jpg"));
+  fs::create_symlink("self.jpg", at("in/b/self.jpg"));
   write_bytes(at("in/b/caf\xE9\n.jpg"), small_jpeg(9));
   run(options("in", "out"));
   const auto all = contents(at("out"));
@@ -202,7 +203,7 @@ TEST_F(PackForms, LinksAreFollowedOnceAndNamesAreKeptPrintable) {
   EXPECT_TRUE(all.contains("b/caf\\xE9\\x0A.jpg"));
   EXPECT_EQ(read_text_file(at("out/rejected.csv")),
             "path,bytes,reason\nb/gone.jpg,0,a link to nothing\n"
-            "b/up,0,a link to a folder above it\n");
+            "b/self.jpg,0,a link to itself\nb/up,0,a link to a folder above it\n");
 }
 
 }  // namespace
