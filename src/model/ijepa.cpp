@@ -26,6 +26,7 @@ IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, con
   predictor_ = std::make_unique<Predictor>(layout_, predictor, encoder,
                                            stored_positions(grid, predictor.width));
   if (loss.pooled()) pooled_ = std::make_unique<PooledTerms>(layout_, loss, encoder.width);
+  if (loss.pixels > 0) pixels_ = std::make_unique<PixelHead>(layout_, encoder, predictor);
 }
 
 // h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
@@ -50,7 +51,9 @@ IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input
   const PredictorConfig& pc = predictor_->config();
   Forward f;
   f.rows = upload_plan(online, plan);
-  f.targets = {encoder_->infer(target, input.images), f.rows.target_rows, target_epsilon};
+  f.targets = {{}, f.rows.target_rows, target_epsilon};
+  if (loss_.features > 0 || loss_.pooled_prediction > 0 || observer.targets)
+    f.targets.features = encoder_->infer(target, input.images);
   if (observer.targets) show_targets(target, f.targets, observer);
   f.context = encode(online, input, f);
   f.predictions = predictor_->forward(
@@ -104,13 +107,32 @@ void IJepa::step(Pass& online, Pass& target, const StepInput& input, Tensor loss
     if (input.complete) input.complete(sums);
     dmeans = pooled_->backward(online, sums, loss_accum, saved);
   }
-  const auto like = [&](Tensor t) { return arena.scratch(t.dtype, {t.rows(), t.cols()}); };
-  Tensor dcontext = like(f.context), dpredictions = like(f.predictions);
-  online.ops.smooth_l1(f.predictions, f.targets, input.loss_scale, loss_accum, dpredictions);
-  predictor_->backward(online, dpredictions, f.rows, dcontext, input.recompute, f.predictor, ready);
+  const Tensor dcontext = arena.scratch(f.context.dtype, {f.context.rows(), f.context.cols()});
+  predictor_backward(online, input, f, dcontext, loss_accum, ready);
   if (pooled_) PooledTerms::spread(online, dmeans, f.rows, dcontext);
   encoder_->backward(online, dcontext, input.recompute, f.encoder, ready);
   arena.release(mark);
+}
+
+void IJepa::predictor_backward(Pass& online, const StepInput& input, Forward& f, Tensor dcontext,
+                               Tensor loss_accum, const ReadyCallback& ready) const {
+  Arena::ScratchScope scope(online.arena);
+  const auto like = [&](Tensor t) { return online.arena.scratch(t.dtype, {t.rows(), t.cols()}); };
+  const Tensor dpredictions = like(f.predictions), normed = f.predictor.normed;
+  if (loss_.features > 0) {
+    online.ops.smooth_l1(f.predictions, f.targets, loss_.features * input.loss_scale, loss_accum,
+                         dpredictions);
+  } else {
+    online.ops.fill_zero(dpredictions);
+  }
+  Tensor dnormed;
+  if (pixels_) {
+    dnormed = like(normed);
+    pixels_->step(online, input.images, normed, f.rows.target_rows,
+                  loss_.pixels * input.pixel_loss_scale(encoder_->config()), loss_accum, dnormed);
+  }
+  predictor_->backward(online, dpredictions, dnormed, f.rows, dcontext, input.recompute,
+                       f.predictor, ready);
 }
 
 }  // namespace ijepa

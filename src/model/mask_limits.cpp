@@ -137,6 +137,18 @@ std::int64_t longest_context(const MaskConfig& config, Grid grid, BlockSize cont
   return context.cells() - least_overlap(context, target, grid.rows - margin, grid.cols - margin);
 }
 
+void check_random_masks(const MaskConfig& config, Grid grid) {
+  check(
+      config.num_targets == 1 && config.num_contexts == 1,
+      "mask: with shape = \"random\" all patches but the context's are one target: set num_targets "
+      "and num_contexts to 1, not {} and {}.",
+      config.num_targets, config.num_contexts);
+  check(config.context_patches > 0 && config.context_patches < grid.tokens(),
+        "mask: shape = \"random\" needs context_patches, the patches that are seen: 1 to {} of the "
+        "{} x {} grid, not {}.",
+        grid.tokens() - 1, grid.rows, grid.cols, config.context_patches);
+}
+
 }  // namespace
 
 std::vector<BlockSize> drawable_target_sizes(const MaskConfig& config, Grid grid) {
@@ -166,6 +178,7 @@ void check_masks(const MaskConfig& config, Grid grid) {
         config.context_patches);
   check(config.context_multiple >= 1, "mask: context_multiple is {}, below 1 (1: any length).",
         config.context_multiple);
+  if (config.shape == MaskShape::random) return check_random_masks(config, grid);
   check_range(target_scale(config), 1, "target scale");
   check_range(context_scale(config), 1, "context scale");
   constexpr double longest_aspect = 1e6;
@@ -175,6 +188,9 @@ void check_masks(const MaskConfig& config, Grid grid) {
 }
 
 std::vector<MaskLengths> worst_case_lengths(const MaskConfig& config, Grid grid) {
+  if (config.shape == MaskShape::random)
+    return {
+        {context_length(config, config.context_patches), grid.tokens() - config.context_patches}};
   std::vector<MaskLengths> all;
   const auto targets = drawable_target_sizes(config, grid);
   for (const auto context : drawable_context_sizes(config, grid))

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 
 #include "ijepa/core/error.hpp"
 
@@ -113,6 +115,20 @@ void truncate_mask(const MaskConfig& config, std::int64_t length, Rng& rng,
   }
 }
 
+/// A random subset of config.context_patches patches, and all others as the one target.
+ImageMasks draw_random_masks(const MaskConfig& config, Grid grid, Rng& rng) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(grid.tokens()));
+  std::iota(all.begin(), all.end(), 0);
+  auto context = all;
+  keep_random_subset(static_cast<std::size_t>(config.context_patches), rng, context);
+  std::vector<std::int32_t> target;
+  std::ranges::set_difference(all, context, std::back_inserter(target));
+  ImageMasks masks;
+  masks.contexts.push_back(std::move(context));
+  masks.targets.push_back(std::move(target));
+  return masks;
+}
+
 }  // namespace
 
 BlockSizes block_sizes(const MaskConfig& config, Grid grid, const SizeDraws& draws) {
@@ -138,10 +154,11 @@ BlockSizes draw_block_sizes(const MaskConfig& config, Grid grid, std::uint64_t s
 
 ImageMasks draw_image_masks(const MaskConfig& config, Grid grid, const BlockSizes& sizes,
                             std::uint64_t seed, std::int64_t epoch, std::int64_t position) {
-  check_block(config, grid, sizes.target, "target");
-  check_block(config, grid, sizes.context, "context");
   Rng rng(seed, Purpose::mask_place, static_cast<std::uint64_t>(epoch),
           static_cast<std::uint64_t>(position));
+  if (config.shape == MaskShape::random) return draw_random_masks(config, grid, rng);
+  check_block(config, grid, sizes.target, "target");
+  check_block(config, grid, sizes.context, "context");
   const auto targets = static_cast<std::int32_t>(config.num_targets);
   std::vector<std::int32_t> first_target(static_cast<std::size_t>(grid.tokens()), targets);
   ImageMasks masks;

@@ -54,13 +54,14 @@ Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const 
 }
 
 // d loss / d output of the stack (Tp, P): zero but at the mask tokens. Lives in the caller's scope.
-Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& rows,
-                                 const Saved& s) const {
+Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, Tensor dnormed_of_others,
+                                 const DevicePlan& rows, const Saved& s) const {
   Tensor dres = p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
   Arena::ScratchScope scope(p.arena);
   Tensor dnormed = p.arena.scratch(p.precision.compute, {dprediction.rows(), config_.width});
   proj_.backward_params(p, dprediction, s.normed);
   proj_.backward_input(p, dprediction, dnormed);
+  if (!dnormed_of_others.empty()) p.ops.add(dnormed, dnormed_of_others, dnormed);
   Tensor dmasked = p.arena.scratch(p.precision.residual, {dprediction.rows(), config_.width});
   p.ops.fill_zero(dmasked);
   norm_.backward(p, dnormed, {.dsum_accum = dmasked}, s.norm);
@@ -68,10 +69,11 @@ Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& 
   return dres;
 }
 
-void Predictor::backward(Pass& p, Tensor dprediction, const DevicePlan& rows, Tensor dcontext,
-                         Recompute recompute, Saved& s, const ReadyCallback& ready) const {
+void Predictor::backward(Pass& p, Tensor dprediction, Tensor dnormed, const DevicePlan& rows,
+                         Tensor dcontext, Recompute recompute, Saved& s,
+                         const ReadyCallback& ready) const {
   Arena::ScratchScope scope(p.arena);
-  Tensor dres = stack_gradient(p, dprediction, rows, s);
+  Tensor dres = stack_gradient(p, dprediction, dnormed, rows, s);
   if (ready) ready(norm_.first_offset());
   stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
   p.ops.sum_rows(dres, rows.mask_rows, p.gradient(mask_token_), p.write);

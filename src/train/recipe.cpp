@@ -87,6 +87,8 @@ void resolve_batch(PretrainRecipe& recipe, Notes& notes) {
 }
 
 void check_loss(const PretrainRecipe& recipe) {
+  check(recipe.loss.features > 0 || recipe.loss.pixels > 0,
+        "loss.features and loss.pixels are both 0: nothing is left to predict.");
   check(!recipe.loss.pooled() || recipe.optim.global_batch * recipe.mask.num_contexts > 1,
         "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
         "optim.global_batch = 1.");

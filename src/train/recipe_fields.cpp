@@ -57,6 +57,9 @@ static void describe(ModelSettings& m, Fields& f) {
 }
 
 static void describe(MaskConfig& m, Fields& f) {
+  f.choice("shape", m.shape, {{"blocks", MaskShape::blocks}, {"random", MaskShape::random}},
+           "`blocks`: as in the paper. `random`: the encoder sees `context_patches` patches chosen "
+           "at random, and all others are the one target, as in a masked autoencoder.");
   f("num_targets", m.num_targets, between(1, 64), "Target blocks an image (K).");
   f("num_contexts", m.num_contexts, between(1, 64), "Context blocks an image (E).");
   f("target_scale_min", m.target_scale_min, up_to(1),
@@ -93,6 +96,13 @@ static void describe(LossConfig& l, Fields& f) {
   f("pooled_prediction", l.pooled_prediction, between(0, 1e6),
     "Weight of a linear map of that mean which predicts the mean of the target's features, "
     "standardised over the global batch. 0: none, as published.");
+  f("pixels", l.pixels, between(0, 1e6),
+    "Weight of the hidden patches' pixels, each patch normalised, which a linear map of the "
+    "predictor's tokens tells. 0: none, as published.");
+  f("features", l.features, between(0, 1e6),
+    "Weight of the hidden patches' features, I-JEPA's own loss. 0, with `pixels` above it: a "
+    "masked "
+    "autoencoder, to compare with.");
 }
 
 static void describe(DataSettings& d, Fields& f) {

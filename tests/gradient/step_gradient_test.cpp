@@ -179,15 +179,16 @@ INSTANTIATE_TEST_SUITE_P(Modes, StepRecompute,
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, StepGradient,
-    ::testing::Values(Mode{"plain"}, Mode{"recompute", 1, 4, 0, Recompute::block},
-                      Mode{"two_contexts", 2}, Mode{"untruncated", 1, 1}, Mode{"two_groups", 1, 2},
-                      Mode{"drop_path", 1, 4, 0.5},
-                      Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
-                      Mode{"pooled", 1, 4, 0, Recompute::none, 1, {0.7, 0}},
-                      Mode{"pooled_prediction", 1, 1, 0, Recompute::none, 1, {0, 0.6}},
-                      Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
-                      Mode{"joint_and_pooled", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6}, true},
-                      Mode{"everything", 2, 1, 0.4, Recompute::block}),
+    ::testing::Values(
+        Mode{"plain"}, Mode{"recompute", 1, 4, 0, Recompute::block}, Mode{"two_contexts", 2},
+        Mode{"untruncated", 1, 1}, Mode{"two_groups", 1, 2}, Mode{"drop_path", 1, 4, 0.5},
+        Mode{"micro_batches", 1, 4, 0, Recompute::none, 2},
+        Mode{"pooled", 1, 4, 0, Recompute::none, 1, {0.7, 0}},
+        Mode{"pooled_prediction", 1, 1, 0, Recompute::none, 1, {0, 0.6}},
+        Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
+        Mode{"pixels", 1, 4, 0, Recompute::none, 1, {0, 0, 0.8, 0}},
+        Mode{"joint_and_all_losses", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6, 0.5, 0.9}, true},
+        Mode{"everything", 2, 1, 0.4, Recompute::block}),
     mode_name);
 
 }  // namespace

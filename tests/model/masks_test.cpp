@@ -277,6 +277,40 @@ TEST(Masks, ContextsKeepAtMostTheGivenPatches) {
     }
 }
 
+TEST(Masks, RandomMasksDivideTheGridAndPreferNoPatch) {
+  MaskConfig config;
+  config.shape = MaskShape::random;
+  config.num_targets = 1;
+  config.context_patches = 49;
+  check_masks(config, published);
+  constexpr std::int64_t images = 400;
+  const auto batch = draw_batch_masks(config, published, {1, 0, 0, 0, images}, 0, images);
+  std::vector<double> seen(196);
+  for (const auto& image : batch.images) {
+    const Mask &context = image.contexts.at(0), &target = image.targets.at(0);
+    ASSERT_EQ(context.size(), 49U);
+    Mask all;
+    std::ranges::merge(context, target, std::back_inserter(all));
+    for (std::int32_t i = 0; i < 196; ++i) ASSERT_EQ(all.at(static_cast<std::size_t>(i)), i);
+    for (const auto patch : context) ++seen[static_cast<std::size_t>(patch)];
+  }
+  for (const double n : seen) EXPECT_NEAR(n / images, 0.25, 0.11);  // five deviations
+  EXPECT_EQ(worst_case_lengths(config, published), (std::vector<MaskLengths>{{49, 147}}));
+}
+
+TEST(Masks, RandomMasksAreRefusedWhereTheyCannotBe) {
+  const auto refused = [](std::int64_t patches, std::int64_t targets) {
+    MaskConfig config;
+    config.shape = MaskShape::random;
+    config.num_targets = targets;
+    config.context_patches = patches;
+    EXPECT_THROW(check_masks(config, published), Error);
+  };
+  refused(0, 1);
+  refused(196, 1);
+  refused(49, 4);
+}
+
 TEST(Masks, AGroupOfOneIsNotTruncated) {
   constexpr Grid grid{32, 32};  // large enough for two contexts to differ
   MaskConfig config;

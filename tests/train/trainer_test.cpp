@@ -87,7 +87,16 @@ INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
                                                    r.model.encoder.start = StartWeights::xavier;
                                                    r.model.predictor.joint = true;
                                                    r.mask.context_patches = 8;
-                                                   r.loss = {1, 1};
+                                                   r.loss = {1, 1, 0.5, 1};
+                                                 }},
+                                         Variant{"masked_autoencoder",
+                                                 [](PretrainRecipe& r) {
+                                                   r.mask.shape = MaskShape::random;
+                                                   r.mask.num_targets = 1;
+                                                   r.mask.context_patches = 9;
+                                                   r.loss = {0, 0, 1, 0};
+                                                   r.run.health_every = 4;
+                                                   r.run.health_images = 8;
                                                  }},
                                          Variant{"blocks_augmented_clipped",
                                                  [](PretrainRecipe& r) {

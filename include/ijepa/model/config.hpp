@@ -35,7 +35,12 @@ struct PredictorConfig {
   bool joint = false;  // all target blocks in one sequence, so that they see one another
 };
 
+/// Blocks as in the paper, or as a masked autoencoder has it: the context is a random subset of the
+/// patches, the target is all others.
+enum class MaskShape : std::uint8_t { blocks, random };
+
 struct MaskConfig {
+  MaskShape shape = MaskShape::blocks;
   std::int64_t num_targets = 4;   // K
   std::int64_t num_contexts = 1;  // E
   double target_scale_min = 0.15, target_scale_max = 0.2;
@@ -51,11 +56,13 @@ struct MaskConfig {
   std::int64_t context_multiple = 1;  // contexts are cut further, to a multiple of so many patches
 };
 
-/// Losses on the mean of each image's context features, beside that of the predicted blocks; all
-/// over the global batch. 0: none.
+/// Losses beside that of the predicted blocks' features; those on the mean of each image's context
+/// features are over the global batch. 0: none.
 struct LossConfig {
   double variance_covariance = 0;  // weight of VICReg's two terms on the means
   double pooled_prediction = 0;    // weight of a linear map of them that predicts the target's mean
+  double pixels = 0;               // weight of the hidden patches' pixels, told by the predictor
+  double features = 1;             // weight of the hidden patches' features: I-JEPA's own loss
 
   bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0; }
 };

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ijepa/model/encoder.hpp"
+#include "ijepa/model/pixel_head.hpp"
 #include "ijepa/model/pooled_terms.hpp"
 #include "ijepa/model/predictor.hpp"
 
@@ -28,11 +29,17 @@ struct StepInput {
   /// Where pooled losses are on: makes this micro-batch's sums those of the whole step. Left out:
   /// it is the whole step.
   std::function<void(PooledSums& inout)> complete = {};
+
+  /// 1 / (pixels of the target patches of the global batch).
+  double pixel_loss_scale(const EncoderConfig& c) const {
+    return loss_scale * static_cast<double>(c.width) / static_cast<double>(3 * c.patch * c.patch);
+  }
 };
 
 class IJepa {
  public:
-  /// Builds the parameter layout: [encoder | predictor], and [pooled] where `loss` predicts means.
+  /// Builds the parameter layout: [encoder | predictor], then [pooled] and [pixels] where `loss`
+  /// predicts means and pixels.
   IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor,
         const LossConfig& loss = {});
   IJepa(const IJepa&) = delete;
@@ -67,6 +74,8 @@ class IJepa {
 
   Forward forward(Pass& online, Pass& target, const StepInput& input,
                   const StepObserver& observer) const;
+  void predictor_backward(Pass& online, const StepInput& input, Forward& f, Tensor dcontext,
+                          Tensor loss_accum, const ReadyCallback& ready) const;
   Tensor encode(Pass& online, const StepInput& input, Forward& f) const;
   static void show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer);
 
@@ -75,6 +84,7 @@ class IJepa {
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Predictor> predictor_;
   std::unique_ptr<PooledTerms> pooled_;  // none without pooled losses
+  std::unique_ptr<PixelHead> pixels_;    // none without a loss on pixels
 };
 
 }  // namespace ijepa

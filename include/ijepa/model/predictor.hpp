@@ -30,13 +30,15 @@ class Predictor {
   /// context (Tc, D) compute type -> predictions (Tt, D) compute type, in the plan's output order.
   Tensor forward(Pass& p, Tensor context, const TokenPlan& plan, const DevicePlan& rows,
                  std::vector<BranchScales> scales, Recompute recompute, Saved& s) const;
-  /// dprediction (Tt, D) -> dcontext (Tc, D), compute type.
-  void backward(Pass& p, Tensor dprediction, const DevicePlan& rows, Tensor dcontext,
-                Recompute recompute, Saved& s, const ReadyCallback& ready) const;
+  /// dprediction (Tt, D) -> dcontext (Tc, D), compute type. dnormed (Tt, P) compute type: what
+  /// others than the prediction give s.normed of gradient; may be empty.
+  void backward(Pass& p, Tensor dprediction, Tensor dnormed, const DevicePlan& rows,
+                Tensor dcontext, Recompute recompute, Saved& s, const ReadyCallback& ready) const;
 
  private:
   Tensor assemble(Pass& p, Tensor context, const DevicePlan& rows) const;
-  Tensor stack_gradient(Pass& p, Tensor dprediction, const DevicePlan& rows, const Saved& s) const;
+  Tensor stack_gradient(Pass& p, Tensor dprediction, Tensor dnormed_of_others,
+                        const DevicePlan& rows, const Saved& s) const;
 
   PredictorConfig config_;
   Linear embed_;
