@@ -321,7 +321,7 @@ TEST(Layout, ClassNamesThatLookAlikeAreTold) {
 TEST(Layout, OneLineSaysWhatWasRead) {
   EXPECT_EQ(
       read(together(together(below("w/train/", cats_and_dogs), {"w/test/1.jpg"}),
-                    {"w/notes.txt", "__MACOSX/._1.jpg", "../up.jpg", "w/train/z/1.webp"}),
+                    {"w/notes.txt", "__MACOSX/._1.jpg", "../up.jpg", "w/train/z/1.heic"}),
            {})
           .text,
       "test: 1 image without classes; train: 3 images in 2 classes (cat 2, dog 1); left out: 1 "
