@@ -115,7 +115,7 @@ void check_optim(const OptimSettings& o, Notes& notes) {
                     "learning rate never falls.",
                     o.warmup_epochs, o.epochs));
   }
-  if (o.ipe_scale < 1) {
+  if (o.ipe_scale < 1 && o.max_steps == 0) {
     notes.push_back(
         fmt::format("optim.ipe_scale = {} is below 1: the schedules end before the run, "
                     "and after its end the learning rate's cosine rises again.",

@@ -96,6 +96,23 @@ TEST(Recipe, CustomSizes) {
   EXPECT_EQ(e.mlp_hidden, 384);
 }
 
+TEST(Recipe, RefusesLossesAndRandomMasksThatCannotWork) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{"loss.features=0"},
+       "loss.features and loss.pixels are both 0: nothing is left to predict."},
+      {{"loss.features=0", "loss.pixels=1"}, "accepted"},
+      {{"loss.pooled_prediction=1", "optim.global_batch=1", "mask.truncate_group=1"},
+       "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
+       "optim.global_batch = 1."},
+      {{"mask.shape=random", "mask.num_targets=1"},
+       "mask: shape = \"random\" needs context_patches, the patches that are seen: 1 to 63 of the "
+       "8 x 8 grid, not 0."},
+      {{"mask.shape=random", "mask.context_patches=16"},
+       "mask: with shape = \"random\" all patches but the context's are one target: set "
+       "num_targets and num_contexts to 1, not 4 and 1."}};
+  for (const auto& [overrides, message] : cases) EXPECT_EQ(refusal(overrides), message);
+}
+
 TEST(Recipe, RefusesWhatCannotWork) {
   struct Case {
     std::vector<std::string> overrides;
@@ -116,20 +133,6 @@ TEST(Recipe, RefusesWhatCannotWork) {
        "model.predictor.width = 90 must be a multiple of 4 for the 2-D position embedding."},
       {{"model.width=128"},
        "model.width = 128, but vit_tiny has 192; use model.name = \"custom\" for other sizes."},
-      {{"loss.features=0"},
-       "loss.features and loss.pixels are both 0: nothing is left to predict."},
-      {{"loss.features=0", "loss.pixels=1"}, "accepted"},
-      {{"loss.pooled_prediction=1", "optim.global_batch=1", "mask.truncate_group=1"},
-       "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
-       "optim.global_batch = 1."},
-      {{"mask.shape=random", "mask.num_targets=1"},
-       "mask: shape = \"random\" needs context_patches, the patches that are seen: 1 to 63 of the "
-       "8 x "
-       "8 grid, not 0."},
-      {{"mask.shape=random", "mask.context_patches=16"},
-       "mask: with shape = \"random\" all patches but the context's are one target: set "
-       "num_targets "
-       "and num_contexts to 1, not 4 and 1."},
       {{"model.name=custom", "model.width=96", "model.depth=2"},
        "model.heads must be given when model.name is \"custom\"."},
       {{"model.name=custom", "model.width=94", "model.depth=2", "model.heads=4"},
