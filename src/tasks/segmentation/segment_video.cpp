@@ -46,7 +46,8 @@ class VideoRun {
   SegmentInferResult run() {
     const auto stated = video_.stated_frames();
     WorkProgress progress(comm_.rank() == 0 && stated > 0 ? "frames" : "", stated);
-    while (!ended_) progress.add(round());
+    while (!ended_)
+      if (const auto frames = round(); frames > 0) progress.add(frames);
     progress.clear();
     on_rank_0(comm_, [&] {
       check(frames_ > 0, "The video {} has no frames.", settings_.input);
