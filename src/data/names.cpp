@@ -124,6 +124,16 @@ std::string look_of(std::string_view name) {
   return look;
 }
 
+std::string look_alike_note(std::string_view name, const std::vector<std::string>& others) {
+  const std::string look = look_of(name);
+  for (const auto& other : others)
+    if (other != name && look_of(other) == look)
+      return fmt::format(
+          " ({} and {} look alike: another case, blanks at an end or letters composed differently)",
+          spelled_out(name), spelled_out(other));
+  return "";
+}
+
 std::string spelled_out(std::string_view name) {
   std::string out = "\"";
   for (const char c : name)

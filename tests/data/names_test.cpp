@@ -62,6 +62,10 @@ TEST(Names, ThatLookAlike) {
   EXPECT_EQ(look_of("dog "), look_of(" dog"));
   EXPECT_NE(look_of("cat"), look_of("car"));
   EXPECT_NE(look_of("cat 1"), look_of("cat1"));
+  EXPECT_EQ(look_alike_note("Cat", {"Cat", "dog"}), "");
+  EXPECT_NE(look_alike_note("caf\xC3\xA9", {"dog", "cafe\xCC\x81"})
+                .find("(\"caf\\xC3\\xA9\" and \"cafe\\xCC\\x81\" look alike"),
+            std::string::npos);
   EXPECT_EQ(spelled_out("caf\xC3\xA9 "), "\"caf\\xC3\\xA9 \"");
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ijepa {
 
@@ -30,6 +31,9 @@ std::string_view without_extension(std::string_view path);
 /// Equal for two names that people take for one: composed or decomposed letters, any case, blanks
 /// at either end. For names in UTF-8.
 std::string look_of(std::string_view name);
+/// For a message that misses the name among others: " (\"Cat\" and \"cat\" look alike ...)", each
+/// spelled_out(); "" if none of them looks like it.
+std::string look_alike_note(std::string_view name, const std::vector<std::string>& others);
 /// The name in quotes with every byte that is no plain ASCII as "\\xC3".
 std::string spelled_out(std::string_view name);
 
