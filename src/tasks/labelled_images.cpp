@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa {
 namespace {
@@ -26,9 +27,9 @@ void check_contains(const ImageSource& larger, const std::string& larger_path,
                     const ImageSource& smaller, const std::string& smaller_path) {
   for (const auto& name : smaller.class_names())
     check(std::ranges::find(larger.class_names(), name) != larger.class_names().end(),
-          "{} has the class {}, but {} has not; training and validation images need the same "
+          "{} has the class {}, but {} has not{}; training and validation images need the same "
           "classes.",
-          smaller_path, name, larger_path);
+          smaller_path, name, larger_path, look_alike_note(name, larger.class_names()));
 }
 
 }  // namespace

@@ -227,6 +227,10 @@ TEST_F(Classify, NamesWhatIsWrongWithTheImages) {
   write_class_folders(path("other"), 8, 4);
   settings_.data.valid = path("other");
   expect_problem("has the class");
+  fs::copy(path("train"), path("spelled"), fs::copy_options::recursive);
+  fs::rename(path("spelled/" + name), path("spelled/" + name + " "));
+  settings_.data.valid = path("spelled");
+  expect_problem("look alike");
   fs::create_directories(path("empty"));
   settings_.data.valid = path("empty");
   expect_problem("neither shards nor JPEG");
