@@ -25,7 +25,7 @@ done
 if [[ -z $bin ]]; then
   bin=build/release/bin
   bash jobs/install_packages.sh tests
-  cmake --preset release >/dev/null
+  bash jobs/configure.sh release all
   cmake --build build/release --target ijepa-synth ijepa-shards "${programs[@]}"
 fi
 for program in ijepa-synth ijepa-shards "${programs[@]}"; do

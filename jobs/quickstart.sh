@@ -35,9 +35,7 @@ phase() {
 
 build() {
   # On GPUs this run would be as long, and compiling for them takes minutes.
-  local options=(-DIJEPA_TESTS=OFF -DIJEPA_BENCHMARKS=OFF -DIJEPA_CUDA=OFF)
-  if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  cmake --preset release "${options[@]}" >build/quickstart.log
+  bash jobs/configure.sh release programs
   cmake --build build/release --target ijepa-synth ijepa-shards ijepa-inspect ijepa-pretrain \
     ijepa-probe
 }

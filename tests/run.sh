@@ -15,8 +15,6 @@ case "${1:-}" in
 esac
 
 jobs=$(nproc)
-cmake_options=()
-if command -v ccache >/dev/null; then cmake_options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
 # Tests run side by side, so each has one thread; those about threads start their own.
 export OMP_NUM_THREADS=1
 # Open MPI refuses to run as root, which is what a container or a CI machine usually is.
@@ -45,8 +43,7 @@ finish() {
 build() {
   local preset=$1
   shift
-  cmake --preset "$preset" "${cmake_options[@]}" >"build/$preset.configure.log" 2>&1 ||
-    { cat "build/$preset.configure.log"; return 1; }
+  bash jobs/configure.sh "$preset" all || return 1
   cmake --build "build/$preset" --parallel "$jobs" --target "$@"
 }
 
