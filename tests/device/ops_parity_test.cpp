@@ -20,6 +20,16 @@ TEST_P(OpsParity, EveryOperationMatchesTheReference) {
     }
 }
 
+/// Without this, a parameter that device and reference both forget would pass.
+TEST(Reference, EveryParameterOfAdamWHasItsEffect) {
+  const auto result = [](const OpCase& c) {
+    ReferenceOps reference;
+    return run_reference(c, reference, random_operands(c, precisions().front()));
+  };
+  const auto usual = result(table::adamw_case("usual", 1, table::third_step()));
+  for (const auto& c : table::changed_adamw_steps()) EXPECT_NE(result(c), usual) << c.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, OpsParity, testing::ValuesIn(available_devices()),
                          [](const auto& param) { return test_name(param.param); });
 

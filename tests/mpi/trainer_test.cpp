@@ -53,6 +53,23 @@ TEST_F(RankedRun, HasThePooledLossesOfOneRankWithAnyMicroBatch) {
   }
 }
 
+TEST_F(RankedRun, ClipsTheGradientOfAllRanksTogether) {
+  constexpr int steps = 40;
+  const auto changed = [&](const char* run) {
+    PretrainRecipe r = recipe(run);
+    r.optim.clip_grad = 0.02;
+    r.optim.eps = 1e-3;  // AdamW hardly notices the scale of a gradient that is above its epsilon
+    r.optim.start_lr = r.optim.lr = 0.05;
+    return r;
+  };
+  train_alone(changed("alone"), steps);
+  train(changed("ranks"), steps);
+  train(changed("one_step"), 1);
+  if (!first()) return;
+  expect_close_losses(losses(run_folder("alone")), losses(run_folder("ranks")), 1e-5, "losses");
+  EXPECT_NEAR(gradient_of_first_step(changed("one_step")), 0.02, 1e-6);
+}
+
 TEST_F(RankedRun, ResumesWithTheBitsOfAnUninterruptedRun) {
   constexpr int steps = 9;
   for (const auto& [name, precision] : {std::pair{"f32", DType::f32}, {"bf16", DType::bf16}}) {

@@ -334,29 +334,67 @@ inline void add_tokens(std::int64_t m, std::int64_t d, std::vector<OpCase>& case
       [](Ops& o, const Tensors& t) { o.sum_rows(t[0], t[1], t[2], Write::accumulate); }, 8);
 }
 
-inline void add_adamw(std::int64_t chunks, std::vector<OpCase>& cases) {
-  const auto n = chunks * parameter_chunk;
-  const Operand state = inout(parameter, {n});
+inline AdamWStep third_step() {
   AdamWStep step;
   step.learning_rate = 1e-2;
   step.weight_decay = 0.3;
   step.bias1 = 1 - std::pow(step.beta1, 3);
   step.bias2 = 1 - std::pow(step.beta2, 3);
   step.ema_momentum = 0.99;
+  return step;
+}
+
+inline OpCase adamw_case(const std::string& name, std::int64_t chunks, const AdamWStep& step) {
+  const auto n = chunks * parameter_chunk;
+  const Operand state = inout(parameter, {n});
+  const Operand decay{Kind::single, Role::input, {chunks}, {}, 0, 1};
+  return {fmt::format("{}_{}", name, chunks),
+          {state, state, positive(state), in(parameter, {n}), state, out(Kind::working, {n}),
+           out(Kind::working, {n}), decay},
+          [=](Ops& o, const Tensors& t) {
+            o.adamw_ema({t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]}, step);
+          },
+          4};
+}
+
+inline void add_adamw(std::int64_t chunks, std::vector<OpCase>& cases) {
+  const auto n = chunks * parameter_chunk;
+  const Operand state = inout(parameter, {n});
   const Operand decay{Kind::single, Role::input, {chunks}, {}, 0, 1};
   cases.push_back({fmt::format("adamw_ema_alone_{}", chunks),
                    {state, state, positive(state), in(parameter, {n}), decay},
-                   [=](Ops& o, const Tensors& t) {
+                   [step = third_step()](Ops& o, const Tensors& t) {
                      o.adamw_ema({t[0], t[1], t[2], t[3], {}, {}, {}, t[4]}, step);
                    },
                    4});
-  cases.push_back({fmt::format("adamw_ema_{}", chunks),
-                   {state, state, positive(state), in(parameter, {n}), state,
-                    out(Kind::working, {n}), out(Kind::working, {n}), decay},
-                   [=](Ops& o, const Tensors& t) {
-                     o.adamw_ema({t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]}, step);
-                   },
-                   4});
+  cases.push_back(adamw_case("adamw_ema", chunks, third_step()));
+}
+
+/// The same with each parameter of the formula changed by itself.
+inline std::vector<OpCase> changed_adamw_steps() {
+  struct Change {
+    const char* name;
+    double AdamWStep::*member;
+    double value;
+  };
+  const Change changes[] = {{"learning_rate", &AdamWStep::learning_rate, 0.1},
+                            {"weight_decay", &AdamWStep::weight_decay, 0.9},
+                            {"beta1", &AdamWStep::beta1, 0.6},
+                            {"beta2", &AdamWStep::beta2, 0.9},
+                            {"epsilon", &AdamWStep::epsilon, 0.5},
+                            {"bias1", &AdamWStep::bias1, 0.7},
+                            {"bias2", &AdamWStep::bias2, 0.2},
+                            {"ema_momentum", &AdamWStep::ema_momentum, 0.5},
+                            {"gradient_scale", &AdamWStep::gradient_scale, 0.3}};
+  static_assert(sizeof changes / sizeof *changes * sizeof(double) == sizeof(AdamWStep),
+                "every parameter of the formula has its case");
+  std::vector<OpCase> cases;
+  for (const auto& change : changes) {
+    AdamWStep step = third_step();
+    step.*change.member = change.value;
+    cases.push_back(adamw_case(fmt::format("adamw_ema_{}", change.name), 1, step));
+  }
+  return cases;
 }
 
 }  // namespace table
@@ -396,6 +434,7 @@ inline std::vector<OpCase> op_cases() {
   add_tokens(150, 192, cases);
   add_adamw(1, cases);
   add_adamw(33, cases);
+  for (auto& c : changed_adamw_steps()) cases.push_back(std::move(c));
   return cases;
 }
 

@@ -219,7 +219,7 @@ class ReferenceOps final : public Ops {
   }
   void adamw_ema(const OptimizerRange& r, const AdamWStep& s) override {
     for (std::int64_t i = 0; i < r.weight.numel(); ++i) {
-      const double g = at(r.gradient, i);
+      const double g = s.gradient_scale * at(r.gradient, i);
       at(r.weight, i) -=
           s.learning_rate * s.weight_decay * at(r.decay, i / parameter_chunk) * at(r.weight, i);
       at(r.m, i) = s.beta1 * at(r.m, i) + (1 - s.beta1) * g;

@@ -3,6 +3,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -126,6 +127,18 @@ inline FinalState final_state(const std::filesystem::path& run) {
     read_tensor(folders.front(), manifest, tensor, bytes);
   }
   return state;
+}
+
+/// Norm of the gradient that the first step of AdamW took, which its first moments hold.
+inline double gradient_of_first_step(const PretrainRecipe& recipe) {
+  double squares = 0;
+  for (const auto& [name, bytes] : final_state(recipe.run.dir).tensors) {
+    if (name.find("_adam_m/") == std::string::npos) continue;
+    std::vector<float> values(bytes.size() / sizeof(float));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    for (const double value : values) squares += value * value;
+  }
+  return std::sqrt(squares) / (1 - recipe.optim.beta1);
 }
 
 /// Two run folders that one run could have made, bit for bit.

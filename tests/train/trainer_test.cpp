@@ -114,6 +114,25 @@ TEST_F(TrainerRun, RepeatsItself) {
   expect_same_run(run_folder("one"), run_folder("two"), "the same run twice");
 }
 
+TEST_F(TrainerRun, AGradientOfMoreThanTheLargestNormIsClippedToIt) {
+  for (const auto precision : {DType::f32, DType::bf16}) {
+    const auto trained = [&](const std::string& name, double clip_grad) {
+      PretrainRecipe r = recipe(name + name_of(precision));
+      r.compute.precision = precision;
+      r.optim.clip_grad = clip_grad;
+      train(r, 1);
+      return r;
+    };
+    const PretrainRecipe unclipped = trained("unclipped", 0);
+    const double norm = gradient_of_first_step(unclipped);
+    for (const double share : {0.25, 0.99}) {
+      const auto r = trained("clipped" + std::to_string(share), share * norm);
+      EXPECT_NEAR(gradient_of_first_step(r), share * norm, 1e-5 * norm) << name_of(precision);
+    }
+    expect_same_run(unclipped.run.dir, trained("long", 1.01 * norm).run.dir, "nothing to clip");
+  }
+}
+
 TEST_F(TrainerRun, AnotherSeedIsAnotherRun) {
   PretrainRecipe other = recipe("two");
   other.run.seed = 1;
@@ -152,6 +171,31 @@ TEST_F(TrainerRun, MicroBatchesOfAnySizeHaveTheSamePooledLosses) {
     train(r, steps);
     expect_close_losses(losses(run_folder("whole")), losses(r.run.dir), 1e-5, r.run.dir);
   }
+}
+
+TEST_F(TrainerRun, OtherKernelsThanThoseOfItsCheckpointAreAWarning) {
+  const auto warnings_of = [&](const char* kernels, int steps) {
+    PretrainRecipe r = recipe("run");
+    r.compute.cpu_kernels = kernels;
+    testing::internal::CaptureStderr();
+    const Outcome outcome = [&] {
+      r.optim.max_steps = steps;
+      resolve(r);
+      const StopSignal stop;
+      return Trainer(r, {}, *local_communicator(), stop, Log(0)).run();
+    }();
+    EXPECT_EQ(outcome, Outcome::finished);
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string say = "this start computes by cpu, avx";
+  EXPECT_THAT(warnings_of("avx2", 1), testing::Not(testing::HasSubstr(say)));
+  EXPECT_THAT(warnings_of("avx2", 2), testing::Not(testing::HasSubstr(say)));
+  if (make_device({"cpu", 1})->describe().find("avx512") == std::string::npos)
+    GTEST_SKIP() << "this processor has one set of kernels";
+  const std::string said = warnings_of("avx512", 3);
+  EXPECT_THAT(said,
+              testing::HasSubstr("was computed by cpu, avx2, " + say + "512: the run goes on"));
+  EXPECT_THAT(warnings_of("avx512", 4), testing::Not(testing::HasSubstr(say)));
 }
 
 TEST_F(TrainerRun, AFinishedRunHasNothingLeftToDo) {

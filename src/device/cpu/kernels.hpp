@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "ijepa/core/adamw.hpp"
 #include "ijepa/device/ops.hpp"
 
 namespace ijepa::cpu {
@@ -89,8 +90,10 @@ class Kernels {
   /// Adds to dx; dw and db (cols, parameter type) are added to as well.
   virtual void layer_norm_backward(const NormRows& n, const Tensor& dy, const Tensor& dx,
                                    Range rows, void* dw, void* db) const = 0;
-  virtual void adamw_ema(const AdamWRange<float>& r, const AdamWStep& s, Range chunks) const = 0;
-  virtual void adamw_ema(const AdamWRange<double>& r, const AdamWStep& s, Range chunks) const = 0;
+  virtual void adamw_ema(const AdamWRange<float>& r, const AdamWFactors<float>& f,
+                         Range chunks) const = 0;
+  virtual void adamw_ema(const AdamWRange<double>& r, const AdamWFactors<double>& f,
+                         Range chunks) const = 0;
 
  protected:
   ~Kernels() = default;  // never owned through the base

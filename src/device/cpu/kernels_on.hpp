@@ -113,11 +113,13 @@ class KernelsOn final : public Kernels {
       });
     });
   }
-  void adamw_ema(const AdamWRange<float>& r, const AdamWStep& s, Range chunks) const override {
-    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, s, i);
+  void adamw_ema(const AdamWRange<float>& r, const AdamWFactors<float>& f,
+                 Range chunks) const override {
+    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, f, i);
   }
-  void adamw_ema(const AdamWRange<double>& r, const AdamWStep& s, Range chunks) const override {
-    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, s, i);
+  void adamw_ema(const AdamWRange<double>& r, const AdamWFactors<double>& f,
+                 Range chunks) const override {
+    for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, f, i);
   }
 
  private:

@@ -40,8 +40,10 @@ void CpuOps::adamw_ema(const OptimizerRange& range, const AdamWStep& step) {
     expect_vector(op, "target_working", range.target_working, DType::bf16, n);
   }
   parallel_for(threads_, n / parameter_chunk, 8, [&](std::int64_t begin, std::int64_t end) {
-    type == DType::f64 ? kernels_.adamw_ema(pointers_of<double>(range), step, {begin, end})
-                       : kernels_.adamw_ema(pointers_of<float>(range), step, {begin, end});
+    const Range chunks{begin, end};
+    type == DType::f64
+        ? kernels_.adamw_ema(pointers_of<double>(range), AdamWFactors<double>(step), chunks)
+        : kernels_.adamw_ema(pointers_of<float>(range), AdamWFactors<float>(step), chunks);
   });
 }
 

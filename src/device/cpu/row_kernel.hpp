@@ -93,27 +93,26 @@ IJEPA_INLINE void layer_norm_backward_row(const Y* dy, const X* x, const C* w, C
       });
 }
 
-/// One chunk of parameters; the formulas of ijepa::adamw. Null pointers: no EMA, no copies.
+/// One chunk of parameters. Null pointers: no EMA, no copies.
 template <class I, class C>
-IJEPA_INLINE void adamw_chunk(const AdamWRange<C>& r, const AdamWStep& s, std::int64_t chunk) {
+IJEPA_INLINE void adamw_chunk(const AdamWRange<C>& r, const AdamWFactors<C>& f,
+                              std::int64_t chunk) {
   using V = Vec<I, C>;
-  const C keep = C(1) - C(s.learning_rate) * C(s.weight_decay) * C(r.decay[chunk]);
-  const C beta1 = C(s.beta1), new1 = C(1 - s.beta1), beta2 = C(s.beta2), new2 = C(1 - s.beta2);
-  const C root = C(1 / __builtin_sqrt(s.bias2)), epsilon = C(s.epsilon);
-  const C rate = C(s.learning_rate / s.bias1);
-  const C momentum = C(s.ema_momentum), rest = C(1 - s.ema_momentum);
+  const auto root = [](V x) __attribute__((always_inline)) {
+    return square_root<I>(x);
+  };
+  const C decay = C(r.decay[chunk]);
   for (std::int64_t i = chunk * parameter_chunk; i < (chunk + 1) * parameter_chunk;
        i += lanes<I, C>) {
-    const V g = load<I>(r.gradient + i);
-    const V m = load<I>(r.m + i) * beta1 + g * new1;
-    const V v = load<I>(r.v + i) * beta2 + g * g * new2;
-    const V w = load<I>(r.weight + i) * keep - m * rate / (square_root<I>(v) * root + epsilon);
+    V w = load<I>(r.weight + i), m = load<I>(r.m + i), v = load<I>(r.v + i);
+    adamw(w, m, v, load<I>(r.gradient + i), decay, f, root);
     store<I>(m, r.m + i);
     store<I>(v, r.v + i);
     store<I>(w, r.weight + i);
     if (r.working != nullptr) store<I>(w, r.working + i);
     if (r.target == nullptr) continue;
-    const V t = load<I>(r.target + i) * momentum + w * rest;
+    V t = load<I>(r.target + i);
+    ema(t, w, f);
     store<I>(t, r.target + i);
     if (r.target_working != nullptr) store<I>(t, r.target_working + i);
   }

@@ -2,6 +2,7 @@
 #include "../cpu/checks.hpp"
 #include "cuda_ops.hpp"
 #include "dispatch.hpp"
+#include "ijepa/core/adamw.hpp"
 
 namespace ijepa::cuda {
 namespace {
@@ -13,7 +14,7 @@ struct Update {
   float* target;
   BFloat16 *working, *target_working;
   const float* decay;
-  AdamWStep step;
+  AdamWFactors<float> factors;
 
   template <int W>
   __device__ void at(std::int64_t i) const {
@@ -21,17 +22,16 @@ struct Update {
     const auto gs = load<W>(gradient + i);
     const float decays = decay[i / parameter_chunk];
 #pragma unroll
-    for (int j = 0; j < W; ++j) adamw(ws[j], ms[j], vs[j], gs[j], decays, step);
+    for (int j = 0; j < W; ++j)
+      adamw(ws[j], ms[j], vs[j], gs[j], decays, factors, [](float x) { return std::sqrt(x); });
     store<W>(weight + i, ws);
     store<W>(m + i, ms);
     store<W>(v + i, vs);
     if (working != nullptr) store<W>(working + i, ws);
     if (target == nullptr) return;
-    const auto momentum = static_cast<float>(step.ema_momentum);
-    const auto rest = static_cast<float>(1 - step.ema_momentum);
     auto ts = load<W>(target + i);
 #pragma unroll
-    for (int j = 0; j < W; ++j) ts[j] = momentum * ts[j] + rest * ws[j];
+    for (int j = 0; j < W; ++j) ema(ts[j], ws[j], factors);
     store<W>(target + i, ts);
     if (target_working != nullptr) store<W>(target_working + i, ts);
   }
@@ -60,7 +60,7 @@ void CudaOps::adamw_ema(const OptimizerRange& range, const AdamWStep& step) {
                Update{range.weight.as<float>(), range.m.as<float>(), range.v.as<float>(),
                       range.gradient.as<float>(), optional<float>(range.target),
                       optional<BFloat16>(range.working), optional<BFloat16>(range.target_working),
-                      range.decay.as<float>(), step},
+                      range.decay.as<float>(), AdamWFactors<float>(step)},
                range.weight, range.m, range.v, range.gradient, range.target, range.working,
                range.target_working);
 }

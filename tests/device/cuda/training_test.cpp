@@ -80,6 +80,13 @@ TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
   expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 1e-2, "bfloat16");
 }
 
+TEST_F(CudaTraining, ClipsGradients) {
+  PretrainRecipe r = recipe("clipped", DeviceChoice::cuda);
+  r.optim.clip_grad = 1e-2;
+  train(r, 1);
+  EXPECT_NEAR(gradient_of_first_step(r), 1e-2, 1e-7);
+}
+
 TEST_F(CudaTraining, AResumedRunHasTheSameBitsUnderAnySchedule) {
   emulation::reseed(5);
   train(recipe("straight", DeviceChoice::cuda), 3);
