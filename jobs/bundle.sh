@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # One relocatable file of the programs, for a machine of the same processor family without packages
 # or root: programs, the GPU check, every shared library but the C library's, Open MPI's own parts
-# for ranks on one node, recipes and golden steps. cuBLASLt, cuDNN and NCCL are not in it: they are
-# found where it runs (docs/cuda.md).
+# for ranks on one node, recipes, batch scripts, documents and golden steps. cuBLASLt, cuDNN and NCCL are not in it:
+# they are found where it runs (docs/cuda.md).
 # usage: bundle.sh [--out FILE.tar.xz] [--bin FOLDER] [--all]
 #   --bin FOLDER  pack these programs and build nothing; else they are built into build/release
-#   --all         all programs but ijepa-synth, and so a larger file; else those of pretraining
+#   --all         all programs, and so a larger file; else those of pretraining
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,12 +16,15 @@ while (($# > 0)); do
   case $1 in
     --out) out=${2:?a file comes after --out}; shift ;;
     --bin) bin=${2:?a folder comes after --bin}; shift ;;
-    --all) programs+=(ijepa-probe ijepa-infer ijepa-search ijepa-shards ijepa-inspect) ;;
+    --all)
+      programs+=(ijepa-shards ijepa-inspect ijepa-synth ijepa-plot ijepa-probe ijepa-classify ijepa-infer
+        ijepa-segment ijepa-search ijepa-predict)
+      ;;
     *) echo "usage: $0 [--out FILE.tar.xz] [--bin FOLDER] [--all]" >&2; exit 2 ;;
   esac
   shift
 done
-# ijepa-synth stays out, for OpenCV's codecs bring most of a desktop with them. Its images go in.
+# OpenCV's codecs bring most of a desktop with them, so without --all only images of ijepa-synth go in.
 if [[ -z $bin ]]; then
   bin=build/release/bin
   bash jobs/install_packages.sh tests
@@ -98,7 +101,9 @@ EOT
 done
 
 # What the GPU check needs beside them, and recipes.
-cp -r configs LICENSE "$root/"
+cp -r configs docs LICENSE README.md "$root/"
+mkdir "$root/jobs"
+cp jobs/*.sbatch jobs/{slurm,chain,sweep_table}.sh "$root/jobs/"
 cp tests/gpu_check.sh tests/gpu_check/*.py "$root/check/"
 golden=../shared/golden
 [[ -d $golden ]] || golden=tests/golden

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the batch scripts share. Slurm starts them in the folder of submission, the top of the
 # project; there they source this file. Of the environment it takes:
-#   IJEPA_BIN           folder of the programs
+#   IJEPA_BIN           folder of the programs; else build/release/bin, or bin of a bundle
 #   IJEPA_CONTAINER     image (jobs/ijepa.def) in which the programs run; empty: none
 #   IJEPA_SRUN_MPI      how srun connects ranks (srun --mpi=list)
 #   IJEPA_MAX_RESTARTS  restarts in a row that may bring no new checkpoint, before a job gives up
@@ -16,6 +16,7 @@ script_arguments=("$@")
 
 in_container=()
 programs=${IJEPA_BIN:-build/release/bin}
+if [[ -z ${IJEPA_BIN:-} && ! -d $programs ]]; then programs=bin; fi
 if [[ -n ${IJEPA_CONTAINER:-} ]]; then
   in_container=(apptainer exec --bind "$PWD" "$IJEPA_CONTAINER")
   programs=${IJEPA_BIN:-/usr/local/bin}

@@ -109,3 +109,22 @@ def fit(runs, gradient_bytes, buckets=1):
     models = [Model(fixed, per_image, gradient_bytes, math.inf, overlap=step / 50, buckets=buckets)
               for step in range(46)]
     return min(models, key=lambda model: fit_wire(connected, model))
+
+
+def doubts(runs, fitted):
+    """What the runs cannot tell, in sentences: a fit is no better than what it was made of."""
+    said = []
+    if len({run.images for run in runs}) < 2:
+        said.append("all runs have the same images a rank, so time an image and fixed time of a "
+                    "step cannot be told apart: measure other batches (--batch, both forms)")
+    elif fitted.per_image == 0:
+        said.append("steps did not get longer with more images a rank, so the model takes images to "
+                    "cost nothing: the batch is too small to be felt, or other work disturbed the runs")
+    if fitted.between == math.inf:
+        said.append("no time grew with the bytes that ranks exchange, so the model takes the links to "
+                    "be infinitely fast: measure more ranks, or ranks on more nodes")
+    counts = sorted({run.ranks for run in runs})
+    if len(counts) < 3:
+        said.append(f"runs on {' and '.join(map(str, counts))} ranks cannot tell latency from rate: "
+                    "measure a third count")
+    return said

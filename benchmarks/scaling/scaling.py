@@ -117,6 +117,8 @@ def study_in(options, folder):
         check_by_largest(rows, runs, size, buckets)
         fitted = model.fit(runs, size, buckets)
         print(f"model: {fitted}")
+        for doubt in model.doubts(runs, fitted):
+            print(f"warning: {doubt}. What follows is a guess, not a prediction.")
         curves = predict(options, fitted)
     (folder / "scaling.svg").write_text(plot.svg(rows, curves), encoding="utf-8")
 

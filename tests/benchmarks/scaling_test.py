@@ -53,6 +53,20 @@ class ModelTest(unittest.TestCase):
             model.fit(runs_of(TRUE, (1,)), 4e8)
 
 
+    def test_a_fit_that_runs_cannot_carry_says_why(self):
+        good = runs_of(TRUE, (1, 2, 4))
+        self.assertEqual(model.doubts(good, model.fit(good, TRUE.gradient_bytes, TRUE.buckets)), [])
+        flat = [model.Measured(r, n, 0.05, 0.01 if r > 1 else 0) for r in (1, 2) for n in (8, 16)]
+        said = " ".join(model.doubts(flat, model.fit(flat, 4e8)))
+        for part in ("images to cost nothing", "1 and 2 ranks cannot tell"):
+            self.assertIn(part, said)
+        one_batch = runs_of(TRUE, (1, 2, 4), (16,))
+        self.assertIn("cannot be told apart",
+                      " ".join(model.doubts(one_batch, model.fit(one_batch, 4e8))))
+        free = [model.Measured(r, n, 0.01 * n, 0) for r in (1, 2, 4) for n in (8, 16)]
+        self.assertIn("infinitely fast", " ".join(model.doubts(free, model.fit(free, 4e8))))
+
+
 class PlotTest(unittest.TestCase):
     def test_shows_every_run(self):
         rows = [{"form": form, "ranks": ranks, "efficiency": 0.9, "compute": 0.8, "rank_wait": 0.15,

@@ -134,7 +134,17 @@ def check_refusals(work):
         demand(part in said, f"no \"{part}\" in:\n{said}")
 
 
+def check_names(folder):
+    """--all leaves out no program of the folder."""
+    script = (SOURCE / "jobs/bundle.sh").read_text(encoding="utf-8")
+    named = set(re.findall(r"ijepa-[a-z]+", " ".join(re.findall(r"programs\+?=\((.*?)\)", script,
+                                                                re.DOTALL))))
+    built = {path.name for path in pathlib.Path(folder).glob("ijepa-*")}
+    demand(built <= named, f"bundle.sh --all leaves out {built - named}")
+
+
 def main():
+    check_names(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder).resolve()
         packed = work / "bundle.tar.gz"  # quick to pack; users get .xz

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm cluster of emulated nodes on this machine, for tests and for trying job scripts by hand:
 #   cluster.sh FOLDER [NODES [CPUS]]     then, elsewhere: export SLURM_CONF=FOLDER/slurm.conf; sbatch ...
+# Unless said, 2 nodes that Slurm takes to have 16 CPUs each, as the scripts of jobs/ ask for.
 # It prints "ready" once all nodes are idle and lives until its standard input ends (Ctrl-D, or the
 # end of the test that started it, however that comes); then it ends what it started, jobs included.
 #   cluster.sh --kill-node FOLDER NODE    a node dies: its daemon, its job steps, its ranks
@@ -41,7 +42,7 @@ esac
 mkdir -p "$1"
 folder=$(realpath "$1")
 nodes=${2:-2}
-cpus=${3:-4}
+cpus=${3:-16}
 user=$(id -un)
 host=$(hostname -s)
 export SLURM_CONF=$folder/slurm.conf
