@@ -6,6 +6,7 @@
 #include "cuda_ops.hpp"
 #include "device_memory.hpp"
 #include "ijepa/core/cores.hpp"
+#include "kernel_image.hpp"
 #include "matmul.hpp"
 #include "stream.hpp"
 
@@ -56,6 +57,14 @@ cudaDeviceProp select_device(const std::string& name) {
   check(properties.major >= 8,
         "The GPU {} has compute capability {}.{}, but 8.0 or newer is needed (A100 or newer).",
         properties.name, properties.major, properties.minor);
+  const cudaError_t image = kernel_image_status();
+  check(
+      image != cudaErrorNoKernelImageForDevice,
+      "The GPU {} has compute capability {}.{}, for which this program holds no code (it was built "
+      "for {}): configure with -DIJEPA_CUDA_ARCHITECTURES={}{} and build again.",
+      properties.name, properties.major, properties.minor, IJEPA_CUDA_ARCHITECTURES,
+      properties.major, properties.minor);
+  check_cuda(image, "looking for the kernels' code");
   return properties;
 }
 

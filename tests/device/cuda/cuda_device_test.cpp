@@ -42,6 +42,12 @@ TEST_F(CudaDevice, SaysWhatTheMachineLacks) {
   EXPECT_EQ(error_of("cuda").rfind("The NVIDIA driver is for CUDA 11.8, but this program", 0), 0U);
   emulation::machine() = {.major = 7, .minor = 5};
   EXPECT_EQ(error_of("cuda").rfind("The GPU emulated GPU has compute capability 7.5", 0), 0U);
+  emulation::machine() = {.major = 12, .minor = 0, .kernel_image = cudaErrorNoKernelImageForDevice};
+  EXPECT_EQ(
+      error_of("cuda"),
+      "The GPU emulated GPU has compute capability 12.0, for which this program holds no code "
+      "(it was built for an emulated GPU): configure with -DIJEPA_CUDA_ARCHITECTURES=120 and "
+      "build again.");
 }
 
 TEST_F(CudaDevice, RefusesNumbersOfNoGpu) {

@@ -29,6 +29,7 @@ struct Machine {
   int devices = 1;
   int driver = CUDART_VERSION;
   int major = 8, minor = 0;
+  cudaError_t kernel_image = cudaSuccess;
   std::size_t memory = std::size_t{1} << 33;
   const char* name = "emulated GPU";
 };

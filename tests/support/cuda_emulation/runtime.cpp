@@ -107,6 +107,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return cudaSuccess;
 }
 
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  *attributes = {};
+  return machine().kernel_image;
+}
+
 cudaError_t cudaMemGetInfo(std::size_t* unused, std::size_t* total) {
   *total = machine().memory;
   *unused = *total - live_bytes;
