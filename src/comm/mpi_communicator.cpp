@@ -89,6 +89,7 @@ class MpiCommunicator final : public Communicator {
   }
 
   // Blocking MPI calls spin. Waiting for the slowest rank asleep leaves the cores to its backward.
+  // To yield instead would cost the rest of a time slice where others want the core.
   void await_all_ranks() const {
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Ibarrier(MPI_COMM_WORLD, &request);
@@ -96,11 +97,7 @@ class MpiCommunicator final : public Communicator {
     for (int tries = 0;; ++tries) {
       MPI_Test(&request, &done, MPI_STATUS_IGNORE);
       if (done != 0) return;
-      if (tries < 100) {
-        std::this_thread::yield();
-      } else {
-        std::this_thread::sleep_for(std::chrono::microseconds(50));
-      }
+      if (tries >= 100) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
   }
 

@@ -93,6 +93,12 @@ int local_rank_of(const std::vector<RankPlace>& places, int rank) {
       std::count_if(begin, own, [&](const RankPlace& p) { return p.host == own->host; }));
 }
 
+int ranks_on_host(const std::vector<RankPlace>& places, int rank) {
+  const std::string& host = places[static_cast<std::size_t>(rank)].host;
+  return static_cast<int>(std::count_if(places.begin(), places.end(),
+                                        [&](const RankPlace& p) { return p.host == host; }));
+}
+
 std::vector<int> share_of_cores(const std::vector<RankPlace>& places, int rank, int threads) {
   const RankPlace& own = places[static_cast<std::size_t>(rank)];
   std::size_t neighbours = 0;

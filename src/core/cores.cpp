@@ -4,7 +4,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <thread>
@@ -22,14 +24,28 @@ int topology(int core, const char* what) {
   return file >> value ? value : 0;
 }
 
-}  // namespace
-
-int usable_cores() {
+int bound_cores() {
   cpu_set_t cores;
   CPU_ZERO(&cores);
   if (::sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
   // More processors than a fixed set holds: the machine's count is the better answer.
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::atomic<int> sharing_processes{1};
+
+}  // namespace
+
+int usable_cores() {
+  static const auto quota = cpu_quota();
+  const int cores = bound_cores();
+  if (!quota) return cores;
+  const double mine = quota->cpus / (quota->shared ? sharing_processes.load() : 1);
+  return std::clamp(static_cast<int>(std::ceil(mine)), 1, cores);
+}
+
+void share_cpu_quota(int processes) {
+  sharing_processes = std::max(processes, 1);
 }
 
 std::vector<int> allowed_cores() {

@@ -1,5 +1,6 @@
 #include "ijepa/train/run_start.hpp"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <set>
+#include <sstream>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/placement.hpp"
@@ -75,13 +78,23 @@ int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
   return std::min(threads > 0 ? threads : cluster.cpus_per_task, usable_cores());
 }
 
+/// ", of 1.5 CPUs (cpu.max of /sys/fs/cgroup/job)", for the start table; "" without a quota that
+/// is felt on these cores.
+std::string quota_text(std::size_t cores) {
+  const auto quota = cpu_quota();
+  if (!quota || quota->cpus >= static_cast<double>(cores)) return {};
+  return fmt::format(", of {:g} CPU{} ({})", quota->cpus, quota->cpus == 1 ? "" : "s",
+                     quota->source);
+}
+
 }  // namespace
 
 std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
                                     Communicator& comm, const Log& log, const DeviceFiles& files) {
-  const int threads = wanted_threads(recipe, cluster);
   RankPlace place{host_name(), allowed_cores(), "", ""};
   auto places = gather_places(comm, place);
+  share_cpu_quota(ranks_on_host(places, comm.rank()));
+  const int threads = wanted_threads(recipe, cluster);
   const int local_rank =
       cluster.local_rank >= 0 ? cluster.local_rank : local_rank_of(places, comm.rank());
   std::unique_ptr<Device> device;
@@ -99,7 +112,7 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
                           .product_algorithms = files.product_algorithms,
                           .attention_plans = files.attention_plans,
                           .log = log});
-    place.device = device->describe();
+    place.device = device->describe() + quota_text(place.cores.size());
     if (cuda) place.gpu = gpu_identity(gpu);
   });
   places = gather_places(comm, place);
@@ -120,15 +133,39 @@ DeviceFiles device_files(const PretrainRecipe& recipe) {
   return files;
 }
 
+std::string arithmetic_of(const Device& device, Communicator& comm) {
+  std::istringstream parts(device.describe());
+  std::vector<std::string> kept;
+  for (std::string part; std::getline(parts, part, ',');) {
+    if (part.starts_with(' ')) part.erase(0, 1);
+    if (!part.ends_with(" thread") && !part.ends_with(" threads")) kept.push_back(part);
+  }
+  const auto all = comm.gather_all(fmt::format("{}", fmt::join(kept, ", ")));
+  return fmt::format("{}", fmt::join(std::set<std::string>(all.begin(), all.end()), "; "));
+}
+
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,
-                                                    const ShardSet& shards) {
+                                                    const ShardSet& shards,
+                                                    const std::string& arithmetic) {
   return {{"config", recipe_text(recipe)},
-          {"shards", fmt::format("{:016x}", shards.fingerprint())}};
+          {"shards", fmt::format("{:016x}", shards.fingerprint())},
+          {"arithmetic", arithmetic}};
+}
+
+std::string other_arithmetic(const CheckpointMeta& meta, const std::string& arithmetic,
+                             const std::string& folder) {
+  const auto stored = meta.text.find("arithmetic");
+  if (stored == meta.text.end() || stored->second == arithmetic) return {};
+  return fmt::format(
+      "The checkpoint {} was computed by {}, this start computes by {}: the run goes on, but "
+      "rounds "
+      "differently from one that was never interrupted.",
+      folder, stored->second, arithmetic);
 }
 
 void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
                     const ShardSet& shards, const std::string& folder) {
-  const auto expected = checkpoint_texts(recipe, shards);
+  const auto expected = checkpoint_texts(recipe, shards, "");
   const auto stored = [&](const char* key) {
     const auto found = meta.text.find(key);
     return found == meta.text.end() ? std::string() : found->second;

@@ -44,6 +44,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       plan_(agree_on_plan(recipe, shards_, comm, log)),
       schedule_(recipe.optim, plan_.steps_per_epoch),
       device_(open_device(recipe, cluster, comm, log, device_files(recipe))),
+      arithmetic_(arithmetic_of(*device_, comm)),
       engine_(recipe, plan_.micro_batch, *device_, comm),
       saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
              copy_from(*device_, usable_cores()),
@@ -301,7 +302,7 @@ void Trainer::save() {
                     "the last checkpoint is from before.",
                     step_),
         exit_code::not_finite);
-  saves_.begin({step_, checkpoint_texts(recipe_, shards_)});
+  saves_.begin({step_, checkpoint_texts(recipe_, shards_, arithmetic_)});
 }
 
 void Trainer::report_save(const SaveOutcome& o, double next_try) {
@@ -335,6 +336,8 @@ void Trainer::restore() {
   RunState state(*device_, engine_.store(), saved_roles);
   const CheckpointMeta meta = load_checkpoint(comm_, *folder, state.tensors());
   on_all_ranks(comm_, [&] { check_same_run(meta, recipe_, shards_, *folder); });
+  const std::string other = other_arithmetic(meta, arithmetic_, *folder);
+  if (!other.empty() && comm_.rank() == 0) log_.warn("{}", other);
   state.upload(engine_.store());
   step_ = meta.step;
   saves_.resumed_from(step_);

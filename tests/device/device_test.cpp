@@ -1,9 +1,13 @@
 #include "ijepa/device/device.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <memory>
 
 #include "src/device/cpu/kernels.hpp"
 #include "tests/support/devices.hpp"
@@ -45,6 +49,34 @@ TEST(MakeDevice, KernelsMustBeKnownAndRunHere) {
 
 TEST(MakeDevice, CpuDescribesItsThreads) {
   EXPECT_EQ(make_device({"cpu", 2})->describe().rfind("cpu, 2 threads", 0), 0U);
+}
+
+TEST(MakeDevice, CpuDescribesWhatItsBitsDependOn) {
+  const std::string told = make_device({"cpu", 1})->describe();
+  EXPECT_THAT(told,
+              testing::AnyOf(testing::EndsWith(", avx2"),
+                             testing::ContainsRegex(", avx512 with oneDNN [0-9.]+ \\([a-z]")));
+}
+
+/// Started by the next test.
+TEST(MakeDevice, DISABLED_Tell) {
+  std::puts(make_device({"cpu", 1})->describe().c_str());
+}
+
+/// In a process of its own, since oneDNN reads the variable once.
+TEST(MakeDevice, CpuTellsOfAVariableThatLimitsOneDnn) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const auto close = [](FILE* file) { ::pclose(file); };
+  const std::unique_ptr<FILE, decltype(close)> output(
+      ::popen(("ONEDNN_MAX_CPU_ISA=AVX2 DNNL_MAX_CPU_ISA=AVX2 '" + self +
+               "' --gtest_also_run_disabled_tests --gtest_filter=MakeDevice.DISABLED_Tell")
+                  .c_str(),
+              "r"));
+  ASSERT_NE(output, nullptr);
+  std::string text;
+  for (int c; (c = std::fgetc(output.get())) != EOF;) text += static_cast<char>(c);
+  EXPECT_THAT(text, testing::AnyOf(testing::HasSubstr("cpu, 1 thread, avx2\n"),
+                                   testing::HasSubstr(" (avx2)\n")));
 }
 
 TEST(Device, LinearForwardOfASmallCase) {

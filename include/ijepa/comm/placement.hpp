@@ -22,6 +22,9 @@ std::vector<RankPlace> gather_places(Communicator& comm, const RankPlace& mine);
 /// Ranks before `rank` on its host: its number there, whatever the launcher says.
 int local_rank_of(const std::vector<RankPlace>& places, int rank);
 
+/// Ranks on its host, itself included.
+int ranks_on_host(const std::vector<RankPlace>& places, int rank);
+
 /// Which of `cores` (neighbours in order, see allowed_cores()) are for `rank`, where all ranks of
 /// its host may use the same ones and each gets `threads` or more; empty: it stays as it is.
 std::vector<int> share_of_cores(const std::vector<RankPlace>& places, int rank, int threads);

@@ -45,9 +45,19 @@ std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster&
 /// What a run on a GPU keeps in its folder, for all ranks; empty where the recipe asks for none.
 DeviceFiles device_files(const PretrainRecipe& recipe);
 
-/// What a checkpoint says beside its tensors: "config" (recipe_text()) and "shards" (fingerprint).
+/// What the bits of a run depend on beside its settings: devices, kernels and libraries of all
+/// ranks, each once: Device::describe() without the number of threads. Collective.
+std::string arithmetic_of(const Device& device, Communicator& comm);
+
+/// What a checkpoint says beside its tensors: "config" (recipe_text()), "shards" (fingerprint) and
+/// "arithmetic".
 std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe,
-                                                    const ShardSet& shards);
+                                                    const ShardSet& shards,
+                                                    const std::string& arithmetic);
+
+/// "" or a warning: the run goes on, but not with the bits of one that was never interrupted.
+std::string other_arithmetic(const CheckpointMeta& meta, const std::string& arithmetic,
+                             const std::string& folder);
 
 /// An Error when the checkpoint is of other settings or other data.
 void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,

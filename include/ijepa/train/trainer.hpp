@@ -75,6 +75,7 @@ class Trainer {
   RunPlan plan_;
   Schedule schedule_;
   std::unique_ptr<Device> device_;
+  std::string arithmetic_;  // of all ranks, see arithmetic_of()
   Engine engine_;
   RunSaves saves_;
   Clock::time_point begin_ = Clock::now();

@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "cpu_ops.hpp"
+#include "ijepa/core/cores.hpp"
+#include "onednn.hpp"
 
 namespace ijepa::cpu {
 namespace {
@@ -34,7 +36,7 @@ class CpuDevice final : public Device {
   bool memory_is_host() const override { return true; }
   std::string describe() const override {
     return fmt::format("cpu, {} thread{}, {}{}", threads_, threads_ == 1 ? "" : "s",
-                       choice_.kernels.name(), choice_.onednn ? " with oneDNN" : "");
+                       choice_.kernels.name(), choice_.onednn ? " with " + OneDnn::describe() : "");
   }
 
  private:
@@ -48,7 +50,7 @@ class CpuDevice final : public Device {
 std::unique_ptr<Device> make_cpu_device(int threads, const std::string& kernels) {
   check(threads >= 0, "The number of CPU threads is {}: give 0 (all cores) or more.", threads);
   return std::make_unique<CpuDevice>(
-      threads > 0 ? threads : std::min(omp_get_num_procs(), omp_get_max_threads()),
+      threads > 0 ? threads : std::min(usable_cores(), omp_get_max_threads()),
       choose_kernels(kernels, has_avx512()));
 }
 

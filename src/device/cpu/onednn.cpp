@@ -1,11 +1,13 @@
 #include "onednn.hpp"
 
 #include <omp.h>
+#include <oneapi/dnnl/dnnl_debug.h>
 
 #include <algorithm>
 #include <compare>
 #include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <string_view>
 
 #include "ijepa/core/error.hpp"
 
@@ -60,6 +62,16 @@ void run(const dnnl::primitive& primitive, const std::unordered_map<int, dnnl::m
   thread_local dnnl::stream stream(engine());
   primitive.execute(stream, operands);
   stream.wait();
+}
+
+/// An empty `bias` is none. oneDNN 3 took the descriptions of operations out of its interface.
+dnnl::matmul::primitive_desc plan(const Desc& a, const Desc& b, const Desc& bias, const Desc& c,
+                                  const dnnl::primitive_attr& attributes) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine(), a, b, bias, c, attributes};
+#else
+  return {{a, b, bias, c}, attributes, engine()};
+#endif
 }
 
 /// How many of the `left` rows the next call takes.
@@ -117,6 +129,16 @@ bool OneDnn::handles(DType type) {
   return type == DType::bf16 && at_least(dnnl::cpu_isa::avx512_core_bf16);
 }
 
+std::string OneDnn::describe() {
+  const std::string_view isa = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()), prefix = "cpu_isa_";
+  const auto hints = dnnl_get_cpu_isa_hints();
+  const dnnl_version_t& v = *dnnl_version();
+  return fmt::format("oneDNN {}.{}.{} ({}{}{})", v.major, v.minor, v.patch,
+                     isa.substr(isa.starts_with(prefix) ? prefix.size() : 0),
+                     hints == dnnl_cpu_isa_no_hints ? "" : " ",
+                     hints == dnnl_cpu_isa_no_hints ? "" : dnnl_cpu_isa_hints2str(hints));
+}
+
 const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
   const std::lock_guard lock(mutex_);
   auto& known = primitives_[s];
@@ -130,10 +152,11 @@ const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
   if (s.then == Then::accumulate) then.append_sum(1);
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(then);
+  // A variable (ONEDNN_DEFAULT_FPMATH_MODE) would else let it multiply float32 as bfloat16.
+  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
   // The library's own scratchpad belongs to the thread that made the primitive.
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const auto operation = s.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  const dnnl::matmul::primitive_desc desc(operation, attributes, engine());
+  const auto desc = plan(a, b, bias, c, attributes);
   const Desc b_as_given({s.k, s.n}, type, s.b_transposed ? Tag::ba : Tag::ab);
   const Desc b_packed = desc.weights_desc();
   const dnnl::reorder pack({engine(), b_as_given, engine(), b_packed});

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "kernels.hpp"
@@ -21,6 +22,10 @@ class OneDnn {
   /// float32 needs AVX-512, bfloat16 AVX512_BF16 or AMX: without them oneDNN has no product that
   /// takes packed weights. Never float64.
   static bool handles(DType type);
+
+  /// "oneDNN 2.6.3 (avx512_core_bf16)": its version and the instructions that it takes, which the
+  /// processor and variables of its own (ONEDNN_MAX_CPU_ISA, ONEDNN_CPU_ISA_HINTS) decide.
+  static std::string describe();
 
   /// c and extra have the product's type, or float32.
   void multiply(const Product& p);

@@ -1,12 +1,10 @@
-// parallel_for: static ranges on the OpenMP threads of this process. Work is cut the same way
-// whatever the number of threads wherever partial results are added, so sums do not depend on it.
+// parallel_for: static ranges on the caller's team of threads. Work is cut the same way whatever
+// the number of threads wherever partial results are added, so sums do not depend on it.
 #pragma once
 #include <algorithm>
 #include <cstdint>
 
-#ifdef __SANITIZE_THREAD__
-#include "ijepa/core/parallel.hpp"
-#endif
+#include "team.hpp"
 
 namespace ijepa::cpu {
 
@@ -25,15 +23,7 @@ void parallel_pieces(int threads, std::int64_t n, std::int64_t grain, F&& f) {
     if (n > 0) f(std::int64_t{0}, std::int64_t{0}, n);
     return;
   }
-  const auto piece = [&](std::int64_t p) { f(p, n * p / pieces, n * (p + 1) / pieces); };
-#ifdef __SANITIZE_THREAD__
-  // libgomp is not built for the thread sanitizer, which would take its forks and joins for races.
-  ijepa::parallel_for(static_cast<std::size_t>(pieces), static_cast<int>(pieces),
-                      [&](std::size_t p) { piece(static_cast<std::int64_t>(p)); });
-#else
-#pragma omp parallel for num_threads(static_cast <int>(pieces)) schedule(static)
-  for (std::int64_t p = 0; p < pieces; ++p) piece(p);
-#endif
+  Team::own().run(pieces, [&](std::int64_t p) { f(p, n * p / pieces, n * (p + 1) / pieces); });
 }
 
 /// Calls f(begin, end) for such pieces.
