@@ -6,6 +6,7 @@
 namespace ijepa::test {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -140,6 +141,9 @@ TEST_F(SlurmScripts, ASweepHasARunFolderForEachRow) {
     ASSERT_TRUE(SlurmCluster::wait_for_state(job + task, "COMPLETED")) << log(task + 1);
   EXPECT_EQ(read_metrics(path("run-slow")).size(), 3U);
   EXPECT_EQ(read_metrics(path("run-fast")).size(), 4U);
+  const std::string table = read_text(path("run-sweep.txt"));
+  EXPECT_THAT(table, ContainsRegex("slow +3 +[0-9.]+ .*optim.lr=5e-4\n"));
+  EXPECT_THAT(table, ContainsRegex("fast +4 +[0-9.]+ .*optim.lr=2e-3 optim.max_steps=4\n"));
 }
 
 TEST_F(SlurmScripts, AScalingStudyLeavesItsTableAndItsPicture) {
