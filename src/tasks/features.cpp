@@ -31,7 +31,10 @@ class Extraction {
   std::vector<LabelledFeatures> run() {
     make_sets();
     const auto open = read_cache();
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "", count_images(open));
+    const std::int64_t own_images = count_images(open);
+    const double all_images = comm_.all_reduce(static_cast<double>(own_images), Reduction::sum);
+    WorkProgress progress(comm_.rank() == 0 ? "images" : "", static_cast<std::int64_t>(all_images),
+                          own_images);
     std::vector<Slice> slices;
     for (const auto& part : open)
       for (std::int64_t at = 0; at < part.part.count; at += options_.batch)
@@ -95,11 +98,10 @@ class Extraction {
     return open;
   }
 
-  /// Of all ranks.
-  std::int64_t count_images(const std::vector<OpenPart>& open) {
-    double images = 0;
-    for (const auto& part : open) images += static_cast<double>(part.part.count);
-    return static_cast<std::int64_t>(comm_.all_reduce(images, Reduction::sum));
+  static std::int64_t count_images(const std::vector<OpenPart>& open) {
+    std::int64_t images = 0;
+    for (const auto& part : open) images += part.part.count;
+    return images;
   }
 
   void compute(const OpenPart& open, Loader& loader, WorkProgress& progress) {
@@ -110,7 +112,7 @@ class Extraction {
         maps_[m]->apply(pixels, sets_[m].features.view().slice(open.row + at, batch.count()));
       at += batch.count();
       computed_ += static_cast<std::uint64_t>(batch.count());
-      progress.add(batch.count() * comm_.size());  // the others are about as far
+      progress.add(batch.count());
     }
     for (const auto m : open.maps) keep(open, m);
   }

@@ -108,7 +108,9 @@ class Inference {
   }
 
   void compute(const std::vector<Part>& mine) {
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "", open_images_);
+    std::int64_t own_images = 0;
+    for (const auto& part : mine) own_images += part.count;
+    WorkProgress progress(comm_.rank() == 0 ? "images" : "", open_images_, own_images);
     for (const auto& part : mine)
       write_feature_part(path_of(part), manifest_.identity, rows_of(part, progress));
   }
@@ -137,7 +139,7 @@ class Inference {
       if (settings_.tokens)
         std::ranges::copy(encoder_.features().tokens().values,
                           rows.tokens.row(at * tokens).begin());
-      progress.add(count * comm_.size());  // the others are about as far
+      progress.add(count);
     }
     for (auto i = part.first; i < end; ++i) {
       rows.keys.push_back(images_->key(i));

@@ -6,31 +6,27 @@
 
 namespace ijepa {
 
-WorkProgress::WorkProgress(std::string what, std::int64_t total)
-    : what_(std::move(what)), total_(total) {}
+WorkProgress::WorkProgress(std::string what, std::int64_t total, std::int64_t mine)
+    : what_(std::move(what)), total_(total), mine_(mine) {}
 
 WorkProgress::~WorkProgress() {
-  if (line_open_) write_to_stderr("\n");
-}
-
-void WorkProgress::clear() {
-  if (line_open_) write_to_stderr("\r\x1b[K");
-  line_open_ = false;
+  end_live_line();
 }
 
 void WorkProgress::add(std::int64_t count) {
-  done_ = std::min(done_ + count, total_);
+  if (what_.empty() || done_ >= mine_) return;
+  done_ = std::min(done_ + count, mine_);
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - last_).count();
   const bool live = display_ == Display::live;
-  if (what_.empty() || (seconds < (live ? 0.1 : 10.0) && done_ < total_)) return;
+  if (seconds < (live ? 0.1 : 10.0) && done_ < mine_) return;
   last_ = now;
-  const double rate =
-      static_cast<double>(done_) / std::chrono::duration<double>(now - begin_).count();
-  const auto line = fmt::format("{} of {} {}  {:.1f} {}/s  ETA {}", done_, total_, what_, rate,
-                                what_, duration_text(static_cast<double>(total_ - done_) / rate));
-  write_to_stderr(live ? "\r\x1b[K" + line : line + "\n");
-  line_open_ = live;
+  const double done =
+      static_cast<double>(done_) / static_cast<double>(mine_) * static_cast<double>(total_);
+  const double rate = done / std::chrono::duration<double>(now - begin_).count();
+  const auto line = fmt::format("{:.0f} of {} {}  {:.1f} {}/s  ETA {}", done, total_, what_, rate,
+                                what_, duration_text((static_cast<double>(total_) - done) / rate));
+  write_to_stderr(live ? std::string(erase_line) + line : line + "\n");
 }
 
 }  // namespace ijepa

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "ijepa/train/progress.hpp"
 
@@ -11,24 +12,24 @@ namespace ijepa {
 
 class WorkProgress {
  public:
-  /// `what` is counted ("images"); empty: says nothing, as ranks other than 0 do.
-  WorkProgress(std::string what, std::int64_t total);
+  /// `what` is counted ("images"); empty: says nothing, as ranks other than 0 do. `mine` are those
+  /// of `total` that this rank will add, where the others are thought to be about as far.
+  WorkProgress(std::string what, std::int64_t total, std::int64_t mine);
+  WorkProgress(std::string what, std::int64_t total)
+      : WorkProgress(std::move(what), total, total) {}
   ~WorkProgress();
   WorkProgress(const WorkProgress&) = delete;
   WorkProgress& operator=(const WorkProgress&) = delete;
 
   void add(std::int64_t count);
-  /// Takes a live line away before something else is printed; it comes back with the next add().
-  void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
 
   std::string what_;
-  std::int64_t total_, done_ = 0;
+  std::int64_t total_, mine_, done_ = 0;  // done of mine
   Display display_ = display_of_stderr();
   Clock::time_point begin_ = Clock::now(), last_ = begin_;
-  bool line_open_ = false;
 };
 
 }  // namespace ijepa

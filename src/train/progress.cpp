@@ -1,22 +1,18 @@
 #include "ijepa/train/progress.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <limits>
 
+#include "ijepa/core/terminal.hpp"
+
 namespace ijepa {
 namespace {
 
-constexpr const char* erase_line = "\r\x1b[K";
-
 /// A line longer than the terminal would wrap, and every repaint would leave a copy.
 std::size_t terminal_width() {
-  winsize size{};
-  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-  return known ? size.ws_col : 120;
+  return Terminal().width().value_or(120);
 }
 
 std::string percent(double share) {
@@ -26,12 +22,7 @@ std::string percent(double share) {
 }  // namespace
 
 Display display_of_stderr() {
-  return isatty(STDERR_FILENO) == 1 ? Display::live : Display::plain;
-}
-
-void write_to_stderr(std::string_view text) {
-  // A lost progress line must not stop a run, so the result is looked at by nobody.
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+  return Terminal().found() ? Display::live : Display::plain;
 }
 
 std::string duration_text(double seconds) {
@@ -68,18 +59,19 @@ void Progress::step(std::int64_t step, const StepMetrics& metrics, double peak_s
   rate_.add(metrics.images_per_second, decay);
   wait_.add(metrics.data_wait, decay);
   peak_.add(peak_share, decay);
-  const bool last = step == options_.total_steps;
+  const bool last = step == options_.total_steps, stays = step % options_.log_every == 0 || last;
   if (options_.display == Display::plain) {
-    if (step % options_.log_every == 0 || last) options_.write(line(step, metrics) + "\n");
+    if (stays) options_.write(line(step, metrics) + "\n");
     return;
   }
   constexpr double repaint_milliseconds = 100;
   unpainted_milliseconds_ += metrics.milliseconds;
-  if (unpainted_milliseconds_ < repaint_milliseconds && !last) return;
+  if (unpainted_milliseconds_ < repaint_milliseconds && !stays) return;
   unpainted_milliseconds_ = 0;
-  const std::string text = line(step, metrics).substr(0, terminal_width() - 1);
-  options_.write(erase_line + text + (last ? "\n" : ""));
-  painted_ = !last;
+  std::string text = line(step, metrics);
+  if (!stays) text = text.substr(0, terminal_width() - 1);
+  options_.write(std::string(erase_line) + text + (stays ? "\n" : ""));
+  painted_ = !stays;
 }
 
 void Progress::clear() {

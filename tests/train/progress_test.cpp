@@ -42,12 +42,26 @@ TEST(Progress, PlainLinesComeEveryFewStepsAndAtTheEnd) {
 
 TEST(Progress, TheLiveLineIsRepaintedAtMostTenTimesASecond) {
   Screen screen;
-  Progress progress(screen.options(Display::live));
+  Progress progress(screen.options(Display::live, 1000));
   for (std::int64_t step = 1; step <= 100; ++step) progress.step(step, metrics(0.5, 25), 0.41);
   EXPECT_EQ(screen.writes.size(), 26U);  // the first, every fourth, the last
   EXPECT_TRUE(screen.writes[0].starts_with("\r\x1b[Kstep 1/100 "));
   EXPECT_EQ(screen.writes[0].find('\n'), std::string::npos);
   EXPECT_TRUE(screen.writes.back().ends_with("\n"));
+}
+
+TEST(Progress, ATerminalKeepsTheLinesThatALogFileHas) {
+  Screen log, terminal;
+  Progress plain(log.options(Display::plain)), live(terminal.options(Display::live));
+  for (std::int64_t step = 1; step <= 100; ++step) {
+    plain.step(step, metrics(1.0 / static_cast<double>(step), 7), 0.41);
+    live.step(step, metrics(1.0 / static_cast<double>(step), 7), 0.41);
+  }
+  std::vector<std::string> kept;
+  for (const std::string& text : terminal.writes)
+    if (text.ends_with("\n")) kept.push_back(text.substr(erase_line.size()));
+  EXPECT_EQ(kept, log.writes);
+  EXPECT_EQ(kept.size(), 10U);
 }
 
 TEST(Progress, ClearTakesTheLiveLineAwayOnce) {

@@ -4,9 +4,19 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace ijepa {
+
+/// Takes away what stands on a terminal's line.
+constexpr std::string_view erase_line = "\r\x1b[K";
+
+/// Writes to standard error, in one piece. A text without an end of line is a live line, which is
+/// painted over and over: the next line of a Log takes it away first.
+void write_to_stderr(std::string_view text);
+/// Leaves the live line, if one stands, where it is.
+void end_live_line();
 
 class Log {
  public:

@@ -1,29 +1,27 @@
-// Progress: how a run tells a person where it stands. A terminal shows one line that is painted
-// again and again, a file or pipe gets a line every few steps.
+// Progress: how a run tells a person where it stands. A line every few steps stays; on a terminal
+// the line below it is painted again and again.
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
+#include "ijepa/core/log.hpp"
 #include "ijepa/train/metrics_log.hpp"
 
 namespace ijepa {
 
 enum class Display : std::uint8_t { live, plain };
 
-/// live when standard error is a terminal.
+/// live when standard error is a terminal, by itself or behind the launcher that passes it on.
 Display display_of_stderr();
-
-/// Writes to standard error, in one piece.
-void write_to_stderr(std::string_view text);
 
 /// "3 d 4 h", "2 h 5 min", "45 s".
 std::string duration_text(double seconds);
 
 struct ProgressOptions {
   std::int64_t total_steps = 0;
-  std::int64_t log_every = 10;  // steps between plain lines, and the span of the averages
+  std::int64_t log_every = 10;  // steps between lines that stay; span of the averages
   Display display = Display::plain;
   std::function<void(std::string_view)> write = write_to_stderr;
 };

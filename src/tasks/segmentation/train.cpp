@@ -95,7 +95,6 @@ class SegmentTrainer {
         (settings_.epochs - std::ssize(epochs)) * (train_.size() + valid_.size()));
     for (auto e = std::ssize(epochs); e < settings_.epochs; ++e) {
       epochs.push_back(epoch(e, progress));
-      progress.clear();
       log_.info("{}", epoch_line(e, settings_.epochs, epochs.back()));
       keep(epochs);
       // Last, so that an epoch whose weights and pictures are not all there is trained again.
