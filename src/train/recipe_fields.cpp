@@ -204,8 +204,11 @@ static void describe(ComputeSettings& c, Fields& f) {
 static void describe(RunSettings& r, Fields& f) {
   f("dir", r.dir, "Folder of the run: logs, configuration, checkpoints. Required.");
   f.choice("used_folder", r.used_folder,
-           {{"resume", UsedFolder::resume}, {"refuse", UsedFolder::refuse}},
-           "What to do when `dir` holds a run: go on with it, or stop. It is never overwritten.");
+           {{"resume", UsedFolder::resume},
+            {"refuse", UsedFolder::refuse},
+            {"extend", UsedFolder::extend}},
+           "What to do when `dir` holds a run: go on with it, stop, or go on for a larger "
+           "`optim.epochs` than it was begun with (--extend). It is never overwritten.");
   f("seed", r.seed, between(0, 9e15), "Seed of everything random.");
   f("log_every", r.log_every, between(1, most_steps),
     "Steps between progress lines; metrics.csv has every step.");

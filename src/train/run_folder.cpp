@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -66,9 +67,14 @@ std::map<std::string, std::string> settings_of(const std::string& text) {
   return settings;
 }
 
+bool is_extended(const std::string& key, const std::string& before, const std::string& now) {
+  return key == "optim.epochs" && std::atoll(now.c_str()) > std::atoll(before.c_str());
+}
+
 }  // namespace
 
-std::vector<std::string> differing_settings(const std::string& there, const std::string& here) {
+std::vector<std::string> differing_settings(const std::string& there, const std::string& here,
+                                            UsedFolder used) {
   auto old_settings = settings_of(there);
   const auto new_settings = settings_of(here);
   // Settings that did not exist when the run began had the effect of their defaults.
@@ -82,8 +88,9 @@ std::vector<std::string> differing_settings(const std::string& there, const std:
   std::vector<std::string> differing;
   for (const auto& [key, unused] : keys) {
     const std::string before = value(old_settings, key), now = value(new_settings, key);
-    if (before != now && !is_free(key))
-      differing.push_back(fmt::format("{}: {} there, {} here", key, before, now));
+    if (before == now || is_free(key)) continue;
+    if (used == UsedFolder::extend && is_extended(key, before, now)) continue;
+    differing.push_back(fmt::format("{}: {} there, {} here", key, before, now));
   }
   return differing;
 }
@@ -93,22 +100,29 @@ void prepare_run_folder(const PretrainRecipe& recipe, const Log& log) {
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "The run folder {} cannot be made: {}.", folder.string(), error.message());
-  // A start that failed before its first step left a configuration, but no run.
-  const bool used = fs::exists(folder / "metrics.csv") || !list_checkpoints(recipe.run.dir).empty();
-  if (!used || !fs::exists(config)) {
+  // A start that failed before its first save left a configuration and perhaps logs, but no run.
+  if (list_checkpoints(recipe.run.dir).empty() || !fs::exists(config)) {
     write_file_atomically(config.string(), recipe_text(recipe));
     return;
   }
-  check(recipe.run.used_folder == UsedFolder::resume,
+  check(recipe.run.used_folder != UsedFolder::refuse,
         "{} already holds a run and run.used_folder is \"refuse\": give another run.dir, or "
         "\"resume\" to go on with it.",
         folder.string());
-  const auto differing = differing_settings(read_text_file(config.string()), recipe_text(recipe));
+  const std::string there = read_text_file(config.string()), here = recipe_text(recipe);
+  const auto differing = differing_settings(there, here, recipe.run.used_folder);
+  const bool longer = differing.size() == 1 && differing.front().starts_with("optim.epochs") &&
+                      differing_settings(there, here, UsedFolder::extend).empty();
   check(differing.empty(),
-        "{} holds a run with other settings ({}): go on with the settings of {}, or give another "
+        "{} holds a run with other settings ({}): go on with the settings of {}, {}or give another "
         "run.dir.",
-        folder.string(), fmt::join(differing, "; "), config.string());
+        folder.string(), fmt::join(differing, "; "), config.string(),
+        longer ? "add --extend to train it longer, " : "");
   log.info("Going on with the run in {}.", folder.string());
+  if (differing_settings(there, here, UsedFolder::resume).empty()) return;
+  write_file_atomically(config.string(), here);
+  log.info("It is extended to {} epochs: from here on the schedules are those of a run that long.",
+           recipe.optim.epochs);
 }
 
 }  // namespace ijepa

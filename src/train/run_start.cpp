@@ -170,7 +170,8 @@ void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
     const auto found = meta.text.find(key);
     return found == meta.text.end() ? std::string() : found->second;
   };
-  const auto differing = differing_settings(stored("config"), expected.at("config"));
+  const auto differing =
+      differing_settings(stored("config"), expected.at("config"), recipe.run.used_folder);
   check(differing.empty(), "The checkpoint {} is of a run with other settings: {}.", folder,
         differing.empty() ? "" : differing.front());
   check(stored("shards") == expected.at("shards"),

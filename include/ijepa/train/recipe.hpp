@@ -18,7 +18,7 @@ namespace ijepa {
 
 enum class DeviceChoice : std::uint8_t { automatic, cpu, cuda };
 /// What happens when the run folder already holds a run. It is never overwritten.
-enum class UsedFolder : std::uint8_t { resume, refuse };
+enum class UsedFolder : std::uint8_t { resume, refuse, extend };
 /// The figure whose best checkpoint is kept.
 enum class KeepBest : std::uint8_t { automatic, none, rankme, evaluation };
 
