@@ -33,8 +33,8 @@ if [[ -z $threads ]]; then threads=$((cores > ranks ? cores / ranks : 1)); fi
 export OMP_NUM_THREADS=$threads
 if ((ranks == 1)); then exec "$program" "$@"; fi
 
-# A signal to mpirun itself becomes SIGTERM after this time and SIGKILL after twice of it (the
-# default is one second, which is no time to save).
+# Should somebody signal mpirun itself, it kills the ranks after twice this time (Open MPI 4; else
+# after two seconds, which may be no time to save). They hear of it at once, by SIGCONT.
 export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-60}"
 # Open MPI refuses to run as root, which is what one is in a container.
 if [[ $(id -u) -eq 0 ]]; then
@@ -56,11 +56,7 @@ code=$?
 ((code == 0)) || echo "$code" >>"$IJEPA_EXIT_CODES"
 exit "$code"'
 
-# In a session of its own, so that Ctrl-C comes to this script alone. Ranks are not bound to cores:
-# Open MPI counts physical ones, and two jobs would share the first ones.
-setsid mpirun -n "$ranks" --oversubscribe --bind-to none bash -c "$rank" rank "$program" "$@" &
-launcher=$!
-
+launcher=
 end_now() {
   local child children=()
   read -ra children < <(cat /proc/"$launcher"/task/*/children 2>/dev/null | tr "\n" " ") || true
@@ -74,22 +70,46 @@ signals=0
 # The first signal goes to the ranks at once and gently; a second one ends them.
 pass_on() {
   signals=$((signals + 1))
+  if [[ -z $launcher ]]; then return; fi # it is passed on once there is one
   if ((signals == 1)); then
     kill -USR1 "$launcher" 2>/dev/null || true
   else
     end_now
   fi
 }
-trap pass_on INT TERM
+trap pass_on INT TERM USR1 USR2 HUP
+
+# In a session of its own, so that Ctrl-C comes to this script alone. Ranks are not bound to cores:
+# Open MPI counts physical ones, and two jobs would share the first ones.
+setsid mpirun -n "$ranks" --oversubscribe --bind-to none bash -c "$rank" rank "$program" "$@" &
+launcher=$!
+if ((signals > 0)); then kill -USR1 "$launcher" 2>/dev/null || true; fi
+
+# mpirun drops a signal that comes before its ranks run. So it is sent again, more and more rarely;
+# ranks that have heard it mind no other.
+looks=0 again=5
+send_again() {
+  ((signals == 1)) || return 0
+  if ((++looks < again)); then return; fi
+  again=$((again * 2)) looks=0
+  kill -USR1 "$launcher" 2>/dev/null || true
+}
 
 code=0
 {
   while kill -0 "$launcher"; do
-    if [[ -s $IJEPA_EXIT_CODES ]] && ((--patience < 0)); then end_now; fi
+    if [[ -s $IJEPA_EXIT_CODES ]]; then
+      if ((--patience < 0)); then end_now; fi
+    else
+      send_again
+    fi
     sleep 0.2 &
     wait $! || true
   done
   wait "$launcher" || code=$?
 } 2>/dev/null # the shell would report whom it killed
 if [[ -s $IJEPA_EXIT_CODES ]]; then code=$(head -n 1 "$IJEPA_EXIT_CODES"); fi
+if ((signals > 0 && code == 138)); then # by SIGUSR1 itself: mpirun or a rank could not listen yet
+  echo "Ended by a signal before the start was done; nothing was begun." >&2
+fi
 exit "$code"

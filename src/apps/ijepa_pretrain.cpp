@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct Arguments {
   std::string config;
   std::vector<std::string> settings;
   std::string max_seconds, show;
-  bool dry_run = false;
+  bool dry_run = false, extend = false;
 };
 
 /// For job scripts: one setting, without ranks.
@@ -35,7 +36,8 @@ int show(const Arguments& arguments) {
 }
 
 int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
-  const ijepa::StopSignal stop;
+  const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
+  const ijepa::StopSignal stop(comm.rank() == 0 ? ijepa::stop_words(cluster) : ijepa::StopWords{});
   const ijepa::Log log(comm.rank());
   ijepa::LoadedRecipe loaded;
   ijepa::on_all_ranks(comm,
@@ -47,14 +49,17 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
     return 0;
   }
   comm.activity().set_limits(ijepa::watch_limits(recipe, log));
-  const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
   try {
     ijepa::Trainer trainer(recipe, cluster, comm, stop, log, [](auto&... parts) {
       return std::make_unique<ijepa::OnlineEvaluation>(parts...);
     });
-    if (trainer.run() == ijepa::Outcome::finished) return ijepa::exit_code::finished;
-    log.info("Saved {}; the same command goes on from here (exit code {}).",
-             ijepa::text_of(trainer.stop_reason()), ijepa::exit_code::saved);
+    if (trainer.run() == ijepa::Outcome::finished) {
+      log.info("{}", trainer.summary());
+      return ijepa::exit_code::finished;
+    }
+    log.info("Saved {}; the same command goes on from here (exit code {}{}).",
+             ijepa::text_of(trainer.stop_reason()), ijepa::exit_code::saved,
+             stop.received() == SIGCONT ? "; mpirun's own is 1" : "");
   } catch (const ijepa::Interrupted& e) {
     log.info("{}", e.what());
   }
@@ -75,11 +80,15 @@ int main(int argc, char** argv) {
   app.add_option("--max-seconds", arguments.max_seconds,
                  "save and end with code 85 after this time; the same as run.max_seconds")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--extend", arguments.extend,
+               "go on for more epochs than the run was begun with; the same as "
+               "run.used_folder=\"extend\"");
   app.add_option("--show", arguments.show, "print one setting, e.g. run.dir, and stop");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   CLI11_PARSE(app, argc, argv);
   if (!arguments.max_seconds.empty())
     arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);
+  if (arguments.extend) arguments.settings.push_back("run.used_folder=extend");
   if (!arguments.show.empty()) return show(arguments);
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -11,8 +12,6 @@
 
 namespace ijepa {
 namespace {
-
-constexpr const char* kill_variable = "OMPI_MCA_odls_base_sigkill_timeout";
 
 const std::string* find(const Environment& environment, const char* name) {
   const auto it = environment.find(name);
@@ -60,6 +59,25 @@ constexpr std::array<LauncherVariables, 4> launchers{{
     {Launcher::hydra, "PMI_SIZE", "PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"},
 }};
 
+/// Marks of launchers and process managers that are none of the above, but may connect ranks.
+constexpr std::array other_launchers{
+    "PMIX_RANK",           "PMI_RANK",          "PMI_ID",      "PMI_FD",
+    "PALS_RANKID",         "ALPS_APP_PE",       "MPIRUN_RANK", "FLUX_TASK_RANK",
+    "MV2_COMM_WORLD_RANK", "JSM_NAMESPACE_RANK"};
+
+/// What Open MPI's mpirun does when it is to end, as it was seen to do (docs/slurm.md): SIGCONT at
+/// once, SIGTERM after a pause and SIGKILL after another one.
+void set_patience_of_mpirun(Cluster& cluster, const Environment& environment) {
+  if (find(environment, "PRTE_LAUNCHED") != nullptr) {  // Open MPI 5
+    cluster.kill_seconds = 0.5;
+    return;
+  }
+  cluster.kill_variable = "OMPI_MCA_odls_base_sigkill_timeout";
+  cluster.kill_factor = 2;
+  cluster.kill_seconds =
+      cluster.kill_factor * number(environment, {cluster.kill_variable.c_str()}, 1.0);
+}
+
 }  // namespace
 
 Environment process_environment() {
@@ -93,8 +111,15 @@ Cluster parse_cluster(const Environment& environment) {
   c.job_id = text(environment, {"SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID"});
   c.restart_count = number(environment, {"SLURM_RESTART_COUNT"}, 0);
   c.node_list = text(environment, {"SLURM_JOB_NODELIST"});
-  c.kill_seconds = number(environment, {kill_variable}, 1.0);
+  if (c.launcher == Launcher::mpirun) set_patience_of_mpirun(c, environment);
   return c;
+}
+
+bool is_alone(const Environment& environment) {
+  const Cluster cluster = parse_cluster(environment);
+  if (cluster.launcher != Launcher::none) return cluster.ranks == 1;
+  return std::none_of(other_launchers.begin(), other_launchers.end(),
+                      [&](const char* name) { return find(environment, name) != nullptr; });
 }
 
 std::optional<std::string> start_problem(const Environment& environment,
@@ -106,8 +131,18 @@ std::optional<std::string> start_problem(const Environment& environment,
   return fmt::format(
       "srun started {} processes, but Open MPI connects ranks by PMIx only. Use `srun --mpi=pmix`. "
       "Where `srun --mpi=list` has no pmix, the site must install Slurm's PMIx plug-in, or the "
-      "ranks are started with mpirun inside the job.",
+      "ranks are started with mpirun from the batch script or from salloc, not from within srun. "
+      "One task (`srun -n1`) needs no MPI.",
       cluster.ranks);
+}
+
+std::optional<std::string> start_note(const Environment& environment,
+                                      std::string_view mpi_library) {
+  if (parse_cluster(environment).launcher != Launcher::srun) return {};
+  if (!mpi_library.starts_with("Open MPI") || find(environment, "PMIX_RANK") != nullptr) return {};
+  return "note: srun connects these ranks by PMI, which most builds of Open MPI lack. Should MPI "
+         "not "
+         "start, use `srun --mpi=pmix`.";
 }
 
 std::optional<std::string> launch_problem(const Cluster& cluster, int world_size) {
@@ -115,35 +150,35 @@ std::optional<std::string> launch_problem(const Cluster& cluster, int world_size
     if (world_size > 1 || cluster.allocated_tasks <= 1) return std::nullopt;
     return fmt::format(
         "Slurm gave this job {} tasks, but the program was started once, without a launcher. Start "
-        "it "
-        "with `srun --mpi=pmix` or with mpirun (`mpirun -n 1` for one rank on purpose).",
+        "it with `srun --mpi=pmix`; for one rank on purpose with `srun -n1`.",
         cluster.allocated_tasks);
   }
   if (world_size == cluster.ranks) return std::nullopt;
   if (cluster.launcher == Launcher::srun) {
     return fmt::format(
         "srun started {} processes, but MPI connected {} of them: this Slurm and this MPI library "
-        "do "
-        "not speak the same start-up protocol. Use `srun --mpi=pmix` (see `srun --mpi=list`), or "
-        "start the ranks with mpirun inside the job.",
+        "do not speak the same start-up protocol. Use `srun --mpi=pmix` (see `srun --mpi=list`), "
+        "or start the ranks with mpirun from the batch script or from salloc, not from within "
+        "srun. One task (`srun -n1`) needs no MPI.",
         cluster.ranks, world_size);
   }
   return fmt::format(
       "The launcher started {} ranks, but MPI connected {} of them: use the mpirun of the MPI "
-      "library "
-      "that this program was built with.",
+      "library that this program was built with.",
       cluster.ranks, world_size);
 }
 
-std::optional<std::string> kill_time_warning(const Cluster& cluster, double save_seconds) {
-  if (cluster.launcher != Launcher::mpirun || cluster.kill_seconds > save_seconds) {
-    return std::nullopt;
-  }
+std::optional<std::string> kill_time_warning(const Cluster& cluster, double seconds) {
+  if (cluster.kill_seconds > seconds) return std::nullopt;
+  std::string longer;
+  if (!cluster.kill_variable.empty())
+    longer = fmt::format(", or set {}={:.0f}, and mpirun waits that long twice, whatever happens",
+                         cluster.kill_variable, std::ceil(seconds / cluster.kill_factor * 2));
   return fmt::format(
-      "mpirun kills its ranks {:.0f} s after it passes a signal on, and a checkpoint takes about "
-      "{:.1f} s: an interrupted run would lose what it did since the last one. Start it with "
-      "{}={:.0f} in the environment.",
-      cluster.kill_seconds, save_seconds, kill_variable, std::ceil(save_seconds * 2 + 5));
+      "Ctrl-C, or SIGTERM to mpirun, would lose what this run did since its last checkpoint: "
+      "mpirun kills its ranks {:.1f} s later, and a step and a save take about {:.1f} s. To stop "
+      "it use `kill -USR1` with mpirun's number, or start it by jobs/local.sh{}.",
+      cluster.kill_seconds, seconds, longer);
 }
 
 }  // namespace ijepa

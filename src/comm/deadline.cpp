@@ -5,9 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
-#include <memory>
 
 namespace ijepa {
 namespace {
@@ -51,7 +49,7 @@ void Deadline::saved_in(double seconds) {
 }
 
 double Deadline::needed_seconds() const {
-  return 2 * (longest_save_ < 0 ? expected_save_ : longest_save_) + 2 * step_;
+  return 2 * save_seconds() + 2 * step_;
 }
 
 StopReason Deadline::due(double now) const {
@@ -61,17 +59,6 @@ StopReason Deadline::due(double now) const {
   if (settings_.slice_seconds > 0 && now + needed_seconds() >= settings_.slice_seconds)
     return StopReason::slice_done;
   return StopReason::none;
-}
-
-std::string first_line_of(const std::string& command) {
-  const std::string bounded = "timeout 10 " + command + " 2>/dev/null";
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(bounded.c_str(), "r"), ::pclose);
-  std::array<char, 4096> line{};
-  if (pipe == nullptr || std::fgets(line.data(), line.size(), pipe.get()) == nullptr) return "";
-  std::string text = line.data();
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
-    text.pop_back();
-  return text;
 }
 
 std::optional<double> seconds_to_job_end(

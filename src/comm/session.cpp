@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <mpi.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <exception>
 #include <new>
 
+#include "guard.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/watch.hpp"
 #include "mpi_communicator.hpp"
@@ -17,7 +19,17 @@
 namespace ijepa {
 namespace {
 
-constexpr unsigned abort_seconds = 20;
+constexpr double abort_seconds = 20;
+
+/// Runs before the libraries of the program are initialised, for some start threads then, and
+/// threads inherit the mask. A system call by itself: nothing is set up yet that could watch it.
+[[gnu::no_sanitize("address", "thread", "undefined")]] void block_signals(int, char**, char**) {
+  const sigset_t kept = guard::kept_from_threads();
+  ::syscall(SYS_rt_sigprocmask, SIG_BLOCK, &kept, nullptr, sizeof(std::uint64_t));
+}
+[[gnu::used,
+  gnu::section(".preinit_array")]] void (*const before_libraries)(int, char**,
+                                                                  char**) = block_signals;
 
 /// Launchers report one code for all ranks: perhaps of a rank that they killed because another
 /// failed, or 0 when none could be started. A script that has to know names a file for all codes.
@@ -45,12 +57,12 @@ std::string message_of(const std::exception_ptr& error) {
 }
 
 [[noreturn]] void abort_job(const Communicator& comm, const std::string& message) {
+  // MPI_Abort is called beside a thread that may sit inside a collective. Should it block, the
+  // guard ends this process, and the launcher then ends the job.
+  guard::end_process_after(abort_seconds, exit_code::error);
   print_line(fmt::format("error on rank {} of {} ({}): {}", comm.rank(), comm.size(), host_name(),
                          message));
   leave_code(exit_code::error);
-  // MPI_Abort is called beside a thread that may sit inside a collective. Should it block, the
-  // alarm ends this process, and the launcher then ends the job.
-  ::alarm(abort_seconds);
   MPI_Abort(MPI_COMM_WORLD, exit_code::error);
   ::_exit(exit_code::error);
 }
@@ -82,29 +94,24 @@ int refuse(const Cluster& cluster, const std::string& problem) {
   return exit_code::error;
 }
 
-int run_checked(const Environment& before_init, const std::function<int(Communicator&)>& body) {
-  int world = 1;
-  MPI_Comm_size(MPI_COMM_WORLD, &world);
-  const Cluster cluster = parse_cluster(before_init);
-  if (const auto problem = launch_problem(cluster, world)) return refuse(cluster, *problem);
-  const auto comm = world == 1 ? local_communicator() : mpi_communicator();
+int run_watched(Communicator& comm, const std::function<int(Communicator&)>& body) {
   // A program that tells its progress sets limits of its own; others are not judged by it.
-  comm->activity().set_limits({.standstill = 0, .stop_grace = 0, .on_hang = {}});
-  const Watch watch(*comm);
-  return run_body(*comm, body);
+  comm.activity().set_limits({.standstill = 0, .stop_grace = 0, .on_hang = {}});
+  const Watch watch(comm);
+  guard::say_when_ended({});
+  return run_body(comm, body);
 }
 
-int run_session(int argc, char** argv, const std::function<int(Communicator&)>& body,
-                const SessionOptions& options) {
-  // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
-  const Environment before_init = process_environment();
-  try {
-    if (const auto problem = start_problem(before_init, mpi_library()))
-      return refuse(parse_cluster(before_init), *problem);
-  } catch (const Error& e) {
-    print_line(fmt::format("error: {}", e.what()));
-    return exit_code::error;
-  }
+int run_connected(const Cluster& cluster, const std::function<int(Communicator&)>& body) {
+  int world = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &world);
+  if (const auto problem = launch_problem(cluster, world)) return refuse(cluster, *problem);
+  const auto comm = mpi_communicator();
+  return run_watched(*comm, body);
+}
+
+int run_with_mpi(int argc, char** argv, const Environment& before_init, const Cluster& cluster,
+                 const std::function<int(Communicator&)>& body, const SessionOptions& options) {
   int provided = MPI_THREAD_SINGLE;
   {
     const StartNotice notice(before_init, options);
@@ -116,13 +123,38 @@ int run_session(int argc, char** argv, const std::function<int(Communicator&)>& 
         "error: This MPI library lacks MPI_THREAD_SERIALIZED: use one built with thread support.");
   } else {
     try {
-      code = run_checked(before_init, body);
+      code = run_connected(cluster, body);
     } catch (const Error& e) {
       print_line(fmt::format("error: {}", e.what()));
     }
   }
   MPI_Finalize();
   return code;
+}
+
+int run_session(int argc, char** argv, const std::function<int(Communicator&)>& body,
+                const SessionOptions& options) {
+  // MPI_Init writes launcher variables of its own, so what the launcher said is read first.
+  const Environment before_init = process_environment();
+  try {
+    guard::start();
+    const Cluster cluster = parse_cluster(before_init);
+    if (cluster.rank <= 0)
+      guard::say_when_ended("Ended by a signal before the start was done; nothing was begun.\n");
+    // One task needs no MPI: where it could not connect ranks it might not even start.
+    if (is_alone(before_init)) {
+      if (const auto problem = launch_problem(cluster, 1)) return refuse(cluster, *problem);
+      return run_watched(*local_communicator(), body);
+    }
+    if (const auto problem = start_problem(before_init, mpi_library()))
+      return refuse(cluster, *problem);
+    const auto note = start_note(before_init, mpi_library());
+    if (note && cluster.rank <= 0) print_line(*note);
+    return run_with_mpi(argc, argv, before_init, cluster, body, options);
+  } catch (const Error& e) {
+    print_line(fmt::format("error: {}", e.what()));
+    return exit_code::error;
+  }
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <chrono>
 
+#include "guard.hpp"
 #include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
 namespace {
+
+constexpr double own_end_seconds = 5;
 
 void say(const Environment& environment, double seconds) try {
   const Cluster cluster = parse_cluster(environment);
@@ -31,6 +34,8 @@ void print_line(const std::string& text) {
 }
 
 StartNotice::StartNotice(const Environment& environment, const SessionOptions& options) {
+  // Should this thread not get to its own end: a start that hangs may do so with a lock held.
+  guard::end_process_after(options.start_limit_seconds + own_end_seconds, exit_code::hung);
   thread_ = std::thread([this, environment, options] { wait(environment, options); });
 }
 
@@ -41,6 +46,7 @@ StartNotice::~StartNotice() {
   }
   wake_.notify_one();
   thread_.join();
+  guard::do_not_end();
 }
 
 void StartNotice::wait(const Environment& environment, const SessionOptions& options) {

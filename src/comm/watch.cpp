@@ -1,16 +1,15 @@
 #include "ijepa/comm/watch.hpp"
 
 #include <mpi.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <random>
 #include <thread>
 
 #include "datagrams.hpp"
+#include "guard.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/core/log.hpp"
@@ -19,31 +18,18 @@
 namespace ijepa {
 namespace {
 
-using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 /// The rank that ends the job has this long to write what it knows and to call MPI_Abort; the
 /// others let its words pass first.
-constexpr auto reporter_time = 10s, bystander_time = 1s;
+constexpr double reporter_time = 10, bystander_time = 1;
+/// The guard waits longer for this thread than the other ranks for this process: they know more.
+constexpr double own_patience = 1.5;
 constexpr int repeats = 3;  // of a datagram that is not sent again later
 constexpr double longest_interval = 1;
 
 double seconds_now() {
   return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-}
-
-void block_all_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-}
-
-/// Whatever else hangs, and however often this is called.
-void end_process_after(std::chrono::seconds time, int code) {
-  std::thread([time, code] {
-    std::this_thread::sleep_for(time);
-    ::_exit(code);
-  }).detach();
 }
 
 std::uint64_t agree_on_token(Communicator& comm) {
@@ -68,14 +54,12 @@ class Watch::Thread {
         roll_call_(comm.rank(), comm.size(), seconds_now()),
         token_(agree_on_token(comm)) {
     datagrams_.set_contacts(comm.gather_all(datagrams_.contact()));
-    thread_ = std::thread([this] {
-      block_all_signals();
-      run();
-    });
+    thread_ = std::thread([this] { run(); });
   }
   ~Thread() {
     stop_ = true;
     thread_.join();
+    guard::expect_beats(0);
   }
   Thread(const Thread&) = delete;
   Thread& operator=(const Thread&) = delete;
@@ -85,8 +69,11 @@ class Watch::Thread {
     double next = 0;
     while (!stop_) {
       const double now = seconds_now();
+      guard::beat();
       if (now >= next) {
         const WatchLimits limits = comm_.activity().limits();
+        // This thread may itself meet a damaged heap or a lock that is held for ever.
+        guard::expect_beats(own_patience * limits.silence);
         roll_call_.set_interval(limits.silence > 0 ? std::min(limits.silence / 10, longest_interval)
                                                    : longest_interval);
         for (const int rank : roll_call_.beat(now, comm_.activity().look()))
@@ -103,7 +90,7 @@ class Watch::Thread {
 
   void hear(const Beat& beat) {
     if (beat.kind == Beat::Kind::end) {
-      end_process_after(bystander_time, beat.code);
+      guard::end_process_after(bystander_time, beat.code);
     } else if (roll_call_.hear(beat, seconds_now())) {
       send(Beat::Kind::answer, beat.from);
     }
@@ -182,6 +169,9 @@ class Watch::Thread {
 
   [[noreturn]] void end_job(const std::string& reason, const std::vector<int>& late,
                             const WatchLimits& limits, const std::string& what) {
+    // First of all, for what follows allocates and locks.
+    guard::end_process_after(reporter_time, exit_code::hung);
+    guard::expect_beats(0);
     HangReport report = this->report(reason, late, seconds_now());
     report.text = fmt::format(
         "{}. Rank {} ends the job with code {}; started again, it goes on from the newest "
@@ -194,7 +184,6 @@ class Watch::Thread {
           r.silence < 0 ? "never heard here" : fmt::format("last heard {:.1f} s ago", r.silence),
           r.late ? ", LATE" : "");
     send_to_all(Beat::Kind::end, exit_code::hung);
-    end_process_after(reporter_time, exit_code::hung);
     if (limits.on_hang) limits.on_hang(report);
     if (comm_.size() > 1) MPI_Abort(MPI_COMM_WORLD, exit_code::hung);
     ::_exit(exit_code::hung);

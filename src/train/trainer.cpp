@@ -8,6 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/non_finite.hpp"
 #include "ijepa/train/optimizer.hpp"
@@ -21,6 +22,8 @@ namespace {
 
 /// In so many steps nearly all lengths are met that a run ever meets.
 constexpr std::int64_t steps_ahead = 4000;
+/// The first steps of a process take longer than those that follow.
+constexpr std::int64_t steps_until_usual = 3;
 
 const std::vector<Role> saved_roles{Role::weight, Role::target, Role::adam_m, Role::adam_v};
 
@@ -86,6 +89,7 @@ Outcome Trainer::train() {
     const StepMetrics metrics = train_step(place);
     ++step_;
     if (logs_) report(metrics);
+    if (++steps_here_ == steps_until_usual) warn_of_kill_time();
     const auto every = recipe_.run.health_every;
     if (health_monitor_ && every > 0 && (step_ % every == 0 || step_ == plan_.total_steps))
       check_health();
@@ -230,8 +234,28 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
 
 void Trainer::report(const StepMetrics& metrics) {
   logs_->metrics.append(metrics);
+  last_loss_ = metrics.loss;
   const double seconds = metrics.milliseconds / 1e3;
   logs_->progress.step(step_, metrics, flops_ / (seconds * peak_flops_));
+}
+
+std::string Trainer::summary() const {
+  const std::string& run = recipe_.run.dir;
+  const std::filesystem::path train = recipe_.data.shards, test = train.parent_path() / "test";
+  const bool has_test = !recipe_.data.shards.empty() && std::filesystem::exists(test);
+  const bool sliced = step_ == recipe_.optim.max_steps;
+  std::string what =
+      fmt::format("Finished: {} steps, {:.4g} epochs", step_,
+                  static_cast<double>(step_) / static_cast<double>(plan_.steps_per_epoch));
+  if (std::isfinite(last_loss_)) what += fmt::format(", loss {:.4f}", last_loss_);
+  if (last_health_) what += fmt::format(", rankme {:.1f}", last_health_->rankme);
+  return fmt::format(
+      "{}. The weights are in {}.\n"
+      "What its features are worth:  ijepa-probe --run {} --test {}\n"
+      "Its curves:                   ijepa-plot {}/metrics.csv\n"
+      "To train it longer:           the same command with a larger {}",
+      what, checkpoint_folder(run, step_), run, has_test ? test.string() : "SHARDS", run,
+      sliced ? "optim.max_steps" : "optim.epochs and --extend");
 }
 
 void Trainer::check_health() {
@@ -324,7 +348,17 @@ void Trainer::report_save(const SaveOutcome& o, double next_try) {
                                 {"seconds", o.seconds},
                                 {"blocked_seconds", o.blocked_seconds}});
   if (!o.note.empty()) log_.warn("step {} is saved, but: {}", o.step, o.note);
-  if (const auto warning = kill_time_warning(cluster_, o.seconds)) log_.warn("{}", *warning);
+  warn_of_kill_time();
+}
+
+/// Once, and before it happens: after some steps a save is guessed, after a save it is known.
+void Trainer::warn_of_kill_time() {
+  if (!logs_ || warned_of_kill_time_) return;
+  const auto warning = kill_time_warning(cluster_, deadline_.stop_seconds());
+  if (!warning) return;
+  warned_of_kill_time_ = true;
+  logs_->progress.clear();
+  log_.warn("{}", *warning);
 }
 
 void Trainer::restore() {

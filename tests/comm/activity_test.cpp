@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ijepa/comm/stop_signal.hpp"
+#include "tests/support/send_signal.hpp"
 
 namespace ijepa {
 namespace {
@@ -46,7 +47,7 @@ TEST(Activity, KnowsASignalThatIsNotYetObeyed) {
   {
     const StopSignal stop;
     EXPECT_FALSE(activity.look().stopping);
-    ::raise(SIGUSR1);
+    test::send_signal(stop, SIGUSR1);
     EXPECT_TRUE(activity.look().stopping);
   }
   EXPECT_FALSE(activity.look().stopping) << "nobody listens any more";

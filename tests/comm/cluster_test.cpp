@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
@@ -72,6 +74,9 @@ TEST(Cluster, OpenMpiUnderSrunWithoutPmixIsRefusedBeforeItStarts) {
   EXPECT_FALSE(start_problem(in_srun, "MPICH Version: 4.0.2"));
   EXPECT_FALSE(start_problem(both(in_srun, in_mpirun), open_mpi));
   EXPECT_FALSE(start_problem({}, open_mpi));
+  EXPECT_TRUE(start_note(both(in_srun, {{"PMI_RANK", "2"}}), open_mpi));
+  EXPECT_FALSE(start_note(both(in_srun, {{"PMI_RANK", "2"}}), "MPICH Version: 4.0.2"));
+  EXPECT_FALSE(start_note(both(in_srun, {{"PMIX_RANK", "2"}}), open_mpi));
 }
 
 TEST(Cluster, AVariableThatIsNoNumberIsNamed) {
@@ -110,15 +115,44 @@ TEST(Cluster, OneProcessInAJobOfManyTasksIsRefused) {
   EXPECT_NE(problem->find("4 tasks"), std::string::npos);
 }
 
+TEST(Cluster, OneTaskNeedsNoMpi) {
+  EXPECT_TRUE(is_alone({}));
+  EXPECT_TRUE(is_alone({{"SLURM_STEP_NUM_TASKS", "1"}, {"SLURM_PROCID", "0"}}));
+  // srun --mpi=pmi2 and --mpi=pmix tell a lone task of themselves, too.
+  EXPECT_TRUE(is_alone({{"SLURM_STEP_NUM_TASKS", "1"}, {"PMI_RANK", "0"}, {"PMIX_RANK", "0"}}));
+  EXPECT_TRUE(is_alone({{"OMPI_COMM_WORLD_SIZE", "1"}, {"OMPI_COMM_WORLD_RANK", "0"}}));
+  EXPECT_TRUE(is_alone({{"PMI_SIZE", "1"}, {"PMI_RANK", "0"}, {"MPI_LOCALRANKID", "0"}}));
+  EXPECT_FALSE(is_alone(in_srun));
+  EXPECT_FALSE(is_alone(in_mpirun));
+  // Launchers that are not known may connect any number of ranks.
+  for (const char* name : {"PALS_RANKID", "FLUX_TASK_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK"})
+    EXPECT_FALSE(is_alone({{name, "0"}})) << name;
+}
+
+TEST(Cluster, WhatALauncherGivesItsRanksIsKnown) {
+  EXPECT_EQ(parse_cluster(in_mpirun).kill_seconds, 2);
+  const Environment patient{{"OMPI_MCA_odls_base_sigkill_timeout", "60"}};
+  EXPECT_EQ(parse_cluster(both(in_mpirun, patient)).kill_seconds, 120);
+  // Open MPI 5 has no variable that makes this longer.
+  const Cluster five = parse_cluster(both(both(in_mpirun, patient), {{"PRTE_LAUNCHED", "1"}}));
+  EXPECT_EQ(five.kill_seconds, 0.5);
+  EXPECT_TRUE(five.kill_variable.empty());
+  for (const Environment& e :
+       {in_srun, Environment{}, {{"PMI_SIZE", "3"}, {"MPI_LOCALRANKID", "1"}}})
+    EXPECT_TRUE(std::isinf(parse_cluster(e).kill_seconds));
+}
+
 TEST(Cluster, WarnsWhenMpirunKillsBeforeTheSaveIsDone) {
   const auto warning = kill_time_warning(parse_cluster(in_mpirun), 2.5);
   ASSERT_TRUE(warning);
-  EXPECT_NE(warning->find("OMPI_MCA_odls_base_sigkill_timeout="), std::string::npos);
-  const Environment patient{{"OMPI_MCA_odls_base_sigkill_timeout", "60"}};
-  EXPECT_FALSE(kill_time_warning(parse_cluster(both(in_mpirun, patient)), 2.5));
-  EXPECT_TRUE(kill_time_warning(parse_cluster(both(in_mpirun, patient)), 60));
-  EXPECT_FALSE(kill_time_warning(parse_cluster(in_srun), 2.5));
-  EXPECT_FALSE(kill_time_warning(parse_cluster({}), 2.5));
+  EXPECT_NE(warning->find("kill -USR1"), std::string::npos);
+  EXPECT_NE(warning->find("OMPI_MCA_odls_base_sigkill_timeout=3,"), std::string::npos) << *warning;
+  EXPECT_FALSE(kill_time_warning(parse_cluster(in_mpirun), 1.5));
+  const auto five = kill_time_warning(parse_cluster(both(in_mpirun, {{"PRTE_LAUNCHED", "1"}})), 1);
+  ASSERT_TRUE(five);
+  EXPECT_EQ(five->find("odls"), std::string::npos) << *five;
+  EXPECT_FALSE(kill_time_warning(parse_cluster(in_srun), 1e6));
+  EXPECT_FALSE(kill_time_warning(parse_cluster({}), 1e6));
 }
 
 TEST(Cluster, ReadsTheEnvironmentOfThisProcess) {

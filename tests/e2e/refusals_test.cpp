@@ -106,6 +106,26 @@ TEST_F(Refusals, OfAUsedFolder) {
   EXPECT_EQ(read_metrics(path("run")).size(), 2U);
 }
 
+TEST_F(Refusals, OfALongerRunButNotIfThatIsAskedFor) {
+  train({steps(2)});
+  expect_refusal(command({steps(4), "optim.epochs=30"}),
+                 "holds a run with other settings (optim.epochs: 25 there, 30 here)");
+  expect_refusal(command({steps(4), "optim.epochs=24"}) + Words{"--extend"}, "24 here");
+  expect_refusal(command({steps(4), "optim.epochs=30", "optim.lr=1"}) + Words{"--extend"},
+                 "(optim.lr: ");
+  const Ended ended = run(command({steps(4), "optim.epochs=30"}) + Words{"--extend"});
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("It is extended to 30 epochs"));
+  train({steps(6), "optim.epochs=30"});  // not an extension any more
+}
+
+// Nothing was trained, so nothing binds the corrected command.
+TEST_F(Refusals, NotOfAFolderWhoseStartFailed) {
+  expect_refusal(command({"data.shards=" + path("none").string()}), "none");
+  EXPECT_TRUE(std::filesystem::exists(path("run") / "config.toml"));
+  train({steps(2), "optim.epochs=30"});
+}
+
 TEST_F(Refusals, OfACheckpointOfOtherData) {
   train({steps(2)});
   write_tiny_shard(path("others"), tiny_images, 0, 2);

@@ -104,19 +104,19 @@ class Soak:
         how = self.dice.choice((signal.SIGKILL, signal.SIGTERM))
         if how == signal.SIGKILL:
             os.killpg(process.pid, how)
-            for child in self.orphans():
+            for child in self.processes_of("disturbed"):
                 os.kill(child, how)
         else:
             process.terminate()
         process.wait(timeout=120)
         print(f"kill {kill}: {how.name} after {len(self.rows('disturbed'))} steps", flush=True)
 
-    def orphans(self):
-        """Ranks of a killed mpirun: they have process groups of their own."""
+    def processes_of(self, run):
+        """Ranks of a killed mpirun have process groups of their own."""
         found = []
         for entry in pathlib.Path("/proc").iterdir():
             try:
-                if entry.name.isdigit() and str(self.folder / "disturbed").encode() in \
+                if entry.name.isdigit() and str(self.folder / run).encode() in \
                         (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
             except OSError:

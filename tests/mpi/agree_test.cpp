@@ -2,6 +2,7 @@
 
 #include "ijepa/comm/stop_signal.hpp"
 #include "tests/mpi/ranks.hpp"
+#include "tests/support/send_signal.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -52,7 +53,7 @@ TEST(StopSignal, OneRanksSignalStopsAll) {
   IJEPA_RANKS(2, 4);
   const StopSignal stop;
   EXPECT_EQ(stop.agreed(ranks()), 0);
-  if (ranks().rank() == 1) ::raise(SIGUSR1);
+  if (ranks().rank() == 1) send_signal(stop, SIGUSR1);
   EXPECT_EQ(stop.agreed(ranks()), SIGUSR1);
 }
 

@@ -110,6 +110,32 @@ TEST_F(SlurmScripts, RanksThatSrunDoesNotConnectAreRefused) {
                "srun started 2 processes, but Open MPI connects ranks by PMIx only.");
 }
 
+// An interactive node, srun --pty bash, is a step of one task on whatever the site's MPI plug-in
+// is.
+TEST_F(SlurmScripts, OneTaskNeedsNoMpi) {
+  int last = 2;
+  for (const std::string mpi : {"none", "pmi2", "pmix"}) {
+    const Words srun{"srun", "-n1", "--cpus-per-task=1", "--mpi=" + mpi};
+    const Ended direct = run(srun + command({steps(last)}));
+    EXPECT_EQ(direct.code, 0) << mpi << ": " << direct.output;
+    std::string line;
+    for (const auto& word : command({steps(last + 1)})) line += word + " ";
+    const Ended in_a_shell = run(srun + Words{"bash", "-c", line});
+    EXPECT_EQ(in_a_shell.code, 0) << mpi << ": " << in_a_shell.output;
+    last += 2;
+  }
+}
+
+TEST_F(SlurmScripts, TwoTasksThatAreNotConnectedAreRefusedWithAdviceThatWorks) {
+  for (const std::string mpi : {"none", "pmi2"}) {
+    const Ended ended =
+        run(Words{"srun", "-n2", "--cpus-per-task=1", "--mpi=" + mpi} + command({steps(2)}), 60);
+    EXPECT_FALSE(ended.hung) << mpi << ": " << ended.output;
+    EXPECT_NE(ended.code, 0) << mpi;
+    EXPECT_THAT(ended.output, HasSubstr("`srun --mpi=pmix`")) << mpi;
+  }
+}
+
 TEST_F(SlurmScripts, AJobFromAnotherFolderSaysWhereToSubmit) {
   std::filesystem::rename(top() / "jobs", path("jobs"));
   const std::string job = last_line(SlurmCluster::ask(

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ijepa/core/file.hpp"
+#include "tests/support/send_signal.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 
@@ -211,7 +212,7 @@ TEST_F(TrainerRun, ASignalEndsTheCopyOfShardsAndTheNextStartFinishesIt) {
   const auto comm = local_communicator();
   {
     const StopSignal stop;
-    std::raise(SIGTERM);
+    send_signal(stop, SIGTERM);
     EXPECT_THROW(Trainer(r, {}, *comm, stop, Log(1)), Interrupted);
   }
   EXPECT_EQ(train(r, 2), Outcome::finished);
@@ -228,7 +229,7 @@ TEST_F(TrainerRun, ASignalSavesAndTheRunGoesOn) {
   for (int starts = 0; starts < 3; ++starts) {
     const StopSignal stop;
     Trainer trainer(r, {}, *comm, stop, Log(1));
-    std::raise(SIGTERM);
+    send_signal(stop, SIGTERM);
     EXPECT_EQ(trainer.run(), Outcome::interrupted);
     EXPECT_EQ(final_state(r.run.dir).step, starts + 1);
   }

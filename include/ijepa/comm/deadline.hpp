@@ -9,6 +9,7 @@
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/log.hpp"
+#include "ijepa/core/shell.hpp"
 
 namespace ijepa {
 
@@ -37,17 +38,18 @@ class Deadline {
   /// The last one counts: steps get slower and faster together.
   void stepped_in(double seconds) { step_ = seconds; }
 
+  /// What a stop takes: the step that is running, and a save.
+  double stop_seconds() const { return step_ + save_seconds(); }
   StopReason due(double now) const;
   /// Twice the longest save and twice a step, for what varies.
   double needed_seconds() const;
 
  private:
+  double save_seconds() const { return longest_save_ < 0 ? expected_save_ : longest_save_; }
+
   DeadlineSettings settings_;
   double expected_save_ = 0, longest_save_ = -1, step_ = 0;
 };
-
-/// The first line that a shell command prints within ten seconds; empty when it fails.
-std::string first_line_of(const std::string& command);
 
 /// How long the Slurm job around this process may go on: SLURM_JOB_END_TIME, else what squeue or
 /// scontrol answer. Nothing outside of Slurm or without a limit; where both are missing, that is

@@ -15,11 +15,12 @@ struct SessionOptions {
   double start_limit_seconds = 900;
 };
 
-/// Initialises MPI, checks that the launcher connected the ranks it started (start_problem() and
-/// launch_problem() in cluster.hpp), runs `body` on every rank and returns the exit code for
-/// main(): that of the body, or one of exit_codes.hpp. An AgreedError is printed once; any other
-/// exception is printed with rank and host, and the job is aborted. A Watch (watch.hpp) runs beside
-/// the body. Each rank adds its code as a line to the file IJEPA_RANK_CODES.
+/// Initialises MPI where the launcher started more than one rank, checks that the launcher
+/// connected the ranks it started (start_problem() and launch_problem() in cluster.hpp), runs
+/// `body` on every rank and returns the exit code for main(): that of the body, or one of
+/// exit_codes.hpp. An AgreedError is printed once; any other exception is printed with rank and
+/// host, and the job is aborted. A Watch (watch.hpp) runs beside the body. Each rank adds its code
+/// as a line to the file IJEPA_RANK_CODES.
 int run_on_ranks(int argc, char** argv, const std::function<int(Communicator&)>& body,
                  const SessionOptions& options = {});
 

@@ -2,8 +2,10 @@
 // step needs follows from its number, so going on after an interruption is setting that number.
 #pragma once
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/communicator.hpp"
@@ -43,6 +45,8 @@ class Trainer {
   Outcome run();
   /// Why it was interrupted.
   StopReason stop_reason() const { return stop_reason_; }
+  /// Of a finished run: what came out of it, and the commands that say what it is worth.
+  std::string summary() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,6 +68,7 @@ class Trainer {
   StopReason stop_is_due() const;
   void save();
   void report_save(const SaveOutcome& outcome, double next_try);
+  void warn_of_kill_time();
 
   PretrainRecipe recipe_;
   Cluster cluster_;
@@ -82,9 +87,12 @@ class Trainer {
   Deadline deadline_;  // rank 0's is obeyed
   StopReason stop_reason_ = StopReason::none;
   std::int64_t step_ = 0;        // the next one
-  std::int64_t non_finite_ = 0;  // steps in a row
-  double flops_ = 0;             // of this rank in the last step, without recomputation
-  double peak_flops_ = 0;        // a second, of this rank's device
+  std::int64_t steps_here_ = 0;  // of this process
+  bool warned_of_kill_time_ = false;
+  double last_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this process
+  std::int64_t non_finite_ = 0;                                  // steps in a row
+  double flops_ = 0;       // of this rank in the last step, without recomputation
+  double peak_flops_ = 0;  // a second, of this rank's device
   std::optional<AttentionAhead> ahead_;
   std::unique_ptr<Loader> loader_;
   std::optional<Activity::Progress> images_read_;

@@ -48,7 +48,6 @@ class VideoRun {
     WorkProgress progress(comm_.rank() == 0 && stated > 0 ? "frames" : "", stated);
     while (!ended_)
       if (const auto frames = round(); frames > 0) progress.add(frames);
-    progress.clear();
     on_rank_0(comm_, [&] {
       check(frames_ > 0, "The video {} has no frames.", settings_.input);
       out_->publish();

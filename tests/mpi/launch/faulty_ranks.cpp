@@ -1,6 +1,8 @@
 // A program on ranks that fails, or is stopped, in the way its first argument says.
+#include <link.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +18,57 @@
 
 namespace {
 
+std::atomic<bool> allocator_locked{false};
+
+void wait_for_the_allocator() {
+  while (allocator_locked) ::pause();
+}
+
+}  // namespace
+
+// In the place of glibc's, which they call, so that its locks can be held for ever.
+extern "C" {
+// NOLINTBEGIN: these names are glibc's
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* former, std::size_t size);
+void __libc_free(void* former);
+// NOLINTEND
+void* malloc(std::size_t size) {
+  wait_for_the_allocator();
+  return __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  wait_for_the_allocator();
+  return __libc_calloc(count, size);
+}
+void* realloc(void* former, std::size_t size) {
+  wait_for_the_allocator();
+  return __libc_realloc(former, size);
+}
+void free(void* former) {
+  wait_for_the_allocator();
+  __libc_free(former);
+}
+}
+
+namespace {
+
 using namespace ijepa;
 using namespace std::chrono_literals;
+
+int hold_the_loader(dl_phdr_info*, std::size_t, void* held) {
+  *static_cast<std::atomic<bool>*>(held) = true;
+  for (;;) ::pause();
+}
+
+/// Nobody gets memory, throws, starts a thread or loads anything from now on.
+void lock_everything() {
+  static std::atomic<bool> held{false};
+  std::thread([] { ::dl_iterate_phdr(hold_the_loader, &held); }).detach();
+  while (!held) std::this_thread::sleep_for(1ms);
+  allocator_locked = true;
+}
 
 /// The last rank throws while the others wait for it.
 int throw_while_others_wait(Communicator& comm) {
@@ -161,6 +212,30 @@ int obey_never(Communicator& comm) {
   return 0;
 }
 
+/// The watch notices a standstill, and cannot even say it.
+int lock_the_report(Communicator& comm) {
+  const auto lock = [](const HangReport&) {
+    lock_everything();
+    for (;;) ::pause();
+  };
+  comm.activity().set_limits(
+      {.silence = 60, .standstill = 1, .stop_grace = 0, .notice = 60, .on_hang = lock});
+  for (;;) ::pause();
+}
+
+/// The watch itself waits for ever.
+int lock_the_watch(Communicator& comm) {
+  comm.activity().set_limits(
+      {.silence = 2, .standstill = 0, .stop_grace = 0, .notice = 60, .on_hang = {}});
+  const Activity::Progress progress(comm.activity(), [] {
+    wait_for_the_allocator();
+    return 0;
+  });
+  std::this_thread::sleep_for(500ms);  // the watch has taken these limits
+  lock_everything();
+  for (;;) ::pause();
+}
+
 /// A long save that a second SIGTERM meets, within the time that a stop may take.
 int save_slowly(Communicator& comm) {
   const StopSignal stop;
@@ -190,7 +265,9 @@ int main(int argc, char** argv) {
       {"wait", wait_for_ever},
       {"slow", load_slowly},
       {"obey never", obey_never},
-      {"save slowly", save_slowly}};
+      {"save slowly", save_slowly},
+      {"lock the report", lock_the_report},
+      {"lock the watch", lock_the_watch}};
   const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
   const bool late = std::getenv("LATE_RANK") != nullptr && rank != nullptr;
   if (late && std::string(rank) == std::getenv("LATE_RANK")) std::this_thread::sleep_for(3s);

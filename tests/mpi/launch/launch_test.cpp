@@ -97,13 +97,14 @@ TEST_F(Launch, SinglesThatSrunDidNotConnectAreRefusedOnce) {
 }
 
 TEST_F(Launch, AnInterruptedMpirunLetsItsRanksSave) {
-  // mpirun passes Ctrl-C on as SIGTERM and itself ends only after twice this time.
-  ::setenv("OMPI_MCA_odls_base_sigkill_timeout", "5", 1);
+  // Open MPI's sends SIGCONT at once, SIGTERM after this time, and SIGKILL and ends after twice it.
+  ::setenv("OMPI_MCA_odls_base_sigkill_timeout", "3", 1);
   Job job(on_ranks(2, "stop"));
   job.read_until("ready");
   job.signal(SIGINT);
   const auto ended = job.wait();
-  EXPECT_EQ(count(ended.output, "saved after signal 15"), 1) << ended.output;
+  EXPECT_EQ(count(ended.output, "saved after signal 18"), 1) << ended.output;
+  EXPECT_EQ(ended.code, 1) << "mpirun's own, whatever the ranks ended with";
   ::unsetenv("OMPI_MCA_odls_base_sigkill_timeout");
 }
 
@@ -194,6 +195,15 @@ TEST_F(Launch, ARepeatedSignalDoesNotDisturbASave) {
   }
   const auto ended = job.wait();
   EXPECT_EQ(ended.code, exit_code::saved) << ended.output;
+}
+
+// What ends a process needs neither memory nor a lock.
+TEST_F(Launch, AProcessWhoseAllocatorAndLoaderAreLockedEndsInTime) {
+  for (const char* way : {"lock the watch", "lock the report"}) {
+    const auto ended = Job({IJEPA_FAULTY_RANKS, way}, 40).wait();
+    EXPECT_FALSE(ended.hung) << way << ": " << ended.output;
+    EXPECT_EQ(ended.code, exit_code::hung) << way << ": " << ended.output;
+  }
 }
 
 TEST_F(Launch, TheStartNamesTheRankThatTheOthersWaitFor) {
