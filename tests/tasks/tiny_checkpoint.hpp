@@ -23,9 +23,15 @@ inline PretrainRecipe tiny_checkpoint_recipe(const std::string& run) {
   return recipe;
 }
 
-/// Both encoders start from `seed`. The rank that calls it writes it.
-inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2) {
+/// Both encoders start from `seed`, the context's weights `context_scale` times as large. The rank
+/// that calls it writes it.
+inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2,
+                                  float context_scale = 1) {
   TinyEncoder network(seed);
+  for (const ParamInfo& info : network.store.layout().infos()) {
+    const Tensor values = network.store.values(Role::weight, info);
+    for (std::int64_t i = 0; i < values.numel(); ++i) values.as<float>()[i] *= context_scale;
+  }
   RunState state(*network.device, network.store, {Role::weight, Role::target});
   CheckpointStore(run, {}).save(*local_communicator(),
                                 {7, {{"config", recipe_text(tiny_checkpoint_recipe(run))}}},
