@@ -10,11 +10,13 @@ int main(int argc, char** argv) {
   std::string column = "loss", out = "loss.png";
   std::int64_t points = 500;
   CLI::App app(
-      "Draws a column of training logs over epochs: metrics.csv of our runs, and the "
-      "published logs of the authors' runs.");
+      "Draws a column of training logs over epochs: of our runs, by their folder (figures of "
+      "health "
+      "and evaluation, too), and of the published logs of the authors' runs.");
   app.option_defaults()->always_capture_default();
-  app.add_option("logs", logs, "FILE or NAME=FILE")->required();
-  app.add_option("--column", column, "loss, mask-A, mask-B, \"time (ms)\", lr, ...");
+  app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE")->required();
+  app.add_option("--column", column,
+                 "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
   app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
   app.add_option("--out", out, "the picture (PNG)");
   CLI11_PARSE(app, argc, argv);

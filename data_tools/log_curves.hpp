@@ -14,7 +14,8 @@ struct LogFile {
   std::string name, path;
 };
 
-/// "NAME=FILE" or "FILE", whose name is then its folder's for metrics.csv, else its own.
+/// "NAME=FILE" or "FILE", whose name is then its folder's for metrics.csv and events.jsonl, else
+/// its own. A run's folder stands for both of its files.
 LogFile parse_log_file(const std::string& argument);
 
 /// `column` of a log over epochs: at most `points` means over equally many rows. A row that comes

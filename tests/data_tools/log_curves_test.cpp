@@ -62,8 +62,30 @@ TEST_F(LogCurves, NameWhatIsWrong) {
   EXPECT_THROW(log_curve({"a", (folder_.path() / "none.csv").string()}, "loss", 100), Error);
 }
 
+TEST_F(LogCurves, OfARunsFolderHaveFiguresOfItsEventsToo) {
+  std::ofstream(folder_.path() / "metrics.csv")
+      << header << "1,0,0.5,60,30,100\n1,1,0.4,60,30,100\n2,0,0.3,60,30,100\n2,1,0.2,60,30,90\n";
+  std::ofstream(folder_.path() / "events.jsonl")
+      << "{\"event\":\"start\",\"step\":0}\n{\"event\":\"health\",\"step\":1,\"rankme\":7.5}\n"
+         "{\"event\":\"health\",\"step\":4,\"rankme\":9}\n{\"event\":\"hea";
+  const LogFile run{"a", folder_.path().string()};
+  EXPECT_EQ(log_curve(run, "loss", 100).y.size(), 4U);
+  const auto curve = log_curve(run, "rankme", 100);
+  EXPECT_EQ(curve.x, (std::vector<double>{0.5, 2}));
+  EXPECT_EQ(curve.y, (std::vector<double>{7.5, 9}));
+  EXPECT_EQ(log_curve({"a", (folder_.path() / "events.jsonl").string()}, "rankme", 100).y, curve.y);
+  try {
+    log_curve(run, "nonsense", 100);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("they tell rankme"), std::string::npos) << e.what();
+  }
+}
+
 TEST(LogFile, IsNamedByItsFolderOrItself) {
   EXPECT_EQ(parse_log_file("runs/first/metrics.csv").name, "first");
+  EXPECT_EQ(parse_log_file("runs/first/events.jsonl").name, "first");
+  EXPECT_EQ(parse_log_file("runs/first/").name, "first");
   EXPECT_EQ(parse_log_file("logs/vith14.csv").name, "vith14");
   EXPECT_EQ(parse_log_file("published=logs/a.csv").path, "logs/a.csv");
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int side = 900, largest_cell = 56, named_cell = 14, counted_cell = 26, margin = 8;
 constexpr std::size_t longest = 24;  // characters of a name
+constexpr double caption_scale = 0.4;
 constexpr int font = cv::FONT_HERSHEY_SIMPLEX;
 
 cv::Size text_size(const std::string& text, double scale) {
@@ -32,12 +33,13 @@ cv::Mat name_column(const std::vector<std::string>& names, int cell, Align align
   const double scale = cell < 20 ? 0.3 : 0.4;
   int width = 0;
   for (const auto& name : names) width = std::max(width, text_size(name, scale).width);
-  cv::Mat column(cell * static_cast<int>(names.size()), width + margin, CV_8UC3,
+  // Letters reach a little beyond the width that OpenCV tells.
+  cv::Mat column(cell * static_cast<int>(names.size()), width + 2 * margin, CV_8UC3,
                  cv::Scalar::all(255));
   for (int i = 0; i < static_cast<int>(names.size()); ++i) {
     const auto& name = names[static_cast<std::size_t>(i)];
     const auto size = text_size(name, scale);
-    const int left = align == Align::left ? margin : width - size.width;
+    const int left = margin + (align == Align::left ? 0 : width - size.width);
     write_text(column, name, {left, i * cell + (cell + size.height) / 2 - 3}, scale,
                cv::Scalar::all(0));
   }
@@ -115,12 +117,18 @@ void write_confusion_picture(const Confusion& confusion, const std::vector<std::
   cv::Mat top;
   cv::rotate(name_column(names, cell, Align::left), top, cv::ROTATE_90_COUNTERCLOCKWISE);
   const auto table = cells(confusion, cell);
+  const std::string caption = cell >= counted_cell
+                                  ? "rows: true class, columns: answer, numbers: images"
+                                  : "rows: true class, columns: answer";
+  const auto line = text_size(caption, caption_scale);
   Image sheet =
-      plain_image(top.rows + table.rows + margin, left.cols + table.cols + margin, 255, 255, 255);
+      plain_image(top.rows + table.rows + line.height + 2 * margin,
+                  std::max(left.cols + table.cols, line.width + margin) + margin, 255, 255, 255);
   cv::Mat canvas(sheet.height, sheet.width, CV_8UC3, sheet.rgb.data());
   left.copyTo(canvas({0, top.rows, left.cols, left.rows}));
   table.copyTo(canvas({left.cols, top.rows, table.cols, table.rows}));
   top.copyTo(canvas({left.cols, 0, top.cols, top.rows}));
+  write_text(canvas, caption, {margin, sheet.height - margin}, caption_scale, cv::Scalar::all(0));
   write_png(sheet, path);
 }
 
