@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "ijepa/data/image_kind.hpp"
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
@@ -154,11 +155,6 @@ void FolderTree::fold() {
 const Folder& FolderTree::finish() {
   sum_up(root_);
   return root_;
-}
-
-bool has_image_name(std::string_view path) {
-  const std::string ending = ending_of(path);
-  return ending == "jpg" || ending == "jpeg" || ending == "png";
 }
 
 }  // namespace ijepa::tools

@@ -58,7 +58,4 @@ class FolderTree {
   Folder root_;
 };
 
-/// Whether a file is named like an image that can be packed.
-bool has_image_name(std::string_view path);
-
 }  // namespace ijepa::tools

@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
-#include "data_tools/file_kind.hpp"
 #include "data_tools/jpeg_encode.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/canvas.hpp"
 
 namespace ijepa::tools {
+
+namespace {
+
+std::string reason_for(std::span<const std::uint8_t> bytes) {
+  const auto kind = what_instead(bytes);
+  return std::string(kind == unknown_kind ? "no image by its first bytes" : kind);
+}
+
+}  // namespace
 
 PackedImage ImagePacker::pack(Payload payload) {
   if (!payload.problem.empty()) return {{}, payload.problem};
@@ -17,15 +26,14 @@ PackedImage ImagePacker::pack(Payload payload) {
       payload.bytes.resize(static_cast<std::size_t>(file.size()));
       file.read(0, payload.bytes.data(), payload.bytes.size());
     }
-    if (payload.bytes.empty()) return {{}, "an empty file"};
-    if (image_format(payload.bytes) == ImageFormat::unknown) {
-      const std::string kind = kind_of_bytes(payload.bytes);
-      return {{}, kind.empty() ? "neither JPEG nor PNG by its first bytes" : kind};
-    }
+    const auto format = image_format(payload.bytes);
+    if (format == ImageFormat::unknown) return {{}, reason_for(payload.bytes)};
     const Size size = decoder_.open(payload.bytes);
     const ImageView picture = decoder_.decode();
     if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
       shrink(picture, payload.bytes);
+    else if (format != ImageFormat::jpeg && format != ImageFormat::png)
+      payload.bytes = png_bytes(picture);
     return {std::move(payload.bytes), ""};
   } catch (const Error& error) {
     return {{}, error.what()};

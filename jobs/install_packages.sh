@@ -9,7 +9,8 @@ build=(
   libopenmpi-dev openmpi-bin                # ranks
   libhdf5-dev libxxhash-dev                 # shards and checkpoints
   libdnnl-dev libopencv-dev                 # matrix products, drawing and contact sheets
-  libjpeg-dev libpng-dev libarchive-dev     # pictures and tars
+  libjpeg-dev libpng-dev libwebp-dev        # pictures
+  libtiff-dev libgif-dev libarchive-dev     # pictures and tars
   libzip-dev                                # torch archives
   libutf8proc-dev                           # names of classes that look alike
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster

@@ -19,11 +19,12 @@ std::size_t bytes_of(int height, int width) {
 struct PngKind {
   int width, height;
   png_uint_32 format;
-  std::size_t colours;  // of the palette
+  std::size_t colours;        // of the palette
+  std::ptrdiff_t stride = 0;  // bytes from row to row; 0: without gaps
 };
 
-void encode_png(const PngKind& kind, const void* pixels, const void* palette,
-                const std::string& path) {
+template <class Bytes>
+Bytes encode_png(const PngKind& kind, const void* pixels, const void* palette) {
   png_image header{};
   header.version = PNG_IMAGE_VERSION;
   header.width = static_cast<png_uint_32>(kind.width);
@@ -31,12 +32,13 @@ void encode_png(const PngKind& kind, const void* pixels, const void* palette,
   header.format = kind.format;
   header.colormap_entries = static_cast<png_uint_32>(kind.colours);
   png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(header);
-  std::string encoded(bytes, '\0');
-  const int written =
-      png_image_write_to_memory(&header, encoded.data(), &bytes, 0, pixels, 0, palette);
-  check(written != 0, "Cannot write {}: {}.", path, header.message);
+  Bytes encoded(bytes, 0);
+  const int written = png_image_write_to_memory(&header, encoded.data(), &bytes, 0, pixels,
+                                                static_cast<png_int_32>(kind.stride), palette);
+  check(written != 0, "Cannot write a PNG of {} x {} pixels: {}.", kind.width, kind.height,
+        header.message);
   encoded.resize(bytes);
-  write_file_atomically(path, encoded);
+  return encoded;
 }
 
 }  // namespace
@@ -66,14 +68,20 @@ void paste(const Image& from, int top, int left, Image& to) {
                 from.rgb.data() + static_cast<std::size_t>(y) * row_bytes, row_bytes);
 }
 
+std::vector<std::uint8_t> png_bytes(const ImageView& picture) {
+  return encode_png<std::vector<std::uint8_t>>(
+      {picture.width, picture.height, PNG_FORMAT_RGB, 0, picture.stride}, picture.rgb, nullptr);
+}
+
 void write_png(const Image& picture, const std::string& path) {
-  encode_png({picture.width, picture.height, PNG_FORMAT_RGB, 0}, picture.rgb.data(), nullptr, path);
+  const PngKind kind{picture.width, picture.height, PNG_FORMAT_RGB, 0};
+  write_file_atomically(path, encode_png<std::string>(kind, picture.rgb.data(), nullptr));
 }
 
 void write_index_png(const IndexImage& map, const std::vector<std::array<std::uint8_t, 3>>& palette,
                      const std::string& path) {
-  encode_png({map.width, map.height, PNG_FORMAT_RGB_COLORMAP, palette.size()}, map.index.data(),
-             palette.data(), path);
+  const PngKind kind{map.width, map.height, PNG_FORMAT_RGB_COLORMAP, palette.size()};
+  write_file_atomically(path, encode_png<std::string>(kind, map.index.data(), palette.data()));
 }
 
 }  // namespace ijepa

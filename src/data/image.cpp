@@ -1,25 +1,11 @@
 #include "ijepa/data/image.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "ijepa/core/error.hpp"
 #include "image_codec.hpp"
 
 namespace ijepa {
-
-ImageFormat image_format(std::span<const std::uint8_t> bytes) {
-  constexpr std::array<std::uint8_t, 3> jpeg{0xFF, 0xD8, 0xFF};
-  constexpr std::array<std::uint8_t, 8> png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  const auto starts_with = [&](std::span<const std::uint8_t> signature) {
-    return bytes.size() >= signature.size() &&
-           std::equal(signature.begin(), signature.end(), bytes.begin());
-  };
-  if (starts_with(jpeg)) return ImageFormat::jpeg;
-  if (starts_with(png)) return ImageFormat::png;
-  return ImageFormat::unknown;
-}
 
 void check_pixels(const Size& size, std::int64_t max_pixels) {
   check(std::int64_t{size.height} * size.width <= max_pixels,
@@ -45,7 +31,10 @@ Size ImageDecoder::open(std::span<const std::uint8_t> bytes) {
       codec = png_.get();
       break;
     case ImageFormat::unknown:
-      fail("The first bytes are neither those of a JPEG nor of a PNG image.");
+      fail("It is no {} image but {}.", readable_formats, what_instead(bytes));
+    default:
+      if (whole_ == nullptr) whole_ = std::make_unique<Whole>(max_pixels_);
+      codec = whole_.get();
   }
   size_ = codec->open(bytes);
   opened_ = codec;

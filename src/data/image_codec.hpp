@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "ijepa/data/image.hpp"
 
@@ -27,6 +28,8 @@ class ImageDecoder::Jpeg final : public Codec {
   ImageView decode_all() override;
 
  private:
+  ImageView read_all();  // once decompression has started
+
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -44,6 +47,34 @@ class ImageDecoder::Png final : public Codec {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The formats whose pictures are always decoded whole.
+class ImageDecoder::Whole final : public Codec {
+ public:
+  explicit Whole(std::int64_t max_pixels) : max_pixels_(max_pixels) {}
+  Size open(std::span<const std::uint8_t> bytes) override;
+  ImageView decode(const Box& box) override { return decode_all().part(box); }
+  ImageView decode_all() override;
+
+ private:
+  std::int64_t max_pixels_;
+  std::span<const std::uint8_t> bytes_;
+  Size size_;
+  std::vector<std::uint8_t> pixels_;
+};
+
+/// Of each such format: the size that the header names, and all pixels, uint8 (height, width, 3),
+/// into a buffer of that size that is black before. An Error says what is damaged or not read.
+Size webp_size(std::span<const std::uint8_t> bytes);
+Size tiff_size(std::span<const std::uint8_t> bytes);
+Size gif_size(std::span<const std::uint8_t> bytes);
+Size bmp_size(std::span<const std::uint8_t> bytes);
+Size netpbm_size(std::span<const std::uint8_t> bytes);
+void decode_webp(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
+void decode_tiff(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
+void decode_gif(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
+void decode_bmp(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
+void decode_netpbm(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
 
 /// An Error if a picture of this size is above the limit.
 void check_pixels(const Size& size, std::int64_t max_pixels);

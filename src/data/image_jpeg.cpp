@@ -85,6 +85,17 @@ struct ImageDecoder::Jpeg::State {
     body();
   }
 
+  // A progressive file whose last scans are missing: libjpeg guesses coefficients from neighbouring
+  // blocks, and would guess otherwise at the edge of what it is asked for.
+  bool guesses_coefficients() const {
+    if (info.progressive_mode == FALSE || info.coef_bits == nullptr) return false;
+    for (int c = 0; c < info.num_components; ++c)
+      if (std::any_of(&info.coef_bits[c][1], &info.coef_bits[c][DCTSIZE2],
+                      [](int bits) { return bits != 0; }))
+        return true;
+    return false;
+  }
+
   void read_rows(JDIMENSION skip, JDIMENSION rows, std::size_t stride, bool cmyk) {
     if (skip > 0 && jpeg_skip_scanlines(&info, skip) != skip) ERREXIT(&info, JERR_INPUT_EMPTY);
     for (JDIMENSION y = 0; y < rows; ++y) {
@@ -135,8 +146,9 @@ ImageView ImageDecoder::Jpeg::decode(const Box& box) {
   auto left = static_cast<JDIMENSION>(std::max(0, box.left - column_margin));
   auto width =
       static_cast<JDIMENSION>(std::min(picture_width, box.left + box.width + column_margin)) - left;
+  s.guarded([&] { jpeg_start_decompress(&s.info); });
+  if (s.guesses_coefficients()) return read_all().part(box);
   s.guarded([&] {
-    jpeg_start_decompress(&s.info);
     // Moves `left` down to a whole block and widens `width` to match.
     if (width < s.info.output_width) jpeg_crop_scanline(&s.info, &left, &width);
   });
@@ -156,6 +168,12 @@ ImageView ImageDecoder::Jpeg::decode(const Box& box) {
 
 ImageView ImageDecoder::Jpeg::decode_all() {
   State& s = *state_;
+  s.guarded([&] { jpeg_start_decompress(&s.info); });
+  return read_all();
+}
+
+ImageView ImageDecoder::Jpeg::read_all() {
+  State& s = *state_;
   const int height = static_cast<int>(s.info.image_height);
   const int width = static_cast<int>(s.info.image_width);
   const std::size_t stride = std::size_t{3} * s.info.image_width;
@@ -163,7 +181,6 @@ ImageView ImageDecoder::Jpeg::decode_all() {
   s.pixels.resize(stride * s.info.image_height);
   if (cmyk) s.cmyk_row.resize(std::size_t{4} * s.info.image_width);
   s.guarded([&] {
-    jpeg_start_decompress(&s.info);
     s.read_rows(0, s.info.image_height, stride, cmyk);
     jpeg_finish_decompress(&s.info);
   });

@@ -1,5 +1,5 @@
 // Canvas: what sheets of pictures are made of: pictures fitted into cells, pasted together, and
-// written as PNG.
+// encoded as PNG.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -18,6 +18,9 @@ Image fitted(const ImageView& picture, int side);
 
 /// Copies `from` into `to`, wholly inside, with its upper left corner at (top, left).
 void paste(const Image& from, int top, int left, Image& to);
+
+/// The picture as the bytes of a PNG file.
+std::vector<std::uint8_t> png_bytes(const ImageView& picture);
 
 /// The file appears whole or not at all.
 void write_png(const Image& picture, const std::string& path);

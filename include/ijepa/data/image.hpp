@@ -1,11 +1,13 @@
-// Image: decoding of JPEG and PNG bytes to 8-bit RGB with PIL's pixel semantics, or of only a box
-// of it. A decoder owns its buffers and is used again and again by one thread.
+// Image: decoding of encoded bytes to 8-bit RGB with PIL's pixel semantics, or of only a box of it.
+// A decoder owns its buffers and is used again and again by one thread.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include "ijepa/data/image_kind.hpp"
 
 namespace ijepa {
 
@@ -52,15 +54,11 @@ struct ValueImage {
   std::vector<std::uint16_t> values;
 };
 
-enum class ImageFormat : std::uint8_t { unknown, jpeg, png };
-
-/// By the first bytes alone.
-ImageFormat image_format(std::span<const std::uint8_t> bytes);
-
 /// Decodes as PIL's `open(...).convert("RGB")`: accurate integer inverse DCT, fancy upsampling,
-/// EXIF orientation ignored, CMYK and YCCK as Adobe writes them, alpha dropped. One exception:
-/// 16-bit grey PNGs keep their upper byte, where PIL clips them to white. Truncated or damaged
-/// bytes, other formats and pictures above the pixel limit are an Error; no input crashes it.
+/// EXIF orientation ignored, CMYK and YCCK as Adobe writes them, alpha dropped, the first picture
+/// of several. One exception: 16-bit grey keeps its upper byte, where PIL clips it to white.
+/// Truncated or damaged bytes, other formats and pictures above the pixel limit are an Error; no
+/// input crashes it.
 class ImageDecoder {
  public:
   static constexpr std::int64_t default_max_pixels = 100'000'000;
@@ -85,11 +83,13 @@ class ImageDecoder {
   class Codec;
   class Jpeg;
   class Png;
+  class Whole;
 
   std::int64_t max_pixels_;
   Size size_;
   std::unique_ptr<Jpeg> jpeg_;
   std::unique_ptr<Png> png_;
+  std::unique_ptr<Whole> whole_;
   Codec* opened_ = nullptr;  // the codec between open() and decode()
 
   friend ValueImage decode_value_png(std::span<const std::uint8_t>, std::int64_t);

@@ -1,0 +1,123 @@
+// TIFF through libtiff, whose messages come by a handler of the whole program.
+#include <tiffio.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ijepa/core/error.hpp"
+#include "image_codec.hpp"
+
+namespace ijepa {
+namespace {
+
+thread_local std::string last_message;
+
+void keep_message(const char*, const char* format, va_list values) {
+  char text[256];
+  std::vsnprintf(text, sizeof text, format, values);
+  if (last_message.empty()) last_message = text;
+}
+
+/// The bytes as a file that libtiff reads.
+struct Bytes {
+  std::span<const std::uint8_t> bytes;
+  std::uint64_t at = 0;
+
+  static Bytes& of(thandle_t handle) { return *static_cast<Bytes*>(handle); }
+  static tsize_t read(thandle_t handle, void* to, tsize_t count) {
+    Bytes& b = of(handle);
+    if (b.at >= b.bytes.size()) return 0;
+    const auto n = std::min(static_cast<std::size_t>(count), b.bytes.size() - b.at);
+    std::memcpy(to, b.bytes.data() + b.at, n);
+    b.at += n;
+    return static_cast<tsize_t>(n);
+  }
+  static tsize_t write(thandle_t, void*, tsize_t) { return 0; }
+  static toff_t seek(thandle_t handle, toff_t offset, int whence) {
+    Bytes& b = of(handle);
+    const std::uint64_t base = whence == SEEK_CUR ? b.at : whence == SEEK_END ? b.bytes.size() : 0;
+    return b.at = base + offset;
+  }
+  static int close(thandle_t) { return 0; }
+  static toff_t size(thandle_t handle) { return of(handle).bytes.size(); }
+};
+
+class Tiff {
+ public:
+  explicit Tiff(std::span<const std::uint8_t> bytes)
+      : bytes_{bytes},
+        tiff_((prepare(),
+               // "m": the bytes are not mapped, for they are in memory.
+               TIFFClientOpen("image", "rm", &bytes_, Bytes::read, Bytes::write, Bytes::seek,
+                              Bytes::close, Bytes::size, nullptr, nullptr)),
+              TIFFClose) {
+    require(tiff_ != nullptr);
+  }
+
+  TIFF* get() const { return tiff_.get(); }
+  static void require(bool good) {
+    if (!good)
+      fail("The TIFF data is damaged or of a kind that is not read: {}.",
+           last_message.empty() ? "no reason given" : last_message);
+  }
+
+  Size size() const {
+    std::uint32_t height = 0, width = 0;
+    require(TIFFGetField(get(), TIFFTAG_IMAGELENGTH, &height) != 0 &&
+            TIFFGetField(get(), TIFFTAG_IMAGEWIDTH, &width) != 0);
+    constexpr std::uint32_t largest = 1U << 30;
+    check(std::max(height, width) <= largest, "The TIFF image is {} x {} pixels large.", width,
+          height);
+    return {static_cast<int>(height), static_cast<int>(width)};
+  }
+
+ private:
+  static void prepare() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+      TIFFSetErrorHandler(keep_message);
+      TIFFSetWarningHandler(nullptr);
+    });
+    last_message.clear();
+  }
+
+  Bytes bytes_;
+  std::unique_ptr<TIFF, void (*)(TIFF*)> tiff_;
+};
+
+}  // namespace
+
+Size tiff_size(std::span<const std::uint8_t> bytes) {
+  return Tiff(bytes).size();
+}
+
+void decode_tiff(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb) {
+  const Tiff tiff(bytes);
+  std::uint16_t turned = ORIENTATION_TOPLEFT, extra = 0, *kinds = nullptr;
+  TIFFGetField(tiff.get(), TIFFTAG_ORIENTATION, &turned);
+  check(turned <= ORIENTATION_BOTLEFT,
+        "The TIFF image is stored on its side (orientation {}), which is not read.", turned);
+  // Else libtiff would multiply colours by their alpha, which is dropped.
+  std::uint16_t as_they_are = EXTRASAMPLE_ASSOCALPHA;
+  if (TIFFGetField(tiff.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 0 && extra == 1)
+    TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, extra, &as_they_are);
+  char reason[1024] = "";
+  if (TIFFRGBAImageOK(tiff.get(), reason) == 0) fail("The TIFF image is not read: {}.", reason);
+  const auto pixels = static_cast<std::size_t>(std::int64_t{size.height} * size.width);
+  std::vector<std::uint32_t> raster(pixels);
+  Tiff::require(TIFFReadRGBAImageOriented(tiff.get(), static_cast<std::uint32_t>(size.width),
+                                          static_cast<std::uint32_t>(size.height), raster.data(),
+                                          ORIENTATION_TOPLEFT, 1) != 0);
+  for (std::size_t i = 0; i < pixels; ++i) {
+    rgb[3 * i] = TIFFGetR(raster[i]);
+    rgb[3 * i + 1] = TIFFGetG(raster[i]);
+    rgb[3 * i + 2] = TIFFGetB(raster[i]);
+  }
+}
+
+}  // namespace ijepa
