@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/core/parallel.hpp"
 
 namespace ijepa::synth {
@@ -34,7 +35,7 @@ class FolderSink : public Sink {
   explicit FolderSink(fs::path root) : root_(std::move(root)) {}
   void add(const std::string& name, const Bytes& bytes) override {
     const auto path = root_ / name;
-    fs::create_directories(path.parent_path());
+    make_folder(path.parent_path().string());
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
@@ -120,8 +121,7 @@ void write_images(const Synth& synth, const WriteOptions& options) {
   const fs::path partial = options.out.string() + ".partial";
   std::error_code error;
   fs::remove_all(partial, error);  // left by a run that was killed
-  check(fs::create_directories(partial, error), "{} could not be made: {}.", partial.string(),
-        error.message());
+  make_folder(partial.string());
   std::unique_ptr<Sink> sink;
   if (options.layout == Layout::tar)
     sink = std::make_unique<TarSink>(partial / "images.tar");

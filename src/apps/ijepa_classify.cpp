@@ -1,6 +1,7 @@
 // ijepa-classify: a classifier on a pretrained encoder: training it, and asking it about images.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <CLI/CLI.hpp>
 #include <map>
 
@@ -8,6 +9,7 @@
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/classification/classify_infer.hpp"
 #include "ijepa/tasks/classification/classify_train.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -31,15 +33,24 @@ struct TrainArguments {
   std::string config;
   std::vector<std::string> settings;
   std::map<std::string, std::string> values;  // of short_forms, by key
-  bool fine_tune = false;
+  bool fine_tune = false, skip_bad = false;
 };
 
 void add_train(CLI::App& app, TrainArguments& a) {
   auto& train = *app.add_subcommand("train", "trains a linear layer, or the encoder too");
   train.add_option("--config", a.config, "settings (TOML); docs/classify.md");
-  for (const auto& [names, key] : short_forms)
-    train.add_option(names, a.values[key], "sets " + key);
+  ijepa::ClassifySettings standard;
+  const auto fields = ijepa::fields_of(standard);
+  for (const auto& [names, key] : short_forms) {
+    const auto& list = fields.fields();
+    const auto field =
+        std::ranges::find_if(list, [&key = key](const auto& f) { return f.path == key; });
+    auto* option = train.add_option(names, a.values[key], field->help + " Sets " + key + ".");
+    option->default_str(ijepa::value_of(fields, key));
+    if (key == "optim.milestones") option->expected(1, 1000)->join(',');
+  }
   train.add_flag("--fine-tune", a.fine_tune, "train the encoder too (run.fine_tune)");
+  ijepa::add_skip_bad_option(train, a.skip_bad);
   train.add_option("--set", a.settings, "set any key, e.g. optim.layer_decay=0.75");
 }
 
@@ -51,6 +62,7 @@ ijepa::ClassifySettings settings_of(const TrainArguments& a) {
     if (!value.empty()) ijepa::apply_override(fields, key + "=" + value);
   if (a.fine_tune) settings.run.fine_tune = true;
   for (const auto& assignment : a.settings) ijepa::apply_override(fields, assignment);
+  settings.data.skip_bad = a.skip_bad;
   return settings;
 }
 
@@ -63,7 +75,7 @@ int train(const TrainArguments& arguments, ijepa::Communicator& comm) {
     fmt::print("best epoch {}: validation loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} %\n{}\n{}\n",
                best->epoch, best->valid_loss, 100 * best->valid_top1, 100 * best->valid_top5,
                result.best, result.last);
-  return 0;
+  return ijepa::end_of_run(result.bad_images, settings.run.out_dir, comm);
 }
 
 void add_infer(CLI::App& app, ijepa::ClassifyInferSettings& s, bool& no_pictures) {
@@ -71,21 +83,23 @@ void add_infer(CLI::App& app, ijepa::ClassifyInferSettings& s, bool& no_pictures
   infer.option_defaults()->always_capture_default();
   infer.add_option("-w,--weights", s.weights, "folder that training wrote, OUT/best_NAME")
       ->required();
-  infer.add_option("--input", s.input, "folder of images, or shards")->required();
+  infer.add_option("--input", s.input, "folder of images, shards, or one image")->required();
   infer.add_option("--out-dir", s.out, "folder for predictions.csv and pictures");
   infer.add_option("--top", s.top, "classes in the table");
   infer.add_flag("--no-pictures", no_pictures, "the table alone");
+  ijepa::add_skip_bad_option(infer, s.skip_bad);
   infer.add_option("--threads", s.threads, "a rank; 0: its cores");
 }
 
 int infer(const ijepa::ClassifyInferSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::classify_images(settings, comm, ijepa::Log(comm.rank()));
-  if (comm.rank() != 0) return 0;
+  const int code = ijepa::end_of_run(result.bad_images, settings.out, comm);
+  if (comm.rank() != 0) return code;
   fmt::print("{} images: {}/predictions.csv\n", result.images, settings.out);
   if (result.accuracy)
     fmt::print("top-1 {:.2f} %, top-5 {:.2f} %\n", 100 * result.accuracy->top1,
                100 * result.accuracy->top5);
-  return 0;
+  return code;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ int infer(const ijepa::InferSettings& settings, ijepa::Communicator& comm) {
   if (comm.rank() == 0)
     fmt::print("{} images, {} features each, in {} files of {}\n", made.images, made.width,
                made.parts.size(), settings.out);
-  return 0;
+  return ijepa::end_of_run(made.bad_images, settings.out, comm);
 }
 
 }  // namespace
@@ -26,8 +26,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Writes the features of images. Start it again to go on after an interruption."};
   app.option_defaults()->always_capture_default();
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
-  app.add_option("--input", settings.input, "shards, or a folder of JPEG and PNG files")
-      ->required();
+  app.add_option("--input", settings.input, "shards, a folder of images, or one image")->required();
   app.add_option("--out", settings.out, "folder for the features")->required();
   ijepa::add_encoder_option(app, settings.encoder);
   app.add_option("--keep", keep, "mean over patches, every patch, or both")
@@ -36,6 +35,7 @@ int main(int argc, char** argv) {
   app.add_option("--pca", settings.pca, "images (key or number) whose patches pca.png shows");
   app.add_option("--part-images", settings.part_images, "images of a file; 0: about 256 MiB")
       ->check(CLI::NonNegativeNumber);
+  ijepa::add_skip_bad_option(app, settings.skip_bad);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   CLI11_PARSE(app, argc, argv);
   settings.pooled = keep != "tokens";

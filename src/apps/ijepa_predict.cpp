@@ -15,7 +15,7 @@ int predict(const ijepa::PredictSettings& settings, ijepa::Communicator& comm) {
   if (comm.rank() == 0)
     fmt::print("{}{}/predict.csv, predict.json, predict.png\n", ijepa::as_text(result),
                settings.out);
-  return 0;
+  return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
 }  // namespace
@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   app.add_option("--show", s.shown, "images in predict.png")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", s.seed, "of the masks")->check(CLI::NonNegativeNumber);
   app.add_option("--out", s.out, "folder for the table, the figures and the picture");
+  ijepa::add_skip_bad_option(app, s.skip_bad);
   app.add_option("--threads", s.threads, "a rank; 0: as the run was configured");
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(argc, argv,

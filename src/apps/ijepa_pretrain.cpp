@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,14 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   const auto& [recipe, notes] = loaded;
   for (const std::string& note : notes) log.info("note: {}", note);
   if (arguments.dry_run) {
-    if (comm.rank() == 0) fmt::print("{}", ijepa::dry_run_report(recipe, comm.size()));
-    return 0;
+    // Alike on all ranks, so that all end with one code.
+    ijepa::on_rank_0(comm, [&, &recipe = recipe] {
+      const auto report = ijepa::dry_run_report(recipe, comm.size());
+      fmt::print("{}", report.text);
+      std::fflush(stdout);
+      ijepa::check(report.missing.empty(), "A run could not start: {}", report.missing);
+    });
+    return ijepa::exit_code::finished;
   }
   comm.activity().set_limits(ijepa::watch_limits(recipe, log));
   try {

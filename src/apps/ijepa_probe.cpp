@@ -8,6 +8,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/probing/probe.hpp"
 #include "ijepa/train/weights/load.hpp"
@@ -32,6 +33,7 @@ int probe(Arguments arguments, ijepa::Communicator& comm) {
   if (out.empty()) out = beside / checkpoint.filename();
   if (settings.cache.empty()) settings.cache = beside / "features";
   if (no_cache) settings.cache.clear();
+  ijepa::on_rank_0(comm, [&] { ijepa::prepare_output_folder(out); });
   const auto report = ijepa::run_probe(settings, checkpoint, out, comm, log);
   ijepa::on_rank_0(comm, [&] {
     fmt::print("{}", ijepa::as_table(report));

@@ -46,6 +46,12 @@ int main(int argc, char** argv) {
   app.add_option("--images", settings.images, "images of the features; default: where they were");
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  app.callback([&] {
+    if (settings.features.empty() && pair.empty())
+      throw CLI::ValidationError(
+          "--features",
+          "name the folder that ijepa-infer wrote, or two image files by --pair A B --run RUN");
+  });
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(
       argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, choice, comm); });

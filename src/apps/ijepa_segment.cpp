@@ -26,7 +26,7 @@ int infer(const ijepa::SegmentInferSettings& settings, bool video, ijepa::Commun
   if (comm.rank() == 0)
     fmt::print("{} {}, {:.2f} a second; results in {}\n", result.images,
                video ? "frames" : "images", result.images_per_second, settings.out);
-  return 0;
+  return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
 }  // namespace
@@ -40,8 +40,9 @@ int main(int argc, char** argv) {
   auto* train_command = app.add_subcommand("train", "trains on images and masks");
   ijepa::add_train_options(*train_command, training);
   auto* infer_command = app.add_subcommand("infer", "labels of many images");
-  ijepa::add_infer_options(*infer_command, images, "shards, or a folder of JPEG and PNG files");
+  ijepa::add_infer_options(*infer_command, images, "shards, a folder of images, or one image");
   infer_command->add_flag("--masks", images.masks, "also label maps, as palette PNGs");
+  ijepa::add_skip_bad_option(*infer_command, images.skip_bad);
   auto* video_command = app.add_subcommand("video", "labels of a video's frames");
   ijepa::add_video_options(*video_command, video);
   CLI11_PARSE(app, argc, argv);

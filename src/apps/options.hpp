@@ -1,10 +1,13 @@
 // Command-line options that several programs have.
 #pragma once
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 
 namespace ijepa {
@@ -44,6 +47,23 @@ inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder,
                                const std::string& help = "which of the two") {
   add_choice(app, "--encoder", encoder,
              {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}}, help);
+}
+
+inline void add_skip_bad_option(CLI::App& app, bool& skip_bad) {
+  app.add_flag("--skip-bad", skip_bad,
+               "leave out images that cannot be read: bad_images.csv lists them, the code is 3");
+}
+
+/// Beside those of comm/exit_codes.hpp: all was done but for the images that --skip-bad left out.
+constexpr int left_out_code = 3;
+
+/// The exit code, and on rank 0 a sentence about what was left out.
+inline int end_of_run(std::int64_t bad_images, const std::string& out, const Communicator& comm) {
+  if (bad_images == 0) return exit_code::finished;
+  if (comm.rank() == 0)
+    fmt::print("{} images could not be read and were left out: {}/bad_images.csv\n", bad_images,
+               out);
+  return left_out_code;
 }
 
 }  // namespace ijepa

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/folder.hpp"
 
 namespace ijepa {
 
@@ -36,10 +37,7 @@ void FeatureCache::write(const FeatureIdentity& identity, const FeaturePart& par
   if (!keeps(identity)) return;
   const std::filesystem::path path = path_of(identity, part);
   try {
-    std::error_code error;
-    std::filesystem::create_directories(path.parent_path(), error);
-    check(!error, "The folder {} could not be made: {}.", path.parent_path().string(),
-          error.message());
+    make_folder(path.parent_path().string());
     write_feature_part(path, identity, rows);
   } catch (const Error& e) {
     log_.warn("Features are not kept for the next time: {}", e.what());

@@ -3,6 +3,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 
 namespace ijepa {
@@ -28,6 +29,7 @@ FeatureManifest parse(const Json& j) {
   m.width = j.at("width");
   m.tokens = j.at("tokens");
   m.pooled = j.at("pooled");
+  m.bad_images = j.value("bad_images", std::int64_t{0});
   m.class_names = j.at("class_names");
   m.parts = j.at("parts");
   for (const std::string& part : m.parts)
@@ -43,18 +45,19 @@ std::string part_name(std::int64_t part) {
 }
 
 void write_feature_manifest(const std::string& folder, const FeatureManifest& m) {
-  const Json j{{"format", format_name},
-               {"version", format_version},
-               {"encoder_identity", m.identity.encoder},
-               {"image_identity", m.identity.images},
-               {"checkpoint", m.checkpoint},
-               {"input", m.input},
-               {"images", m.images},
-               {"width", m.width},
-               {"tokens", m.tokens},
-               {"pooled", m.pooled},
-               {"class_names", m.class_names},
-               {"parts", m.parts}};
+  Json j{{"format", format_name},
+         {"version", format_version},
+         {"encoder_identity", m.identity.encoder},
+         {"image_identity", m.identity.images},
+         {"checkpoint", utf8_name(m.checkpoint)},
+         {"input", utf8_name(m.input)},
+         {"images", m.images},
+         {"width", m.width},
+         {"tokens", m.tokens},
+         {"pooled", m.pooled},
+         {"class_names", m.class_names},
+         {"parts", m.parts}};
+  if (m.bad_images > 0) j["bad_images"] = m.bad_images;
   write_file_atomically(path_of(folder), j.dump(1) + "\n");
 }
 

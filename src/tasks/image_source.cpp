@@ -9,7 +9,10 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/image_kind.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_set.hpp"
+#include "ijepa/tasks/image_folder.hpp"
 
 namespace ijepa {
 namespace {
@@ -35,85 +38,137 @@ class ShardImages final : public ImageSource {
   ShardSet shards_;
 };
 
-bool is_image_name(const fs::path& path) {
-  std::string ending = path.extension().string();
-  std::ranges::transform(ending, ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return ending == ".jpg" || ending == ".jpeg" || ending == ".png";
+/// Of a file, or of so many bytes of its start.
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
+  const File file(path, File::Mode::read);
+  std::vector<std::uint8_t> bytes(std::min(static_cast<std::size_t>(file.size()), most));
+  file.read(0, bytes.data(), bytes.size());
+  return bytes;
 }
 
 class FolderImages final : public ImageSource {
  public:
-  explicit FolderImages(const fs::path& root) : root_(root), keys_(image_files(root.string())) {
-    check(!keys_.empty(), "{} holds neither shards nor JPEG or PNG files.", root.string());
+  explicit FolderImages(const std::string& root) : root_(root), found_(find_images(root)) {
+    if (found_.paths.empty())
+      fail("{} holds neither shards nor images ({}). {}", utf8_name(root), readable_formats,
+           found_.passed_over == 0 ? "It is empty." : found_.note() + ".");
     name_classes();
   }
 
-  std::int64_t size() const override { return std::ssize(keys_); }
-  std::string key(std::int64_t image) const override {
-    return keys_.at(static_cast<std::size_t>(image));
-  }
+  std::int64_t size() const override { return std::ssize(found_.paths); }
+  std::string key(std::int64_t image) const override { return utf8_name(path(image)); }
   int label(std::int64_t image) const override {
     if (class_names_.empty()) return -1;
-    const auto at = std::ranges::lower_bound(class_names_, class_of(key(image)));
+    const auto at = std::ranges::lower_bound(class_names_, class_of(path(image)));
     return static_cast<int>(at - class_names_.begin());
   }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
-    const File file((root_ / key(image)).string(), File::Mode::read);
-    encoded.resize(static_cast<std::size_t>(file.size()));
-    file.read(0, encoded.data(), encoded.size());
+    encoded = read_bytes((root_ / path(image)).string());
   }
   std::uint64_t fingerprint() const override {
     std::uint64_t hash = 0;
-    for (const auto& key : keys_)
-      hash = XXH3_64bits_withSeed(key.data(), key.size(), hash + fs::file_size(root_ / key));
+    for (std::int64_t i = 0; i < size(); ++i) {
+      std::error_code error;
+      const auto bytes = fs::file_size(root_ / path(i), error);
+      check(!error, "Cannot read the size of {}: {}.", key(i), error.message());
+      const auto name = key(i);
+      hash = XXH3_64bits_withSeed(name.data(), name.size(), hash + bytes);
+    }
     return hash;
   }
+  std::vector<std::string> folders() const override {
+    std::vector<std::string> names;
+    if (!class_names_.empty())
+      for (const auto& name : found_.folders) names.push_back(utf8_name(name));
+    return names;
+  }
+  std::string note() const override { return found_.note(); }
 
  private:
-  static std::string class_of(const std::string& key) { return key.substr(0, key.find('/')); }
+  const std::string& path(std::int64_t image) const {
+    return found_.paths.at(static_cast<std::size_t>(image));
+  }
+  static std::string class_of(const std::string& path) {
+    return utf8_name(path.substr(0, path.find('/')));
+  }
   void name_classes() {
-    if (std::ranges::any_of(keys_, [](const auto& k) { return k.find('/') == std::string::npos; }))
+    if (std::ranges::any_of(found_.paths,
+                            [](const auto& p) { return p.find('/') == std::string::npos; }))
       return;
     std::set<std::string> names;
-    for (const auto& key : keys_) names.insert(class_of(key));
+    for (const auto& path : found_.paths) names.insert(class_of(path));
     class_names_.assign(names.begin(), names.end());
   }
 
   fs::path root_;
-  std::vector<std::string> keys_, class_names_;
+  ImageFolder found_;
+  std::vector<std::string> class_names_;
 };
 
-bool holds_shards(const fs::path& folder) {
-  const fs::directory_iterator files(folder);
-  return std::any_of(begin(files), end(files), [](const auto& f) {
-    return f.path().extension() == ".h5" && f.path().filename().string().starts_with("shard_");
-  });
+class OneImage final : public ImageSource {
+ public:
+  OneImage(std::string path, std::string key) : path_(std::move(path)), key_(std::move(key)) {}
+  std::int64_t size() const override { return 1; }
+  std::string key(std::int64_t) const override { return key_; }
+  int label(std::int64_t) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return no_classes_; }
+  void read(std::int64_t, std::vector<std::uint8_t>& encoded) const override {
+    encoded = read_bytes(path_);
+  }
+  std::uint64_t fingerprint() const override {
+    const auto bytes = read_bytes(path_);
+    return XXH3_64bits_withSeed(bytes.data(), bytes.size(), XXH3_64bits(key_.data(), key_.size()));
+  }
+
+ private:
+  std::string path_, key_;
+  std::vector<std::string> no_classes_;
+};
+
+bool holds_shards(const std::string& folder) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->path().extension() == ".h5" && it->path().filename().string().starts_with("shard_"))
+      return true;
+  check(!error, "Cannot list {}: {}.", utf8_name(folder), error.message());
+  return false;
+}
+
+std::unique_ptr<ImageSource> open_file(const std::string& path) {
+  const auto start = read_bytes(path, signature_bytes);
+  if (has_image_name(path) || image_format(start) != ImageFormat::unknown)
+    return one_image(path, utf8_name(fs::path(path).filename().string()));
+  if (path.ends_with(".h5")) return std::make_unique<ShardImages>(path);
+  fail("{} is {}: give one image ({}), a folder of images, or shards that ijepa-shards made.",
+       utf8_name(path), what_instead(start), readable_formats);
 }
 
 }  // namespace
 
 std::vector<std::string> image_files(const std::string& folder) {
-  std::vector<std::string> keys;
-  std::error_code error;
-  for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error))
-    if (it->is_regular_file() && is_image_name(it->path()))
-      keys.push_back(it->path().lexically_relative(folder).generic_string());
-  check(!error, "Cannot list {}: {}.", folder, error.message());
-  std::ranges::sort(keys);
-  return keys;
+  return find_images(folder).paths;
+}
+
+std::unique_ptr<ImageSource> one_image(const std::string& path, const std::string& key) {
+  return std::make_unique<OneImage>(path, key);
 }
 
 std::unique_ptr<ImageSource> open_images(const std::string& path) {
-  check(fs::exists(path), "There are no images at {}.", path);
-  if (fs::is_directory(path) && !holds_shards(path)) return std::make_unique<FolderImages>(path);
-  return std::make_unique<ShardImages>(path);
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  check(fs::exists(status), "There are no images at {}{}.", utf8_name(path),
+        error && status.type() != fs::file_type::not_found ? ": " + error.message() : "");
+  if (fs::is_regular_file(status)) return open_file(path);
+  check(fs::is_directory(status), "{} is neither a file nor a folder.", utf8_name(path));
+  if (holds_shards(path)) return std::make_unique<ShardImages>(path);
+  return std::make_unique<FolderImages>(path);
 }
 
 std::int64_t find_image(const ImageSource& images, const std::string& wanted) {
+  const auto named = utf8_name(wanted);
   for (std::int64_t i = 0; i < images.size(); ++i)
-    if (images.key(i) == wanted) return i;
+    if (images.key(i) == wanted || images.key(i) == named) return i;
   std::int64_t number = -1;
   const char* end = wanted.data() + wanted.size();
   const auto [stop, error] = std::from_chars(wanted.data(), end, number);

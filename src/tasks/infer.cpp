@@ -2,20 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <future>
 
 #include "feature_csv.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/pca_picture.hpp"
+#include "ijepa/tasks/readable_images.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct Part {
   std::int64_t number = 0, first = 0, count = 0;
@@ -26,10 +25,12 @@ class Inference {
   Inference(const InferSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings),
         comm_(comm),
-        images_(open_images_on_all(settings.input, comm)),
+        images_(open_images_on_all(settings.input, comm, log)),
         checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
         encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
         threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+    on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
+    if (settings.skip_bad) leave_out_bad_images(log);
     const Size size = encoder_.image_size();
     const auto part = part_images();
     manifest_.identity = {
@@ -56,14 +57,12 @@ class Inference {
             "{} images are too many for a CSV file (at most {}); the HDF5 parts hold them.",
             manifest_.images, most_csv_images);
       for (const auto& image : settings_.pca) chosen.push_back(find_image(*images_, image));
-      std::error_code error;
-      fs::create_directories(settings_.out, error);
-      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
     });
     compute(open_parts(log));
     comm_.barrier();
     on_rank_0(comm_, [&] {
       write_feature_manifest(settings_.out, manifest_);
+      write_bad_images(bad_, settings_.out);
       if (settings_.csv) write_feature_csv(settings_.out, manifest_);
       if (!chosen.empty()) show(chosen);
     });
@@ -71,12 +70,23 @@ class Inference {
   }
 
  private:
+  void leave_out_bad_images(const Log& log) {
+    auto readable = without_bad_images(std::move(images_), threads_, comm_, log);
+    images_ = std::move(readable.images);
+    bad_ = std::move(readable.bad);
+    manifest_.bad_images = std::ssize(bad_);
+  }
+
+  std::int64_t bytes_of(std::int64_t images) const {
+    const auto rows =
+        (settings_.pooled ? 1 : 0) + (settings_.tokens ? encoder_.config().tokens() : 0);
+    return images * rows * encoder_.config().width * std::int64_t{sizeof(float)};
+  }
+
   /// A multiple of the batch, so that batches do not depend on what a run has still to do.
   std::int64_t part_images() const {
     constexpr std::int64_t part_bytes = std::int64_t{256} << 20, most_images = 8192;
-    const auto& config = encoder_.config();
-    const auto rows = (settings_.pooled ? 1 : 0) + (settings_.tokens ? config.tokens() : 0);
-    const auto fitting = part_bytes / (rows * config.width * std::int64_t{sizeof(float)});
+    const auto fitting = part_bytes / bytes_of(1);
     const auto wanted =
         settings_.part_images > 0 ? settings_.part_images : std::min(most_images, fitting);
     return std::max<std::int64_t>(wanted / encoder_.batch(), 1) * encoder_.batch();
@@ -93,6 +103,10 @@ class Inference {
       for (const auto& part : parts_)
         if (images_in_part(path_of(part), manifest_.identity) != part.count)
           missing[static_cast<std::size_t>(part.number)] = '1';
+      std::int64_t images = 0;
+      for (const auto& part : parts_)
+        if (missing[static_cast<std::size_t>(part.number)] == '1') images += part.count;
+      prepare_output_folder(settings_.out, bytes_of(images));
     });
     missing = comm_.broadcast_text(missing, 0);
     std::vector<Part> mine;
@@ -168,6 +182,7 @@ class Inference {
   const InferSettings& settings_;
   Communicator& comm_;
   std::unique_ptr<ImageSource> images_;
+  std::vector<BadImage> bad_;
   std::string checkpoint_;
   FrozenEncoder encoder_;
   int threads_;

@@ -1,7 +1,7 @@
 #include "ijepa/tasks/labelled_images.hpp"
 
 #include <algorithm>
-#include <filesystem>
+#include <set>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/data/names.hpp"
@@ -9,57 +9,89 @@
 namespace ijepa {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Sub-folders of a plain folder that gave no class, because no image is in them.
-void check_no_empty_class(const ImageSource& images, const fs::path& folder) {
-  if (!fs::is_directory(folder)) return;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
-    check(!entry.is_directory() || name.starts_with('.') ||
-              std::ranges::binary_search(images.class_names(), name),
-          "The class folder {} holds no JPEG or PNG file; add images or remove it.",
-          entry.path().string());
+/// Images under the class names of another source.
+class RelabelledImages final : public ImageSource {
+ public:
+  RelabelledImages(std::unique_ptr<ImageSource> images, std::vector<std::string> class_names,
+                   std::vector<int> labels)
+      : images_(std::move(images)),
+        class_names_(std::move(class_names)),
+        labels_(std::move(labels)) {}
+  std::int64_t size() const override { return images_->size(); }
+  std::string key(std::int64_t image) const override { return images_->key(image); }
+  int label(std::int64_t image) const override {
+    const int label = images_->label(image);
+    return label < 0 ? label : labels_.at(static_cast<std::size_t>(label));
   }
-}
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    images_->read(image, encoded);
+  }
+  std::uint64_t fingerprint() const override { return images_->fingerprint(); }
+  std::string note() const override { return images_->note(); }
 
-void check_contains(const ImageSource& larger, const std::string& larger_path,
-                    const ImageSource& smaller, const std::string& smaller_path) {
-  for (const auto& name : smaller.class_names())
-    check(std::ranges::find(larger.class_names(), name) != larger.class_names().end(),
-          "{} has the class {}, but {} has not{}; training and validation images need the same "
-          "classes.",
-          smaller_path, name, larger_path, look_alike_note(name, larger.class_names()));
+ private:
+  std::unique_ptr<ImageSource> images_;
+  std::vector<std::string> class_names_;
+  std::vector<int> labels_;  // of class_names_, by the label in images_
+};
+
+std::int64_t index_of(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) - names.begin();
 }
 
 }  // namespace
 
-std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communicator& comm) {
+std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communicator& comm,
+                                                const Log& log) {
   std::unique_ptr<ImageSource> images;
   on_all_ranks(comm, [&] { images = open_images(path); });
   require_equal_on_all_ranks(comm, "The images at " + path,
                              fmt::format("{:016x}", images->fingerprint()));
+  if (const auto note = images->note(); !note.empty()) log.info("{}: {}.", utf8_name(path), note);
   return images;
 }
 
-void check_classes(const ImageSource& images, const std::string& path) {
+void check_labels(const ImageSource& images, const std::string& path) {
   const auto& names = images.class_names();
   check(!names.empty(), "{} has images outside class folders; put each into a folder of its class.",
         path);
-  if (std::ranges::is_sorted(names)) check_no_empty_class(images, path);
-  check(names.size() > 1, "{} has one class only, {}; a classifier needs two or more.", path,
-        names.front());
   for (std::int64_t i = 0; i < images.size(); ++i)
     check(images.label(i) >= 0, "The image {} in {} has no label.", images.key(i), path);
 }
 
-void check_same_classes(const ImageSource& train, const std::string& train_path,
-                        const ImageSource& valid, const std::string& valid_path) {
-  check_contains(train, train_path, valid, valid_path);
-  check_contains(valid, valid_path, train, train_path);
-  check(train.class_names() == valid.class_names(),
-        "{} and {} have the same classes in another order; pack both shard sets from folders.",
-        train_path, valid_path);
+void check_classes(const ImageSource& images, const std::string& path) {
+  check_labels(images, path);
+  for (const auto& name : images.folders())
+    check(index_of(images.class_names(), name) < std::ssize(images.class_names()),
+          "The class folder {}/{} holds no image; add images or remove it.", path, name);
+  check(images.class_names().size() > 1,
+        "{} has one class only, {}; a classifier needs two or more.", path,
+        images.class_names().front());
+}
+
+std::unique_ptr<ImageSource> with_classes_of(const ImageSource& train,
+                                             const std::string& train_path,
+                                             std::unique_ptr<ImageSource> valid,
+                                             const std::string& valid_path, const Log& log) {
+  const auto& names = train.class_names();
+  if (valid->class_names() == names) return valid;
+  std::vector<int> labels;
+  std::set<std::string> missing(names.begin(), names.end());
+  for (const auto& name : valid->class_names()) {
+    labels.push_back(static_cast<int>(index_of(names, name)));
+    check(labels.back() < std::ssize(names),
+          "{} has the class {}, but {} has not{}: a classifier learns the classes of its training "
+          "images alone.",
+          valid_path, name, train_path, look_alike_note(name, names));
+    missing.erase(name);
+  }
+  if (!missing.empty())
+    log.info(
+        "warning: {} has no images of {} of the {} classes, the first is {}; its figures say "
+        "nothing of them.",
+        valid_path, missing.size(), names.size(), *missing.begin());
+  return std::make_unique<RelabelledImages>(std::move(valid), names, std::move(labels));
 }
 
 }  // namespace ijepa

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -12,13 +11,13 @@
 #include "hit_sheet.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// What is looked for: rows of length 1, and where each came from.
 struct Queries {
@@ -28,9 +27,8 @@ struct Queries {
 };
 
 Image decode_file(const std::string& path) {
-  const File file(path, File::Mode::read);
-  std::vector<std::uint8_t> encoded(static_cast<std::size_t>(file.size()));
-  file.read(0, encoded.data(), encoded.size());
+  std::vector<std::uint8_t> encoded;
+  one_image(path, path)->read(0, encoded);
   try {
     return decode_image(encoded);
   } catch (const Error& e) {
@@ -38,29 +36,9 @@ Image decode_file(const std::string& path) {
   }
 }
 
-/// One image file, as a source of images.
-class OneFile final : public ImageSource {
- public:
-  explicit OneFile(std::string path) : path_(std::move(path)) {}
-  std::int64_t size() const override { return 1; }
-  std::string key(std::int64_t) const override { return path_; }
-  int label(std::int64_t) const override { return -1; }
-  const std::vector<std::string>& class_names() const override { return no_classes_; }
-  void read(std::int64_t, std::vector<std::uint8_t>& encoded) const override {
-    const File file(path_, File::Mode::read);
-    encoded.resize(static_cast<std::size_t>(file.size()));
-    file.read(0, encoded.data(), encoded.size());
-  }
-  std::uint64_t fingerprint() const override { return 0; }
-
- private:
-  std::string path_;
-  std::vector<std::string> no_classes_;
-};
-
 Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) {
   const auto size = encoder.image_size();
-  const auto pixels = read_pictures(OneFile(path), 0, 1, size, 1);
+  const auto pixels = read_pictures(*one_image(path, utf8_name(path)), 0, 1, size, 1);
   Matrix<float> features(1, encoder.config().width);
   encoder.features().apply({pixels.data(), 1, size}, features.view());
   return unit_rows(features);
@@ -70,6 +48,9 @@ class Search {
  public:
   Search(const SearchSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings), comm_(comm) {
+    on_rank_0(comm, [&] {
+      if (!settings.out.empty()) prepare_output_folder(settings.out);
+    });
     on_all_ranks(comm, [&] {
       manifest_ = read_feature_manifest(settings.features);
       data_ = read_pooled_features(settings.features, manifest_);
@@ -216,9 +197,6 @@ class Search {
 
   void write(const SearchResult& result) const {
     if (settings_.out.empty()) return;
-    std::error_code error;
-    fs::create_directories(settings_.out, error);
-    check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
     std::string text = "query,rank,key,similarity\n";
     for (std::size_t q = 0; q < result.hits.size(); ++q)
       for (std::size_t h = 0; h < result.hits[q].size(); ++h)
@@ -236,15 +214,22 @@ class Search {
     if (!settings_.all) show(result);
   }
 
+  /// Of an image of the features among `images`, of which some may have been left out.
+  std::int64_t place_of(const ImageSource& images, std::int64_t image) const {
+    const auto& key = data_.keys[static_cast<std::size_t>(image)];
+    if (image < images.size() && images.key(image) == key) return image;
+    std::int64_t at = 0;
+    while (at < images.size() && images.key(at) != key) ++at;
+    check(at < images.size(), "The image {} of the features is not at {}: name them by --images.",
+          key, settings_.images.empty() ? manifest_.input : settings_.images);
+    return at;
+  }
+
   void show(const SearchResult& result) const {
     const auto images = open_images(settings_.images.empty() ? manifest_.input : settings_.images);
     const auto picture = [&](std::int64_t image) {
-      check(image < images->size() &&
-                images->key(image) == data_.keys[static_cast<std::size_t>(image)],
-            "The images of the features are not at {}: name them by --images.",
-            settings_.images.empty() ? manifest_.input : settings_.images);
       std::vector<std::uint8_t> encoded;
-      images->read(image, encoded);
+      images->read(place_of(*images, image), encoded);
       return decode_image(encoded);
     };
     std::vector<HitRow> sheet;

@@ -5,6 +5,7 @@
 
 #include "checkpoint_disk.hpp"
 #include "checkpoint_manifest.hpp"
+#include "ijepa/core/folder.hpp"
 
 namespace ijepa {
 namespace {
@@ -16,12 +17,6 @@ constexpr const char* unfinished_prefix = "unfinished_";
 
 fs::path unfinished_folder(const fs::path& target) {
   return target.parent_path() / (unfinished_prefix + target.filename().string());
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "Cannot create the folder {}: {}.", folder.string(), error.message());
 }
 
 void remove_folder(const fs::path& folder) {

@@ -66,17 +66,19 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
 
 }  // namespace
 
-std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
+DryRunReport dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   const IJepa model(recipe.model.encoder, recipe.model.predictor, recipe.loss);
   std::string text = fmt::format("model: {} with {:.1f} M parameters, predictor {:.1f} M\n",
                                  recipe.model.encoder.name,
                                  static_cast<double>(model.layout().count("encoder")) * 1e-6,
                                  static_cast<double>(model.layout().count("predictor")) * 1e-6);
   std::optional<ShardSet> shards;
+  std::string missing;
   try {
     shards = ShardSet::open(recipe.data.shards);
   } catch (const Error& e) {
-    text += fmt::format("data: {} Steps are not known without it.\n", e.what());
+    missing = e.what();
+    text += fmt::format("data: {} Steps are not known without it.\n", missing);
   }
   // Without data, an epoch of one batch still tells how a rank's batch is cut.
   const std::int64_t images = shards ? shards->size() : recipe.optim.global_batch;
@@ -84,8 +86,9 @@ std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   if (shards) text += fmt::format("data: {} images\n", images) + schedule_text(recipe, plan);
   text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n",
                       mean_step_flops(model, recipe, plan, ranks));
-  return text + memory_text(plan_memory(model, recipe, plan.micro_batch)) +
-         checkpoint_text(model.layout(), precision_of(recipe.compute), ranks);
+  text += memory_text(plan_memory(model, recipe, plan.micro_batch)) +
+          checkpoint_text(model.layout(), precision_of(recipe.compute), ranks);
+  return {text, missing};
 }
 
 }  // namespace ijepa

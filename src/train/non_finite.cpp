@@ -7,6 +7,7 @@
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 
 namespace ijepa {
 namespace {
@@ -60,7 +61,7 @@ Json micro_batches(const NonFiniteStep& step, const ShardSet& shards, const Engi
 std::string write_non_finite(const std::string& run_dir, const NonFiniteStep& step,
                              const ShardSet& shards, Engine& engine) {
   const auto folder = std::filesystem::path(run_dir) / "non_finite";
-  std::filesystem::create_directories(folder);
+  make_folder(folder.string());
   const std::string path =
       (folder / fmt::format("step_{}.rank_{}.json", step.place.step, step.rank)).string();
   const Json page{{"step", step.place.step},

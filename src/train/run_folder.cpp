@@ -12,6 +12,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
 
 namespace ijepa {
@@ -97,9 +98,7 @@ std::vector<std::string> differing_settings(const std::string& there, const std:
 
 void prepare_run_folder(const PretrainRecipe& recipe, const Log& log) {
   const fs::path folder = recipe.run.dir, config = folder / "config.toml";
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "The run folder {} cannot be made: {}.", folder.string(), error.message());
+  make_folder(folder.string());
   // A start that failed before its first save left a configuration and perhaps logs, but no run.
   if (list_checkpoints(recipe.run.dir).empty() || !fs::exists(config)) {
     write_file_atomically(config.string(), recipe_text(recipe));

@@ -16,6 +16,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/placement.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/stage.hpp"
 #include "ijepa/device/gpus.hpp"
 #include "ijepa/train/run_folder.hpp"
@@ -28,7 +29,7 @@ std::unique_ptr<RunLock> take_run_folder(const PretrainRecipe& recipe, const Clu
   std::unique_ptr<RunLock> lock;
   on_rank_0(comm, [&] {
     check(!recipe.run.dir.empty(), "run.dir is empty: name a folder for this run.");
-    std::filesystem::create_directories(recipe.run.dir);
+    prepare_output_folder(recipe.run.dir);
     lock = std::make_unique<RunLock>(recipe.run.dir, cluster, log);
     prepare_run_folder(recipe, log);
   });

@@ -163,7 +163,7 @@ TEST(Synth, RefusesWhatCannotBeDrawnOrWritten) {
   EXPECT_THROW(write_images(Synth(3, 32, 1), options), Error);
   EXPECT_NE(message_of([] {
               write_images(Synth(3, 32, 1), options_for("/dev/null/x"));
-            }).find("could not be made"),
+            }).find("Cannot create the folder"),
             std::string::npos);
 }
 

@@ -31,5 +31,12 @@ TEST_F(Smoke, ADryRunTellsWhatARunWouldTakeAndLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path("run")));
 }
 
+TEST_F(Smoke, ADryRunWithoutShardsSaysSoAndFails) {
+  const Ended ended = run(command({"data.shards=nowhere"}) + Words{"--dry-run"});
+  EXPECT_EQ(ended.code, 1) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("FLOPs a step"));
+  EXPECT_THAT(ended.output, HasSubstr("A run could not start: There is no shard set at nowhere"));
+}
+
 }  // namespace
 }  // namespace ijepa::test

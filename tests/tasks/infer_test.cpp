@@ -114,6 +114,40 @@ TEST_F(Infer, NamesAnImageThatCannotBeRead) {
   EXPECT_FALSE(fs::exists(path("out/features.json")));
 }
 
+TEST_F(Infer, LeavesOutBadImagesWhenAsked) {
+  write_pictures(path("bad"), {.images = images, .damaged = 500});
+  settings_.input = path("bad");
+  settings_.skip_bad = true;
+  const auto manifest = infer();
+  EXPECT_EQ(manifest.images, images - 1);
+  EXPECT_EQ(manifest.bad_images, 1);
+  const auto rows = read_pooled_features(settings_.out, manifest);
+  EXPECT_EQ(rows.keys[499], "picture/499.png");
+  EXPECT_EQ(rows.keys[500], "picture/501.png");
+  EXPECT_NE(contents(path("out/bad_images.csv")).find("picture/500.png,"), std::string::npos);
+  EXPECT_EQ(read_feature_manifest(settings_.out).bad_images, 1);
+  settings_.skip_bad = false;
+  EXPECT_NE(problem().find("picture/500.png"), std::string::npos) << "without it all must be good";
+}
+
+TEST_F(Infer, TakesOneImage) {
+  std::vector<std::uint8_t> encoded;
+  open_images(path("shards"))->read(7, encoded);
+  std::ofstream(path("one.png"), std::ios::binary)
+      .write(reinterpret_cast<const char*>(encoded.data()), std::ssize(encoded));
+  const auto expected = read_pictures(*open_images(path("shards")), 7, 1, {32, 32}, 1);
+  EXPECT_EQ(read_pictures(*open_images(path("one.png")), 0, 1, {32, 32}, 1), expected);
+  settings_.input = path("one.png");
+  EXPECT_EQ(read_pooled_features(settings_.out, infer()).keys,
+            (std::vector<std::string>{"one.png"}));
+}
+
+TEST_F(Infer, AFolderThatCannotBeWrittenIsToldBeforeTheWork) {
+  std::ofstream(path("taken")) << "a file";
+  settings_.out = path("taken/out");
+  EXPECT_NE(problem().find("Cannot create the folder"), std::string::npos);
+}
+
 TEST_F(Infer, ReadsPlainFolders) {
   for (const char* name : {"folder/cat/b.png", "folder/cat/a.png", "folder/ant/c.PNG"}) {
     fs::create_directories(fs::path(path(name)).parent_path());

@@ -33,6 +33,7 @@ struct FeatureManifest {
   std::int64_t images = 0, width = 0,
                tokens = 0;  // tokens: an image's, 0 where only means are kept
   bool pooled = true;
+  std::int64_t bad_images = 0;  // left out since they cannot be read
   std::vector<std::string> class_names;
   std::vector<std::string> parts;  // file names, in order
 };

@@ -5,19 +5,26 @@
 #include <string>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/log.hpp"
 #include "ijepa/tasks/image_source.hpp"
 
 namespace ijepa {
 
-/// open_images(), the same on all ranks. Collective.
-std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communicator& comm);
+/// open_images(), the same on all ranks; what is passed over is logged. Collective.
+std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communicator& comm,
+                                                const Log& log);
 
-/// An Error names the folder and what is wrong: no class folders, one class only, a class folder
-/// without images, images without a label.
+/// An Error names the folder and what is wrong: no class folders, images without a label.
+void check_labels(const ImageSource& images, const std::string& path);
+
+/// check_labels(), and of training images: one class only, a class folder without images.
 void check_classes(const ImageSource& images, const std::string& path);
 
-/// An Error names the first class that one of them lacks.
-void check_same_classes(const ImageSource& train, const std::string& train_path,
-                        const ImageSource& valid, const std::string& valid_path);
+/// `valid` with the class names, and so the labels, of `train`. It may lack classes, which is
+/// logged; an Error names a class that `train` lacks.
+std::unique_ptr<ImageSource> with_classes_of(const ImageSource& train,
+                                             const std::string& train_path,
+                                             std::unique_ptr<ImageSource> valid,
+                                             const std::string& valid_path, const Log& log);
 
 }  // namespace ijepa

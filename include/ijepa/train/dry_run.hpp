@@ -7,8 +7,13 @@
 
 namespace ijepa {
 
-/// The report as text. Reads the number of images from recipe.data.shards; where those are not at
+struct DryRunReport {
+  std::string text;
+  std::string missing;  // what a run would lack, as a sentence; empty: nothing
+};
+
+/// Reads the number of images from recipe.data.shards; where those are not at
 /// hand yet, only what does not depend on them is told.
-std::string dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks);
+DryRunReport dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks);
 
 }  // namespace ijepa

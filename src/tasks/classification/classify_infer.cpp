@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 
 #include "../feature_csv.hpp"
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
@@ -16,6 +18,7 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/readable_images.hpp"
 
 namespace ijepa {
 namespace {
@@ -27,18 +30,24 @@ class Classification {
   Classification(const ClassifyInferSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings),
         comm_(comm),
-        images_(open_images_on_all(settings.input, comm)),
+        images_(open_images_on_all(settings.input, comm, log)),
         opened_(open_classifier(settings.weights, settings.threads, comm, log)),
-        views_(*images_, view_settings(opened_.card), 0,
-               settings.threads > 0 ? settings.threads : usable_cores()),
-        same_classes_(images_->class_names() == opened_.card.classes) {}
+        same_classes_(images_->class_names() == opened_.card.classes) {
+    const int threads = settings.threads > 0 ? settings.threads : usable_cores();
+    on_rank_0(comm_, [&] { prepare_folder(); });
+    if (settings.skip_bad) {
+      auto readable = without_bad_images(std::move(images_), threads, comm, log);
+      images_ = std::move(readable.images);
+      bad_ = std::move(readable.bad);
+    }
+    views_.emplace(*images_, view_settings(opened_.card), 0, threads);
+  }
 
   ClassifyInferResult run() {
-    on_rank_0(comm_, [&] { prepare_folder(); });
     const auto images = images_->size(), most = opened_.most;
     const auto rounds = (images + most * comm_.size() - 1) / (most * comm_.size());
     Prefetch<std::vector<std::uint8_t>> ahead(
-        rounds, [this](std::int64_t round) { return views_.evaluate(batch_of(round)); });
+        rounds, [this](std::int64_t round) { return views_->evaluate(batch_of(round)); });
     WorkProgress progress(comm_.rank() == 0 ? "images" : "", images);
     std::unique_ptr<TemporaryFile> table;
     on_rank_0(comm_, [&] {
@@ -52,9 +61,12 @@ class Classification {
       });
       progress.add(std::min(most * comm_.size(), images - round * most * comm_.size()));
     }
-    on_rank_0(comm_, [&] { table->publish(); });
+    on_rank_0(comm_, [&] {
+      table->publish();
+      write_bad_images(bad_, settings_.out);
+    });
     sums_.reduce(comm_);
-    ClassifyInferResult result{images, {}};
+    ClassifyInferResult result{images, {}, std::ssize(bad_)};
     if (sums_.images > 0)
       result.accuracy = Accuracy{sums_.top1 / sums_.images, sums_.top5 / sums_.images};
     return result;
@@ -72,9 +84,7 @@ class Classification {
   void prepare_folder() const {
     check(settings_.top >= 1, "The table needs at least one class an image, not {}.",
           settings_.top);
-    std::error_code error;
-    fs::create_directories(settings_.out, error);
-    check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
+    prepare_output_folder(settings_.out);
   }
 
   /// Of this rank; empty in the last round where there is nothing left.
@@ -147,17 +157,16 @@ class Classification {
     images_->read(image, encoded);
     fs::path path = fs::path(settings_.out) / "pictures" / path_of_key(images_->key(image));
     path += ".png";
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    check(!error, "Cannot create the folder {}: {}.", path.parent_path().string(), error.message());
+    make_folder(path.parent_path().string());
     write_png(annotated(decode_image(encoded).view(), text), path.string());
   }
 
   const ClassifyInferSettings& settings_;
   Communicator& comm_;
   std::unique_ptr<ImageSource> images_;
+  std::vector<BadImage> bad_;
   OpenedClassifier opened_;
-  TaskViews views_;
+  std::optional<TaskViews> views_;
   bool same_classes_;
   ClassifySums sums_;
   std::int64_t written_ = 0;

@@ -7,6 +7,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/sampler.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_engine.hpp"
@@ -14,6 +15,7 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/run_start.hpp"
 
@@ -42,12 +44,21 @@ class Training {
   Training(ClassifySettings settings, Communicator& comm, const Log& log)
       : settings_(std::move(settings)), comm_(comm), log_(log) {
     on_rank_0(comm, [&] { check_settings(settings_); });
-    train_ = open_images_on_all(settings_.data.train, comm);
-    valid_ = open_images_on_all(settings_.data.valid, comm);
+    train_ = open_images_on_all(settings_.data.train, comm, log);
+    valid_ = open_images_on_all(settings_.data.valid, comm, log);
     on_rank_0(comm, [&] {
       check_classes(*train_, settings_.data.train);
-      check_classes(*valid_, settings_.data.valid);
-      check_same_classes(*train_, settings_.data.train, *valid_, settings_.data.valid);
+      check_labels(*valid_, settings_.data.valid);
+      prepare_output_folder(settings_.run.out_dir);
+    });
+    if (settings_.data.skip_bad) {
+      leave_out_bad_images(train_);
+      leave_out_bad_images(valid_);
+      on_rank_0(comm, [&] { write_bad_images(bad_, settings_.run.out_dir); });
+    }
+    on_all_ranks(comm, [&] {
+      valid_ = with_classes_of(*train_, settings_.data.train, std::move(valid_),
+                               settings_.data.valid, log);
     });
     open_model();
     const auto& views = settings_.data.views;
@@ -67,12 +78,18 @@ class Training {
       run_epoch(epoch, progress);
       keep();
     }
-    return {history_,        train_->size(), valid_->size(), std::ssize(train_->class_names()),
-            folder("best_"), folder("")};
+    return {history_,        train_->size(), valid_->size(),  std::ssize(train_->class_names()),
+            folder("best_"), folder(""),     std::ssize(bad_)};
   }
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  void leave_out_bad_images(std::unique_ptr<ImageSource>& images) {
+    auto readable = without_bad_images(std::move(images), threads_of(settings_), comm_, log_);
+    images = std::move(readable.images);
+    bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
+  }
 
   std::string folder(const std::string& prefix) const {
     return settings_.run.out_dir + "/" + prefix + settings_.run.save_name;
@@ -253,6 +270,7 @@ class Training {
   ClassifySettings settings_;
   Communicator& comm_;
   const Log& log_;
+  std::vector<BadImage> bad_;
   std::unique_ptr<ImageSource> train_, valid_;
   std::string checkpoint_;
   PretrainRecipe recipe_;  // of pretraining

@@ -13,11 +13,13 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/tasks/task_views.hpp"
 #include "predict_report.hpp"
 
@@ -79,32 +81,39 @@ class Prediction {
   Prediction(const PredictSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings),
         comm_(comm),
-        input_(open_images_on_all(settings.input, comm)),
+        input_(open_images_on_all(settings.input, comm, log)),
         bank_(settings.bank.empty() || settings.bank == settings.input
                   ? nullptr
-                  : open_images_on_all(settings.bank, comm)),
+                  : open_images_on_all(settings.bank, comm, log)),
         model_(find_checkpoint(settings.run, settings.checkpoint, comm, log), settings.threads,
                comm, log),
         threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+    on_rank_0(comm, [&] { prepare_output_folder(settings.out); });
+    if (settings.skip_bad) {
+      leave_out_bad_images(input_, log);
+      if (bank_) leave_out_bad_images(bank_, log);
+    }
     on_all_ranks(comm, [&] { choose(); });
   }
 
   PredictResult run() {
-    on_rank_0(comm_, [&] {
-      std::error_code error;
-      std::filesystem::create_directories(settings_.out, error);
-      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
-    });
     ask();
     look_through_bank();
     gather_hits();
-    PredictResult result{block_.rows, block_.cols, std::move(queries_), 0, {}, {}};
+    PredictResult result{block_.rows, block_.cols, std::move(queries_), 0,
+                         {},          {},          std::ssize(bad_)};
     judge(result);
     on_rank_0(comm_, [&] { write(result); });
     return result;
   }
 
  private:
+  void leave_out_bad_images(std::unique_ptr<ImageSource>& images, const Log& log) {
+    auto readable = without_bad_images(std::move(images), threads_, comm_, log);
+    images = std::move(readable.images);
+    bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
+  }
+
   const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
 
   void choose() {
@@ -332,12 +341,14 @@ class Prediction {
         row.hits.push_back(cut_out(picture(bank(), hit.image).view(), pixels_of(hit.position)));
       rows.push_back(std::move(row));
     }
+    write_bad_images(bad_, settings_.out);
     if (!rows.empty()) write_block_sheet(rows, model_.grid(), settings_.out + "/predict.png");
   }
 
   const PredictSettings& settings_;
   Communicator& comm_;
   std::unique_ptr<ImageSource> input_, bank_;  // bank_ null: the input is the bank
+  std::vector<BadImage> bad_;
   WholeModel model_;
   int threads_;
   std::vector<std::int64_t> chosen_;

@@ -10,6 +10,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/features.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/probing/augmented_batches.hpp"
@@ -84,7 +85,7 @@ LabelledFeatures last_layer(const LabelledFeatures& set, std::int64_t layers) {
 void write_subset(const ProbeSettings& settings, const ProbeImages& images,
                   const std::string& out) {
   if (settings.subset.empty()) return;
-  std::filesystem::create_directories(out);
+  make_folder(out);
   write_file_atomically(out + "/subset.txt", as_list(images.train, images.train_images));
 }
 

@@ -9,6 +9,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/probing/confusion_report.hpp"
 
 namespace ijepa {
@@ -155,9 +156,7 @@ std::string as_json(const ProbeReport& r) {
 }
 
 void write_report(const ProbeReport& report, const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  check(!error, "The folder {} for the report could not be made: {}.", folder, error.message());
+  make_folder(folder);
   write_file_atomically(folder + "/probe.csv", as_csv(report));
   write_file_atomically(folder + "/grid.csv", grid_csv(report));
   std::vector<std::pair<std::string, const Confusion*>> confusions;

@@ -7,6 +7,7 @@
 
 #include "film_matrix.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/image_source.hpp"
@@ -147,9 +148,7 @@ std::unique_ptr<FrameSource> open_frames(const std::string& path, double rate) {
 FilmWriter::FilmWriter(const fs::path& folder, const std::string& name, VideoCodec codec,
                        double rate)
     : folder_(folder), name_(name), codec_(codec), rate_(rate) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "Cannot create the folder {}: {}.", folder.string(), error.message());
+  prepare_output_folder(folder.string());
 }
 
 FilmWriter::~FilmWriter() {

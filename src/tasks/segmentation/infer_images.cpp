@@ -8,10 +8,12 @@
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "legend.hpp"
 #include "pixel_shares.hpp"
@@ -20,14 +22,6 @@ namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::unique_ptr<ImageSource> open_on_all(const std::string& path, Communicator& comm) {
-  std::unique_ptr<ImageSource> images;
-  on_all_ranks(comm, [&] { images = open_images(path); });
-  require_equal_on_all_ranks(comm, "The images at " + path,
-                             fmt::format("{:016x}", images->fingerprint()));
-  return images;
-}
 
 /// Without the ending of the image: what both results of it are called.
 std::string result_name(const ImageSource& images, std::int64_t i) {
@@ -45,12 +39,6 @@ void check_results_differ(const ImageSource& images) {
     check(std::hash<std::string>()(result_name(images, i)) != *twice,
           "Two images are called {} but for their endings: their results would have one name.",
           without_extension(images.key(i)));
-}
-
-void make_folder_of(const fs::path& file) {
-  std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  check(!error, "Cannot create the folder {}: {}.", file.parent_path().string(), error.message());
 }
 
 Image read_image(const ImageSource& images, std::int64_t i) {
@@ -77,15 +65,21 @@ std::string classes_csv(const Labels& labels, const std::vector<std::int64_t>& p
 
 SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
                                   const Log& log) {
-  const auto images = open_on_all(settings.input, comm);
-  on_rank_0(comm, [&] { check_results_differ(*images); });
+  ReadableImages readable{open_images_on_all(settings.input, comm, log), {}};
+  on_rank_0(comm, [&] {
+    check_results_differ(*readable.images);
+    prepare_output_folder(settings.out);
+  });
   auto model = open_segmentation(settings.weights, settings.open, comm, log);
   Segmenter segmenter(model, settings.sliding);
   const auto palette = model.info().labels.palette();
   const Legend legend(model.info().labels);
+  if (settings.skip_bad)
+    readable = without_bad_images(std::move(readable.images), model.threads(), comm, log);
+  const auto& images = readable.images;
   const auto write = [&](const char* kind, std::int64_t i, const auto& to) {
     const auto path = fs::path(settings.out) / kind / result_name(*images, i);
-    make_folder_of(path);
+    make_folder(path.parent_path().string());
     to(path.string());
   };
   PixelShares shares(palette.size());
@@ -108,7 +102,9 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   on_rank_0(comm, [&] {
     write_file_atomically(settings.out + "/classes.csv",
                           classes_csv(model.info().labels, result.pixels));
+    write_bad_images(readable.bad, settings.out);
   });
+  result.bad_images = std::ssize(readable.bad);
   return result;
 }
 

@@ -159,7 +159,7 @@ std::vector<std::string> split_off_masks(std::vector<std::string>& keys,
 
 PairList find_pairs(const PairSource& source) {
   auto images = files_of(source.images, source.masks);
-  check(!images.empty(), "The folder {} holds no JPEG or PNG files.", source.images);
+  check(!images.empty(), "The folder {} holds no images.", source.images);
   check(fs::is_directory(source.masks), "There is no folder {}.", source.masks);
   const auto masks = fs::equivalent(source.images, source.masks)
                          ? split_off_masks(images, source.mask_suffix)

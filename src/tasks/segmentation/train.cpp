@@ -8,6 +8,7 @@
 
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
@@ -80,14 +81,10 @@ class SegmentTrainer {
   }
 
   SegmentTrainResult run() {
+    on_rank_0(comm_, [&] { prepare_output_folder(settings_.out + "/validation"); });
     const TrainingIdentity identity = identity_of(
         settings_, model_.info(),
         {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});
-    on_rank_0(comm_, [&] {
-      std::error_code error;
-      fs::create_directories(fs::path(settings_.out) / "validation", error);
-      check(!error, "Cannot create the folder {}: {}.", settings_.out, error.message());
-    });
     auto epochs = resume_training(settings_.out, model_, identity, comm_, log_);
     step_ = std::ssize(epochs) * ((train_.size() + settings_.batch - 1) / settings_.batch);
     WorkProgress progress(

@@ -7,6 +7,7 @@
 #include "../checkpoint_part.hpp"
 #include "authors_archive.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/folder.hpp"
 #include "safetensors.hpp"
 
 namespace ijepa {
@@ -99,8 +100,7 @@ ExportResult write_encoder_folder(const StoredWeights& weights, const ExportOpti
   const fs::path unfinished = options.out + ".unfinished";
   std::error_code error;
   fs::remove_all(unfinished, error);
-  fs::create_directories(unfinished, error);
-  check(!error, "Cannot create the folder {}: {}.", unfinished.string(), error.message());
+  make_folder(unfinished.string());
   try {
     write_safetensors((unfinished / "model.safetensors").string(), tensors,
                       {{"format", "pt"}, {"encoder", options.encoder}});

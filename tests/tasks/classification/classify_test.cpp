@@ -216,7 +216,7 @@ TEST_F(Classify, WritesNoPictureOutsideWhateverTheKeysAre) {
 
 TEST_F(Classify, NamesWhatIsWrongWithTheImages) {
   fs::create_directories(path("train/zebra"));
-  expect_problem("zebra holds no JPEG or PNG");
+  expect_problem("zebra holds no image");
   fs::remove(path("train/zebra"));
   const auto name = open_images(path("train"))->class_names()[0];
   fs::create_directories(path("single"));
@@ -233,9 +233,49 @@ TEST_F(Classify, NamesWhatIsWrongWithTheImages) {
   expect_problem("look alike");
   fs::create_directories(path("empty"));
   settings_.data.valid = path("empty");
-  expect_problem("neither shards nor JPEG");
+  expect_problem("neither shards nor images");
   settings_.data.valid = path("valid/" + name);
   expect_problem("outside class folders");
+}
+
+TEST_F(Classify, ValidationMayLackClassesAndIsLabelledByName) {
+  use_colours();
+  settings_.optim.learning_rate = 0.1;
+  settings_.optim.epochs = 8;
+  fs::create_directories(path("two"));
+  for (const auto* name : {"1", "2"}) fs::copy(path("colours/") + name, path("two/") + name);
+  settings_.data.valid = path("two");
+  const auto result = train();
+  EXPECT_EQ(result.valid_images, 16);
+  EXPECT_EQ(result.classes, 3);
+  EXPECT_GT(result.history.back().valid_top1, 0.9) << "labels of another order give nearly 0";
+  // A folder without images is a class that is not there.
+  fs::create_directories(path("two/0"));
+  settings_.run.out_dir = path("again");
+  const auto again = train();
+  EXPECT_EQ(again.history.back().valid_loss, result.history.back().valid_loss);
+}
+
+TEST_F(Classify, TrainsWithoutBadImagesWhenAsked) {
+  fs::resize_file(path("train/" + open_images(path("train"))->key(5)), 100);
+  settings_.data.skip_bad = true;
+  const auto result = train();
+  EXPECT_EQ(result.images, 23);
+  EXPECT_EQ(result.bad_images, 1);
+  EXPECT_TRUE(fs::exists(path("out/bad_images.csv")));
+}
+
+TEST_F(Classify, LeavesOutBadImagesWhenAsked) {
+  train();
+  const auto key = open_images(path("valid"))->key(4);
+  fs::resize_file(path("valid/" + key), 100);
+  EXPECT_NE(infer_problem().find(key), std::string::npos);
+  infer_.skip_bad = true;
+  const auto result = infer();
+  EXPECT_EQ(result.images, 8);
+  EXPECT_EQ(result.bad_images, 1);
+  EXPECT_NE(contents(path("answers/bad_images.csv")).find(key + ","), std::string::npos);
+  EXPECT_EQ(contents(path("answers/predictions.csv")).find(key), std::string::npos);
 }
 
 TEST_F(Classify, NamesAnImageThatCannotBeRead) {

@@ -85,7 +85,7 @@ TEST(ProbeReport, FilesHoldTheSameNumbers) {
 TEST(ProbeReport, SaysWhenTheFolderCannotBeMade) {
   EXPECT_NE(test::message_of([] {
               write_report(example(), "/dev/null/report");
-            }).find("could not be made"),
+            }).find("Cannot create the folder"),
             std::string::npos);
 }
 

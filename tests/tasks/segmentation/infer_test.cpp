@@ -65,6 +65,21 @@ TEST_F(SegmentInfer, WritesOverlaysAndLabelMapsOfEveryImage) {
   EXPECT_TRUE(csv.starts_with(fmt::format("class,pixels,share\nnothing,{},", result.pixels[0])));
 }
 
+TEST_F(SegmentInfer, LeavesOutBadImagesWhenAsked) {
+  const auto in = own_.path() / "in";
+  auto bytes = encode_png(block_picture(50, 70, 9).image);
+  write_bytes(in / "a.png", bytes);
+  bytes.resize(bytes.size() / 2);
+  write_bytes(in / "b.png", bytes);
+  settings_.input = in.string();
+  EXPECT_NE(message_of([&] { images(); }).find("b.png cannot be read"), std::string::npos);
+  settings_.skip_bad = true;
+  const auto result = images();
+  EXPECT_EQ(result.images, 1);
+  EXPECT_EQ(result.bad_images, 1);
+  EXPECT_TRUE(read_text_file(settings_.out + "/bad_images.csv").starts_with("key,reason\nb.png,"));
+}
+
 TEST_F(SegmentInfer, ShowsPicturesUpright) {
   const auto picture = block_picture(50, 70, 9).image;
   const auto in = own_.path() / "in";

@@ -169,7 +169,7 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
   settings_.epochs = 1;
   fs::create_directories(path("empty"));
   settings_.train_images = path("empty").string();
-  expect("holds no JPEG or PNG files");
+  expect("holds no images");
   settings_.train_images = path("nowhere").string();
   expect("There is no folder");
   settings_.train_images = path("train/images").string();

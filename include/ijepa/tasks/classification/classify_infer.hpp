@@ -14,21 +14,23 @@ namespace ijepa {
 
 struct ClassifyInferSettings {
   std::string weights;  // folder of ijepa-classify train
-  std::string input;    // folder of images, or shards
+  std::string input;    // folder of images, shards, or one image
   std::string out = "outputs/img_cls_infer";
-  std::int64_t top = 5;  // classes in the table
-  bool pictures = true;  // annotated, under OUT/pictures
-  int threads = 0;       // a rank; 0: its cores
+  std::int64_t top = 5;   // classes in the table
+  bool pictures = true;   // annotated, under OUT/pictures
+  bool skip_bad = false;  // leave out images that cannot be read, and list them
+  int threads = 0;        // a rank; 0: its cores
 };
 
 struct ClassifyInferResult {
   std::int64_t images = 0;
   std::optional<Accuracy> accuracy;  // where the images are in folders of the same classes
+  std::int64_t bad_images = 0;       // left out since they cannot be read
 };
 
 /// OUT/predictions.csv: key, label (where there are), then class and probability of the `top` most
 /// likely. The table is the same bytes for any number of ranks, and appears whole or not at all. An
-/// Error names an image that cannot be read. Collective.
+/// Error names an image that cannot be read, unless those are left out. Collective.
 ClassifyInferResult classify_images(const ClassifyInferSettings& settings, Communicator& comm,
                                     const Log& log);
 

@@ -19,6 +19,7 @@ struct ClassifyData {
   ViewSettings views;        // the crop's size: of the encoder, where it is 0
   double mixup = 0, cutmix = 0;
   std::int64_t threads = 0;
+  bool skip_bad = false;  // of this start alone, so no field: leave out what cannot be read
 };
 
 struct ClassifyOptim {

@@ -13,7 +13,8 @@ namespace ijepa {
 struct ClassifyResult {
   ClassifyHistory history;
   std::int64_t images = 0, valid_images = 0, classes = 0;
-  std::string best, last;  // folders of the weights
+  std::string best, last;       // folders of the weights
+  std::int64_t bad_images = 0;  // left out since they cannot be read
 };
 
 /// Weights with the lowest validation loss in OUT/best_NAME, those of the last epoch, with what

@@ -24,7 +24,8 @@ struct PredictSettings {
   std::int64_t shown = 4;           // images in the picture
   std::int64_t seed = 0;            // of the masks
   std::string out = "outputs/predict";
-  int threads = 0;  // a rank; 0: as the run was configured
+  bool skip_bad = false;  // leave out images that cannot be read, and list them
+  int threads = 0;        // a rank; 0: as the run was configured
 };
 
 /// A block of a bank image.
@@ -58,8 +59,9 @@ struct Recall {
 struct PredictResult {
   std::int64_t rows = 0, cols = 0;  // of a block, in patches
   std::vector<BlockQuery> queries;
-  double mean_own = 0;    // mean similarity to the truth
-  Recall others, inside;  // against other images at the same place; against other places
+  double mean_own = 0;          // mean similarity to the truth
+  Recall others, inside;        // against other images at the same place; against other places
+  std::int64_t bad_images = 0;  // left out since they cannot be read
 };
 
 /// Writes predict.csv (a line a block), predict.json (recalls) and predict.png. The bank goes round

@@ -19,6 +19,7 @@ struct SegmentInferSettings {
   OpenOptions open;
   SlidingWindow sliding;
   bool masks = false;      // of images: also label maps
+  bool skip_bad = false;   // of images: leave out those that cannot be read, and list them
   bool legend = false;     // classes and their shares beside each picture
   bool rate_shown = true;  // of a video: frames per second so far on each frame
   double frame_rate = 25;  // of a folder of frames
@@ -29,11 +30,13 @@ struct SegmentInferResult {
   std::int64_t images = 0;           // or frames
   std::vector<std::int64_t> pixels;  // of each class, all images
   double images_per_second = 0;
+  std::int64_t bad_images = 0;  // left out since they cannot be read
 };
 
 /// For an image KEY writes OUT/overlays/KEY.png, and OUT/masks/KEY.png where asked, in the image's
 /// own size, and classes.csv (pixels of each class) at the end. Images go round the ranks. An Error
-/// names an image that cannot be read; what is written stays. Collective.
+/// names an image that cannot be read, unless those are left out; what is written stays.
+/// Collective.
 SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
                                   const Log& log);
 

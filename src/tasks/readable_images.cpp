@@ -1,0 +1,123 @@
+#include "ijepa/tasks/readable_images.hpp"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include "feature_csv.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/core/parallel.hpp"
+#include "ijepa/data/image.hpp"
+#include "ijepa/data/names.hpp"
+#include "work_progress.hpp"
+
+namespace ijepa {
+namespace {
+
+/// Some of the images of another source.
+class ChosenImages final : public ImageSource {
+ public:
+  ChosenImages(std::unique_ptr<ImageSource> all, std::vector<std::int64_t> chosen)
+      : all_(std::move(all)), chosen_(std::move(chosen)) {}
+  std::int64_t size() const override { return std::ssize(chosen_); }
+  std::string key(std::int64_t image) const override { return all_->key(at(image)); }
+  int label(std::int64_t image) const override { return all_->label(at(image)); }
+  const std::vector<std::string>& class_names() const override { return all_->class_names(); }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    all_->read(at(image), encoded);
+  }
+  std::uint64_t fingerprint() const override {
+    return XXH3_64bits_withSeed(chosen_.data(), chosen_.size() * sizeof(chosen_[0]),
+                                all_->fingerprint());
+  }
+  std::string note() const override { return all_->note(); }
+
+ private:
+  std::int64_t at(std::int64_t image) const { return chosen_.at(static_cast<std::size_t>(image)); }
+
+  std::unique_ptr<ImageSource> all_;
+  std::vector<std::int64_t> chosen_;
+};
+
+std::string problem_of(const ImageSource& images, std::int64_t image, ImageDecoder& decoder) {
+  try {
+    std::vector<std::uint8_t> encoded;
+    images.read(image, encoded);
+    decoder.open(encoded);
+    decoder.decode();
+  } catch (const Error& e) {
+    return utf8_name(e.what());
+  }
+  return "";
+}
+
+/// "number reason" in a line each, of this rank's share.
+std::string bad_of_this_rank(const ImageSource& images, int threads, Communicator& comm) {
+  constexpr std::int64_t at_once = 256;
+  WorkProgress progress(comm.rank() == 0 ? "images looked through" : "", images.size());
+  std::vector<ImageDecoder> decoders(static_cast<std::size_t>(std::max(threads, 1)));
+  std::string lines;
+  for (std::int64_t first = comm.rank() * at_once; first < images.size();
+       first += at_once * comm.size()) {
+    const auto count = std::min(at_once, images.size() - first);
+    std::vector<std::string> problems(static_cast<std::size_t>(count));
+    parallel_for(problems.size(), std::max(threads, 1), [&](std::size_t i, int thread) {
+      problems[i] = problem_of(images, first + static_cast<std::int64_t>(i),
+                               decoders[static_cast<std::size_t>(thread)]);
+    });
+    for (std::int64_t i = 0; i < count; ++i)
+      if (const auto& problem = problems[static_cast<std::size_t>(i)]; !problem.empty())
+        lines += fmt::format("{} {}\n", first + i, problem);
+    progress.add(count * comm.size());  // the others are about as far
+  }
+  return lines;
+}
+
+}  // namespace
+
+ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
+                                  Communicator& comm, const Log& log) {
+  constexpr std::int64_t most_named = 10;
+  std::string mine;
+  on_all_ranks(comm, [&] { mine = bad_of_this_rank(*images, threads, comm); });
+  std::map<std::int64_t, std::string> bad;
+  for (const auto& text : comm.gather_all(mine)) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      const auto blank = line.find(' ');
+      bad[std::stoll(line.substr(0, blank))] = line.substr(blank + 1);
+    }
+  }
+  ReadableImages out;
+  if (bad.empty()) {
+    out.images = std::move(images);
+    return out;
+  }
+  std::vector<std::int64_t> good;
+  for (std::int64_t i = 0; i < images->size(); ++i)
+    if (!bad.contains(i)) good.push_back(i);
+  for (const auto& [image, reason] : bad) {
+    out.bad.push_back({images->key(image), reason});
+    if (std::ssize(out.bad) <= most_named && comm.rank() == 0)
+      log.warn("{} is left out: {}", out.bad.back().key, reason);
+  }
+  log.info("{} images cannot be read and are left out", out.bad.size());
+  if (good.empty())
+    throw AgreedError(fmt::format("None of the {} images can be read; the first, {}: {}",
+                                  images->size(), out.bad.front().key, out.bad.front().reason));
+  out.images = std::make_unique<ChosenImages>(std::move(images), std::move(good));
+  return out;
+}
+
+void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder) {
+  if (bad.empty()) return;
+  std::string text = "key,reason\n";
+  for (const auto& image : bad)
+    text += fmt::format("{},{}\n", csv_field(image.key), csv_field(image.reason));
+  write_file_atomically(folder + "/bad_images.csv", text);
+}
+
+}  // namespace ijepa

@@ -1,0 +1,52 @@
+#include "ijepa/core/folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "ijepa/core/error.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string problem_of(const std::string& folder, std::int64_t bytes = 0) {
+  try {
+    prepare_output_folder(folder, bytes);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(OutputFolder, IsMadeAndLeftEmpty) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "a/b";
+  EXPECT_EQ(problem_of(path.string(), 1), "");
+  EXPECT_TRUE(fs::is_empty(path));
+  EXPECT_EQ(problem_of(path.string()), "") << "there already";
+  make_folder("");
+}
+
+TEST(OutputFolder, SaysWhyItCannotBeUsed) {
+  const test::TemporaryFolder folder;
+  const auto file = (folder.path() / "file").string();
+  std::ofstream(file) << "x";
+  EXPECT_NE(
+      problem_of(file + "/a").find("Cannot create the folder " + file + "/a: Not a directory"),
+      std::string::npos);
+  EXPECT_NE(problem_of(file), "");
+  EXPECT_NE(problem_of("").find("empty"), std::string::npos);
+  EXPECT_NE(problem_of("/proc/sys/x"), "") << "not even root can";
+  EXPECT_NE(problem_of("/proc/self").find("Cannot write into the folder /proc/self"),
+            std::string::npos);
+  const auto message = problem_of(folder.path().string(), std::numeric_limits<std::int64_t>::max());
+  EXPECT_NE(message.find("but the results need"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace ijepa
