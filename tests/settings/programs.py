@@ -17,6 +17,7 @@ THREADS = "equal results on any number of threads (determinism_test)"
 SUFFIX = "which names belong together (segmentation: pairs)"
 DEVICE = "rounding alone, and cuda takes a GPU"
 OUT = "where the results are"
+BAD = "of images that cannot be read (infer_test, classify_test)"
 found = []
 
 
@@ -178,7 +179,7 @@ def programs():
         "--input": ("shards/train", INFER.replace("--input shards/test", "")),
         "--encoder": ("context",), "--keep": ("both",), "--csv": ("",), "--pca": ("0",),
         "--part-images": ("4",)},
-        {"--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
+        {"--skip-bad": BAD, "--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
     yield Program("ijepa-search", SEARCH, {
         "--features": ("features", SEARCH.replace("--features features", "")),
         "--query": ("1",), "--image": ("pictures/test/0.png",), "--all": ("", SEARCH.replace("--query 0", "")),
@@ -195,7 +196,7 @@ def programs():
         "--image": ("1",), "--queries": ("4", PREDICT.replace("--queries 3", "")), "--box": ("0,0,2,2",),
         "--bank": ("shards/train",), "--bank-images": ("5",), "--k": ("2",), "--show": ("1",),
         "--seed": ("1",)},
-        {"--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
+        {"--skip-bad": BAD, "--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
     segment = SEGMENT.removeprefix("train ") + " --out-dir OUT"
     yield Program("ijepa-segment train", segment, {
         "--run": ("other", segment.replace("--run run", "")),
@@ -222,7 +223,7 @@ def programs():
         "--input": ("pictures/test", labels.replace("--input pictures/train", "")),
         "--imgsz": ("40 40",), "--window": ("", labels + " --imgsz 24 24"),
         "--stride": ("0.1", labels + " --window --imgsz 24 24"), "--masks": ("",), "--legend": ("",)},
-        {"--run": "where the one encoder that fits lies (segmentation: infer_test)",
+        {"--run": "where the one encoder that fits lies (segmentation: infer_test)", "--skip-bad": BAD,
          "--checkpoint": WEIGHTS, "--threads": THREADS, "--device": DEVICE, "--out-dir": OUT})
     yield Program("ijepa-segment video", "", {}, {
         option: "films need a codec; as in ijepa-segment infer (segmentation: infer_test)"
@@ -233,14 +234,14 @@ def programs():
         option: "sets a key (classify_settings_test)"
         for option in ("--config", "--checkpoint", "--encoder", "--learning-rate", "--out-dir", "--run",
                        "--save-name", "--scheduler", "--threads", "--train-dir", "--transform",
-                       "--valid-dir", "--batch-size", "--epochs", "--fine-tune", "--set")})
+                       "--valid-dir", "--batch-size", "--epochs", "--fine-tune", "--set")} | {"--skip-bad": BAD})
     answers = "--weights classifier/best_model --input images/test --out-dir OUT --top 3"
     yield Program("ijepa-classify infer", answers, {
         "--weights": ("other_classifier/best_model",
                       answers.replace("--weights classifier/best_model", "")),
         "--input": ("images/train", answers.replace("--input images/test", "")),
         "--top": ("1", answers.replace("--top 3", "")), "--no-pictures": ("",)},
-        {"--threads": THREADS, "--out-dir": OUT})
+        {"--skip-bad": BAD, "--threads": THREADS, "--out-dir": OUT})
 
 
 def main():
