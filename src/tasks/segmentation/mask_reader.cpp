@@ -5,6 +5,20 @@
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
+namespace {
+
+/// An Error for formats that blur values, and where numbers could be read scaled or cut.
+void check_keeps_values(ImageFormat format, bool index) {
+  const bool exact =
+      format == ImageFormat::png || format == ImageFormat::bmp || format == ImageFormat::gif;
+  const bool colours = format == ImageFormat::tiff || format == ImageFormat::netpbm;
+  check(exact || (colours && !index),
+        "Masks must be PNG, BMP or GIF files, those of colours also TIFF or PPM, and this is {}: "
+        "other formats do not keep every value. Convert the masks from where they were made.",
+        format_name(format));
+}
+
+}  // namespace
 
 MaskReader::MaskReader(const Labels& labels) : labels_(labels) {
   const bool index = labels.masks == MaskKind::index;
@@ -54,9 +68,10 @@ IndexImage MaskReader::read_codes(Size size, const Code& code, UnknownValues* un
 
 IndexImage MaskReader::read(std::span<const std::uint8_t> encoded, UnknownValues* unknown,
                             std::int64_t pair) const {
-  check(image_format(encoded) == ImageFormat::png,
-        "Masks must be PNG files: other formats do not keep every value.");
-  if (labels_.masks == MaskKind::index) {
+  const auto format = image_format(encoded);
+  const bool index = labels_.masks == MaskKind::index;
+  check_keeps_values(format, index);
+  if (index && format == ImageFormat::png) {
     const auto map = decode_value_png(encoded);
     return read_codes(
         {map.height, map.width}, [&](std::size_t i) { return std::uint32_t{map.values[i]}; },
@@ -64,7 +79,13 @@ IndexImage MaskReader::read(std::span<const std::uint8_t> encoded, UnknownValues
   }
   const Image image = decode_image(encoded);
   const auto code = [&](std::size_t i) {
-    return mask_code({image.rgb[3 * i], image.rgb[3 * i + 1], image.rgb[3 * i + 2]});
+    const Rgb c{image.rgb[3 * i], image.rgb[3 * i + 1], image.rgb[3 * i + 2]};
+    if (!index) return mask_code(c);
+    const auto width = static_cast<std::size_t>(image.width);
+    if (c[0] != c[1] || c[1] != c[2])
+      fail("It holds colours, not indices: {} at pixel x = {}, y = {}.",
+           value_text(MaskKind::colour, mask_code(c)), i % width, i / width);
+    return std::uint32_t{c[0]};
   };
   return read_codes({image.height, image.width}, code, unknown, pair);
 }

@@ -151,6 +151,33 @@ TEST(Labels, NumbersAreReadFromEveryKindOfPng) {
       << colour;
 }
 
+/// A 2 x 1 BMP of 24 bits.
+Bytes small_bmp(const Rgb& left, const Rgb& right) {
+  Bytes bmp{'B', 'M', 62, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0,  40,
+            0,   0,   0,  2, 0, 0, 0, 1, 0, 0, 0,  1, 0, 24, 0};
+  bmp.resize(54);
+  for (const auto& c : {left, right}) bmp.insert(bmp.end(), {c[2], c[1], c[0]});
+  bmp.resize(62);
+  return bmp;
+}
+
+TEST(Labels, OtherFormatsAreReadWhereTheyKeepEveryValue) {
+  const auto index = as_index("", {0, 7, 9});
+  EXPECT_EQ(labels_of(three, small_bmp({10, 20, 30}, {40, 50, 60})),
+            (std::vector<std::uint8_t>{1, 2}));
+  EXPECT_EQ(labels_of(index, small_bmp({9, 9, 9}, {7, 7, 7})), (std::vector<std::uint8_t>{2, 1}));
+  const auto problem_of = [&](const std::string& text, const Bytes& mask) {
+    return message_of([&] { labels_of(text, mask); });
+  };
+  EXPECT_NE(problem_of(index, small_bmp({9, 9, 9}, {7, 8, 7})).find("(7, 8, 7) at pixel x = 1"),
+            std::string::npos);
+  const std::string header = "P6 1 1 255\n";
+  Bytes ppm(header.begin(), header.end());
+  ppm.insert(ppm.end(), {40, 50, 60});
+  EXPECT_EQ(labels_of(three, ppm), (std::vector<std::uint8_t>{2}));
+  EXPECT_NE(problem_of(index, ppm).find("this is PPM or PGM"), std::string::npos);
+}
+
 TEST(Labels, ColoursAreReadFromPaletteAndTransparentPngs) {
   const Bytes palette{0, 0, 0, 10, 20, 30, 40, 50, 60};
   EXPECT_EQ(labels_of(three, encode_png({0, 1, 2}, 1, 3, {PNG_COLOR_TYPE_PALETTE, 8, 0, palette})),

@@ -13,9 +13,9 @@ class MaskReader {
  public:
   explicit MaskReader(const Labels& labels);
 
-  /// The labels of an encoded mask (PNG). Values that are no class become what labels.unknown says
-  /// and are added to `unknown`, where there is one, as those of mask number `pair`. With the rule
-  /// `error` an Error names the value and its pixel.
+  /// The labels of an encoded mask (PNG, BMP, GIF; of colours also TIFF, PPM). Values that are no
+  /// class become what labels.unknown says and are added to `unknown`, where there is one, as those
+  /// of mask number `pair`. With the rule `error` an Error names the value and its pixel.
   IndexImage read(std::span<const std::uint8_t> encoded, UnknownValues* unknown = nullptr,
                   std::int64_t pair = 0) const;
 
