@@ -57,7 +57,7 @@ std::string problem_of(const ImageSource& images, std::int64_t image, ImageDecod
 /// "number reason" in a line each, of this rank's share.
 std::string bad_of_this_rank(const ImageSource& images, int threads, Communicator& comm) {
   constexpr std::int64_t at_once = 256;
-  WorkProgress progress(comm.rank() == 0 ? "images looked through" : "", images.size());
+  WorkProgress progress(comm.rank() == 0 ? "images" : "", images.size());
   std::vector<ImageDecoder> decoders(static_cast<std::size_t>(std::max(threads, 1)));
   std::string lines;
   for (std::int64_t first = comm.rank() * at_once; first < images.size();
@@ -81,6 +81,7 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, Communicato
 ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
                                   Communicator& comm, const Log& log) {
   constexpr std::int64_t most_named = 10;
+  log.info("Decoding all {} images first, to leave out what cannot be read.", images->size());
   std::string mine;
   on_all_ranks(comm, [&] { mine = bad_of_this_rank(*images, threads, comm); });
   std::map<std::int64_t, std::string> bad;

@@ -127,6 +127,7 @@ TEST_F(Infer, LeavesOutBadImagesWhenAsked) {
   EXPECT_NE(contents(path("out/bad_images.csv")).find("picture/500.png,"), std::string::npos);
   EXPECT_EQ(read_feature_manifest(settings_.out).bad_images, 1);
   settings_.skip_bad = false;
+  settings_.out = path("again");
   EXPECT_NE(problem().find("picture/500.png"), std::string::npos) << "without it all must be good";
 }
 
