@@ -20,8 +20,10 @@ const std::map<std::string, ExportFormat> formats{{"authors", ExportFormat::auth
                                                   {"hdf5", ExportFormat::hdf5}};
 
 void add_source_options(CLI::App& app, WeightsOptions& o) {
-  app.add_option("file", o.import.file,
-                 "A torch archive (.pth.tar, .pt, .bin) or a safetensors file")
+  app.add_option(
+         "file", o.import.file,
+         "A torch archive (.pth.tar, .pt, .bin), a safetensors file, the index of several, or "
+         "their folder")
       ->required();
   app.add_option("--heads", o.import.heads, "Attention heads, where the file does not say")
       ->check(CLI::Range(1, 1024));
@@ -78,10 +80,12 @@ void show(const WeightsOptions& o) {
 void run_import(const WeightsOptions& o) {
   const auto result = import_weights(o.import);
   fmt::print(
-      "model        {}\nholds        {}\ntensors      {} matched ({} converted to float32), {} "
+      "model        {}\npositions    {}\npixels       {}\nholds        {}\ntensors      {} matched "
+      "({} converted to float32), {} "
       "missing, {} unused\ncheckpoint   {}\n",
-      result.model, fmt::join(result.groups, ", "), result.report.matched, result.report.converted,
-      result.report.missing.size(), result.report.unused.size(), result.checkpoint);
+      result.model, result.positions, result.pixels, fmt::join(result.groups, ", "),
+      result.report.matched, result.report.converted, result.report.missing.size(),
+      result.report.unused.size(), result.checkpoint);
   for (const auto& name : result.report.missing) fmt::print("missing      {}\n", name);
   for (const auto& name : result.report.unused) fmt::print("unused       {}\n", name);
 }

@@ -5,6 +5,7 @@
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/data/augment.hpp"
+#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
 
@@ -24,6 +25,9 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   std::erase_if(tensors, [](const NamedTensor& t) { return t.group == "predictor"; });
   load_pretrained(checkpoint, tensors, comm);
   state.upload(*store_);
+  auto positions = load_positions(checkpoint, comm);
+  positions.predictor.clear();  // of a predictor that need not be the model's
+  set_positions(device_->ops(), *store_, positions);
   normalisation_ = {recipe.data.mean, recipe.data.std};
   features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,
                                                 normalisation_);

@@ -1,9 +1,14 @@
 #include "ijepa/tasks/pretrained.hpp"
 
+#include <fmt/ranges.h>
 #include <xxhash.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/weights/load.hpp"
 
@@ -13,6 +18,31 @@ const char* name_of(EncoderChoice choice) {
   return choice == EncoderChoice::target ? "target" : "context";
 }
 
+namespace {
+
+/// What --checkpoint takes is called by its name. What else holds no checkpoint is said later.
+void check_is_run(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!list_checkpoints(folder).empty() || !fs::exists(folder)) return;
+  check(!fs::exists(fs::path(folder) / "manifest.json"),
+        "{} is a checkpoint, not a run folder: name it by --checkpoint.", folder);
+  check(fs::is_directory(folder), "{} is a file, not a run folder: name weights by --checkpoint.",
+        folder);
+  check(!holds_weights(folder),
+        "{} is a folder of another program's weights, not a run folder: name it by --checkpoint.",
+        folder);
+}
+
+/// Whoever asks for another group than the checkpoint has is told which there are.
+void check_groups(const std::string& checkpoint, const std::vector<NamedTensor>& tensors) {
+  const auto held = groups_of_pretrained(checkpoint);
+  for (const auto& t : tensors)
+    check(std::ranges::count(held, t.group) > 0, "{} holds no {}, only: {}.{}", checkpoint, t.group,
+          fmt::join(held, ", "), encoder_advice(t.group, held));
+}
+
+}  // namespace
+
 std::string find_checkpoint(const std::string& run, const std::string& checkpoint,
                             Communicator& comm, const Log& log) {
   on_rank_0(comm, [&] {
@@ -21,26 +51,43 @@ std::string find_checkpoint(const std::string& run, const std::string& checkpoin
   });
   if (!checkpoint.empty()) {
     on_rank_0(comm, [&] {
+      check(list_checkpoints(checkpoint).empty(),
+            "{} is a run folder: name it by --run, or one of {}/checkpoints by --checkpoint.",
+            checkpoint, checkpoint);
       if (is_weight_file(checkpoint))
         log.info("{}these weights are read as they are", describe_weight_file(checkpoint));
     });
-    return checkpoint;
+    return checkpoint.substr(0, checkpoint.find_last_not_of('/') + 1);
   }
+  on_rank_0(comm, [&] { check_is_run(run); });
   const auto found = CheckpointStore(run, {}).newest_valid(comm, log);
   on_rank_0(comm, [&] { check(found.has_value(), "The run folder {} holds no checkpoint.", run); });
   return *found;
 }
 
 PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm) {
+  return load_checkpoint_recipe(checkpoint, comm, {});
+}
+
+PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm,
+                                      const WeightHints& hints) {
   if (is_weight_file(checkpoint)) {
     PretrainRecipe recipe;
-    on_all_ranks(comm, [&] { recipe = recipe_of_weight_file(checkpoint); });
+    on_all_ranks(comm, [&] { recipe = recipe_of_weight_file(checkpoint, hints); });
     return recipe;
   }
   const auto meta = load_checkpoint_meta(comm, checkpoint);
   // First on one rank, so that a bad one is complained of once.
   on_rank_0(comm, [&] { recipe_of_checkpoint(meta, checkpoint); });
   return recipe_of_checkpoint(meta, checkpoint);
+}
+
+std::vector<std::string> groups_of_pretrained(const std::string& checkpoint) {
+  if (is_weight_file(checkpoint)) return groups_of_weight_file(checkpoint);
+  std::vector<std::string> held;
+  for (const auto& t : read_manifest(checkpoint).tensors)
+    if (held.empty() || held.back() != t.group) held.push_back(t.group);
+  return held;
 }
 
 std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
@@ -59,12 +106,28 @@ std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice
   return comm.broadcast_text(identity, 0);
 }
 
+PositionTables load_positions(const std::string& checkpoint, Communicator& comm,
+                              const WeightHints& hints) {
+  PositionTables tables;
+  if (is_weight_file(checkpoint)) {
+    on_all_ranks(comm, [&] { tables = positions_of_weight_file(checkpoint, hints); });
+    return tables;
+  }
+  const auto meta = load_checkpoint_meta(comm, checkpoint);
+  on_all_ranks(comm, [&] { tables = positions_of_checkpoint(meta, checkpoint); });
+  return tables;
+}
+
 void load_pretrained(const std::string& checkpoint, const std::vector<NamedTensor>& tensors,
                      Communicator& comm) {
-  if (is_weight_file(checkpoint))
-    load_weight_file(comm, checkpoint, tensors);
-  else
-    load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
+  load_pretrained(checkpoint, tensors, comm, {});
+}
+
+void load_pretrained(const std::string& checkpoint, const std::vector<NamedTensor>& tensors,
+                     Communicator& comm, const WeightHints& hints) {
+  if (is_weight_file(checkpoint)) return load_weight_file(comm, checkpoint, tensors, hints);
+  on_rank_0(comm, [&] { check_groups(checkpoint, tensors); });
+  load_checkpoint(comm, checkpoint, tensors, Unused::ignore);
 }
 
 }  // namespace ijepa

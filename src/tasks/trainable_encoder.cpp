@@ -5,6 +5,7 @@
 
 #include "ijepa/model/device_plan.hpp"
 #include "ijepa/model/positions.hpp"
+#include "ijepa/tasks/pretrained_parts.hpp"
 
 namespace ijepa {
 namespace {
@@ -49,6 +50,17 @@ void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
   for (auto& t : tensors) t.group = checkpoint_group(t.group, role);
   load_pretrained(checkpoint, tensors, comm);
   state.upload(store_);
+  load_position_table(checkpoint, comm);
+}
+
+void TrainableEncoder::load_position_table(const std::string& checkpoint, Communicator& comm) {
+  positions_ = load_positions(checkpoint, comm);
+  positions_.predictor.clear();
+  if (positions_.fixed()) return;
+  const Grid grid{config().grid_rows(), config().grid_cols()};
+  set_positions(
+      device_.ops(), store_,
+      {grid, table_for_grid(positions_.encoder, positions_.grid, config().width, grid), {}});
 }
 
 Tensor TrainableEncoder::forward(Pass& p, const ImageBatch& images, const DropPathDraw& draw,

@@ -3,9 +3,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/device/host_values.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/trainable_encoder.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "tests/mpi/ranks.hpp"
@@ -29,8 +33,6 @@ class Pretrained : public ::testing::Test {
       write("hf_target", ExportFormat::hugging_face);
       write("hf_context", ExportFormat::hugging_face, "context");
       write("timm", ExportFormat::timm);
-      // The network is of no published size, so its heads do not follow from it.
-      std::ofstream(folder_ + "/authors.pth.config.json") << R"({"num_attention_heads": 3})";
     });
   }
   ~Pretrained() override { ranks().barrier(); }
@@ -63,6 +65,10 @@ class Pretrained : public ::testing::Test {
     Matrix<float> out(2, encoder.config().width);
     encoder.features().apply({pixels.data(), 2, {32, 32}}, out.view());
     return out;
+  }
+  static double first_constant(Device& device, const TrainableEncoder& encoder) {
+    return download_values(device.ops(),
+                           make_tensor(encoder.store().online().constants, DType::f32, {1}))[0];
   }
   static std::string problem(const std::string& checkpoint, EncoderChoice choice) {
     try {
@@ -110,6 +116,39 @@ TEST_F(Pretrained, AnEncoderThatIsNotSaidToBeEitherIsTheOneThatIsAskedFor) {
   EXPECT_EQ(features(file, EncoderChoice::context).values, target.values);
 }
 
+/// In a frozen encoder and in one that a task trains, from the file and from its import.
+TEST_F(Pretrained, ATrainedPositionTableReachesTheTokens) {
+  const auto file = path("timm/model.safetensors");
+  on_rank_0(ranks(), [&] {
+    auto bytes = read_text_file(file);
+    std::uint64_t size = 0;
+    std::memcpy(&size, bytes.data(), sizeof size);
+    const auto header = nlohmann::json::parse(bytes.substr(sizeof size, size));
+    const auto begin = header["pos_embed"]["data_offsets"][0].get<std::size_t>();
+    const float changed = 3;
+    std::memcpy(bytes.data() + sizeof size + size + begin, &changed, sizeof changed);
+    std::ofstream(file, std::ios::binary) << bytes;
+    ImportOptions o;
+    o.file = file;
+    o.run = path("imported");
+    import_weights(o);
+  });
+  const auto imported = checkpoint_folder(path("imported"), 0);
+  const auto tuned = features(file, EncoderChoice::target);
+  EXPECT_NE(tuned.values, features(checkpoint_, EncoderChoice::target).values);
+  EXPECT_EQ(features(imported, EncoderChoice::target).values, tuned.values);
+  const auto device = make_device({"cpu", 1});
+  const auto config = load_checkpoint_recipe(file, ranks()).model.encoder;
+  for (const auto& weights : {file, imported}) {
+    TrainableEncoder encoder(*device, config, {32, 32}, StoreUse::inference);
+    const auto before = first_constant(*device, encoder);
+    encoder.load(weights, EncoderChoice::target, ranks());
+    EXPECT_NE(before, 3.0);
+    EXPECT_EQ(first_constant(*device, encoder), 3.0);
+    EXPECT_EQ(encoder.pretrained_positions().encoder.at(0), 3.0);
+  }
+}
+
 TEST_F(Pretrained, IdentityFollowsTheWeights) {
   const auto identity = [&](const std::string& name, EncoderChoice choice) {
     return encoder_identity(path(name), choice, ranks());
@@ -131,7 +170,14 @@ TEST_F(Pretrained, WhatAFileLacksIsNamed) {
   EXPECT_NE(problem(path("hf_context/model.safetensors"), EncoderChoice::target)
                 .find("model.safetensors holds no target_encoder, only: encoder."),
             std::string::npos);
-  on_rank_0(ranks(), [&] { fs::remove(path("authors.pth.config.json")); });
+  // The network is of no published size, so its heads do not follow from it.
+  on_rank_0(ranks(), [&] {
+    auto bytes = read_text_file(path("authors.pth.tar"));
+    const std::string said = "extra/ijepa.json";
+    for (auto at = bytes.find(said); at != std::string::npos; at = bytes.find(said, at + 1))
+      bytes.replace(at, 5, "other");
+    std::ofstream(path("authors.pth.tar"), std::ios::binary) << bytes;
+  });
   EXPECT_NE(
       problem(path("authors.pth.tar"), EncoderChoice::target).find("ijepa-weights import --heads"),
       std::string::npos);

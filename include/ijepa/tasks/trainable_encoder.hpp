@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/train/run_state.hpp"
@@ -29,6 +30,10 @@ class TrainableEncoder {
 
   /// Either encoder of a pretraining checkpoint. Collective.
   void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
+  /// The position table alone, of a pretraining checkpoint or of one that a task saved. Collective.
+  void load_position_table(const std::string& checkpoint, Communicator& comm);
+  /// Where that is not the fixed one: pretraining's, to be saved with the weights.
+  const PositionTables& pretrained_positions() const { return positions_; }
   /// This encoder's weights in host memory, group "encoder", as checkpoints of tasks hold them, and
   /// what else is asked for.
   RunState state(const std::vector<Role>& roles = {Role::weight}) {
@@ -59,6 +64,7 @@ class TrainableEncoder {
   ParamLayout layout_;
   Encoder encoder_;
   ParamStore store_;
+  PositionTables positions_;  // of pretraining's grid
 };
 
 }  // namespace ijepa

@@ -8,6 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
 
 namespace ijepa {
@@ -82,6 +83,7 @@ void save_classifier(const std::string& folder, Classifier& classifier, const Cl
   auto states = classifier.state(roles);
   for (auto& state : states) state.download();
   texts["config"] = recipe_text(recipe);
+  texts.merge(texts_of_positions(classifier.encoder().pretrained_positions()));
   texts[card_key] = as_json(card);
   const CheckpointStore store(folder, {.keep_last = 1});
   store.save(comm, {card.epoch, std::move(texts)}, tensors_of(states));
@@ -109,6 +111,7 @@ void load_classifier(const std::string& checkpoint, Classifier& classifier,
   load_checkpoint(comm, checkpoint, tensors_of(states), Unused::ignore);
   states[0].upload(classifier.encoder().store());
   states[1].upload(classifier.head());
+  classifier.encoder().load_position_table(checkpoint, comm);
 }
 
 OpenedClassifier open_classifier(const std::string& folder, int threads, Communicator& comm,

@@ -4,6 +4,7 @@
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
 #include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
 
@@ -48,6 +49,7 @@ WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator&
   RunState state(*device_, *store_, {Role::weight, Role::target});
   load_pretrained(checkpoint, state.tensors(), comm);
   state.upload(*store_);
+  set_positions(device_->ops(), *store_, load_positions(checkpoint, comm));
   features_ =
       std::make_unique<EncoderFeatures>("target", *device_, *model_, *store_, EncoderChoice::target,
                                         Normalisation{recipe_.data.mean, recipe_.data.std});

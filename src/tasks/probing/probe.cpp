@@ -16,6 +16,7 @@
 #include "ijepa/tasks/probing/augmented_batches.hpp"
 #include "ijepa/tasks/probing/baselines.hpp"
 #include "ijepa/tasks/probing/probe_images.hpp"
+#include "ijepa/train/weights/import.hpp"
 
 namespace ijepa {
 namespace {
@@ -136,6 +137,12 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   const auto recipe = load_checkpoint_recipe(checkpoint, comm);
   auto settings = asked;
   if (settings.train.empty()) settings.train = recipe.data.shards;
+  on_rank_0(comm, [&] {
+    check(settings.train != imported_shards,
+          "{} holds imported weights, which name no training images: give labelled shards by "
+          "--train.",
+          checkpoint);
+  });
   const auto images = open_images_of(settings, comm);
   on_rank_0(comm, [&] { write_subset(settings, images, out); });
 

@@ -5,6 +5,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
 
 namespace ijepa {
@@ -117,13 +118,17 @@ std::vector<RunState> SegmentationModel::states(const std::vector<Role>& roles) 
 void SegmentationModel::save(const std::string& folder, std::int64_t epoch, Communicator& comm) {
   auto parts = states(weights);
   for (auto& part : parts) part.download();
-  save_weights(comm, folder,
-               {epoch, {{"config", recipe_text(recipe_)}, {info_key, to_toml(fields_of(info_))}}},
-               tensors_of(parts));
+  std::map<std::string, std::string> texts;
+  if (network_->encoder() != nullptr)
+    texts = texts_of_positions(network_->encoder()->pretrained_positions());
+  texts["config"] = recipe_text(recipe_);
+  texts[info_key] = to_toml(fields_of(info_));
+  save_weights(comm, folder, {epoch, std::move(texts)}, tensors_of(parts));
 }
 
 void SegmentationModel::load(const std::string& folder, Communicator& comm) {
   fill(folder, weights, comm);
+  if (info_.fine_tuned) network_->encoder()->load_position_table(folder, comm);
 }
 
 void SegmentationModel::save_training(const std::string& folder, const CheckpointMeta& meta,

@@ -34,6 +34,10 @@ std::optional<Element> element_of_torch(std::string_view storage) {
   return element_where(&ElementRow::torch, storage);
 }
 
+std::optional<Element> element_named(std::string_view name) {
+  return element_where(&ElementRow::name, name);
+}
+
 std::optional<Element> element_of_safetensors(std::string_view name) {
   return element_where(&ElementRow::safetensors, name);
 }

@@ -17,6 +17,7 @@ struct ElementRow {
 };
 const ElementRow& element_row(Element element);
 std::optional<Element> element_of_torch(std::string_view storage);
+std::optional<Element> element_named(std::string_view name);  // as name_of() says it
 std::optional<Element> element_of_safetensors(std::string_view name);
 /// The element type that holds one of ours bit for bit.
 Element element_of(DType type);

@@ -1,5 +1,7 @@
 #include "ijepa/train/weights/export.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +10,7 @@
 #include "authors_archive.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/resize.hpp"
 #include "safetensors.hpp"
 
 namespace ijepa {
@@ -52,6 +55,17 @@ Json hugging_face_preprocessor(const StoredWeights& weights) {
           {"image_std", data.std}};
 }
 
+/// timm resizes the shorter side to floor(side / crop_pct), which is to be the size of
+/// evaluation_size() whatever the rounding.
+double crop_share(const EncoderConfig& e) {
+  const auto crop = static_cast<int>(std::min(e.image_height, e.image_width));
+  const double side = crop;
+  const double resized = evaluation_size({2 * crop, 2 * crop}, {crop, crop}).height;
+  double share = side / resized;
+  while (std::floor(side / share) < resized) share = std::nextafter(share, 0.0);
+  return share;
+}
+
 /// timm builds any size from one of its architectures and arguments that replace its own.
 Json timm_config(const StoredWeights& weights) {
   const auto& e = weights.recipe().model.encoder;
@@ -77,10 +91,10 @@ Json timm_config(const StoredWeights& weights) {
             {"num_classes", 0},
             {"mean", data.mean},
             {"std", data.std},
-            {"crop_pct", 224.0 / 256},
+            {"crop_pct", crop_share(e)},
             {"interpolation", "bilinear"},
             {"first_conv", "patch_embed.proj"},
-            {"classifier", nullptr}}}};
+            {"classifier", "head"}}}};
 }
 
 std::uint64_t bytes_of(const std::vector<OutTensor>& tensors) {
@@ -102,8 +116,9 @@ ExportResult write_encoder_folder(const StoredWeights& weights, const ExportOpti
   fs::remove_all(unfinished, error);
   make_folder(unfinished.string());
   try {
-    write_safetensors((unfinished / "model.safetensors").string(), tensors,
-                      {{"format", "pt"}, {"encoder", options.encoder}});
+    write_safetensors(
+        (unfinished / "model.safetensors").string(), tensors,
+        {{"format", "pt"}, {"encoder", options.encoder}, {"ijepa", weights.description()}});
     const auto write_json = [&](const char* name, const Json& json) {
       write_file_atomically((unfinished / name).string(), json.dump(2) + "\n");
     };

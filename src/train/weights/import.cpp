@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "../checkpoint_folder.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/train/checkpoint_recipe.hpp"
 #include "naming.hpp"
+#include "stored_positions.hpp"
 #include "weight_plan.hpp"
 
 namespace ijepa {
@@ -39,8 +42,10 @@ std::int64_t steps_of(WeightFile& file) {
   return static_cast<std::int64_t>(file.number("opt/state/1/step", 0));
 }
 
-CheckpointMeta meta_of(WeightFile& file, const PretrainRecipe& recipe, const WeightPlan& plan) {
-  CheckpointMeta meta{steps_of(file), {{"config", recipe_text(recipe)}}};
+CheckpointMeta meta_of(WeightFile& file, const PretrainRecipe& recipe, const WeightPlan& plan,
+                       const PositionTables& positions) {
+  CheckpointMeta meta{steps_of(file), texts_of_positions(positions)};
+  meta.text["config"] = recipe_text(recipe);
   meta.text["imported"] = fmt::format("{} ({}), holding {}\n", file.path(), file.format(),
                                       fmt::join(plan.groups(), ", "));
   for (const auto& [key, name] : progress_names)
@@ -63,10 +68,10 @@ ImportResult import_weights(const ImportOptions& options) {
   const auto recipe = recipe_of_weights(*file, options);
   const WeightPlan plan(*file, recipe, options);
   plan.check_complete(options);
-  plan.check_positions(*file);
+  const auto positions = positions_in(*file, recipe);
   check(list_checkpoints(options.run).empty(),
         "{} already holds checkpoints; import into a new folder.", options.run);
-  const auto meta = meta_of(*file, recipe, plan);
+  const auto meta = meta_of(*file, recipe, plan, positions);
   std::vector<StoredTensor> stored;
   for (const auto& planned : plan.tensors()) stored.push_back(planned.stored);
   std::vector<float> values;  // of one tensor, valid until the next
@@ -77,10 +82,16 @@ ImportResult import_weights(const ImportOptions& options) {
   };
   const std::string folder = checkpoint_folder(options.run, meta.step);
   write_checkpoint_folder(folder, meta, stored, bytes_of);
-  return {folder, model_text(recipe), plan.groups(), plan.report()};
+  write_file_atomically(options.run + "/config.toml", meta.text.at("config"));
+  return {folder,
+          model_text(recipe),
+          positions_text(positions, recipe),
+          normalisation_text(*file, options, recipe),
+          plan.groups(),
+          plan.report()};
 }
 
-std::string describe_weights(const WeightFile& file, const ImportOptions& options) {
+std::string describe_weights(WeightFile& file, const ImportOptions& options) {
   std::map<std::string, std::pair<std::int64_t, std::uint64_t>> groups;
   for (const auto& t : file.tensors()) {
     auto& [count, bytes] =
@@ -99,7 +110,10 @@ std::string describe_weights(const WeightFile& file, const ImportOptions& option
   for (const auto& [key, name] : progress_names)
     if (const double value = file.number(name, NAN); std::isfinite(value))
       text += fmt::format("{:<12} {}\n", key, value);
-  return text + "model        " + model_text(recipe_of_weights(file, options)) + "\n";
+  const auto recipe = recipe_of_weights(file, options);
+  return text + fmt::format("model        {}\npositions    {}\npixels       {}\n",
+                            model_text(recipe), positions_text(positions_in(file, recipe), recipe),
+                            normalisation_text(file, options, recipe));
 }
 
 }  // namespace ijepa

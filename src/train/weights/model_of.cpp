@@ -1,13 +1,20 @@
 // The model that a weight file holds, from the shapes of its tensors and the config.json beside it.
+#include <fmt/ranges.h>
+
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <tuple>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/model/mask_limits.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "naming.hpp"
+#include "network_kind.hpp"
+#include "weight_place.hpp"
 
 namespace ijepa {
 namespace {
@@ -45,6 +52,20 @@ Json json_beside(const std::string& path, const std::string& name) {
   return {};
 }
 
+/// What the file says of its model, and then what lies beside it.
+Json described(WeightFile& file) {
+  Json config = Json::object();
+  try {
+    if (const auto own = file.description(); !own.empty()) config = Json::parse(own);
+    for (const char* name : {"config.json", "preprocessor_config.json"})
+      if (const auto beside = json_beside(file.path(), name); beside.is_object())
+        config.update(beside);
+  } catch (const Json::exception& e) {
+    fail("What {} says of its model is damaged: {}.", file.path(), e.what());
+  }
+  return config;
+}
+
 /// The first of several dotted keys that a JSON object has, as a whole number; 0: none.
 std::int64_t number_in(const Json& config, std::initializer_list<const char*> pointers) {
   for (const char* pointer : pointers) {
@@ -55,15 +76,30 @@ std::int64_t number_in(const Json& config, std::initializer_list<const char*> po
   return 0;
 }
 
-void set_image_size(const ImportOptions& options, const std::string& path, std::int64_t tokens,
-                    EncoderConfig& encoder) {
+/// Height and width of an image that is no square, where they are said.
+std::optional<std::array<std::int64_t, 2>> image_size_in(const Json& config) {
+  for (const char* pointer : {"/image_size", "/model_args/img_size"}) {
+    const Json::json_pointer at(pointer);
+    if (config.contains(at) && config.at(at).is_array() && config.at(at).size() == 2)
+      return config.at(at).get<std::array<std::int64_t, 2>>();
+  }
+  return std::nullopt;
+}
+
+void set_image_size(const ImportOptions& options, const Json& config, const std::string& path,
+                    std::int64_t tokens, EncoderConfig& encoder) {
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(tokens)));
-  check(options.image_height > 0 || side * side == tokens,
+  const auto said = image_size_in(config);
+  check(options.image_height > 0 || said || side * side == tokens,
         "{} holds {} patches an image, which are no square: ijepa-weights import "
         "--image-size HEIGHT WIDTH says how they lie.",
         path, tokens);
-  encoder.image_height = options.image_height > 0 ? options.image_height : side * encoder.patch;
-  encoder.image_width = options.image_height > 0 ? options.image_width : side * encoder.patch;
+  encoder.image_height = encoder.image_width = side * encoder.patch;
+  if (said)
+    std::tie(encoder.image_height, encoder.image_width) = std::tuple((*said)[0], (*said)[1]);
+  if (options.image_height > 0)
+    std::tie(encoder.image_height, encoder.image_width) =
+        std::tuple(options.image_height, options.image_width);
   check(encoder.image_height % encoder.patch == 0 && encoder.image_width % encoder.patch == 0 &&
             encoder.tokens() == tokens,
         "An image of {} x {} pixels has {} patches of side {}, but {} is for {} patches.",
@@ -98,11 +134,12 @@ EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
                       ? options.heads
                       : number_in(config, {"/num_attention_heads", "/model_args/num_heads"});
   name_sizes(encoder);
+  if (encoder.heads == 0) encoder.heads = options.hints.heads;
   check(encoder.heads > 0,
         "{} does not say how many attention heads its {} blocks of width {} have; "
         "ijepa-weights import --heads N does.",
         file.path(), encoder.depth, encoder.width);
-  set_image_size(options, file.path(), find(file, naming.positions(held.group), 3).shape[1],
+  set_image_size(options, config, file.path(), find(file, naming.positions(held.group), 3).shape[1],
                  encoder);
   return encoder;
 }
@@ -119,16 +156,18 @@ PredictorConfig predictor_of(const WeightFile& file, const std::vector<HeldGroup
   return {encoder.width, 1, encoder.mlp_hidden, 0};
 }
 
+constexpr std::array mean_places{"/image_mean", "/pretrained_cfg/mean"};
+constexpr std::array std_places{"/image_std", "/pretrained_cfg/std"};
+
 void set_normalisation(const ImportOptions& options, const Json& config, DataSettings& data) {
-  const Json beside = json_beside(options.file, "preprocessor_config.json");
-  const auto from = [](const Json& j, const char* pointer, std::array<double, 3>& to) {
-    const Json::json_pointer at(pointer);
-    if (j.is_object() && j.contains(at)) to = j.at(at).get<std::array<double, 3>>();
+  const auto from = [&](const auto& places, std::array<double, 3>& to) {
+    for (const char* place : places) {
+      const Json::json_pointer at(place);
+      if (config.contains(at)) to = config.at(at).get<std::array<double, 3>>();
+    }
   };
-  from(beside, "/image_mean", data.mean);
-  from(beside, "/image_std", data.std);
-  from(config, "/pretrained_cfg/mean", data.mean);
-  from(config, "/pretrained_cfg/std", data.std);
+  from(mean_places, data.mean);
+  from(std_places, data.std);
   data.mean = options.mean.value_or(data.mean);
   data.std = options.std.value_or(data.std);
 }
@@ -147,14 +186,19 @@ void fit_masks(PretrainRecipe& recipe) {
 
 }  // namespace
 
-PretrainRecipe recipe_of_weights(const WeightFile& file, const ImportOptions& options) {
+PretrainRecipe recipe_of_weights(WeightFile& file, const ImportOptions& options) {
+  check(!is_one_of_several(file.path()),
+        "{} is one of several files of a network: name their index (.index.json) or their folder.",
+        file.path());
   const auto held = held_groups(file);
   const auto encoder =
       std::ranges::find_if(held, [](const auto& h) { return h.group != "predictor"; });
-  check(encoder != held.end(),
-        "{} holds no encoder under the names of the authors' release, Hugging Face or timm.",
-        file.path());
-  const Json config = json_beside(file.path(), "config.json");
+  check(
+      encoder != held.end(),
+      "{} holds no encoder under the names of the authors' release, Hugging Face or timm, but {}.",
+      file.path(), first_names(file));
+  check_kind(file, held);
+  const Json config = described(file);
   PretrainRecipe recipe;
   recipe.model.encoder = encoder_of(file, *encoder, options, config);
   recipe.model.predictor = predictor_of(file, held, recipe.model.encoder);
@@ -163,11 +207,27 @@ PretrainRecipe recipe_of_weights(const WeightFile& file, const ImportOptions& op
   } catch (const Json::exception& e) {
     fail("The mean and deviation beside {} are damaged: {}.", file.path(), e.what());
   }
-  recipe.data.shards = "(imported weights: name shards yourself)";
+  recipe.data.shards = imported_shards;
   recipe.run.dir = options.run.empty() ? "(none)" : options.run;
   fit_masks(recipe);
   resolve(recipe);
   return recipe;
+}
+
+std::string normalisation_text(WeightFile& file, const ImportOptions& options,
+                               const PretrainRecipe& recipe) {
+  const Json config = described(file);
+  const auto is_said = [&](const auto& places, const auto& option) {
+    return option || std::ranges::any_of(places, [&](const char* place) {
+             return config.contains(Json::json_pointer(place));
+           });
+  };
+  const bool said = is_said(mean_places, options.mean) && is_said(std_places, options.std);
+  return fmt::format("mean {:.4g}, deviation {:.4g}{}", fmt::join(recipe.data.mean, " "),
+                     fmt::join(recipe.data.std, " "),
+                     said ? ""
+                          : " (ImageNet's, as nothing says which the network was trained with: "
+                            "ijepa-weights import --mean --std sets others)");
 }
 
 }  // namespace ijepa

@@ -1,7 +1,8 @@
 // Naming: what other programs call our tensors. Hugging Face keeps query, key and value apart; the
-// authors and timm use our names, the authors with a prefix.
+// authors and timm use our names. Before them may stand what wrapped the network when it was saved.
 #pragma once
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ijepa/model/ijepa.hpp"
@@ -9,7 +10,9 @@
 
 namespace ijepa {
 
-enum class NameStyle : std::uint8_t { plain, hugging_face };
+/// hugging_face: the names of IJepaModel's files; hugging_face_5: those that transformers 5 uses in
+/// memory, which files hold that were saved from there.
+enum class NameStyle : std::uint8_t { plain, hugging_face, hugging_face_5 };
 
 struct Naming {
   NameStyle style = NameStyle::plain;
@@ -25,8 +28,17 @@ struct HeldGroup {
   std::string group;  // "encoder", "predictor", "target_encoder"; "": an encoder, unsaid which
   Naming naming;
 };
-/// Empty when the file's names are of none of the known forms.
+/// Under any prefix; one that says "target_encoder", "teacher" or "ema" is the target encoder's.
+/// Empty when the file's names are of none of the known forms. An Error when it holds several
+/// encoders and does not say which is which.
 std::vector<HeldGroup> held_groups(const WeightFile& file);
+/// "blocks.3.norm1" -> "blocks.#.norm1" and "3"; without a number, the name and "".
+std::pair<std::string, std::string> without_number(const std::string& name);
+/// Whether `name`, without its prefix, is one that an encoder or predictor of the style has.
+bool is_known_name(NameStyle style, const std::string& name);
+/// Whether it is one of a block, known or not.
+bool is_in_stack(NameStyle style, const std::string& name);
+
 /// What a file says of the one encoder that it holds: "target" or "context"; "": nothing.
 std::string encoder_said(const WeightFile& file);
 

@@ -8,11 +8,13 @@
 #include <unordered_map>
 
 #include "element.hpp"
+#include "pickle_globals.hpp"
 
 namespace ijepa {
 namespace {
 
 constexpr std::size_t most_values = 2'000'000;
+constexpr std::size_t most_dimensions = 64;
 
 class Machine {
  public:
@@ -89,8 +91,10 @@ class Machine {
   }
   std::vector<std::int64_t> whole_numbers(PickleRef tuple) {
     std::vector<std::int64_t> numbers;
-    for (const auto item : as<PickleTuple>(tuple, "a tuple of sizes").items)
-      numbers.push_back(as<std::int64_t>(item, "a size"));
+    const auto& items = as<PickleTuple>(tuple, "a tuple of sizes").items;
+    require(items.size() <= most_dimensions, "its pickle has a tensor of {} dimensions",
+            items.size());
+    for (const auto item : items) numbers.push_back(as<std::int64_t>(item, "a size"));
     return numbers;
   }
   void remember(std::uint32_t key) { memo_[key] = top(); }
@@ -169,14 +173,19 @@ class Machine {
     auto& to = as<PickleList>(top(), "a list").items;
     to.insert(to.end(), items.begin(), items.end());
   }
-  /// Attributes of an ordered dictionary, such as the versions that torch keeps there: not needed.
+  /// Attributes of a dictionary, such as the versions that torch keeps there, or of a value that is
+  /// not needed.
   void build() {
     pop();
-    as<PickleDict>(top(), "a dictionary with attributes");
+    if (!std::holds_alternative<PickleOpaque>(top()->v))
+      as<PickleDict>(top(), "a dictionary with attributes");
   }
   void global();
   void persistent_id();
   void reduce();
+  void call(const PickleGlobal& function, const std::vector<PickleRef>& arguments);
+  void call_parameter(const std::vector<PickleRef>& arguments);
+  void call_tensor(const std::vector<PickleRef>& arguments, bool typed);
 
   std::span<const std::uint8_t> bytes_;
   const std::string& source_;
@@ -250,14 +259,12 @@ const Machine::Opcode* Machine::find(std::uint8_t code) {
 
 void Machine::global() {
   const std::string module = line(), name = line();
-  if (module == "torch")
-    if (const auto element = element_of_torch(name))
-      return push(PickleGlobal{PickleGlobal::Kind::storage, *element});
-  if (module == "torch._utils" && name == "_rebuild_tensor_v2")
-    return push(PickleGlobal{PickleGlobal::Kind::rebuild_tensor});
-  if (module == "collections" && name == "OrderedDict")
-    return push(PickleGlobal{PickleGlobal::Kind::ordered_dict});
-  require(false, "its pickle asks for {}.{}, and weights need no such thing", module, name);
+  auto known = pickle_global(module, name);
+  require(known.has_value(),
+          "its pickle asks for {}.{}, and weights need no such thing: load it with PyTorch there, "
+          "and save the state dictionary alone",
+          module, name);
+  push(std::move(*known));
 }
 
 /// ('storage', class, key, location, elements)
@@ -266,22 +273,70 @@ void Machine::persistent_id() {
   require(items.size() == 5 && as<std::string>(items[0], "a storage") == "storage",
           "its pickle refers to something that is no storage");
   const auto& type = as<PickleGlobal>(items[1], "a storage's type");
-  require(type.kind == PickleGlobal::Kind::storage, "its pickle has a storage without a type");
+  require(type.kind == PickleGlobal::Kind::storage || type.kind == PickleGlobal::Kind::untyped,
+          "its pickle has a storage without a type");
   push(PickleStorage{type.element, as<std::string>(items[2], "a storage's key"),
                      as<std::int64_t>(items[4], "a storage's size")});
 }
 
 void Machine::reduce() {
   const auto arguments = as<PickleTuple>(pop(), "arguments").items;
-  const auto kind = as<PickleGlobal>(pop(), "an allowed function").kind;
-  if (kind == PickleGlobal::Kind::ordered_dict) {
-    require(arguments.empty(), "its pickle fills an ordered dictionary in an unusual way");
-    return push(PickleDict{});
+  call(as<PickleGlobal>(pop(), "an allowed function"), arguments);
+}
+
+void Machine::call(const PickleGlobal& function, const std::vector<PickleRef>& arguments) {
+  using Kind = PickleGlobal::Kind;
+  switch (function.kind) {
+    case Kind::rebuild_tensor:
+    case Kind::rebuild_typed_tensor:
+      return call_tensor(arguments, function.kind == Kind::rebuild_typed_tensor);
+    case Kind::rebuild_parameter:
+      return call_parameter(arguments);
+    case Kind::rebuild_subclass: {  // (function, class, its arguments, attributes)
+      require(arguments.size() == 4, "its pickle makes a tensor in an unusual way");
+      const auto& inner = as<PickleGlobal>(arguments[0], "an allowed function");
+      require(inner.kind != Kind::rebuild_subclass, "its pickle makes a tensor in an unusual way");
+      return call(inner, as<PickleTuple>(arguments[2], "arguments").items);
+    }
+    case Kind::dictionary: {
+      require(arguments.size() <= 1, "its pickle fills a dictionary in an unusual way");
+      if (arguments.empty()) return push(PickleDict{});
+      as<PickleDict>(arguments[0], "a dictionary");
+      return stack_.push_back(arguments[0]);  // no copy, of which there could be many
+    }
+    case Kind::size:
+      require(arguments.size() == 1, "its pickle has a size without numbers");
+      as<PickleTuple>(arguments[0], "a tuple of sizes");
+      return stack_.push_back(arguments[0]);
+    case Kind::value:
+      return push(PickleOpaque{function.name});
+    default:
+      require(false, "its pickle calls {}, which is no function", function.name);
   }
-  require(kind == PickleGlobal::Kind::rebuild_tensor && arguments.size() >= 4,
-          "its pickle calls something that is no tensor");
-  push(PickleTensor{as<PickleStorage>(arguments[0], "a tensor's storage"),
-                    as<std::int64_t>(arguments[1], "a tensor's offset"),
+}
+
+/// (tensor, requires_grad, hooks, ...)
+void Machine::call_parameter(const std::vector<PickleRef>& arguments) {
+  require(!arguments.empty(), "its pickle has a parameter without a tensor");
+  as<PickleTensor>(arguments[0], "a parameter's tensor");
+  stack_.push_back(arguments[0]);
+}
+
+/// (storage, offset, sizes, strides, requires_grad, hooks), and then the type of a typed one.
+void Machine::call_tensor(const std::vector<PickleRef>& arguments, bool typed) {
+  require(arguments.size() >= (typed ? 7U : 4U), "its pickle has a tensor without a size");
+  const auto& storage = as<PickleStorage>(arguments[0], "a tensor's storage");
+  auto element = storage.element;
+  if (typed) {
+    const auto& type = as<PickleGlobal>(arguments[6], "a tensor's type");
+    require(type.element.has_value(),
+            "its pickle has a tensor of the type {}, which this program "
+            "does not read",
+            type.name);
+    element = type.element;
+  }
+  require(element.has_value(), "its pickle has a tensor without a type");
+  push(PickleTensor{storage, *element, as<std::int64_t>(arguments[1], "a tensor's offset"),
                     whole_numbers(arguments[2]), whole_numbers(arguments[3])});
 }
 

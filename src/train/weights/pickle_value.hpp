@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -24,26 +25,44 @@ struct PickleList {
 struct PickleDict {
   std::vector<std::pair<PickleRef, PickleRef>> items;
 };
-/// A name that the pickle may use: a type of storage, or one of the two allowed functions.
+/// A name that the pickle may use: those of torch.load(weights_only=True) that hold no other kind
+/// of tensor.
 struct PickleGlobal {
-  enum class Kind : std::uint8_t { storage, rebuild_tensor, ordered_dict };
+  enum class Kind : std::uint8_t {
+    storage,         // a type of storage, with its element
+    untyped,         // a storage of bytes
+    dtype,           // an element type, where it is known
+    rebuild_tensor,  // functions that make tensors
+    rebuild_typed_tensor,
+    rebuild_parameter,
+    rebuild_subclass,
+    dictionary,
+    size,
+    value,  // a type or function whose results are values that weights do not need
+  };
   Kind kind;
-  Element element = Element::f32;  // of a storage
+  std::optional<Element> element = std::nullopt;
+  std::string name = {};  // as the pickle gives it
+};
+/// A value that is of no use here, such as a device.
+struct PickleOpaque {
+  std::string name;  // of what made it
 };
 struct PickleStorage {
-  Element element;
-  std::string key;  // names the entry of the archive
+  std::optional<Element> element;  // none: bytes
+  std::string key;                 // names the entry of the archive
   std::int64_t numel;
 };
 struct PickleTensor {
   PickleStorage storage;
+  Element element;
   std::int64_t offset;
   std::vector<std::int64_t> shape, strides;
 };
 
 struct PickleValue {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, PickleTuple, PickleList,
-               PickleDict, PickleGlobal, PickleStorage, PickleTensor>
+               PickleDict, PickleGlobal, PickleOpaque, PickleStorage, PickleTensor>
       v;
 };
 

@@ -37,6 +37,12 @@ class Safetensors final : public WeightFile {
     file_.read(static_cast<std::int64_t>(data_ + begins_.at(tensor.name)), out.data(), out.size());
   }
 
+  std::string description() override {
+    const auto found = scalars_.find("__metadata__/ijepa");
+    const auto* text = found == scalars_.end() ? nullptr : std::get_if<std::string>(&found->second);
+    return text == nullptr ? std::string() : *text;
+  }
+
   std::uint64_t fingerprint() override { return hash_file(path()).xxh3; }
 
  private:

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "element.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/model/positions.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 
 namespace ijepa {
@@ -23,10 +23,20 @@ StoredWeights::StoredWeights(const std::string& folder)
     : folder_(folder),
       manifest_(verified(folder)),
       recipe_(recipe_of_checkpoint(manifest_.meta, folder)),
+      positions_(positions_of_checkpoint(manifest_.meta, folder)),
       model_(recipe_.model.encoder, recipe_.model.predictor) {}
 
 bool StoredWeights::holds(const std::string& group) const {
   return std::ranges::any_of(manifest_.tensors, [&](const auto& t) { return t.group == group; });
+}
+
+std::string StoredWeights::description() const {
+  const auto& e = recipe_.model.encoder;
+  const nlohmann::ordered_json json{{"num_attention_heads", e.heads},
+                                    {"image_size", {e.image_height, e.image_width}},
+                                    {"image_mean", recipe_.data.mean},
+                                    {"image_std", recipe_.data.std}};
+  return json.dump();
 }
 
 const StoredTensor& StoredWeights::find(const std::string& group, const std::string& name) const {
@@ -57,9 +67,11 @@ std::vector<OutTensor> StoredWeights::tensor(const std::string& group, const std
 
 OutTensor StoredWeights::positions(const std::string& kind, const std::string& name) const {
   const auto& encoder = recipe_.model.encoder;
-  const auto width = kind == "predictor" ? recipe_.model.predictor.width : encoder.width;
-  const auto fill = [&encoder, width](std::span<std::byte> out) {
-    const auto table = sincos_positions({encoder.grid_rows(), encoder.grid_cols()}, width);
+  const bool of_predictor = kind == "predictor";
+  const auto width = of_predictor ? recipe_.model.predictor.width : encoder.width;
+  const auto& own = of_predictor ? positions_.predictor : positions_.encoder;
+  const auto fill = [&encoder, width, &own](std::span<std::byte> out) {
+    const auto table = table_or_fixed(own, {encoder.grid_rows(), encoder.grid_cols()}, width);
     const std::vector<float> values(table.begin(), table.end());
     std::memcpy(out.data(), values.data(), out.size());
   };

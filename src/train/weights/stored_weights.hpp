@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ijepa/model/ijepa.hpp"
+#include "ijepa/model/position_tables.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
 #include "ijepa/train/recipe.hpp"
 #include "naming.hpp"
@@ -22,6 +23,8 @@ class StoredWeights {
   const PretrainRecipe& recipe() const { return recipe_; }
   const ParamLayout& layout() const { return model_.layout(); }
   bool holds(const std::string& group) const;
+  /// What the shapes do not tell of the model: WeightFile::description() of what is exported.
+  std::string description() const;
 
   /// A tensor of a group under the names of `naming`: as many as it has row blocks. The objects
   /// refer to this one.
@@ -38,6 +41,7 @@ class StoredWeights {
   std::string folder_;
   CheckpointManifest manifest_;
   PretrainRecipe recipe_;
+  PositionTables positions_;
   IJepa model_;
 };
 

@@ -1,6 +1,7 @@
 #include "torch_archive.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "../checkpoint_disk.hpp"
@@ -12,6 +13,7 @@ namespace ijepa {
 namespace {
 
 constexpr std::uint64_t most_pickle_bytes = std::uint64_t{16} << 20;
+constexpr std::uint64_t most_description_bytes = 1 << 16;
 constexpr int deepest = 16;
 constexpr std::size_t most_leaves = 1'000'000;
 
@@ -43,7 +45,7 @@ class Flattening {
       else if (const auto* number = std::get_if<std::int64_t>(&key->v))
         visit(*value, joined(name, std::to_string(*number)), depth + 1);
       else
-        fail("{} is refused: {} has a key that is neither text nor a whole number.", source_, name);
+        visit(*value, joined(name, "(key)"), depth + 1);
     }
   }
   void add_items(const std::vector<PickleRef>& items, const std::string& name, int depth) {
@@ -59,14 +61,18 @@ class Flattening {
   void add(const PickleTensor& tensor, const std::string& name, int) {
     leaves_.tensors.emplace_back(name, tensor);
   }
-  void add(const PickleGlobal&, const std::string& name, int) { unusable(name); }
-  void add(const PickleStorage&, const std::string& name, int) { unusable(name); }
+  void add(const PickleGlobal& global, const std::string& name, int) {
+    leaves_.scalars[name] = global.name;
+  }
+  void add(const PickleOpaque& value, const std::string& name, int) {
+    leaves_.scalars[name] = value.name;
+  }
+  void add(const PickleStorage&, const std::string& name, int) {
+    leaves_.scalars[name] = std::string("a storage");
+  }
   template <class T>
   void add(const T& scalar, const std::string& name, int) {
     leaves_.scalars[name] = scalar;
-  }
-  [[noreturn]] void unusable(const std::string& name) {
-    fail("{} is refused: {} is neither a tensor nor a plain value.", source_, name);
   }
 
   const std::string& source_;
@@ -88,48 +94,112 @@ class TorchArchive final : public WeightFile {
     const PickleTree tree = read_pickle(bytes, path);
     Flattening(path, leaves).visit(*tree.root, "", 0);
     scalars_ = std::move(leaves.scalars);
-    std::vector<FileTensor> tensors;
-    for (auto& [name, tensor] : leaves.tensors) {
-      tensors.push_back({name, tensor.storage.element, tensor.shape});
-      stored_[name] = std::move(tensor);
-    }
-    set_tensors(std::move(tensors), static_cast<std::uint64_t>(open_regular_file(path).size()));
+    take_tensors(std::move(leaves.tensors));
   }
 
   const char* format() const override { return "torch archive"; }
 
   void read(const FileTensor& tensor, std::span<std::byte> out) override {
-    const auto& [storage, offset, shape, strides] = stored_.at(tensor.name);
-    check(offset == 0 && tensor.bytes() == storage_bytes(storage) && row_major(shape, strides),
-          "{} in {} is a view of a part of a storage, or not stored row by row; save a contiguous "
-          "copy of it.",
-          tensor.name, path());
-    const std::string entry = prefix_ + "data/" + storage.key;
-    const auto size = zip_.size(entry);
-    check(size == tensor.bytes(), "{} in {} is {}, but its entry {} has {} bytes.", tensor.name,
-          path(), describe(tensor), entry, size);
-    zip_.read(entry, out);
+    const PickleTensor& stored = stored_.at(tensor.name);
+    const std::string entry = prefix_ + "data/" + stored.storage.key;
+    const auto size = zip_.size(entry), all = storage_bytes(stored.storage);
+    check(size == all, "{} in {} is {}, but its entry {} has {} bytes instead of {}.", tensor.name,
+          path(), describe(tensor), entry, size, all);
+    if (all == out.size() && stored.offset == 0 && row_major(stored)) return zip_.read(entry, out);
+    const auto bytes = size_of(stored.element);
+    const auto first = static_cast<std::uint64_t>(stored.offset) * bytes;
+    if (row_major(stored)) return zip_.read_part(entry, first, out);
+    std::vector<std::byte> part(span_of(tensor.name, stored) * bytes);
+    zip_.read_part(entry, first, part);
+    gather(stored, part, out);
   }
 
-  std::uint64_t fingerprint() override { return zip_.fingerprint(); }
+  std::string description() override {
+    const std::string entry = prefix_ + description_entry;
+    if (!zip_.has(entry) || zip_.size(entry) > most_description_bytes) return {};
+    std::string text(zip_.size(entry), '\0');
+    zip_.read(entry, std::as_writable_bytes(std::span(text)));
+    return text;
+  }
+
+  /// Without checksums, of all bytes.
+  std::uint64_t fingerprint() override {
+    return zip_.has_checksums() ? zip_.fingerprint() : hash_file(path()).xxh3;
+  }
 
  private:
   static std::uint64_t storage_bytes(const PickleStorage& storage) {
     std::uint64_t bytes = 0;
+    const auto each = storage.element ? size_of(*storage.element) : 1;
     const bool fits =
-        storage.numel >= 0 && !__builtin_mul_overflow(static_cast<std::uint64_t>(storage.numel),
-                                                      size_of(storage.element), &bytes);
+        storage.numel >= 0 &&
+        !__builtin_mul_overflow(static_cast<std::uint64_t>(storage.numel), each, &bytes);
     return fits ? bytes : 0;
   }
-  static bool row_major(const std::vector<std::int64_t>& shape,
-                        const std::vector<std::int64_t>& strides) {
-    if (shape.size() != strides.size()) return false;
+  static bool row_major(const PickleTensor& tensor) {
     std::int64_t stride = 1;
-    for (std::size_t i = shape.size(); i-- > 0;) {
-      if (shape[i] != 1 && strides[i] != stride) return false;
-      stride *= shape[i];
+    for (std::size_t i = tensor.shape.size(); i-- > 0;) {
+      if (tensor.shape[i] != 1 && tensor.strides[i] != stride) return false;
+      stride *= tensor.shape[i];
     }
     return true;
+  }
+  /// Elements from a tensor's first to its last in the storage. An Error when it would reach beyond
+  /// that, or show some of it more than once.
+  std::uint64_t span_of(const std::string& name, const PickleTensor& tensor) const {
+    bool fits = tensor.offset >= 0 && tensor.strides.size() == tensor.shape.size();
+    std::int64_t last = 0, count = 1;
+    for (std::size_t i = 0; fits && i < tensor.shape.size(); ++i) {
+      std::int64_t way = 0;
+      fits = tensor.shape[i] > 0 && tensor.strides[i] >= 0 &&
+             !__builtin_mul_overflow(tensor.shape[i] - 1, tensor.strides[i], &way) &&
+             !__builtin_add_overflow(last, way, &last) &&
+             !__builtin_mul_overflow(count, tensor.shape[i], &count);
+    }
+    const auto held = storage_bytes(tensor.storage) / size_of(tensor.element);
+    std::int64_t end = 0;
+    fits = fits && !__builtin_add_overflow(tensor.offset, last, &end) &&
+           static_cast<std::uint64_t>(end) < held && count - 1 <= last;
+    check(fits, "{} in {} is refused: it is a view beyond its storage, or one that repeats it.",
+          name, path());
+    return static_cast<std::uint64_t>(last) + 1;
+  }
+  /// A view's elements in row-major order.
+  static void gather(const PickleTensor& tensor, std::span<const std::byte> part,
+                     std::span<std::byte> out) {
+    const auto bytes = size_of(tensor.element);
+    std::vector<std::int64_t> at(tensor.shape.size(), 0);
+    std::int64_t from = 0;
+    for (std::size_t to = 0; to < out.size(); to += bytes) {
+      std::memcpy(out.data() + to, part.data() + static_cast<std::size_t>(from) * bytes, bytes);
+      for (std::size_t d = at.size(); d-- > 0;) {
+        from += tensor.strides[d];
+        if (++at[d] < tensor.shape[d]) break;
+        from -= tensor.strides[d] * tensor.shape[d];
+        at[d] = 0;
+      }
+    }
+  }
+  /// Tensors may share storages, so it is those that the file must have room for.
+  void take_tensors(std::vector<std::pair<std::string, PickleTensor>> found) {
+    const auto file_bytes = static_cast<std::uint64_t>(open_regular_file(path()).size());
+    std::map<std::string, std::uint64_t> storages;
+    std::vector<FileTensor> tensors;
+    for (auto& [name, tensor] : found) {
+      storages[tensor.storage.key] = storage_bytes(tensor.storage);
+      tensors.push_back({name, tensor.element, tensor.shape});
+      stored_[name] = std::move(tensor);
+    }
+    std::uint64_t bytes = 0;
+    for (const auto& [key, more] : storages) {
+      check(bytes + more >= bytes && bytes + more <= file_bytes,
+            "{} is refused: its tensors would have more bytes than the file, {}.", path(),
+            file_bytes);
+      bytes += more;
+    }
+    set_tensors(std::move(tensors), file_bytes);
+    for (const auto& tensor : this->tensors())
+      if (tensor.bytes() > 0) span_of(tensor.name, stored_.at(tensor.name));
   }
   void check_byte_order() {
     const std::string name = prefix_ + "byteorder";

@@ -9,12 +9,16 @@
 
 namespace ijepa {
 
+/// An entry of a torch archive that torch.load() passes over: WeightFile::description().
+constexpr const char* description_entry = "extra/ijepa.json";
+
 /// Nested names are joined by '/': "encoder/module.norm.bias", "opt/param_groups/0/lr".
 std::unique_ptr<WeightFile> open_torch_archive(const std::string& path);
 
-/// Writes `pickle`, in which the storage of tensors[i] is named i, and the tensors. The file
-/// appears whole or not at all.
+/// Writes `pickle`, in which the storage of tensors[i] is named i, the tensors, and a description
+/// unless it is empty. The file appears whole or not at all.
 void write_torch_archive(const std::string& path, const std::string& pickle,
-                         const std::vector<OutTensor>& tensors);
+                         const std::vector<OutTensor>& tensors,
+                         const std::string& description = {});
 
 }  // namespace ijepa

@@ -116,7 +116,7 @@ class Archive {
 }  // namespace
 
 void write_torch_archive(const std::string& path, const std::string& pickle,
-                         const std::vector<OutTensor>& tensors) {
+                         const std::vector<OutTensor>& tensors, const std::string& description) {
   const std::string folder = std::filesystem::path(path).stem().string(), version = "3\n";
   std::vector<std::unique_ptr<TensorSource>> sources;
   Archive archive(path);
@@ -127,6 +127,7 @@ void write_torch_archive(const std::string& path, const std::string& pickle,
                 zip_source_function(archive.get(), TensorSource::call, sources.back().get()));
   }
   archive.add_text(folder + "/version", version);
+  if (!description.empty()) archive.add_text(folder + "/" + description_entry, description);
   if (archive.close()) return;
   for (const auto& source : sources) check(source->problem().empty(), "{}", source->problem());
   fail("Cannot write {}: {}.", path, zip_strerror(archive.get()));

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -9,7 +10,9 @@
 #include "../checkpoint_disk.hpp"
 #include "element.hpp"
 #include "safetensors.hpp"
+#include "sharded_weights.hpp"
 #include "torch_archive.hpp"
+#include "weight_place.hpp"
 
 namespace ijepa {
 namespace {
@@ -40,7 +43,7 @@ void convert(std::span<const std::byte> bytes, std::span<float> out, const Conve
 std::uint64_t FileTensor::bytes() const {
   std::uint64_t n = size_of(element);
   for (const auto size : shape) {
-    check(size > 0 && !__builtin_mul_overflow(n, static_cast<std::uint64_t>(size), &n) &&
+    check(size >= 0 && !__builtin_mul_overflow(n, static_cast<std::uint64_t>(size), &n) &&
               n <= most_bytes,
           "{} has an impossible shape, ({}).", name, fmt::join(shape, ", "));
   }
@@ -53,14 +56,13 @@ std::string describe(const FileTensor& tensor) {
 
 void WeightFile::set_tensors(std::vector<FileTensor> tensors, std::uint64_t file_bytes) {
   tensors_ = std::move(tensors);
-  std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     const auto& t = tensors_[i];
     check(index_.emplace(t.name, i).second, "{} holds the tensor {} twice.", path_, t.name);
     const auto more = t.bytes();
-    check(bytes + more >= bytes && bytes + more <= file_bytes,
-          "{} is refused: its tensors would have more bytes than the file, {}.", path_, file_bytes);
-    bytes += more;
+    check(more <= file_bytes,
+          "{} is refused: its tensor {} would have more bytes than the file, {}.", path_, t.name,
+          file_bytes);
   }
 }
 
@@ -78,18 +80,20 @@ double WeightFile::number(const std::string& name, double otherwise) const {
   return real != nullptr ? *real : otherwise;
 }
 
-std::unique_ptr<WeightFile> open_weight_file(const std::string& path) {
+std::unique_ptr<WeightFile> open_weight_file(const std::string& path_or_folder) {
+  const auto path = weights_in(path_or_folder);
   const File file = open_regular_file(path);
-  std::array<char, 9> head{};
-  check(file.size() >= std::ssize(head), "{} of {} bytes holds no weights.", path, file.size());
-  file.read(0, head.data(), head.size());
-  const std::string_view start(head.data(), head.size());
+  check(file.size() >= 9, "{} of {} bytes holds no weights.", path, file.size());
+  std::array<char, 512> head{};
+  const auto bytes = std::min<std::int64_t>(file.size(), std::ssize(head));
+  file.read(0, head.data(), static_cast<std::size_t>(bytes));
+  const std::string_view start(head.data(), static_cast<std::size_t>(bytes));
   if (start.starts_with("PK")) return open_torch_archive(path);
-  if (start[8] == '{') return open_safetensors(path);
-  check(start.substr(0, 2) != "\x80\x02",
-        "{} is in PyTorch's format from before version 1.6; load it there and save it again.",
-        path);
-  fail("{} is neither a torch archive (.pth.tar, .pt, .bin) nor a safetensors file.", path);
+  if (path.ends_with(".index.json")) return open_sharded_weights(path);
+  // Before a safetensors header lies its length, whose last bytes are no text.
+  const bool is_text = std::ranges::all_of(start.substr(0, 8), [](char c) { return c >= '\t'; });
+  if (start[8] == '{' && !is_text) return open_safetensors(path);
+  refuse_as_weights(path, start);
 }
 
 void read_as_float(WeightFile& file, const FileTensor& tensor, std::span<float> out) {

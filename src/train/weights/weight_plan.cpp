@@ -3,11 +3,24 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-
-#include "ijepa/model/positions.hpp"
+#include <string_view>
 
 namespace ijepa {
+namespace {
+
+/// Where a training was: single numbers, and what optimizers keep.
+bool is_training_state(const FileTensor& tensor) {
+  constexpr std::array<std::string_view, 10> names{
+      "opt",           "optim",        "optimizer", "optimizers", "optimizer_states",
+      "lr_schedulers", "lr_scheduler", "scheduler", "scaler",     "rng_state"};
+  const auto first = tensor.name.substr(0, tensor.name.find('/'));
+  return tensor.shape.empty() ||
+         (first.size() < tensor.name.size() && std::ranges::find(names, first) != names.end());
+}
+
+}  // namespace
 
 WeightPlan::WeightPlan(const WeightFile& file, const PretrainRecipe& recipe,
                        const ImportOptions& options)
@@ -19,8 +32,9 @@ WeightPlan::WeightPlan(const WeightFile& file, const PretrainRecipe& recipe,
   }
   add_moments();
   for (const auto& tensor : file.tensors())
-    if (!used_.contains(tensor.name)) report_.unused.push_back(tensor.name);
-  report_.matched = std::ssize(file.tensors()) - std::ssize(report_.unused);
+    if (!used_.contains(tensor.name) && !is_training_state(tensor))
+      report_.unused.push_back(tensor.name);
+  report_.matched = std::ssize(used_);
 }
 
 const FileTensor* WeightPlan::use(const std::string& name) {
@@ -67,19 +81,7 @@ void WeightPlan::add_group(const std::string& group, const Naming& naming) {
   const std::string kind = group == "predictor" ? "predictor" : "encoder";
   for (std::size_t i = 0; i < layout().infos().size(); ++i)
     if (layout().infos()[i].group == kind) add(group, naming.of(layout().infos()[i].name), i);
-  add_positions(kind, naming.positions(group));
-}
-
-/// Positions are not stored: they follow from the sizes. A file with others is of another model.
-void WeightPlan::add_positions(const std::string& kind, const std::string& name) {
-  const auto& encoder = recipe_.model.encoder;
-  const auto width = kind == "predictor" ? recipe_.model.predictor.width : encoder.width;
-  const FileTensor* tensor = use(name);
-  if (tensor == nullptr) return;
-  check(tensor->shape == std::vector<std::int64_t>{1, encoder.tokens(), width},
-        "{} in {} is {}, but the model needs (1, {}, {}).", name, file_.path(), describe(*tensor),
-        encoder.tokens(), width);
-  positions_.push_back(tensor);
+  use(naming.positions(group));  // positions_in() reads it
 }
 
 /// The optimizer numbers parameters through its groups in their order.
@@ -87,7 +89,8 @@ void WeightPlan::add_moments() {
   const auto& infos = layout().infos();
   const bool has_state = std::ranges::any_of(
       file_.tensors(), [](const auto& t) { return t.name.starts_with("opt/state/"); });
-  if (!has_state) return;
+  const auto holds = [&](const char* group) { return std::ranges::count(groups_, group) > 0; };
+  if (!has_state || !holds("encoder") || !holds("predictor")) return;
   std::size_t number = 0;
   for (const auto& parameters : authors_optimizer_groups(layout())) {
     for (const auto& [group, info] : parameters) {
@@ -102,35 +105,23 @@ void WeightPlan::add_moments() {
 }
 
 void WeightPlan::check_complete(const ImportOptions& options) const {
-  const auto first = [](const std::vector<std::string>& names) {
-    return names.empty() ? std::string() : names.front();
-  };
+  // A block that is left out makes another network, whatever the options allow.
+  for (const auto& [group, naming] : held_groups(file_))
+    for (const auto& name : report_.unused)
+      check(
+          !name.starts_with(naming.prefix) ||
+              !is_in_stack(naming.style, name.substr(naming.prefix.size())),
+          "{} has {}, but its blocks before that are not all there: it is damaged, or a part of a "
+          "network.",
+          file_.path(), name);
   check(options.allow_missing || report_.missing.empty(),
-        "{} lacks {} tensors of the model, {} for one; ijepa-weights import --allow-missing starts "
-        "them "
-        "untrained.",
-        file_.path(), report_.missing.size(), first(report_.missing));
+        "{} lacks {} tensors of the model, {} for one: it is damaged, or of another network.",
+        file_.path(), report_.missing.size(),
+        report_.missing.empty() ? "" : report_.missing.front());
   check(options.allow_unused || report_.unused.empty(),
-        "{} has {} tensors that the model has no place for, {} for one; ijepa-weights import "
-        "--allow-unused leaves them out.",
-        file_.path(), report_.unused.size(), first(report_.unused));
-}
-
-void WeightPlan::check_positions(WeightFile& file) const {
-  constexpr double tolerance = 1e-4;
-  const auto& encoder = recipe_.model.encoder;
-  for (const FileTensor* tensor : positions_) {
-    std::vector<float> stored(tensor->bytes() / size_of(tensor->element));
-    read_as_float(file, *tensor, stored);
-    const auto ours =
-        sincos_positions({encoder.grid_rows(), encoder.grid_cols()}, tensor->shape[2]);
-    const bool same = std::ranges::equal(
-        stored, ours, [](float a, double b) { return std::abs(a - b) < tolerance; });
-    check(same,
-          "{} in {} is not the fixed sine and cosine table of a {} x {} grid: it is of another "
-          "model, or another image size.",
-          tensor->name, file.path(), encoder.grid_rows(), encoder.grid_cols());
-  }
+        "{} has {} tensors outside of its blocks that the model has no place for, {} for one; "
+        "ijepa-weights import --allow-unused leaves them out.",
+        file_.path(), report_.unused.size(), report_.unused.empty() ? "" : report_.unused.front());
 }
 
 void WeightPlan::read(WeightFile& file, const PlannedTensor& planned, std::span<float> out) const {

@@ -33,8 +33,6 @@ class WeightPlan {
 
   /// An Error when tensors are missing or unused and the options do not allow it.
   void check_complete(const ImportOptions& options) const;
-  /// An Error when a position table in the file is not the model's.
-  void check_positions(WeightFile& file) const;
   /// The values of a planned tensor, float32; `out` has its size. An Error for NaN and infinity.
   void read(WeightFile& file, const PlannedTensor& planned, std::span<float> out) const;
 
@@ -44,7 +42,6 @@ class WeightPlan {
   std::string unsaid_group(const ImportOptions& options) const;
   void add(const std::string& group, const std::vector<std::string>& names, std::size_t index);
   void add_group(const std::string& group, const Naming& naming);
-  void add_positions(const std::string& kind, const std::string& name);
   void add_moments();
   void initialise(const PlannedTensor& planned, std::span<float> out) const;
 
@@ -53,7 +50,6 @@ class WeightPlan {
   IJepa model_;
   std::vector<PlannedTensor> tensors_;
   std::vector<std::string> groups_;
-  std::vector<const FileTensor*> positions_;
   std::set<std::string> used_;
   LoadReport report_;
 };

@@ -1,5 +1,8 @@
 #include "zip_reader.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "../checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 
@@ -21,6 +24,7 @@ ZipReader::ZipReader(const std::string& path) : path_(path) {
   int code = 0;
   zip_.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
   check(zip_ != nullptr, "{} is no whole torch archive: {}.", path, open_problem(code));
+  has_checksums_ = find_checksums();
 }
 
 std::string ZipReader::only_name_ending(const std::string& end) const {
@@ -69,20 +73,65 @@ std::uint64_t ZipReader::size(const std::string& name) const {
   return stat(name).size;
 }
 
-void ZipReader::read(const std::string& name, std::span<std::byte> out) const {
-  const auto index = stat(name).index;
-  const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> entry(
-      zip_fopen_index(zip_.get(), index, 0), zip_fclose);
+ZipReader::Entry ZipReader::open(const std::string& name) const {
+  Entry entry(zip_fopen_index(zip_.get(), stat(name).index, 0), zip_fclose);
   check(entry != nullptr, "The entry {} of {} cannot be read: {}.", name, path_,
         zip_strerror(zip_.get()));
-  const auto sound = [&](zip_int64_t got, std::size_t wanted) {
-    check(got >= 0 && static_cast<std::size_t>(got) == wanted,
-          "The entry {} of {} is damaged or cut short: {}.", name, path_,
-          zip_file_strerror(entry.get()));
-  };
-  sound(zip_fread(entry.get(), out.data(), out.size()), out.size());
-  std::byte beyond;  // the checksum is compared when the end is met
-  sound(zip_fread(entry.get(), &beyond, 1), 0);
+  return entry;
+}
+
+void ZipReader::read_next(zip_file_t* entry, const std::string& name,
+                          std::span<std::byte> out) const {
+  const auto got = zip_fread(entry, out.data(), out.size());
+  check(got >= 0 && static_cast<std::size_t>(got) == out.size(),
+        "The entry {} of {} is damaged or cut short: {}.", name, path_, zip_file_strerror(entry));
+}
+
+/// The checksum is compared when the end is met. Where there is none, zeros would be compared.
+void ZipReader::check_end(zip_file_t* entry, const std::string& name) const {
+  if (!has_checksums_) return;
+  std::byte beyond;
+  check(zip_fread(entry, &beyond, 1) == 0, "The entry {} of {} is damaged or cut short: {}.", name,
+        path_, zip_file_strerror(entry));
+}
+
+void ZipReader::read(const std::string& name, std::span<std::byte> out) const {
+  const auto entry = open(name);
+  read_next(entry.get(), name, out);
+  check_end(entry.get(), name);
+}
+
+void ZipReader::verify(const std::string& name) const {
+  constexpr std::uint64_t most = std::uint64_t{1} << 20;
+  const auto entry = open(name);
+  std::vector<std::byte> piece;
+  for (auto left = size(name); left > 0; left -= piece.size()) {
+    piece.resize(std::min(left, most));
+    read_next(entry.get(), name, piece);
+  }
+  check_end(entry.get(), name);
+}
+
+void ZipReader::read_part(const std::string& name, std::uint64_t offset, std::span<std::byte> out) {
+  if (has_checksums_ && !verified_.contains(name)) {
+    verify(name);
+    verified_.insert(name);
+  }
+  const auto entry = open(name);
+  check(zip_fseek(entry.get(), static_cast<zip_int64_t>(offset), SEEK_SET) == 0,
+        "The entry {} of {} cannot be read from byte {} on: {}.", name, path_, offset,
+        zip_file_strerror(entry.get()));
+  read_next(entry.get(), name, out);
+}
+
+bool ZipReader::find_checksums() const {
+  const auto count = zip_get_num_entries(zip_.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    zip_stat_t s;
+    const bool known = zip_stat_index(zip_.get(), static_cast<zip_uint64_t>(i), 0, &s) == 0;
+    if (!known || (s.size > 0 && s.crc != 0)) return true;
+  }
+  return false;
 }
 
 }  // namespace ijepa

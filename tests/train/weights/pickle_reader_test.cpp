@@ -50,6 +50,36 @@ TEST(PickleReader, PassesOverAttributesOfDictionaries) {
   EXPECT_TRUE(std::get<PickleDict>(tree.root->v).items.empty());
 }
 
+/// What torch.load(weights_only=True) reads beside plain tensors.
+TEST(PickleReader, ReadsParametersAndValuesOfTorch) {
+  const std::string plain = tensor("0", 2, 2),
+                    untyped = "((" + text("storage") + "ctorch.storage\nUntypedStorage\n" +
+                              text("1") + text("cpu") + "K\x04tQK" + std::string(1, '\0') +
+                              "(K\x02t(K\x01t\x89N";
+  const auto tree = read(
+      dictionary(text("parameter") + "ctorch._utils\n_rebuild_parameter\n(" + plain +
+                 "\x88"
+                 "ccollections\nOrderedDict\n)RtR" +
+                 text("kept") + "ctorch._utils\n_rebuild_parameter_with_state\n(" + plain +
+                 "\x88N}tR" + text("subclass") +
+                 "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_parameter\n" +
+                 "ctorch.nn.parameter\nParameter\n(" + plain + "\x88Nt}tR" + text("typed") +
+                 "ctorch._utils\n_rebuild_tensor_v3\n" + untyped + "ctorch\nfloat16\ntR" +
+                 text("size") + "ctorch\nSize\n(K\x02K\x03t\x85R" + text("type") +
+                 "ctorch\nfloat16\n" + text("device") + "ctorch\ndevice\n(" + text("cpu") + "tR" +
+                 text("counter") + "ccollections\nCounter\n}\x85R"));
+  const auto& items = std::get<PickleDict>(tree.root->v).items;
+  ASSERT_EQ(items.size(), 8U);
+  const auto value = [&](std::size_t i) -> const PickleValue& { return *items[i].second; };
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(std::get<PickleTensor>(value(i).v).element, Element::f32) << i;
+  EXPECT_EQ(std::get<PickleTensor>(value(3).v).element, Element::f16);
+  EXPECT_EQ(std::get<PickleTuple>(value(4).v).items.size(), 2U);
+  EXPECT_EQ(std::get<PickleGlobal>(value(5).v).name, "torch.float16");
+  EXPECT_EQ(std::get<PickleOpaque>(value(6).v).name, "torch.device");
+  EXPECT_TRUE(std::get<PickleDict>(value(7).v).items.empty());
+}
+
 struct Hostile {
   const char* name;
   std::string bytes, expected;
@@ -75,6 +105,13 @@ TEST(PickleReader, RefusesEverythingElseByName) {
       {"no end", p2 + "N", "cut short"},
       {"a storage that is none", p2 + "(NtQ.", "no storage"},
       {"a call of a value", p2 + "N)R.", "allowed function"},
+      {"a call of a type", p2 + "ctorch\nfloat16\n)R.", "torch.float16"},
+      {"a tensor of a type that no weights have",
+       p2 + "ctorch._utils\n_rebuild_tensor_v3\n((" + text("storage") +
+           "ctorch.storage\nUntypedStorage\n" + text("1") + text("cpu") + "K\x04tQK" +
+           std::string(1, '\0') + "(K\x02t(K\x01t\x89Nctorch\ncomplex64\ntR.",
+       "torch.complex64"},
+      {"a class of another program", p2 + "cargparse\nNamespace\n)\x81.", "argparse.Namespace"},
       {"a huge whole number",
        p2 + "\x8a\x09"
             "123456789.",

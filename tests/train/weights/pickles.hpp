@@ -34,6 +34,18 @@ inline std::string tensor(const std::string& key, int elements, int rows) {
          number(rows) + "t(K\x01t\x89" + "ccollections\nOrderedDict\n)RtR";
 }
 
+/// A pickle's tensor of float32 that shows a part of a storage.
+inline std::string view(const std::string& key, int elements, int offset,
+                        const std::vector<int>& shape, const std::vector<int>& strides) {
+  const auto number = [](int n) { return std::string("K") + static_cast<char>(n); };
+  std::string sizes = "(", steps = "(";
+  for (const int n : shape) sizes += number(n);
+  for (const int n : strides) steps += number(n);
+  return "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\nFloatStorage\n" +
+         text(key) + text("cpu") + number(elements) + "tQ" + number(offset) + sizes + "t" + steps +
+         "t\x89" + "ccollections\nOrderedDict\n)RtR";
+}
+
 /// A pickle of a dictionary with what lies between.
 inline std::string dictionary(const std::string& inside) {
   return "\x80\x02}(" + inside + "u.";

@@ -138,14 +138,58 @@ TEST_F(WeightFileTest, RefusesHostileArchives) {
   write_zip(path("big endian"),
             {{"x/data.pkl", good}, {"x/byteorder", "big"}, {"x/data/0", eight}});
   expect_refused("big endian", "byte order");
-  write_zip(path("part"),
-            {{"x/data.pkl", dictionary(text("a") + tensor("0", 2, 1))}, {"x/data/0", eight}});
-  expect_refused("part", "view of a part");
+  write_zip(path("beyond"),
+            {{"x/data.pkl", dictionary(text("a") + tensor("0", 2, 3))}, {"x/data/0", eight}});
+  expect_refused("beyond", "beyond its storage");
+  write_zip(path("repeated"), {{"x/data.pkl", dictionary(text("a") + view("0", 2, 0, {2}, {0}))},
+                               {"x/data/0", eight}});
+  expect_refused("repeated", "repeats it");
   write_zip(path("absurd"),
             {{"x/data.pkl", dictionary(text("a") + tensor("0", 200, 200))}, {"x/data/0", eight}});
   expect_refused("absurd", "more bytes than the file");
   write_zip(path("cycle"), {{"x/data.pkl", "\x80\x02}q\x01(" + text("a") + "h\x01u."}});
   expect_refused("cycle", "nests more");
+}
+
+/// Slices of one buffer and transposed tensors, as torch saves them.
+TEST_F(WeightFileTest, ReadsViewsOfStorages) {
+  const std::vector<float> numbers{0, 1, 2, 3, 4, 5, 6, 7};
+  const std::string bytes(reinterpret_cast<const char*>(numbers.data()), 32);
+  write_zip(path("views"),
+            {{"x/data.pkl", dictionary(text("slice") + view("0", 8, 2, {3}, {1}) +  //
+                                       text("turned") + view("0", 8, 1, {2, 3}, {1, 2}))},
+             {"x/data/0", bytes}});
+  const auto values = [&](const char* name) {
+    const auto file = open_weight_file(path("views"));
+    std::vector<float> out(file->find(name)->bytes() / sizeof(float));
+    read_as_float(*file, *file->find(name), out);
+    return out;
+  };
+  EXPECT_EQ(values("slice"), (std::vector<float>{2, 3, 4}));
+  EXPECT_EQ(values("turned"), (std::vector<float>{1, 3, 5, 2, 4, 6}));
+  auto changed = contents("views");
+  changed[changed.find(bytes) + 30] = 'x';  // beyond the slice, but in its storage
+  write("views", changed);
+  expect_refused("views", "damaged");
+}
+
+/// torch.serialization.set_crc32_options(False)
+TEST_F(WeightFileTest, ReadsArchivesWithoutChecksums) {
+  write_archive(path("x"), out_tensors());
+  const auto before = open_weight_file(path("x"))->fingerprint();
+  auto bytes = contents("x");
+  for (const auto& [signature, offset] : {std::pair{"PK\3\4", 14}, {"PK\1\2", 16}})
+    for (auto at = bytes.find(signature); at != std::string::npos;
+         at = bytes.find(signature, at + 1))
+      bytes.replace(at + static_cast<std::size_t>(offset), 4, 4, '\0');
+  write("x", bytes);
+  expect_counting(path("x"));
+  // Then the numbers themselves tell such files apart.
+  const auto first = open_weight_file(path("x"))->fingerprint();
+  EXPECT_NE(first, before);
+  bytes[bytes.find(std::string("\0\1\2\3\4\5\6\7", 8))] = 'x';
+  write("x", bytes);
+  EXPECT_NE(open_weight_file(path("x"))->fingerprint(), first);
 }
 
 TEST_F(WeightFileTest, RefusesDamagedArchives) {

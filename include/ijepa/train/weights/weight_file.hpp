@@ -42,6 +42,10 @@ class WeightFile {
   /// Of all tensors' bytes, from the checksums that the format keeps or else by reading them.
   virtual std::uint64_t fingerprint() = 0;
 
+  /// What the file itself says of its model, as a JSON object with names of Hugging Face's
+  /// config.json and preprocessor_config.json; empty: nothing.
+  virtual std::string description() { return {}; }
+
   const std::string& path() const { return path_; }
   const std::vector<FileTensor>& tensors() const { return tensors_; }
   const FileTensor* find(const std::string& name) const;  // null: none
@@ -50,8 +54,8 @@ class WeightFile {
   double number(const std::string& name, double otherwise) const;
 
  protected:
-  /// Takes over the list. An Error for two tensors of one name, sizes beyond any file, or tensors
-  /// that together have more bytes than the file.
+  /// Takes over the list. An Error for two tensors of one name, or one with more bytes than the
+  /// file.
   void set_tensors(std::vector<FileTensor> tensors, std::uint64_t file_bytes);
   std::map<std::string, FileScalar> scalars_;
 
@@ -61,8 +65,9 @@ class WeightFile {
   std::map<std::string, std::size_t> index_;
 };
 
-/// A torch zip archive or a safetensors file, told apart by their first bytes. An Error for
-/// anything else, and for files that are damaged or hostile.
+/// A torch zip archive or a safetensors file, told apart by their first bytes; the index of several
+/// such files (NAME.index.json); or a folder with one of these, as Hugging Face and timm make it.
+/// An Error for anything else, by what it is, and for files that are damaged or hostile.
 std::unique_ptr<WeightFile> open_weight_file(const std::string& path);
 
 /// The elements of a floating-point tensor as float32. An Error for other element types.

@@ -1,0 +1,129 @@
+#include "weight_place.hpp"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <regex>
+#include <vector>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// In the order in which Hugging Face's libraries look for them.
+constexpr std::array<const char*, 4> usual_names{
+    "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+    "pytorch_model.bin.index.json"};
+constexpr std::array<std::string_view, 6> endings{".safetensors", ".index.json", ".pth.tar",
+                                                  ".pth",         ".pt",         ".ckpt"};
+
+struct Kind {
+  std::size_t offset;  // of the signature
+  std::string_view signature;
+  const char* text;
+};
+using namespace std::string_view_literals;
+constexpr std::array<Kind, 16> kinds{{
+    {0, "version https://git-lfs",
+     "a pointer of Git LFS, not the weights themselves: git lfs pull "
+     "fetches them"},
+    {0, "<",
+     "an HTML page (or XML), not weights: the download gave a page of a web site, such as a "
+     "sign-in or an error; fetch the file again"},
+    {0, "\x1f\x8b"sv, "compressed by gzip: unpack it first (gunzip)"},
+    {0, "BZh", "compressed by bzip2: unpack it first (bunzip2)"},
+    {0,
+     "\xfd"
+     "7zXZ"sv,
+     "compressed by xz: unpack it first (unxz)"},
+    {0, "\x28\xb5\x2f\xfd"sv, "compressed by zstd: unpack it first (unzstd)"},
+    {0, "7z\xbc\xaf"sv, "a 7-Zip archive: unpack it first"},
+    {257, "ustar", "a tar archive: unpack it and name the file of weights in it"},
+    {0, "\x80\x02\x8a\nl\xfc\x9c"sv,
+     "in PyTorch's format from before version 1.6: load it with "
+     "PyTorch, where you trust it, and save it again"},
+    {0, "\x80"sv,
+     "a plain pickle, which runs what it likes when it is loaded: load it where you "
+     "trust it, and save the tensors by torch.save or as safetensors"},
+    {0, "\x89HDF"sv, "an HDF5 file: weights are read from torch archives and safetensors"},
+    {0, "\x93NUMPY"sv, "a NumPy array: weights are read from torch archives and safetensors"},
+    {0, "GGUF", "a GGUF file: weights are read from torch archives and safetensors"},
+    {0, "{", "a JSON file: name the weights beside it, or their folder"},
+    {0, "\xff\xd8\xff"sv, "a JPEG image"},
+    {0, "\x89PNG"sv, "a PNG image"},
+}};
+
+bool has_ending(const std::string& name) {
+  return !name.starts_with('.') && !name.starts_with("training_args") &&
+         (std::ranges::any_of(endings, [&](auto e) { return name.ends_with(e); }) ||
+          name.ends_with(".bin"));
+}
+
+std::vector<std::string> weights_among(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const auto name = it->path().filename().string();
+    if (has_ending(name) && !it->is_directory(error)) names.push_back(name);
+  }
+  check(!error, "The folder {} cannot be read: {}.", folder.string(), error.message());
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+std::string weights_in(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return path;
+  const fs::path folder = path;
+  check(!fs::exists(folder / "manifest.json"),
+        "{} is a checkpoint of this suite, not another program's weights: programs take it as "
+        "--checkpoint, and ijepa-inspect shows it.",
+        path);
+  check(list_checkpoints(path).empty(),
+        "{} is a run folder, not another program's weights: programs take it as --run.", path);
+  for (const char* name : usual_names)
+    if (fs::exists(folder / name)) return (folder / name).string();
+  const auto names = weights_among(folder);
+  check(!names.empty(),
+        "{} is a folder without weights: it holds no checkpoint, no safetensors and no torch "
+        "archive.",
+        path);
+  check(names.size() == 1, "{} holds several files of weights: name one of {}{}.", path,
+        fmt::join(names.begin(), names.begin() + std::min<std::ptrdiff_t>(4, std::ssize(names)),
+                  ", "),
+        names.size() > 4 ? ", ..." : "");
+  return (folder / names.front()).string();
+}
+
+bool has_weights(const std::string& folder) {
+  return std::ranges::any_of(
+             usual_names, [&](const char* name) { return fs::exists(fs::path(folder) / name); }) ||
+         !weights_among(folder).empty();
+}
+
+void refuse_as_weights(const std::string& path, std::string_view start) {
+  const auto text = start.substr(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+  for (const auto& kind : kinds) {
+    const auto from = kind.offset == 0 ? text : start;
+    if (from.size() >= kind.offset && from.substr(kind.offset).starts_with(kind.signature))
+      fail("{} is {}.", path, kind.text);
+  }
+  fail("{} is neither a torch archive (.pth.tar, .pt, .bin) nor a safetensors file.", path);
+}
+
+bool is_one_of_several(const std::string& path) {
+  static const std::regex part(R"(.*-(\d{5})-of-(\d{5})\..*)");
+  std::smatch match;
+  const auto name = fs::path(path).filename().string();
+  return std::regex_match(name, match, part) && match[2].str() != "00001";
+}
+
+}  // namespace ijepa
