@@ -11,9 +11,11 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"
+#include "ijepa/tasks/start_from.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/trainer.hpp"
+#include "options.hpp"
 
 namespace {
 
@@ -21,6 +23,7 @@ struct Arguments {
   std::string config;
   std::vector<std::string> settings;
   std::string max_seconds, show;
+  ijepa::StartOptions start;
   bool dry_run = false, extend = false;
 };
 
@@ -45,6 +48,7 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
                       [&] { loaded = ijepa::load_recipe(arguments.config, arguments.settings); });
   const auto& [recipe, notes] = loaded;
   for (const std::string& note : notes) log.info("note: {}", note);
+  const auto start = ijepa::start_from(arguments.start, recipe, comm, log);
   if (arguments.dry_run) {
     // Alike on all ranks, so that all end with one code.
     ijepa::on_rank_0(comm, [&, &recipe = recipe] {
@@ -57,9 +61,9 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   }
   comm.activity().set_limits(ijepa::watch_limits(recipe, log));
   try {
-    ijepa::Trainer trainer(recipe, cluster, comm, stop, log, [](auto&... parts) {
-      return std::make_unique<ijepa::OnlineEvaluation>(parts...);
-    });
+    ijepa::Trainer trainer(
+        recipe, cluster, comm, stop, log,
+        [](auto&... parts) { return std::make_unique<ijepa::OnlineEvaluation>(parts...); }, start);
     if (trainer.run() == ijepa::Outcome::finished) {
       log.info("{}", trainer.summary());
       return ijepa::exit_code::finished;
@@ -91,6 +95,21 @@ int main(int argc, char** argv) {
                "go on for more epochs than the run was begun with; the same as "
                "run.used_folder=\"extend\"");
   app.add_option("--show", arguments.show, "print one setting, e.g. run.dir, and stop");
+  app.add_option(
+      "--init-from", arguments.start.from,
+      "start a new run from these weights: a run, a checkpoint, or another program's file or "
+      "folder; docs/weights.md");
+  ijepa::add_choice(app, "--init-parts", arguments.start.parts,
+                    {{"held", ijepa::StartParts::held},
+                     {"encoder", ijepa::StartParts::encoder},
+                     {"both", ijepa::StartParts::both}},
+                    "held: the predictor, too, where the weights hold one");
+  ijepa::add_choice(
+      app, "--init-encoder", arguments.start.encoder,
+      {{"own", ijepa::StartEncoder::own},
+       {"target", ijepa::StartEncoder::target},
+       {"context", ijepa::StartEncoder::context}},
+      "own: online encoder from the context encoder, EMA target from the target encoder");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   CLI11_PARSE(app, argc, argv);
   if (!arguments.max_seconds.empty())

@@ -9,6 +9,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/non_finite.hpp"
 #include "ijepa/train/optimizer.hpp"
@@ -36,7 +37,8 @@ struct Trainer::Logs {
 };
 
 Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
-                 const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation)
+                 const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation,
+                 const InitialWeights& start)
     : recipe_(recipe),
       cluster_(cluster),
       comm_(comm),
@@ -56,12 +58,18 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
   // All float32 buffers at 100 MB/s.
   deadline_.expect_save(16.0 * static_cast<double>(engine_.model().layout().size()) / 1e8);
   peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
-  restore();
+  restore(start);
+  set_positions(device_->ops(), engine_.store(), positions_);
   ahead_.emplace(recipe_, plan_, comm_.rank(), step_, steps_ahead, *device_);
   start_loader();
   if (comm_.rank() == 0) {
     start_logs();
     health_monitor_ = make_health_monitor();
+  }
+  // What it was started from is in the run folder before its first step, so going on needs no more.
+  if (step_ == 0 && !started_from_.empty() && !saves_.has(0)) {
+    save();
+    saves_.finish(step_);
   }
   if (recipe.eval.test_shards.empty()) return;
   check(static_cast<bool>(make_evaluation), "eval.test_shards is set, but nobody can evaluate.");
@@ -326,7 +334,10 @@ void Trainer::save() {
                     "the last checkpoint is from before.",
                     step_),
         exit_code::not_finite);
-  saves_.begin({step_, checkpoint_texts(recipe_, shards_, arithmetic_)});
+  auto texts = checkpoint_texts(recipe_, shards_, arithmetic_);
+  texts.merge(texts_of_positions(positions_));
+  if (!started_from_.empty()) texts[started_from_key] = started_from_;
+  saves_.begin({step_, std::move(texts)});
 }
 
 void Trainer::report_save(const SaveOutcome& o, double next_try) {
@@ -361,17 +372,31 @@ void Trainer::warn_of_kill_time() {
   log_.warn("{}", *warning);
 }
 
-void Trainer::restore() {
+void Trainer::begin(const InitialWeights& start) {
+  engine_.store().initialise(static_cast<std::uint64_t>(recipe_.run.seed));
+  if (start.said.empty()) return;
+  RunState state(*device_, engine_.store(), {Role::weight, Role::target});
+  state.download();
+  start.load(state.tensors());
+  state.upload(engine_.store());
+  started_from_ = start.said;
+  positions_ = start.positions;
+}
+
+void Trainer::restore(const InitialWeights& start) {
   const auto folder = CheckpointStore(recipe_.run.dir, {}).newest_valid(comm_, log_);
-  if (!folder) {
-    engine_.store().initialise(static_cast<std::uint64_t>(recipe_.run.seed));
-    return;
-  }
+  if (!folder) return begin(start);
   RunState state(*device_, engine_.store(), saved_roles);
   const CheckpointMeta meta = load_checkpoint(comm_, *folder, state.tensors());
-  on_all_ranks(comm_, [&] { check_same_run(meta, recipe_, shards_, *folder); });
+  on_all_ranks(comm_, [&] {
+    check_same_run(meta, recipe_, shards_, *folder);
+    check_same_start(meta, start, *folder);
+    positions_ = positions_of_checkpoint(meta, *folder);
+  });
   const std::string other = other_arithmetic(meta, arithmetic_, *folder);
   if (!other.empty() && comm_.rank() == 0) log_.warn("{}", other);
+  if (const auto said = meta.text.find(started_from_key); said != meta.text.end())
+    started_from_ = said->second;
   state.upload(engine_.store());
   step_ = meta.step;
   saves_.resumed_from(step_);
@@ -419,6 +444,7 @@ void Trainer::start_logs() {
                                 {"ranks", comm_.size()},
                                 {"host", host_name()},
                                 {"device", device_->describe()},
+                                {"started_from", started_from_},
                                 {"images", shards_.size()},
                                 {"micro_batch", plan_.micro_batch}});
 }

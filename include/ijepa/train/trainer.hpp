@@ -19,6 +19,7 @@
 #include "ijepa/train/engine.hpp"
 #include "ijepa/train/evaluation.hpp"
 #include "ijepa/train/health_monitor.hpp"
+#include "ijepa/train/initial_weights.hpp"
 #include "ijepa/train/metrics_log.hpp"
 #include "ijepa/train/progress.hpp"
 #include "ijepa/train/run_data.hpp"
@@ -34,9 +35,11 @@ class Trainer {
  public:
   /// Collective. Takes the run folder, opens the data, builds the model and goes to the newest
   /// valid checkpoint, if there is one. An Error says what does not fit. Interrupted: a signal came
-  /// while shards were copied. `make_evaluation` is used where recipe.eval asks for one.
+  /// while shards were copied. `make_evaluation` is used where recipe.eval asks for one. A new run
+  /// begins with `start`, which is saved before the first step.
   Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
-          const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation = {});
+          const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation = {},
+          const InitialWeights& start = {});
   ~Trainer();
 
   /// Trains until the last step, until a rank receives a stop signal or until rank 0's clock says
@@ -52,7 +55,8 @@ class Trainer {
   using Clock = std::chrono::steady_clock;
   struct Logs;
 
-  void restore();
+  void begin(const InitialWeights& start);
+  void restore(const InitialWeights& start);
   void start_logs();
   void start_loader();
   std::optional<HealthMonitor> make_health_monitor();
@@ -82,6 +86,8 @@ class Trainer {
   std::unique_ptr<Device> device_;
   std::string arithmetic_;  // of all ranks, see arithmetic_of()
   Engine engine_;
+  std::string started_from_;  // InitialWeights::said of this run
+  PositionTables positions_;  // that are not the fixed ones
   RunSaves saves_;
   Clock::time_point begin_ = Clock::now();
   Deadline deadline_;  // rank 0's is obeyed
