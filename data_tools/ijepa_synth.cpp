@@ -1,4 +1,4 @@
-// ijepa-synth: labelled synthetic images whose classes need shape, not colour, to be told apart.
+// ijepa-synth: labelled synthetic images whose classes are not told apart by colour.
 #include <CLI/CLI.hpp>
 #include <opencv2/core/utility.hpp>
 #include <thread>
@@ -10,6 +10,7 @@
 namespace {
 
 using ijepa::synth::Encoding;
+using ijepa::synth::Kind;
 using ijepa::synth::Layout;
 
 int run(int argc, char** argv) {
@@ -17,12 +18,18 @@ int run(int argc, char** argv) {
   options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   int classes = 10, size = 64;
   std::uint64_t seed = 0;
-  std::string layout = "folder", encoding = "jpeg";
+  std::string kind = "materials", layout = "folder", encoding = "jpeg";
 
-  CLI::App app{"Makes labelled images whose classes need shape, not colour, to be told apart."};
+  CLI::App app{
+      "Makes labelled images whose classes need material or shape, not colour, to be told apart."};
   app.option_defaults()->always_capture_default();
   app.add_option("--out", options.out, "Folder to make: train/CLASS/*, test/CLASS/*")->required();
-  app.add_option("--classes", classes, "Number of shapes");
+  app.add_option(
+         "--kind", kind,
+         "materials: patterns that fill the image, learned in minutes; shapes: one shape at "
+         "any place in any texture, which are not")
+      ->check(CLI::IsMember({"materials", "shapes"}));
+  app.add_option("--classes", classes, "Number of materials or shapes");
   app.add_option("--train", options.train, "Training images, all classes together");
   app.add_option("--test", options.test, "Test images, all classes together");
   app.add_option("--size", size, "Height and width in pixels");
@@ -37,7 +44,8 @@ int run(int argc, char** argv) {
   options.encoding = encoding == "png" ? Encoding::png : Encoding::jpeg;
 
   cv::setNumThreads(1);  // the threads are ours; images are too small to split
-  ijepa::synth::write_images({classes, size, seed}, options);
+  ijepa::synth::write_images(
+      {kind == "shapes" ? Kind::shapes : Kind::materials, classes, size, seed}, options);
   fmt::print("{}: {} training and {} test images, {} classes, {} x {} pixels.\n",
              options.out.string(), options.train, options.test, classes, size, size);
   return 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "data_tools/synth_material.hpp"
 #include "data_tools/synth_texture.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
@@ -66,6 +67,17 @@ Placement draw_placement(Rng& rng, const Shape& shape, int size) {
   return at;
 }
 
+/// Light from one side, of any strength and colourless.
+void light(Rng& rng, cv::Mat& canvas) {
+  const double angle = rng.uniform(0, two_pi), slope = rng.uniform(0, 0.5) / canvas.rows;
+  const double level = rng.uniform(0.75, 1.1), half = canvas.rows / 2.0;
+  for (int y = 0; y < canvas.rows; ++y)
+    for (int x = 0; x < canvas.cols; ++x) {
+      const double across = std::cos(angle) * (x - half) + std::sin(angle) * (y - half);
+      canvas.at<Colour>(y, x) *= static_cast<float>(level * (1 + slope * across));
+    }
+}
+
 /// To bytes, with sensor-like noise of a strength that differs from image to image.
 cv::Mat finished(Rng& rng, const cv::Mat& canvas) {
   const double strength = rng.uniform(0, 0.04);
@@ -83,30 +95,47 @@ cv::Mat finished(Rng& rng, const cv::Mat& canvas) {
 
 }  // namespace
 
-Synth::Synth(int classes, int size, std::uint64_t seed)
-    : classes_(classes), size_(size), seed_(seed), shapes_(all_shapes()) {
-  check(classes >= 2 && classes <= static_cast<int>(shapes_.size()),
-        "{} classes were asked for; there are shapes for 2 to {}.", classes, shapes_.size());
+Synth::Synth(Kind kind, int classes, int size, std::uint64_t seed)
+    : kind_(kind), classes_(classes), size_(size), seed_(seed), shapes_(all_shapes()) {
+  const bool materials = kind == Kind::materials;
+  const auto most = materials ? all_materials().size() : shapes_.size();
+  check(classes >= 2 && classes <= static_cast<int>(most),
+        "{} classes were asked for; there are {} for 2 to {}.", classes,
+        materials ? "materials" : "shapes", most);
   check(size >= 16 && size <= 1024, "An image size of {} pixels was asked for; 16 to 1024 work.",
         size);
 }
 
 std::vector<std::string> Synth::class_names() const {
   std::vector<std::string> names;
-  for (int i = 0; i < classes_; ++i) names.push_back(shapes_[static_cast<std::size_t>(i)].name);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(classes_); ++i)
+    names.push_back(kind_ == Kind::materials ? all_materials()[i].name : shapes_[i].name);
   return names;
 }
 
-cv::Mat Synth::draw(Split split, std::int64_t index) const {
-  Rng rng(seed_, Purpose::synthetic, static_cast<std::uint64_t>(split),
-          static_cast<std::uint64_t>(index));
-  const auto& shape = shapes_[static_cast<std::size_t>(label(index))];
+cv::Mat Synth::draw_material(Rng& rng, std::size_t label) const {
+  cv::Mat canvas = paint_material(rng, all_materials()[label], size_);
+  draw_distractors(rng, size_, canvas);
+  light(rng, canvas);
+  return canvas;
+}
+
+cv::Mat Synth::draw_shape(Rng& rng, std::size_t label) const {
+  const auto& shape = shapes_[label];
   const auto background = draw_colours(rng);
   cv::Mat canvas = paint_texture(rng, background, size_);
   draw_distractors(rng, size_, canvas);
   const auto coverage = rasterise(shape, draw_placement(rng, shape, size_), size_);
   blend(paint_texture(rng, draw_visible_colours(rng, background), size_), coverage, canvas);
-  return finished(rng, canvas);
+  return canvas;
+}
+
+cv::Mat Synth::draw(Split split, std::int64_t index) const {
+  Rng rng(seed_, Purpose::synthetic, static_cast<std::uint64_t>(split),
+          static_cast<std::uint64_t>(index));
+  const auto label = static_cast<std::size_t>(this->label(index));
+  return finished(rng,
+                  kind_ == Kind::materials ? draw_material(rng, label) : draw_shape(rng, label));
 }
 
 }  // namespace ijepa::synth

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # From a fresh machine to a pretrained network in ten minutes: builds the programs, makes labelled
 # images (or takes those at PATH: class folders, or a tar of them), packs them into shards,
-# pretrains a small transformer on two ranks, interrupted and resumed on the way, and judges its
-# features beside those of the untrained network.
+# pretrains a small transformer on two ranks, interrupted and resumed on the way, and shows what its
+# features are good for, beside those of the untrained network and raw pixels.
 # usage: quickstart.sh [PATH]    everything goes to runs/quickstart, or runs/quickstart-NAME of PATH
 # shellcheck disable=SC2317  # functions are called through phase()
 set -euo pipefail
 
 ranks=2
-images_to_see=80000      # on PATH: epochs are chosen to come near
+images_to_see=100000     # on PATH: epochs are chosen to come near
 interrupt_after_steps=200
 
 (($# <= 1)) || { echo "usage: $0 [PATH]" >&2; exit 2; }
@@ -37,7 +37,7 @@ build() {
   # On GPUs this run would be as long, and compiling for them takes minutes.
   bash jobs/configure.sh release programs
   cmake --build build/release --target ijepa-synth ijepa-shards ijepa-inspect ijepa-pretrain \
-    ijepa-probe
+    ijepa-probe ijepa-infer ijepa-search
 }
 
 make_images() {
@@ -89,7 +89,7 @@ choose_settings() {
   epochs=$(((images_to_see + images - 1) / images))
   # No more passes than a small run can use, and no warm-up longer than a fifth of them.
   if ((epochs > 40)); then epochs=40; fi
-  settings+=(--set "optim.epochs=$epochs" --set "optim.warmup_epochs=$(awk "BEGIN{print $epochs/10}")")
+  settings+=(--set "optim.epochs=$epochs" --set "optim.warmup_epochs=$(awk "BEGIN{print $epochs*0.08}")")
   # The grid stays 8 x 8 patches: pixels that small images do not have would only cost time.
   local height width _
   read -r _ height _ width _ < <(grep '^pixels' "$out/shards.txt")
@@ -128,30 +128,83 @@ pretrain_and_interrupt() {
 
 probe() {
   if [[ -z $test || $(inspected classes) -lt 2 ]]; then
-    echo "The images have no classes to be told apart, so there is nothing to judge features by."
-    echo "Put them into one folder a class to have this."
+    echo "The images have no classes to be told apart, so the pictures alone show what was learned."
+    echo "Put them into one folder a class to have figures."
     return
   fi
-  # As many steps of the heads as 4,000 images take in 100 passes: more images would take minutes more.
-  local epochs=$((400000 / $(inspected images)))
-  if ((epochs > 100)); then epochs=100; fi
+  # As many steps of the heads as 4,000 images take in 60 passes: more images would take minutes more.
+  local epochs=$((240000 / $(inspected images)))
+  if ((epochs > 60)); then epochs=60; fi
   if ((epochs < 10)); then epochs=10; fi
   bash jobs/local.sh -n "$ranks" ijepa-probe --run "$run" --test "$test" --linear-epochs "$epochs" |
     tee "$out/probe.txt"
 }
 
-# What the last diagnostics say in plain words. k-NN says little after so short a run.
-learned() {
-  local health seen="On images it was not trained on"
-  if [[ -z $test ]]; then seen="On images of its training"; fi
+# Numbers of six held-out images, of as many classes as there are.
+six_images() {
+  awk -F, 'NR > 1 && n < 6 { if (seen[$2]++) spare[++m] = NR - 2; else { print NR - 2; ++n } }
+    END { for (i = 1; n < 6 && i <= m; ++i) { print spare[i]; ++n } }' \
+    "$out/features/trained/features.csv"
+}
+
+# The nearest of the other held-out images to each of six, trained beside untrained, and what patches
+# of the six have in common.
+pictures() {
+  local shown=${test:-$train} table=() images image maps=() count
+  rm -rf "$out/features" "$out/neighbours"  # of a run that was there before
+  count=$($bin/ijepa-inspect "$shown" | awk '$1 == "images" { print $2 }')
+  if ((count <= 100000)); then table=(--csv); fi
+  bash jobs/local.sh -n "$ranks" ijepa-infer --run "$run" --input "$shown" \
+    --out "$out/features/trained" "${table[@]}"
+  bash jobs/local.sh -n "$ranks" ijepa-infer --run "$run" --input "$shown" --encoder untrained \
+    --out "$out/features/untrained"
+  if ((count <= 100000)); then mapfile -t images < <(six_images); else images=(0 1 2 3 4 5); fi
+  if ((${#images[@]} < 2)); then
+    echo "One held-out image has no neighbours to show."
+    return
+  fi
+  $bin/ijepa-search --features "$out/features/trained" --beside "$out/features/untrained" \
+    --query "${images[@]}" --k $((${#images[@]} > 5 ? 5 : ${#images[@]} - 1)) \
+    --out "$out/neighbours" >"$out/neighbours.txt"
+  for image in "${images[@]}"; do maps+=(--pca "$image"); done
+  $bin/ijepa-infer --run "$run" --input "$shown" --out "$out/features/trained" "${maps[@]}"
+  mv "$out/neighbours/hits.png" "$out/neighbours.png"
+  mv "$out/features/trained/pca.png" "$out/patches.png"
+}
+
+# probed NAME COLUMN: a figure of the table that ijepa-probe printed.
+probed() {
+  awk -v name="$1" -v column="$2" '$1 == name { print $column; exit }' "$out/probe.txt"
+}
+
+# What the features are good for, in two sentences: by accuracies where there are classes, else by
+# what the last look at the features' health says.
+good_for() {
+  if [[ -s $out/probe.txt ]]; then
+    awk -v t="$(probed trained 3)" -v u="$(probed untrained 3)" -v p="$(probed pixels 3)" \
+      -v c="$(probed chance 2)" -v tl="$(probed trained 5)" -v ul="$(probed untrained 5)" \
+      -v pl="$(probed pixels 5)" '
+      function end(gain) { return gain >= 2 ? "." : ": training is no gain yet; train longer." }
+      function most(a, b) { return a > b ? a : b }
+      BEGIN {
+        printf "For finding alike images: the 20 nearest neighbours of a held-out image name its class\n"
+        printf "in %.1f %% of cases, by the untrained network in %.1f %% and by pixels in %.1f %%,\n", t, u, p
+        printf "where chance is %.1f %%%s\n", c, end(t - most(u, p))
+        printf "For classifying: a linear layer on the features is right in %.1f %% of cases, on those of\n", tl
+        printf "the untrained network in %.1f %%, on pixels in %.1f %%%s\n", ul, pl, end(tl - most(ul, pl))
+      }'
+    return
+  fi
+  local health
   health=$(grep '"event":"health"' "$run/events.jsonl" | tail -n 1) || return 0
   value() { sed -E "s/.*\"$1\":([^,}]*).*/\1/" <<<"$health"; }
-  awk -v zero="$(value loss_to_zero)" -v mean="$(value loss_to_position_mean)" \
-    -v gap="$(value cross_sample_gap)" -v seen="$seen" 'BEGIN {
-    printf "%s the predictor is wrong by %.0f %% of what predicting zeros costs,\n", seen, 100 * zero
-    printf "and by %.0f %% of what the mean over images at each place costs.\n", 100 * mean
-    printf "What it predicts is nearer to its own image than to others, by a cosine of %.2f (0: it knows none).\n", gap
-  }'
+  awk -v rank="$(value rankme)" -v cosine="$(value pairwise_cosine)" \
+    -v gap="$(value cross_sample_gap)" 'BEGIN {
+      printf "For finding alike images: features of different images span some %.0f directions and have\n", rank
+      printf "a mean cosine of %.2f (1: all alike).\n", cosine
+      printf "For telling what is hidden: a prediction is nearer to its own image than to others by a\n"
+      printf "cosine of %.2f (0: it knows the place alone).\n", gap
+    }'
 }
 
 mkdir -p build "$out"
@@ -165,8 +218,14 @@ phase "look into the shards" inspect
 choose_settings
 phase "pretrain, interrupted" pretrain_and_interrupt
 phase "pretrain, resumed" pretrain
-phase "what the predictor learned" learned
 phase "judge the features" probe
+phase "draw neighbours and patches" pictures
+phase "what the features are good for" good_for
+if [[ -e $out/neighbours.png ]]; then
+  echo
+  echo "$out/neighbours.png shows six held-out images and the five nearest to each: on the left by"
+  echo "the trained features, on the right by the untrained ones (green: of the same class)."
+fi
 
 cat <<EOT
 
@@ -174,12 +233,12 @@ cat <<EOT
 images       ${input:-$out/images}, some of them in $out/images.png
 shards       $train${test:+ and $test}
 run          $run: config.toml, metrics.csv, events.jsonl, checkpoints/
-evaluation   $run/probe/
+evaluation   $run/probe/, $out/neighbours.png, $out/patches.png
 
 ==== What to run next
 Your own images, in one folder a class or a tar of it:
   bash jobs/quickstart.sh PATH
-A longer run of your own, from a copy of one of configs/*.toml; first what it would cost:
+A longer run of your own, from a copy of one of configs/*.toml (docs/recipes.md); first what it would cost:
   $bin/ijepa-pretrain MY.toml --dry-run
   bash jobs/local.sh -n $ranks ijepa-pretrain MY.toml
 The same on a Slurm cluster (docs/slurm.md):

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
   app.add_option("--input", settings.input, "shards, a folder of images, or one image")->required();
   app.add_option("--out", settings.out, "folder for the features")->required();
-  ijepa::add_encoder_option(app, settings.encoder);
+  ijepa::add_any_encoder_option(app, settings.encoder);
   app.add_option("--keep", keep, "mean over patches, every patch, or both")
       ->check(CLI::IsMember({"pooled", "tokens", "both"}));
   app.add_flag("--csv", settings.csv, "also features.csv (at most 100,000 images)");

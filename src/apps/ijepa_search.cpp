@@ -33,6 +33,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Finds the nearest images by cosine similarity of their features."};
   app.option_defaults()->always_capture_default();
   app.add_option("--features", settings.features, "folder that ijepa-infer wrote");
+  app.add_option("--beside", settings.beside,
+                 "other features of the same images: hits.png has their hits to the right");
   app.add_option("--query", settings.queries, "images of the features, by key or number");
   app.add_option("--image", settings.files, "image files");
   app.add_flag("--all", settings.all, "every image of the features is a query");
@@ -42,7 +44,7 @@ int main(int argc, char** argv) {
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint,
                                 "run folder, for --image and --pair");
-  ijepa::add_encoder_option(app, choice, "which of the two compares --pair");
+  ijepa::add_any_encoder_option(app, choice);
   app.add_option("--images", settings.images, "images of the features; default: where they were");
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");

@@ -49,6 +49,15 @@ inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder,
              {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}}, help);
 }
 
+/// The same where the network before its training can stand beside them.
+inline void add_any_encoder_option(CLI::App& app, EncoderChoice& encoder) {
+  add_choice(app, "--encoder", encoder,
+             {{"target", EncoderChoice::target},
+              {"context", EncoderChoice::context},
+              {"untrained", EncoderChoice::untrained}},
+             "which of the two, or either as it was before the first step");
+}
+
 inline void add_skip_bad_option(CLI::App& app, bool& skip_bad) {
   app.add_flag("--skip-bad", skip_bad,
                "leave out images that cannot be read: bad_images.csv lists them, the code is 3");

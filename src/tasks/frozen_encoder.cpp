@@ -19,6 +19,17 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   model_ = std::make_unique<IJepa>(recipe.model.encoder, recipe.model.predictor);
   store_ = std::make_unique<ParamStore>(*device_, model_->layout(), Precision::float32(),
                                         StoreUse::inference);
+  if (choice == EncoderChoice::untrained)
+    store_->initialise(static_cast<std::uint64_t>(recipe.run.seed));
+  else
+    load(checkpoint, choice, comm);
+  normalisation_ = {recipe.data.mean, recipe.data.std};
+  features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,
+                                                normalisation_);
+  identity_ = encoder_identity(checkpoint, choice, comm);
+}
+
+void FrozenEncoder::load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm) {
   const bool target = choice == EncoderChoice::target;
   RunState state(*device_, *store_, {target ? Role::target : Role::weight});
   auto tensors = state.tensors();
@@ -28,10 +39,6 @@ FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice
   auto positions = load_positions(checkpoint, comm);
   positions.predictor.clear();  // of a predictor that need not be the model's
   set_positions(device_->ops(), *store_, positions);
-  normalisation_ = {recipe.data.mean, recipe.data.std};
-  features_ = std::make_unique<EncoderFeatures>("network", *device_, *model_, *store_, choice,
-                                                normalisation_);
-  identity_ = encoder_identity(checkpoint, choice, comm);
 }
 
 Size FrozenEncoder::image_size() const {

@@ -27,17 +27,25 @@ Image framed(const Image& picture, const Colour& colour) {
 }  // namespace
 
 void write_hit_sheet(const std::vector<HitRow>& rows, const std::string& path) {
-  std::size_t most = 0;
-  for (const auto& row : rows) most = std::max(most, row.hits.size());
-  const int columns = static_cast<int>(most) + 1;
+  constexpr int apart = 3 * gap;  // of the query from its hits, and of groups of hits
+  std::size_t hits = 0, groups = 0;
+  for (const auto& row : rows) {
+    groups = std::max(groups, row.groups.size());
+    for (const auto& group : row.groups) hits = std::max(hits, group.hits.size());
+  }
+  const int group_width = static_cast<int>(hits) * (cell + gap) - gap + apart;
   Image sheet = plain_image(static_cast<int>(rows.size()) * (cell + gap) + gap,
-                            columns * (cell + gap) + 3 * gap, 255, 255, 255);
+                            cell + 2 * gap + static_cast<int>(groups) * group_width, 255, 255, 255);
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const int top = gap + static_cast<int>(r) * (cell + gap);
     paste(framed(rows[r].query, of_query), top, gap, sheet);
-    for (std::size_t h = 0; h < rows[r].hits.size(); ++h)
-      paste(framed(rows[r].hits[h], of_match.at(static_cast<std::size_t>(rows[r].matches[h]))), top,
-            3 * gap + (static_cast<int>(h) + 1) * (cell + gap), sheet);
+    int left = gap + cell + apart;
+    for (const auto& group : rows[r].groups) {
+      for (std::size_t h = 0; h < group.hits.size(); ++h)
+        paste(framed(group.hits[h], of_match.at(static_cast<std::size_t>(group.matches[h]))), top,
+              left + static_cast<int>(h) * (cell + gap), sheet);
+      left += group_width;
+    }
   }
   write_png(sheet, path);
 }

@@ -9,11 +9,16 @@ namespace ijepa {
 
 enum class Match : std::uint8_t { unknown, same, other };
 
-/// A row of the sheet: the query, then its hits with what is known of their classes.
-struct HitRow {
-  Image query;
+/// Hits of a query with what is known of their classes.
+struct HitGroup {
   std::vector<Image> hits;
   std::vector<Match> matches;
+};
+
+/// A row of the sheet: the query, then its hits, by one kind of features or by several.
+struct HitRow {
+  Image query;
+  std::vector<HitGroup> groups;
 };
 
 /// A PNG: a row a query, framed black; hits framed green for the query's class, red for another,

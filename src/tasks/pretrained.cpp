@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
@@ -15,7 +16,14 @@
 namespace ijepa {
 
 const char* name_of(EncoderChoice choice) {
-  return choice == EncoderChoice::target ? "target" : "context";
+  constexpr std::array names{"target", "context", "untrained"};
+  return names.at(static_cast<std::size_t>(choice));
+}
+
+EncoderChoice choice_of_identity(const std::string& identity) {
+  for (const auto choice : {EncoderChoice::target, EncoderChoice::context})
+    if (identity.ends_with(name_of(choice))) return choice;
+  return EncoderChoice::untrained;
 }
 
 namespace {

@@ -66,16 +66,20 @@ class Search {
     if (!settings.files.empty()) add_files(log);
   }
 
-  SearchResult run() {
+  SearchResult run() const {
     SearchResult result;
     result.hits = all_hits();
     result.queries = queries_.names;
     result.keys = data_.keys;
-    on_rank_0(comm_, [&] {
-      judge(result);
-      write(result);
-    });
+    on_rank_0(comm_, [&] { judge(result); });
     return result;
+  }
+
+  void write(const SearchResult& result) const {
+    if (settings_.out.empty()) return;
+    write_nearest(result);
+    write_precision(result);
+    if (!settings_.all) show(result);
   }
 
  private:
@@ -108,8 +112,7 @@ class Search {
     const bool named = !settings_.run.empty() || !settings_.checkpoint.empty();
     const auto checkpoint = named ? find_checkpoint(settings_.run, settings_.checkpoint, comm_, log)
                                   : manifest_.checkpoint;
-    const bool target = manifest_.identity.encoder.ends_with("target");
-    FrozenEncoder encoder(checkpoint, target ? EncoderChoice::target : EncoderChoice::context,
+    FrozenEncoder encoder(checkpoint, choice_of_identity(manifest_.identity.encoder),
                           settings_.threads, comm_, log);
     on_all_ranks(comm_, [&] {
       check(encoder.identity() == manifest_.identity.encoder,
@@ -125,7 +128,7 @@ class Search {
   }
 
   /// Blocks of queries are the same for any number of ranks: Faiss rounds otherwise in others.
-  std::vector<std::vector<Hit>> all_hits() {
+  std::vector<std::vector<Hit>> all_hits() const {
     constexpr std::int64_t block = 256;
     const auto count = queries_.rows.rows;
     std::string mine;
@@ -168,6 +171,11 @@ class Search {
     return image < 0 ? -1 : data_.labels[static_cast<std::size_t>(image)];
   }
 
+  Match match(std::int64_t query, std::int64_t hit) const {
+    if (label(query) < 0 || label(hit) < 0) return Match::unknown;
+    return label(query) == label(hit) ? Match::same : Match::other;
+  }
+
   void judge(SearchResult& result) const {
     std::vector<std::size_t> labelled;
     for (std::size_t q = 0; q < queries_.images.size(); ++q)
@@ -195,8 +203,7 @@ class Search {
     return static_cast<double>(same) / static_cast<double>(k);
   }
 
-  void write(const SearchResult& result) const {
-    if (settings_.out.empty()) return;
+  void write_nearest(const SearchResult& result) const {
     std::string text = "query,rank,key,similarity\n";
     for (std::size_t q = 0; q < result.hits.size(); ++q)
       for (std::size_t h = 0; h < result.hits[q].size(); ++h)
@@ -205,13 +212,18 @@ class Search {
                         csv_field(data_.keys[static_cast<std::size_t>(result.hits[q][h].image)]),
                         result.hits[q][h].similarity);
     write_file_atomically(settings_.out + "/nearest.csv", text);
-    if (!result.precision.empty()) {
-      text = "k,precision,chance\n";
-      for (const auto& p : result.precision)
-        text += fmt::format("{},{:.6f},{:.6f}\n", p.k, p.share, result.chance);
-      write_file_atomically(settings_.out + "/precision.csv", text);
+  }
+
+  void write_precision(const SearchResult& result) const {
+    if (result.precision.empty()) return;
+    const bool beside = !result.beside.empty();
+    std::string text = beside ? "k,precision,chance,beside\n" : "k,precision,chance\n";
+    for (std::size_t i = 0; i < result.precision.size(); ++i) {
+      const auto& p = result.precision[i];
+      text += fmt::format("{},{:.6f},{:.6f}", p.k, p.share, result.chance);
+      text += beside ? fmt::format(",{:.6f}\n", result.beside[i].share) : "\n";
     }
-    if (!settings_.all) show(result);
+    write_file_atomically(settings_.out + "/precision.csv", text);
   }
 
   /// Of an image of the features among `images`, of which some may have been left out.
@@ -235,13 +247,16 @@ class Search {
     std::vector<HitRow> sheet;
     for (std::size_t q = 0; q < result.hits.size(); ++q) {
       const auto own = queries_.images[q];
-      HitRow row{own < 0 ? decode_file(queries_.names[q]) : picture(own), {}, {}};
-      for (const auto& hit : result.hits[q]) {
-        row.hits.push_back(picture(hit.image));
-        const bool known = label(own) >= 0 && label(hit.image) >= 0;
-        const auto match = label(own) == label(hit.image) ? Match::same : Match::other;
-        row.matches.push_back(known ? match : Match::unknown);
-      }
+      HitRow row{own < 0 ? decode_file(queries_.names[q]) : picture(own), {}};
+      const auto add = [&](const std::vector<Hit>& hits) {
+        auto& group = row.groups.emplace_back();
+        for (const auto& hit : hits) {
+          group.hits.push_back(picture(hit.image));
+          group.matches.push_back(match(own, hit.image));
+        }
+      };
+      add(result.hits[q]);
+      if (!result.beside_hits.empty()) add(result.beside_hits[q]);
       sheet.push_back(std::move(row));
     }
     write_hit_sheet(sheet, settings_.out + "/hits.png");
@@ -257,10 +272,28 @@ class Search {
   std::optional<SimilarityIndex> index_;
 };
 
+/// The same queries by the features beside.
+void look_beside(const SearchSettings& settings, Communicator& comm, const Log& log,
+                 SearchResult& result) {
+  auto other = settings;
+  other.features = settings.beside;
+  auto beside = Search(other, comm, log).run();
+  on_rank_0(comm, [&] {
+    check(beside.keys == result.keys, "The features in {} and those in {} are of other images.",
+          settings.features, settings.beside);
+  });
+  result.beside_hits = std::move(beside.hits);
+  result.beside = std::move(beside.precision);
+}
+
 }  // namespace
 
 SearchResult search_images(const SearchSettings& settings, Communicator& comm, const Log& log) {
-  return Search(settings, comm, log).run();
+  const Search search(settings, comm, log);
+  auto result = search.run();
+  if (!settings.beside.empty()) look_beside(settings, comm, log, result);
+  on_rank_0(comm, [&] { search.write(result); });
+  return result;
 }
 
 std::string as_text(const SearchResult& result) {
@@ -274,9 +307,13 @@ std::string as_text(const SearchResult& result) {
   }
   if (result.hits.size() > most_shown)
     text += fmt::format("... and {} more queries\n", result.hits.size() - most_shown);
-  for (const auto& p : result.precision)
-    text += fmt::format("precision@{:<4} {:.1f} % (chance {:.1f} %)\n", p.k, 100 * p.share,
-                        100 * result.chance);
+  for (std::size_t i = 0; i < result.precision.size(); ++i) {
+    const auto& p = result.precision[i];
+    text += fmt::format("precision@{:<4} {:.1f} %", p.k, 100 * p.share);
+    if (!result.beside.empty())
+      text += fmt::format(", by the features beside {:.1f} %", 100 * result.beside[i].share);
+    text += fmt::format(" (chance {:.1f} %)\n", 100 * result.chance);
+  }
   return text;
 }
 

@@ -44,6 +44,11 @@ TrainableEncoder::TrainableEncoder(Device& device, const EncoderConfig& pretrain
 
 void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
                             Communicator& comm) {
+  if (choice == EncoderChoice::untrained) {
+    const auto recipe = load_checkpoint_recipe(checkpoint, comm);
+    store_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
+    return;
+  }
   RunState state(device_, store_, {Role::weight});
   auto tensors = state.tensors();
   const Role role = choice == EncoderChoice::target ? Role::target : Role::weight;

@@ -272,4 +272,16 @@ std::vector<std::string> warnings(const Health& h, const Health* previous,
   return out;
 }
 
+std::string judgement(const Health& h, const HealthLimits& limits) {
+  if (const auto found = warnings(h, nullptr, limits); !found.empty())
+    return fmt::format("The features are not healthy. {}", found.front());
+  const auto full_rank = static_cast<double>(std::min(h.images, h.width));
+  const auto figure =
+      fmt::format("RankMe is {:.1f} of at most {} ({:.0f} %; good runs had {:.0f} % and more)",
+                  h.rankme, full_rank, 100 * h.rankme / full_rank, 100 * limits.rank_good);
+  return h.rankme < limits.rank_good * full_rank
+             ? fmt::format("The features may be weak: {}.", figure)
+             : fmt::format("The features are healthy: {}.", figure);
+}
+
 }  // namespace ijepa

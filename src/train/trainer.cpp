@@ -120,6 +120,7 @@ Outcome Trainer::train() {
   }
   saves_.finish(step_);
   comm_.activity().enter(Phase::ending, step_);
+  if (last_health_) log_.info("{}", judgement(*last_health_));
   return Outcome::finished;
 }
 

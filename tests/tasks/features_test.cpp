@@ -41,7 +41,7 @@ TEST_F(Features, ComeInTheOrderOfTheImagesWithTheirLabels) {
     for (std::size_t i = 0; i < 11; ++i) EXPECT_EQ(set.labels[i], static_cast<int>(i % 3));
   }
   EXPECT_EQ(sets[0].features.cols, 24);
-  const synth::Synth synth(3, 32, 5);
+  const synth::Synth synth(synth::Kind::shapes, 3, 32, 5);
   for (std::int64_t i = 0; i < 11; ++i) {
     const auto picture = synth.draw(synth::Split::train, i);
     Matrix<float> expected(1, sets[2].features.cols);
@@ -270,7 +270,7 @@ TEST_F(Features, SayWhatCannotWork) {
 
 TEST(EncoderFeatures, Bfloat16IsCloseToFloat32) {
   TinyEncoder full(1), half(1, Precision::bfloat16());
-  const synth::Synth synth(3, 32, 5);
+  const synth::Synth synth(synth::Kind::shapes, 3, 32, 5);
   const auto picture = synth.draw(synth::Split::train, 0);
   Matrix<float> a(1, 24), b(1, 24);
   full.features("a")->apply({picture.data, 1, {32, 32}}, a.view());

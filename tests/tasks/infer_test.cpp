@@ -105,6 +105,19 @@ TEST_F(Infer, RefusesAFolderOfOtherFeatures) {
   EXPECT_NE(problem().find("another checkpoint"), std::string::npos);
 }
 
+TEST_F(Infer, UntrainedIsTheNetworkBeforeTheFirstStep) {
+  settings_.encoder = EncoderChoice::untrained;
+  const auto manifest = infer();
+  EXPECT_EQ(choice_of_identity(manifest.identity.encoder), EncoderChoice::untrained);
+  TinyEncoder start(0);  // the recipe's seed; the checkpoint's weights are those of another
+  const auto pixels = read_pictures(*open_images(path("shards")), 0, 256, {32, 32}, 1);
+  Matrix<float> expected(256, 24);
+  start.features("start")->apply({pixels.data(), 256, {32, 32}}, expected.view());
+  EXPECT_EQ(read_feature_part(path("out/part_00000.h5")).pooled.values, expected.values);
+  settings_.encoder = EncoderChoice::target;
+  EXPECT_NE(problem().find("another checkpoint"), std::string::npos);
+}
+
 TEST_F(Infer, NamesAnImageThatCannotBeRead) {
   write_pictures(path("bad"), {.images = images, .damaged = 500});
   settings_.input = path("bad");

@@ -22,7 +22,7 @@ struct PictureShard {
 /// Writes one shard of the described pictures into `folder` (made if missing).
 inline void write_pictures(const std::filesystem::path& folder, const PictureShard& what) {
   std::filesystem::create_directories(folder);
-  const synth::Synth synth(what.classes, what.size, 5);
+  const synth::Synth synth(synth::Kind::shapes, what.classes, what.size, 5);
   std::vector<std::vector<std::uint8_t>> bytes(static_cast<std::size_t>(what.images));
   std::vector<ShardRecord> records;
   for (int i = 0; i < what.images; ++i) {

@@ -106,6 +106,46 @@ TEST_F(Search, AnImageFileIsNearestToItself) {
   EXPECT_GT(decode_image(bytes).width, decode_image(bytes).height);
 }
 
+TEST_F(Search, HitsOfOtherFeaturesStandBeside) {
+  InferSettings infer;
+  infer.run = path("run");
+  infer.input = path("shards");
+  infer.out = path("untrained");
+  infer.threads = 1;
+  infer.encoder = EncoderChoice::untrained;
+  infer_features(infer, *local_communicator(), Log(1));
+  settings_.queries = {"picture/3.png", "4"};
+  const auto alone = search();
+  const auto width = [&] {
+    std::ifstream sheet(path("out/hits.png"), std::ios::binary);
+    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(sheet), {}};
+    return decode_image(bytes).width;
+  };
+  const auto narrow = width();
+  settings_.beside = path("untrained");
+  const auto both = search();
+  EXPECT_EQ(alone.beside_hits.size(), 0U);
+  ASSERT_EQ(both.beside_hits.size(), 2U);
+  EXPECT_GT(width(), narrow + 5 * 100);
+  settings_.features = path("untrained");
+  settings_.beside.clear();
+  const auto other = search();
+  ASSERT_EQ(both.beside.size(), other.precision.size());
+  for (std::size_t q = 0; q < 2; ++q)
+    for (std::size_t h = 0; h < 5; ++h) {
+      EXPECT_EQ(both.hits[q][h].image, alone.hits[q][h].image);
+      EXPECT_EQ(both.beside_hits[q][h].image, other.hits[q][h].image);
+    }
+  EXPECT_EQ(both.beside[1].share, other.precision[1].share);
+
+  write_pictures(path("others"), {.images = 41});
+  infer.input = path("others");
+  infer.out = path("features_of_others");
+  infer_features(infer, *local_communicator(), Log(1));
+  settings_.beside = path("features_of_others");
+  EXPECT_NE(problem().find("are of other images"), std::string::npos);
+}
+
 TEST_F(Search, TwoImagesAreComparedByTheirFeatures) {
   FrozenEncoder encoder(checkpoint_folder(path("run"), 7), EncoderChoice::target, 1,
                         *local_communicator(), Log(1));

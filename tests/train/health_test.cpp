@@ -148,6 +148,25 @@ TEST(Health, FallingRankIsSeen) {
   EXPECT_NE(warnings(now, &before)[0].find("fell from 30.0 to 14.0"), std::string::npos);
 }
 
+TEST(Health, JudgementNamesTheFigureThatDecides) {
+  Health h;
+  h.images = 256;
+  h.width = 96;
+  h.feature_std = 0.1;
+  h.cross_sample_gap = 0.2;
+  h.rankme = 61.2;
+  EXPECT_EQ(judgement(h),
+            "The features are healthy: RankMe is 61.2 of at most 96 (64 %; good runs had 25 % and "
+            "more).");
+  h.rankme = 14;
+  EXPECT_TRUE(judgement(h).starts_with("The features may be weak: RankMe is 14.0 of at most 96"));
+  h.rankme = 61.2;
+  h.cross_sample_gap = 0.01;
+  EXPECT_TRUE(judgement(h).starts_with("The features are not healthy. Predictions fit"));
+  h.rankme = std::nan("");
+  EXPECT_TRUE(judgement(h).starts_with("The features are not healthy. Features, targets or"));
+}
+
 TEST(Health, NotANumberIsSaidAtOnce) {
   Example e(4, 2, 3);
   e.targets.values[5] = std::numeric_limits<float>::quiet_NaN();

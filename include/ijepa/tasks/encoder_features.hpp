@@ -11,8 +11,9 @@
 
 namespace ijepa {
 
-/// Which of the two encoders; the target encoder (EMA) is what published results use.
-enum class EncoderChoice : std::uint8_t { target, context };
+/// Which encoder of a checkpoint; the target encoder (EMA) is what published results use.
+/// Untrained: as both were before the first step, by the run's seed.
+enum class EncoderChoice : std::uint8_t { target, context, untrained };
 
 /// Images of a batch: enough rows for the matrix products, and the same for any number of ranks.
 std::int64_t images_at_once(const EncoderConfig& encoder);

@@ -32,6 +32,8 @@ class FrozenEncoder {
   const std::string& identity() const { return identity_; }
 
  private:
+  void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
+
   Normalisation normalisation_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<IJepa> model_;

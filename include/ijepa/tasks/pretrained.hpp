@@ -13,6 +13,8 @@
 namespace ijepa {
 
 const char* name_of(EncoderChoice choice);
+/// The choice that an encoder_identity() was made with.
+EncoderChoice choice_of_identity(const std::string& identity);
 
 /// What was named as checkpoint, or the newest valid one of a run folder; exactly one is named,
 /// else an Error. What a file of weights holds is logged. Collective.

@@ -12,6 +12,7 @@ namespace ijepa {
 
 struct SearchSettings {
   std::string features;              // folder of ijepa-infer
+  std::string beside;                // another of the same images, to compare with; empty: none
   std::string out;                   // folder for nearest.csv, hits.png, precision.csv
   std::vector<std::string> queries;  // images of the features, by key or number, ...
   std::vector<std::string> files;    // ... and image files
@@ -30,16 +31,19 @@ struct PrecisionAt {
 };
 
 struct SearchResult {
-  std::vector<std::string> queries;    // keys or paths
-  std::vector<std::vector<Hit>> hits;  // of each, nearest first, never itself
-  std::vector<std::string> keys;       // of the images that hits number
-  std::vector<PrecisionAt> precision;  // at 1, 5, 10, ... up to k; empty without labels
-  double chance = 0;                   // the precision of hits at random
+  std::vector<std::string> queries;           // keys or paths
+  std::vector<std::vector<Hit>> hits;         // of each, nearest first, never itself
+  std::vector<std::string> keys;              // of the images that hits number
+  std::vector<PrecisionAt> precision;         // at 1, 5, 10, ... up to k; empty without labels
+  std::vector<std::vector<Hit>> beside_hits;  // by the features beside; empty without them
+  std::vector<PrecisionAt> beside;            // and their precision
+  double chance = 0;                          // the precision of hits at random
 };
 
 /// Queries go round the ranks in blocks, so hits do not depend on their number; the result is rank
 /// 0's. Writes nearest.csv (query, rank, key, similarity), precision.csv where there are labels,
-/// and, unless every image is a query, hits.png. Collective.
+/// and, unless every image is a query, hits.png. An Error unless the features beside are of the
+/// same images. Collective.
 SearchResult search_images(const SearchSettings& settings, Communicator& comm, const Log& log);
 
 /// Precision, and the hits of up to ten queries, as lines for people.

@@ -28,7 +28,7 @@ class TrainableEncoder {
   TrainableEncoder(const TrainableEncoder&) = delete;
   TrainableEncoder& operator=(const TrainableEncoder&) = delete;
 
-  /// Either encoder of a pretraining checkpoint. Collective.
+  /// An encoder of a pretraining checkpoint. Collective.
   void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
   /// The position table alone, of a pretraining checkpoint or of one that a task saved. Collective.
   void load_position_table(const std::string& checkpoint, Communicator& comm);

@@ -56,6 +56,7 @@ std::vector<std::pair<std::string_view, double>> named_values(const Health& heal
 /// Limits below (or above) which a warning is given; no source gives universal ones.
 struct HealthLimits {
   double rank_share = 0.1;         // RankMe below this share of min(n, D)
+  double rank_good = 0.25;         // RankMe above this share: what good runs had
   double rank_drop = 0.5;          // RankMe below this share of the previous evaluation's
   double std_share = 0.1;          // feature std below this share of D^-1/2
   double cosine = 0.99;            // pairwise cosine above this
@@ -66,5 +67,10 @@ struct HealthLimits {
 /// One sentence a suspicion, none when all is well. `previous`: the last evaluation, or nullptr.
 std::vector<std::string> warnings(const Health& health, const Health* previous = nullptr,
                                   const HealthLimits& limits = {});
+
+/// One sentence: whether the features are healthy, and by which figure. Beside what is warned of it
+/// is RankMe's share of min(n, D), which told good runs from bad ones where loss and cosine did not
+/// (docs/recipes.md).
+std::string judgement(const Health& health, const HealthLimits& limits = {});
 
 }  // namespace ijepa

@@ -17,8 +17,10 @@ static void describe(ClassifyRun& r, Fields& f) {
   f("checkpoint", r.checkpoint,
     "Or one checkpoint's folder, or another program's weights (.pth.tar, .safetensors).");
   f.choice("encoder", r.encoder,
-           {{"target", EncoderChoice::target}, {"context", EncoderChoice::context}},
-           "Which of its two encoders.");
+           {{"target", EncoderChoice::target},
+            {"context", EncoderChoice::context},
+            {"untrained", EncoderChoice::untrained}},
+           "Which of its two encoders, or either as it was before the first step.");
   f("fine_tune", r.fine_tune, "Train the encoder too; otherwise only the linear layer.");
   f("out_dir", r.out_dir, "Folder for weights, tables and plots.");
   f("save_name", r.save_name, "Name of the weights there.");

@@ -45,9 +45,10 @@ class Networks {
     untrained_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
     const auto& c = encoder.config();
     const auto start = fmt::format(
-        "untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {}",
+        "untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {} "
+        "start {}",
         recipe.run.seed, c.width, c.depth, c.heads, c.mlp_hidden, c.patch, c.image_height,
-        c.image_width, c.rescale_init);
+        c.image_width, c.rescale_init, c.start == StartWeights::xavier ? "xavier" : "authors");
     const auto add = [&](const char* name, const ParamStore& store, const std::string& identity) {
       const auto& n = encoder.normalisation();
       maps.push_back(std::make_unique<EncoderFeatures>(

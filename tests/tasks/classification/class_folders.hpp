@@ -12,7 +12,7 @@ namespace ijepa::test {
 /// `images` PNG files of `size` pixels in folders of their class below `folder`.
 inline void write_class_folders(const std::filesystem::path& folder, int images, int classes = 3,
                                 synth::Split split = synth::Split::train, int size = 32) {
-  const synth::Synth synth(classes, size, 5);
+  const synth::Synth synth(synth::Kind::shapes, classes, size, 5);
   for (int i = 0; i < images; ++i) {
     const auto name = synth.class_names()[static_cast<std::size_t>(synth.label(i))];
     std::filesystem::create_directories(folder / name);
