@@ -96,7 +96,7 @@ TEST_F(PackFaults, InputsThatCannotBePackedAreRefused) {
       {"cut.tar", "cut short after"},
       {"cut.tar.gz", "truncated gzip input"},
       {"noise.tar", "cannot be read as a tar"},
-      {"empty.tar", "cannot be read as a tar"},
+      {"empty.tar", "is an empty file"},
       {"nothing", "holds no files"},
       {"folders", "holds no files"},
       {"useless", "None of the 2 files"},

@@ -121,14 +121,16 @@ void write_confusion_picture(const Confusion& confusion, const std::vector<std::
                                   ? "rows: true class, columns: answer, numbers: images"
                                   : "rows: true class, columns: answer";
   const auto line = text_size(caption, caption_scale);
+  const int above = line.height + margin;  // the caption, at the top
   Image sheet =
-      plain_image(top.rows + table.rows + line.height + 2 * margin,
+      plain_image(above + top.rows + table.rows + margin,
                   std::max(left.cols + table.cols, line.width + margin) + margin, 255, 255, 255);
   cv::Mat canvas(sheet.height, sheet.width, CV_8UC3, sheet.rgb.data());
-  left.copyTo(canvas({0, top.rows, left.cols, left.rows}));
-  table.copyTo(canvas({left.cols, top.rows, table.cols, table.rows}));
-  top.copyTo(canvas({left.cols, 0, top.cols, top.rows}));
-  write_text(canvas, caption, {margin, sheet.height - margin}, caption_scale, cv::Scalar::all(0));
+  const int x = sheet.width - margin - table.cols, y = above + top.rows;
+  left.copyTo(canvas({x - left.cols, y, left.cols, left.rows}));
+  table.copyTo(canvas({x, y, table.cols, table.rows}));
+  top.copyTo(canvas({x, above, top.cols, top.rows}));
+  write_text(canvas, caption, {margin, above - margin / 2}, caption_scale, cv::Scalar::all(0));
   write_png(sheet, path);
 }
 
