@@ -30,16 +30,32 @@ TEST(ConfusionReport, TablesNameClasses) {
             "owl,0,,\n");
 }
 
+/// One pixel beyond the lower right corner of the table's frame, the last long line of its grey.
+cv::Point end_of_table(const cv::Mat& picture) {
+  const cv::Vec3b frame(160, 160, 160);
+  cv::Point end;
+  for (int y = 0; y < picture.rows; ++y) {
+    int length = 0, last = 0;
+    for (int x = 0; x < picture.cols; ++x)
+      if (picture.at<cv::Vec3b>(y, x) == frame) {
+        ++length;
+        last = x;
+      }
+    if (length > 100) end = {last + 1, y + 1};
+  }
+  return end;
+}
+
 TEST(ConfusionReport, PictureIsDarkerWhereMoreAre) {
   const test::TemporaryFolder folder;
   const auto path = (folder.path() / "confusion.png").string();
   write_confusion_picture(example(), names, path);
   const auto picture = cv::imread(path);
   ASSERT_FALSE(picture.empty());
-  // Cells of 56 pixels end 8 pixels before the lower right corner; numbers stand in their middle.
+  // Cells of 56 pixels, with numbers in their middle.
+  const cv::Point end = end_of_table(picture);
   const auto at = [&](int truth, int guess) {
-    return picture.at<cv::Vec3b>(picture.rows - 8 - (3 - truth) * 56 + 5,
-                                 picture.cols - 8 - (3 - guess) * 56 + 5)[2];
+    return picture.at<cv::Vec3b>(end.y - (3 - truth) * 56 + 5, end.x - (3 - guess) * 56 + 5)[2];
   };
   EXPECT_LT(at(0, 0), at(1, 1));
   EXPECT_LT(at(1, 1), at(1, 0));
