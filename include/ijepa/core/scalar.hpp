@@ -69,15 +69,4 @@ struct AdamWStep {
   double gradient_scale = 1;  // applied to the gradient first: clipping by norm
 };
 
-/// One element of AdamW: decoupled decay, then the moments, then the step. `decay` is 0 or 1.
-template <class T>
-IJEPA_HOST_DEVICE void adamw(T& weight, T& m, T& v, T gradient, T decay, const AdamWStep& s) {
-  gradient *= T(s.gradient_scale);
-  weight *= T(1) - T(s.learning_rate) * T(s.weight_decay) * decay;
-  m = T(s.beta1) * m + T(1 - s.beta1) * gradient;
-  v = T(s.beta2) * v + T(1 - s.beta2) * gradient * gradient;
-  const T denominator = std::sqrt(v) / T(std::sqrt(s.bias2)) + T(s.epsilon);
-  weight -= T(s.learning_rate / s.bias1) * m / denominator;
-}
-
 }  // namespace ijepa
