@@ -23,7 +23,7 @@ Bytes bytes_of(const std::string& text) {
 }
 
 void append(Bytes& to, std::uint32_t value, int count) {
-  for (int i = 0; i < count; ++i) to.push_back(static_cast<std::uint8_t>(value >> 8 * i));
+  for (; count > 0; --count, value >>= 8) to.push_back(static_cast<std::uint8_t>(value));
 }
 
 std::string problem_of(const Bytes& bytes, std::int64_t max_pixels = 1'000'000) {
