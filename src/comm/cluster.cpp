@@ -141,8 +141,7 @@ std::optional<std::string> start_note(const Environment& environment,
   if (parse_cluster(environment).launcher != Launcher::srun) return {};
   if (!mpi_library.starts_with("Open MPI") || find(environment, "PMIX_RANK") != nullptr) return {};
   return "note: srun connects these ranks by PMI, which most builds of Open MPI lack. Should MPI "
-         "not "
-         "start, use `srun --mpi=pmix`.";
+         "not start, use `srun --mpi=pmix`.";
 }
 
 std::optional<std::string> launch_problem(const Cluster& cluster, int world_size) {
