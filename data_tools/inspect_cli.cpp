@@ -42,8 +42,10 @@ bool is_shard(const fs::path& path) {
 }
 
 bool holds_shards(const fs::path& folder) {
-  const fs::directory_iterator files(folder);
-  return std::any_of(begin(files), end(files), [](const auto& f) { return is_shard(f.path()); });
+  std::error_code error;  // a folder that may not be read holds none
+  const fs::directory_iterator files(folder, error);
+  return !error && std::any_of(begin(files), end(files),
+                               [](const auto& file) { return is_shard(file.path()); });
 }
 
 /// The sets in the folders of `path`, when it has no shards itself.
