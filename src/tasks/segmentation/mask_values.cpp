@@ -58,9 +58,9 @@ std::vector<UnknownValue> UnknownValues::commonest(std::size_t count) const {
 
 std::string UnknownValues::packed() const {
   const auto best = commonest(sent);
-  std::string bytes(sizeof pixels_ + best.size() * sizeof(UnknownValue), '\0');
-  std::memcpy(bytes.data(), &pixels_, sizeof pixels_);
-  std::memcpy(bytes.data() + sizeof pixels_, best.data(), best.size() * sizeof(UnknownValue));
+  std::string bytes(reinterpret_cast<const char*>(&pixels_), sizeof pixels_);
+  for (const auto& value : best)
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
   return bytes;
 }
 
