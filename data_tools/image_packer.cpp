@@ -6,6 +6,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/orientation.hpp"
 
 namespace ijepa::tools {
 
@@ -30,24 +31,25 @@ PackedImage ImagePacker::pack(Payload payload) {
     if (format == ImageFormat::unknown) return {{}, reason_for(payload.bytes)};
     const Size size = decoder_.open(payload.bytes);
     const ImageView picture = decoder_.decode();
+    const int orientation = exif_orientation(payload.bytes);
     if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
-      shrink(picture, payload.bytes);
+      payload.bytes = with_orientation(shrunk(picture), orientation);
     else if (format != ImageFormat::jpeg && format != ImageFormat::png)
-      payload.bytes = png_bytes(picture);
+      payload.bytes = with_orientation(png_bytes(picture), orientation);
     return {std::move(payload.bytes), ""};
   } catch (const Error& error) {
     return {{}, error.what()};
   }
 }
 
-void ImagePacker::shrink(const ImageView& picture, std::vector<std::uint8_t>& bytes) {
+std::vector<std::uint8_t> ImagePacker::shrunk(const ImageView& picture) {
   const Size size =
       covering_size({picture.height, picture.width}, {rules_.short_side, rules_.short_side});
   Image small{size.height, size.width,
               std::vector<std::uint8_t>(std::size_t{3} * static_cast<std::size_t>(size.height) *
                                         static_cast<std::size_t>(size.width))};
   resizer_.resize(picture, size, small.rgb.data());
-  bytes = encode_jpeg(small.view(), rules_.quality);
+  return encode_jpeg(small.view(), rules_.quality);
 }
 
 ImageWorkers::ImageWorkers(const ImageRules& rules, int threads) {

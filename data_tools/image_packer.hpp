@@ -26,7 +26,7 @@ class ImagePacker {
   PackedImage pack(Payload payload);
 
  private:
-  void shrink(const ImageView& picture, std::vector<std::uint8_t>& bytes);
+  std::vector<std::uint8_t> shrunk(const ImageView& picture);
 
   ImageRules rules_;
   ImageDecoder decoder_;

@@ -9,7 +9,7 @@ build=(
   libopenmpi-dev openmpi-bin                # ranks
   libhdf5-dev libxxhash-dev                 # shards and checkpoints
   libdnnl-dev libopencv-dev                 # matrix products, drawing and contact sheets
-  libjpeg-dev libpng-dev libwebp-dev        # pictures
+  libjpeg-dev libpng-dev libwebp-dev zlib1g-dev  # pictures
   libtiff-dev libgif-dev libarchive-dev     # pictures and tars
   libzip-dev                                # torch archives
   libutf8proc-dev                           # names of classes that look alike

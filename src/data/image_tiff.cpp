@@ -8,8 +8,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/orientation.hpp"
 #include "image_codec.hpp"
 
 namespace ijepa {
@@ -66,6 +69,14 @@ class Tiff {
            last_message.empty() ? "no reason given" : last_message);
   }
 
+  /// 1 to 8, as in EXIF, which took it from here (TIFF 6.0, tag 274).
+  int orientation() const {
+    std::uint16_t said = ORIENTATION_TOPLEFT;
+    TIFFGetField(get(), TIFFTAG_ORIENTATION, &said);
+    return said <= ORIENTATION_LEFTBOT ? said : ORIENTATION_TOPLEFT;
+  }
+
+  /// As stored.
   Size size() const {
     std::uint32_t height = 0, width = 0;
     require(TIFFGetField(get(), TIFFTAG_IMAGELENGTH, &height) != 0 &&
@@ -93,31 +104,36 @@ class Tiff {
 }  // namespace
 
 Size tiff_size(std::span<const std::uint8_t> bytes) {
-  return Tiff(bytes).size();
+  const Tiff tiff(bytes);
+  Size size = tiff.size();
+  if (lies_on_side(tiff.orientation())) std::swap(size.height, size.width);
+  return size;
 }
 
-void decode_tiff(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb) {
+void decode_tiff(std::span<const std::uint8_t> bytes, const Size&, std::uint8_t* rgb) {
   const Tiff tiff(bytes);
-  std::uint16_t turned = ORIENTATION_TOPLEFT, extra = 0, *kinds = nullptr;
-  TIFFGetField(tiff.get(), TIFFTAG_ORIENTATION, &turned);
-  check(turned <= ORIENTATION_BOTLEFT,
-        "The TIFF image is stored on its side (orientation {}), which is not read.", turned);
+  const int orientation = tiff.orientation();
+  // libtiff mirrors, but leaves pictures that lie on their side so: it gets none to turn.
+  std::uint16_t as_stored = ORIENTATION_TOPLEFT, extra = 0, *kinds = nullptr;
+  TIFFSetField(tiff.get(), TIFFTAG_ORIENTATION, as_stored);
   // Else libtiff would multiply colours by their alpha, which is dropped.
   std::uint16_t as_they_are = EXTRASAMPLE_ASSOCALPHA;
   if (TIFFGetField(tiff.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 0 && extra == 1)
     TIFFSetField(tiff.get(), TIFFTAG_EXTRASAMPLES, extra, &as_they_are);
   char reason[1024] = "";
   if (TIFFRGBAImageOK(tiff.get(), reason) == 0) fail("The TIFF image is not read: {}.", reason);
-  const auto pixels = static_cast<std::size_t>(std::int64_t{size.height} * size.width);
-  std::vector<std::uint32_t> raster(pixels);
+  const Size size = tiff.size();
+  std::vector<std::uint32_t> raster(
+      static_cast<std::size_t>(std::int64_t{size.height} * size.width));
   Tiff::require(TIFFReadRGBAImageOriented(tiff.get(), static_cast<std::uint32_t>(size.width),
                                           static_cast<std::uint32_t>(size.height), raster.data(),
                                           ORIENTATION_TOPLEFT, 1) != 0);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    rgb[3 * i] = TIFFGetR(raster[i]);
-    rgb[3 * i + 1] = TIFFGetG(raster[i]);
-    rgb[3 * i + 2] = TIFFGetB(raster[i]);
-  }
+  Image stored{size.height, size.width, std::vector<std::uint8_t>(3 * raster.size())};
+  auto* to = stored.rgb.data();
+  for (const auto pixel : raster)
+    for (const auto value : {TIFFGetR(pixel), TIFFGetG(pixel), TIFFGetB(pixel)})
+      *to++ = static_cast<std::uint8_t>(value);
+  std::ranges::copy(upright(std::move(stored), orientation).rgb, rgb);
 }
 
 }  // namespace ijepa

@@ -1,5 +1,7 @@
 #include "ijepa/data/orientation.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -84,6 +86,35 @@ Bytes exif_of(Bytes file) {
   return has_text(block, 0, std::string_view("Exif\0\0", 6)) ? block.subspan(6) : block;
 }
 
+/// A TIFF block whose one entry is the orientation (EXIF 2.3, 4.5.2: big-endian).
+std::vector<std::uint8_t> exif_block(int orientation) {
+  return {'M', 'M',  0, 42, 0, 0, 0, 8, 0, 1,
+          1,   0x12, 0, 3,  0, 0, 0, 1, 0, static_cast<std::uint8_t>(orientation),
+          0,   0,    0, 0,  0, 0};
+}
+
+void append_big(std::uint32_t number, std::vector<std::uint8_t>& to) {
+  for (const unsigned shift : {24U, 16U, 8U, 0U})
+    to.push_back(static_cast<std::uint8_t>(number >> shift));
+}
+
+std::vector<std::uint8_t> jpeg_segment(const std::vector<std::uint8_t>& exif) {
+  std::vector<std::uint8_t> out{
+      0xFF, 0xE1, 0, static_cast<std::uint8_t>(exif.size() + 8), 'E', 'x', 'i', 'f', 0, 0};
+  out.insert(out.end(), exif.begin(), exif.end());
+  return out;
+}
+
+std::vector<std::uint8_t> png_chunk(const std::vector<std::uint8_t>& exif) {
+  std::vector<std::uint8_t> out;
+  append_big(static_cast<std::uint32_t>(exif.size()), out);
+  out.insert(out.end(), {'e', 'X', 'I', 'f'});
+  out.insert(out.end(), exif.begin(), exif.end());
+  const auto checksum = crc32(0, out.data() + 4, static_cast<uInt>(exif.size() + 4));
+  append_big(static_cast<std::uint32_t>(checksum), out);
+  return out;
+}
+
 /// The pixels read from another corner, along columns where the picture lies on its side.
 std::vector<std::uint8_t> turned(const std::vector<std::uint8_t>& stored, int height, int width,
                                  std::ptrdiff_t bytes, int orientation) {
@@ -123,6 +154,16 @@ IndexImage upright(IndexImage stored, int orientation) {
   stored.index = turned(stored.index, stored.height, stored.width, 1, orientation);
   if (lies_on_side(orientation)) std::swap(stored.height, stored.width);
   return stored;
+}
+
+std::vector<std::uint8_t> with_orientation(std::vector<std::uint8_t> encoded, int orientation) {
+  if (orientation <= 1) return encoded;
+  constexpr std::ptrdiff_t png_start = 33;  // the signature and the header's chunk
+  const bool png = has_text(encoded, 1, "PNG\r\n");
+  const auto exif = exif_block(orientation);
+  const auto added = png ? png_chunk(exif) : jpeg_segment(exif);
+  encoded.insert(encoded.begin() + (png ? png_start : 2), added.begin(), added.end());
+  return encoded;
 }
 
 Image decode_upright(std::span<const std::uint8_t> encoded) {

@@ -9,6 +9,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/image.hpp"
+#include "ijepa/data/orientation.hpp"
 #include "tests/support/pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -210,8 +211,14 @@ TEST(ImageKinds, TiffGreyAlphaDepthAndOrientation) {
             (Bytes{128, 64, 32}));
   EXPECT_EQ(decode_image(tiff({1, 2}, 2, 1, {1, 8, ORIENTATION_BOTLEFT})).rgb,
             (Bytes{2, 2, 2, 1, 1, 1}));
-  EXPECT_NE(problem_of(tiff({1, 2}, 2, 1, {1, 8, ORIENTATION_RIGHTTOP})).find("on its side"),
-            std::string::npos);
+  const IndexImage stored{2, 3, {1, 2, 3, 4, 5, 6}};
+  for (int o = ORIENTATION_TOPLEFT; o <= ORIENTATION_LEFTBOT; ++o) {
+    const auto shown =
+        decode_image(tiff(stored.index, 2, 3, {1, 8, static_cast<std::uint16_t>(o)}));
+    const auto expected = upright(stored, o);
+    ASSERT_EQ(shown.width, expected.width) << o;
+    for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(shown.rgb[3 * i], expected.index[i]) << o;
+  }
   EXPECT_NE(problem_of(tiff(Bytes(16), 2, 2, {1, 32})).find("32"), std::string::npos);
 }
 

@@ -51,6 +51,18 @@ TEST(Orientation, IsReadFromEveryFormatThatSaysIt) {
   EXPECT_EQ(turned.rgb, upright(decode_image(jpeg), 6).rgb);
 }
 
+TEST(Orientation, IsGivenToPicturesThatAreEncodedAnew) {
+  const auto jpeg = encode_jpeg(draw_picture(12, 20));
+  const auto png = encode_png(draw_picture(12, 20));
+  EXPECT_EQ(with_orientation(png, 1), png);
+  for (int o = 2; o <= 8; ++o) {
+    EXPECT_EQ(with_orientation(jpeg, o), with_exif(jpeg, o));
+    EXPECT_EQ(with_orientation(png, o), png_with_exif(png, o));
+    EXPECT_EQ(decode_image(with_orientation(png, o)).rgb, decode_image(png).rgb);
+    EXPECT_EQ(decode_image(with_orientation(jpeg, o)).rgb, decode_image(jpeg).rgb);
+  }
+}
+
 TEST(Orientation, NoBytesLeadItAstray) {
   const auto whole = with_exif(encode_jpeg(draw_picture(8, 8)), 6);
   for (std::size_t n = 0; n < whole.size(); ++n) exif_orientation(std::span(whole).first(n));

@@ -3,7 +3,9 @@
 #include <set>
 #include <thread>
 
+#include "ijepa/data/orientation.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
+#include "tests/support/exif.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -187,6 +189,18 @@ TEST_F(PackForms, ShortSideShrinksOnlyLargerImages) {
   EXPECT_EQ(image_format(all.at("a/large.png").bytes), ImageFormat::jpeg);
   EXPECT_EQ(shrunk.height, 32);
   EXPECT_EQ(shrunk.width, 48);
+}
+
+TEST_F(PackForms, WhatIsEncodedAnewKeepsItsOrientation) {
+  const auto large = with_exif(encode_jpeg(draw_picture(60, 90)), 6);
+  write_folder({{"a/large.jpg", large}}, at("in"));
+  PackOptions o = options("in", "out");
+  o.image.short_side = 32;
+  run(o);
+  const auto bytes = contents(at("out")).at("a/large.jpg").bytes;
+  EXPECT_NE(bytes, large);
+  EXPECT_EQ(exif_orientation(bytes), 6);
+  EXPECT_EQ(decode_upright(bytes).height, 48);
 }
 
 TEST_F(PackForms, LinksAreFollowedOnceAndNamesAreKeptPrintable) {

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "ijepa/data/image.hpp"
 
@@ -22,6 +23,10 @@ constexpr bool lies_on_side(int orientation) {
 /// diagonal, 8 turned counter-clockwise.
 Image upright(Image stored, int orientation);
 IndexImage upright(IndexImage stored, int orientation);
+
+/// A JPEG or PNG file without an orientation that says this one; as it is for 1. For pictures that
+/// are encoded again as they were stored.
+std::vector<std::uint8_t> with_orientation(std::vector<std::uint8_t> encoded, int orientation);
 
 /// decode_image() and upright().
 Image decode_upright(std::span<const std::uint8_t> encoded);

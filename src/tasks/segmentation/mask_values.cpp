@@ -59,8 +59,7 @@ std::vector<UnknownValue> UnknownValues::commonest(std::size_t count) const {
 std::string UnknownValues::packed() const {
   const auto best = commonest(sent);
   std::string bytes(reinterpret_cast<const char*>(&pixels_), sizeof pixels_);
-  for (const auto& value : best)
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+  for (const auto& value : best) bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
   return bytes;
 }
 

@@ -26,6 +26,7 @@ class Ijepa(CMakePackage, CudaPackage):
     depends_on("lapack")
     depends_on("libjpeg-turbo")
     depends_on("libpng")
+    depends_on("zlib-api")
     depends_on("libwebp+libwebpdemux")
     depends_on("libtiff")
     depends_on("giflib")
