@@ -37,23 +37,13 @@ int verify(const ShardSet& set, int threads) {
   return 1;
 }
 
-bool is_shard(const fs::path& path) {
-  return path.extension() == ".h5" && path.filename().string().starts_with("shard_");
-}
-
-bool holds_shards(const fs::path& folder) {
-  std::error_code error;  // a folder that may not be read holds none
-  const fs::directory_iterator files(folder, error);
-  return !error && std::any_of(begin(files), end(files),
-                               [](const auto& file) { return is_shard(file.path()); });
-}
-
 /// The sets in the folders of `path`, when it has no shards itself.
 std::vector<std::string> nested_sets(const std::string& path) {
   std::vector<std::string> sets;
   if (!fs::is_directory(path) || holds_shards(path)) return sets;
   for (const auto& entry : fs::directory_iterator(path))
-    if (entry.is_directory() && holds_shards(entry.path())) sets.push_back(entry.path().string());
+    if (entry.is_directory() && holds_shards(entry.path().string()))
+      sets.push_back(entry.path().string());
   std::sort(sets.begin(), sets.end());
   return sets;
 }

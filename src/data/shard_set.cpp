@@ -18,19 +18,13 @@ bool is_shard_path(const fs::path& path) {
   return path.extension() == ".h5" && !is_hidden_name(path.filename().string());
 }
 
-bool holds_shards(const fs::path& directory) {
-  std::error_code error;  // a folder that may not be read holds none
-  const fs::directory_iterator files(directory, error);
-  return !error && std::any_of(begin(files), end(files),
-                               [](const auto& file) { return is_shard_path(file.path()); });
-}
-
 /// The shard files of a folder in name order; an Error that says what is there instead if none.
 std::vector<std::string> shard_paths_in(const std::string& directory) {
   std::vector<std::string> paths, nested;
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (is_shard_path(entry.path())) paths.push_back(entry.path().string());
-    if (entry.is_directory() && holds_shards(entry.path())) nested.push_back(entry.path().string());
+    if (entry.is_directory() && holds_shards(entry.path().string()))
+      nested.push_back(entry.path().string());
   }
   std::sort(paths.begin(), paths.end());
   std::sort(nested.begin(), nested.end());
@@ -62,6 +56,14 @@ void check_complete(const std::string& directory, const std::vector<ShardFile>& 
 }
 
 }  // namespace
+
+bool holds_shards(const std::string& folder) {
+  std::error_code error;
+  const fs::directory_iterator files(folder, error);
+  return !error && std::any_of(begin(files), end(files), [](const auto& file) {
+    return is_shard_path(file.path()) && file.path().filename().string().starts_with("shard_");
+  });
+}
 
 /// At most `limit` open shard files, shared by all threads: 1,300 shards would exceed the usual
 /// limit of 1,024 descriptors. A file in use by a reader stays open until the reader is done.

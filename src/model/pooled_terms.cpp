@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ijepa/core/columns.hpp"
 #include "ijepa/device/host_values.hpp"
 
 namespace ijepa {
@@ -32,22 +33,6 @@ Matrix<double> downloaded(Ops& ops, Tensor t) {
   Matrix<double> m(t.rows(), t.cols());
   m.values = download_values(ops, t);
   return m;
-}
-
-/// x less `mean` in every row.
-Matrix<double> centred(const Matrix<double>& x, const std::vector<double>& mean) {
-  Matrix<double> y = x;
-  for (std::int64_t i = 0; i < y.rows; ++i)
-    std::ranges::transform(y.row(i), mean, y.row(i).begin(), std::minus<>());
-  return y;
-}
-
-std::vector<double> column_means(const Matrix<double>& x) {
-  std::vector<double> mean(static_cast<std::size_t>(x.cols));
-  for (std::int64_t i = 0; i < x.rows; ++i)
-    std::ranges::transform(mean, x.row(i), mean.begin(), std::plus<>());
-  for (double& v : mean) v /= static_cast<double>(x.rows);
-  return mean;
 }
 
 /// sum of (x - m)(x - m)^T over the rows of x around their own mean, made on the device.

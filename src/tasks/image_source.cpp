@@ -126,15 +126,6 @@ class OneImage final : public ImageSource {
   std::vector<std::string> no_classes_;
 };
 
-bool holds_shards(const std::string& folder) {
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-    if (it->path().extension() == ".h5" && it->path().filename().string().starts_with("shard_"))
-      return true;
-  check(!error, "Cannot list {}: {}.", utf8_name(folder), error.message());
-  return false;
-}
-
 std::unique_ptr<ImageSource> open_file(const std::string& path) {
   const auto start = read_bytes(path, signature_bytes);
   if (has_image_name(path) || image_format(start) != ImageFormat::unknown)

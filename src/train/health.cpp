@@ -6,6 +6,7 @@
 #include <numeric>
 #include <opencv2/core.hpp>
 
+#include "ijepa/core/columns.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/scalar.hpp"
 
@@ -41,25 +42,9 @@ Matrix<double> unit_rows(MatrixView<const float> x) {
   return y;
 }
 
-std::vector<double> column_means(const Matrix<double>& x) {
-  std::vector<double> mean(static_cast<std::size_t>(x.cols));
-  for (std::int64_t i = 0; i < x.rows; ++i)
-    std::ranges::transform(mean, x.row(i), mean.begin(), std::plus<>());
-  for (auto& m : mean) m /= static_cast<double>(x.rows);
-  return mean;
-}
-
-Matrix<double> centred(const Matrix<double>& x) {
-  auto y = x;
-  const auto mean = column_means(x);
-  for (std::int64_t i = 0; i < y.rows; ++i)
-    std::ranges::transform(y.row(i), mean, y.row(i).begin(), std::minus<>());
-  return y;
-}
-
 /// Mean over channels of the standard deviation over rows (divided by n).
 double mean_channel_std(const Matrix<double>& x) {
-  const auto y = centred(x);
+  const auto y = centred(x, column_means(x));
   std::vector<double> squares(static_cast<std::size_t>(y.cols));
   for (std::int64_t i = 0; i < y.rows; ++i)
     std::ranges::transform(squares, y.row(i), squares.begin(),
@@ -152,7 +137,7 @@ void measure_features(MatrixView<const float> features, Health& out) {
   const auto z = to_double(features);
   const auto unit = unit_rows(features);
   out.rankme = rankme(z.view());
-  out.rankme_centred = rankme(centred(z).view());
+  out.rankme_centred = rankme(centred(z, column_means(z)).view());
   out.feature_std = mean_channel_std(unit);
   out.raw_std = mean_channel_std(z);
   out.pairwise_cosine = mean_off_diagonal_cosine(unit);
@@ -163,8 +148,9 @@ void measure_targets(const HealthInputs& in, Health& out) {
   const auto targets = to_double(in.targets);
   auto means = position_sums(targets, tokens);
   for (auto& v : means.values) v /= static_cast<double>(in.features.rows);
-  const double between = total_squares(centred(means)) * static_cast<double>(in.features.rows);
-  out.position_share = between / total_squares(centred(targets));
+  const double between =
+      total_squares(centred(means, column_means(means))) * static_cast<double>(in.features.rows);
+  out.position_share = between / total_squares(centred(targets, column_means(targets)));
   out.cross_sample_gap = cross_sample_gap(in, tokens);
   measure_losses(in, means, out);
 }

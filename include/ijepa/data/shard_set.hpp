@@ -12,6 +12,10 @@
 
 namespace ijepa {
 
+/// Whether a folder has files named as ijepa-shards names shards, "shard_*.h5". One that may not be
+/// read has none.
+bool holds_shards(const std::string& folder);
+
 class ShardSet {
  public:
   /// Opens the shards of a folder, which must be the complete set, or a single shard file.
