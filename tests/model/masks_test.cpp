@@ -241,7 +241,7 @@ TEST(Masks, ContextsAreCutToAMultiple) {
         const auto &all = exact.images[i].contexts[0], &some = cut.images[i].contexts[0];
         EXPECT_EQ(some.size(), all.size() / 8 * 8);
         EXPECT_TRUE(std::ranges::is_sorted(some));
-        if (compat || group == 1) EXPECT_TRUE(std::ranges::includes(all, some));
+        EXPECT_TRUE((!compat && group != 1) || std::ranges::includes(all, some));
         EXPECT_EQ(cut.images[i].targets, exact.images[i].targets);
       }
     }
