@@ -177,10 +177,12 @@ void FilmWriter::open(int width, int height) {
 }
 
 void FilmWriter::write(Image& frame) {
-  if (!writer_.isOpened()) open(frame.width, frame.height);
   const cv::Mat rgb(frame.height, frame.width, CV_8UC3, frame.rgb.data());
   cv::Mat bgr;
   cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
+  // The library would cut the last row or column of odd sides off.
+  cv::copyMakeBorder(bgr, bgr, 0, bgr.rows % 2, 0, bgr.cols % 2, cv::BORDER_REPLICATE);
+  if (!writer_.isOpened()) open(bgr.cols, bgr.rows);
   writer_.write(bgr);
 }
 

@@ -39,6 +39,7 @@ class FilmWriter {
   FilmWriter(const FilmWriter&) = delete;
   FilmWriter& operator=(const FilmWriter&) = delete;
 
+  /// Films have even sides: of an odd one the last row or column comes twice.
   void write(Image& frame);
   void publish();
   /// Where it is or will be; known after the first frame.

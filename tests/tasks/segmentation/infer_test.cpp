@@ -224,6 +224,15 @@ TEST_F(SegmentInfer, TellsThatFramesAreMissing) {
       << text;
 }
 
+TEST_F(SegmentInfer, FilmsOfOddSizesLoseNothing) {
+  write_bytes(own_.path() / "odd" / "1.png", encode_png(block_picture(47, 65, 1).image));
+  settings_.input = (own_.path() / "odd").string();
+  video();
+  cv::VideoCapture written((fs::path(settings_.out) / "odd.mp4").string());
+  EXPECT_EQ(written.get(cv::CAP_PROP_FRAME_WIDTH), 66);
+  EXPECT_EQ(written.get(cv::CAP_PROP_FRAME_HEIGHT), 48);
+}
+
 TEST_F(SegmentInfer, TakesAFolderOfFramesInTheOrderOfTheirNumbers) {
   const auto folder = own_.path() / "frames.d";
   for (const int i : {1, 2, 9, 10, 11}) {
