@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstring>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <ranges>
 #include <string_view>
 
 #include "ijepa/core/error.hpp"
@@ -75,9 +76,9 @@ dnnl::matmul::primitive_desc plan(const Desc& a, const Desc& b, const Desc& bias
 }
 
 /// How many of the `left` rows the next call takes.
-std::int64_t rows_of_call(std::int64_t left) {
+std::int64_t rows_of_call(std::int64_t left, std::int64_t largest_step) {
   for (const auto step : row_steps)
-    if (left >= step) return step;
+    if (left >= step && step <= largest_step) return step;
   return left;
 }
 
@@ -183,46 +184,60 @@ Product OneDnn::with_padded_depth(const Product& p) {
   return q;
 }
 
+/// The library packs the weights of narrow products otherwise for few rows than for many, and adds
+/// up in another order. Rows of such a product are cut alike whatever the number of threads: into
+/// the most rows for which, and for all fewer, it packs as for the fewest.
+std::int64_t OneDnn::largest_step(const Product& p) {
+  auto largest = smallest_step;
+  for (const auto step : std::views::reverse(row_steps)) {
+    if (step > p.m ||
+        primitive(Shape::of(p, step)).b_packed != primitive(Shape::of(p, smallest_step)).b_packed)
+      break;
+    largest = step;
+  }
+  return largest;
+}
+
 void OneDnn::multiply(const Product& p) {
   const bool weight_gradient = p.a_row == 1 && p.a_col != 1;
   const Product q = weight_gradient ? with_padded_depth(p) : p;
+  const auto step = largest_step(q);
   {
     const OneThread one;
-    pack(q, primitive(Shape::of(q, rows_of_call(q.m))));
+    pack(q, primitive(Shape::of(q, rows_of_call(q.m, step))), packed_);
   }
   const auto tiles = (q.m + smallest_step - 1) / smallest_step;
-  parallel_pieces(threads_, tiles, 1,
-                  [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
-                    const OneThread one;
-                    multiply_rows(q, {begin * smallest_step, std::min(q.m, end * smallest_step)},
-                                  own_[static_cast<std::size_t>(piece)]);
-                  });
+  parallel_pieces(
+      threads_, tiles, 1, [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
+        const OneThread one;
+        multiply_rows(q, step, {begin * smallest_step, std::min(q.m, end * smallest_step)},
+                      own_[static_cast<std::size_t>(piece)]);
+      });
 }
 
-void OneDnn::pack(const Product& p, const Primitive& user) {
-  const auto bytes = static_cast<std::int64_t>(user.b_packed.get_size());
+void* OneDnn::pack(const Product& p, const Primitive& user, Scratch& to) {
+  void* packed = to.of<std::byte>(static_cast<std::int64_t>(user.b_packed.get_size()));
   run(user.pack, {{DNNL_ARG_FROM, memory_at(user.b_as_given, p.b)},
-                  {DNNL_ARG_TO, memory_at(user.b_packed, packed_.of<std::byte>(bytes))}});
+                  {DNNL_ARG_TO, memory_at(user.b_packed, packed)}});
+  return packed;
 }
 
-void OneDnn::multiply_rows(const Product& p, Range rows, Scratch& scratch) {
-  const Desc& packed = primitive(Shape::of(p, rows_of_call(p.m))).b_packed;
+void OneDnn::multiply_rows(const Product& p, std::int64_t step, Range rows, Own& own) {
+  const Desc& packed = primitive(Shape::of(p, rows_of_call(p.m, step))).b_packed;
   const auto target_type = p.then == Then::gelu ? p.extra_type : p.c_type;
   void* target = p.then == Then::gelu ? p.extra : p.c;
   for (auto row = rows.begin; row < rows.end;) {
-    const auto count = rows_of_call(rows.end - row);
+    const auto count = rows_of_call(rows.end - row, step);
     const auto& part = primitive(Shape::of(p, count));
-    check(part.b_packed == packed,
-          "oneDNN wants weights of {} x {} packed differently for {} rows than for {}; set "
-          "compute.cpu_kernels = \"avx512\".",
-          p.k, p.n, count, rows_of_call(p.m));
+    // The last rows may be fewer than the smallest step.
+    void* weights = part.b_packed == packed ? packed_.of<std::byte>(0) : pack(p, part, own.packed);
     const auto space = part.desc.scratchpad_desc();
     std::unordered_map<int, dnnl::memory> operands{
         {DNNL_ARG_SRC, memory_at(part.a, at(p.a, p.type, row * p.a_row))},
-        {DNNL_ARG_WEIGHTS, memory_at(packed, packed_.of<std::byte>(0))},
+        {DNNL_ARG_WEIGHTS, memory_at(part.b_packed, weights)},
         {DNNL_ARG_DST, memory_at(part.c, at(target, target_type, row * p.n))},
         {DNNL_ARG_SCRATCHPAD,
-         memory_at(space, scratch.of<std::byte>(static_cast<std::int64_t>(space.get_size())))}};
+         memory_at(space, own.space.of<std::byte>(static_cast<std::int64_t>(space.get_size())))}};
     if (p.bias != nullptr) operands.emplace(DNNL_ARG_BIAS, memory_at(part.bias, p.bias));
     run(part.matmul, operands);
     if (p.then == Then::gelu)

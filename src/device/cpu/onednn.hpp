@@ -35,15 +35,20 @@ class OneDnn {
   struct Primitive;
   const Primitive& primitive(const Shape& shape);
   Product with_padded_depth(const Product& p);
-  void pack(const Product& p, const Primitive& user);
-  void multiply_rows(const Product& p, Range rows, Scratch& scratch);
+  /// What a thread needs for its rows.
+  struct Own {
+    Scratch space, packed;
+  };
+  void* pack(const Product& p, const Primitive& user, Scratch& to);
+  std::int64_t largest_step(const Product& p);
+  void multiply_rows(const Product& p, std::int64_t step, Range rows, Own& own);
 
   int threads_;
   const Kernels& row_kernels_;
   std::mutex mutex_;  // of primitives_
   std::map<Shape, std::unique_ptr<Primitive>> primitives_;
   Scratch packed_, padded_a_, padded_b_;
-  std::vector<Scratch> own_;  // of each thread
+  std::vector<Own> own_;  // of each thread
 };
 
 }  // namespace ijepa::cpu
