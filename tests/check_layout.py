@@ -46,8 +46,9 @@ CONFINED = {
     "cudnn*": ["src/device/cuda/*", "tests/device/cuda/*"],
     "nccl.h": ["src/comm/nccl/*", "tests/support/cuda_emulation/*", "tests/device/cuda/*"],
 }
-TOP_LEVEL = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "benchmarks", "configs",
-             "data_tools", "docs", "findings", "include", "jobs", "src", "tests"}
+TOP_LEVEL = {"CITATION.cff", "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md",
+             "benchmarks", "configs", "data_tools", "docs", "findings", "include", "jobs", "src",
+             "tests"}
 CODE = {".cpp", ".hpp", ".cu", ".cuh"}
 CODE_FOLDERS = {"src", "include", "data_tools", "tests", "benchmarks"}
 TEXT = CODE | {".py", ".sh", ".sbatch", ".md", ".toml", ".txt", ".json", ".cmake"}
