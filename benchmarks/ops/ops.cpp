@@ -151,7 +151,7 @@ void add_attention(const Suite& suite, std::int64_t count, std::int64_t length, 
       const auto lse = o.make(DType::f32, {rows, heads});
       return [=](Ops& ops) {
         const SequenceGroup group{count, length};
-        ops.attention_forward(qkv, heads, {&group, 1}, out, lse);
+        ops.attention_forward({qkv}, heads, {&group, 1}, out, lse);
       };
     });
     suite.add(name("attention_backward"), type, Limit::arithmetic, [=](Operands& o) -> Call {
@@ -160,7 +160,7 @@ void add_attention(const Suite& suite, std::int64_t count, std::int64_t length, 
       const auto lse = o.make(DType::f32, {rows, heads});
       return [=](Ops& ops) {
         const SequenceGroup group{count, length};
-        ops.attention_backward(dout, qkv, out, lse, heads, {&group, 1}, dqkv);
+        ops.attention_backward(dout, {qkv}, out, lse, heads, {&group, 1}, {dqkv});
       };
     });
   }

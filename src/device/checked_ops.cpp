@@ -93,16 +93,18 @@ void CheckedOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean,
           [&] { inner_.layer_norm_backward(dy, x, w, mean, rstd, d, dw, db, mode); });
 }
 
-void CheckedOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
-                                   Tensor lse) {
-  checked("attention_forward", {{"qkv", qkv}}, {{"lse", lse}, {"out", out}},
-          [&] { inner_.attention_forward(qkv, heads, groups, out, lse); });
+void CheckedOps::attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups,
+                                   Tensor out, Tensor lse) {
+  checked("attention_forward", {{"qkv", x.qkv}, {"q", x.q}, {"kv", x.kv}},
+          {{"lse", lse}, {"out", out}},
+          [&] { inner_.attention_forward(x, heads, groups, out, lse); });
 }
-void CheckedOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
-                                    std::int64_t heads, Groups groups, Tensor dqkv) {
-  checked("attention_backward", {{"dout", dout}, {"qkv", qkv}, {"out", out}, {"lse", lse}},
-          {{"dqkv", dqkv}},
-          [&] { inner_.attention_backward(dout, qkv, out, lse, heads, groups, dqkv); });
+void CheckedOps::attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                                    std::int64_t heads, Groups groups, const AttentionRows& dx) {
+  checked("attention_backward",
+          {{"dout", dout}, {"qkv", x.qkv}, {"q", x.q}, {"kv", x.kv}, {"out", out}, {"lse", lse}},
+          {{"dqkv", dx.qkv}, {"dq", dx.q}, {"dkv", dx.kv}},
+          [&] { inner_.attention_backward(dout, x, out, lse, heads, groups, dx); });
 }
 
 void CheckedOps::gelu_forward(Tensor x, Tensor y) {
@@ -134,6 +136,10 @@ void CheckedOps::gather_rows(Tensor x, Tensor rows, Tensor y) {
 }
 void CheckedOps::scatter_rows(Tensor x, Tensor rows, Tensor y) {
   checked("scatter_rows", {{"x", x}}, {{"y", y}}, [&] { inner_.scatter_rows(x, rows, y); });
+}
+void CheckedOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
+  checked("scatter_add_rows", {{"x", x}, {"y", y_inout}}, {{"y", y_inout}},
+          [&] { inner_.scatter_add_rows(x, rows, y_inout); });
 }
 void CheckedOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
   checked("gather_sum_rows", {{"x", x}}, {{"y", y}}, [&] { inner_.gather_sum_rows(x, rows, y); });

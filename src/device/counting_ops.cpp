@@ -11,10 +11,10 @@ double times(std::int64_t a, std::int64_t b, std::int64_t c) {
   return static_cast<double>(a) * static_cast<double>(b) * static_cast<double>(c);
 }
 
-/// Scores of all sequences: the sum of length^2.
+/// Scores of all sequences: the sum of queries x keys.
 double scores(Groups groups) {
   double n = 0;
-  for (const auto& g : groups) n += times(g.count, g.length, g.length);
+  for (const auto& g : groups) n += times(g.count, g.queries(), g.length);
   return n;
 }
 
@@ -102,18 +102,19 @@ void CountingOps::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean
   inner_.layer_norm_backward(dy, x, w, mean, rstd, d, dw, db, mode);
 }
 
-void CountingOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
-                                    Tensor lse) {
+void CountingOps::attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups,
+                                    Tensor out, Tensor lse) {
   // Two products of head_dim a score and head.
-  note(OpClass::attention, 4 * scores(groups) * static_cast<double>(out.cols()), {qkv, out, lse});
-  inner_.attention_forward(qkv, heads, groups, out, lse);
+  note(OpClass::attention, 4 * scores(groups) * static_cast<double>(out.cols()),
+       {x.qkv, x.q, x.kv, out, lse});
+  inner_.attention_forward(x, heads, groups, out, lse);
 }
-void CountingOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
-                                     std::int64_t heads, Groups groups, Tensor dqkv) {
+void CountingOps::attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                                     std::int64_t heads, Groups groups, const AttentionRows& dx) {
   // Five products: the scores again, dp, dv, dq and dk.
   note(OpClass::attention, 10 * scores(groups) * static_cast<double>(out.cols()),
-       {dout, qkv, out, lse, dqkv});
-  inner_.attention_backward(dout, qkv, out, lse, heads, groups, dqkv);
+       {dout, x.qkv, x.q, x.kv, out, lse, dx.qkv, dx.q, dx.kv});
+  inner_.attention_backward(dout, x, out, lse, heads, groups, dx);
 }
 
 void CountingOps::gelu_forward(Tensor x, Tensor y) {
@@ -153,6 +154,12 @@ void CountingOps::gather_rows(Tensor x, Tensor rows, Tensor y) {
 void CountingOps::scatter_rows(Tensor x, Tensor rows, Tensor y) {
   note(OpClass::token, 0, {x, rows, y});
   inner_.scatter_rows(x, rows, y);
+}
+void CountingOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
+  Tensor touched = x;  // as many elements of y as x has, read and written
+  touched.dtype = y_inout.dtype;
+  note(OpClass::token, elements(x), {x, rows, touched, touched});
+  inner_.scatter_add_rows(x, rows, y_inout);
 }
 void CountingOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
   note(OpClass::token, static_cast<double>(rows.numel() * y.cols()), {x, rows, y});

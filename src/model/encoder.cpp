@@ -48,10 +48,10 @@ Tensor Encoder::embed(Pass& p, Tensor patches, Tensor rows) const {
 
 Tensor Encoder::forward(Pass& p, const ImageBatch& images, Tensor rows, const Sequences& sequences,
                         std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
-  s.sequences = sequences;
+  s.sequences = {sequences, sequences};
   s.patches = gather(p, images, rows, rows.numel());
   Tensor x = embed(p, s.patches, rows);
-  x = stack_.forward(p, x, sequences, std::move(scales), recompute, s.stack);
+  x = stack_.forward(p, x, s.sequences, std::move(scales), recompute, s.stack);
   Tensor z = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
   norm_.forward(p, {.sum = x}, z, s.norm);
   return z;
@@ -63,7 +63,7 @@ void Encoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& s,
   Tensor dres = p.arena.scratch(p.precision.residual, {dz.rows(), dz.cols()});
   p.ops.fill_zero(dres);
   norm_.backward(p, dz, {.dsum_accum = dres}, s.norm);
-  stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
+  stack_.backward(p, s.sequences, dres, dres, recompute, s.stack, ready);
   Tensor dembedded = dres;
   if (dres.dtype != p.precision.compute) {
     dembedded = p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});

@@ -40,12 +40,11 @@ Tensor Predictor::assemble(Pass& p, Tensor context, const DevicePlan& rows) cons
 Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const DevicePlan& rows,
                           std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
   s.context = context;
-  s.sequences = {plan.predictor_groups, rows.predictor_sequence_of_row};
-  Tensor x = assemble(p, context, rows);
-  x = stack_.forward(p, x, s.sequences, std::move(scales), recompute, s.stack);
-  const std::int64_t outputs = rows.mask_rows.numel();
-  Tensor masked = p.arena.keep(p.precision.residual, {outputs, config_.width});
-  p.ops.gather_rows(x, rows.mask_rows, masked);
+  s.sequences = {{plan.predictor_groups, rows.predictor_sequence_of_row},
+                 {plan.mask_groups, rows.mask_sequence_of_row, rows.mask_rows}};
+  const Tensor x = assemble(p, context, rows);
+  const Tensor masked = stack_.forward(p, x, s.sequences, std::move(scales), recompute, s.stack);
+  const std::int64_t outputs = masked.rows();
   s.normed = p.arena.keep(p.precision.compute, {outputs, config_.width});
   norm_.forward(p, {.sum = masked}, s.normed, s.norm);
   Tensor prediction = p.arena.keep(p.precision.compute, {outputs, proj_.out()});
@@ -53,29 +52,29 @@ Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const 
   return prediction;
 }
 
-// d loss / d output of the stack (Tp, P): zero but at the mask tokens. Lives in the caller's scope.
+// d loss / d output of the stack (Tt, P). Lives in the caller's scope.
 Tensor Predictor::stack_gradient(Pass& p, Tensor dprediction, Tensor dnormed_of_others,
-                                 const DevicePlan& rows, const Saved& s) const {
-  Tensor dres = p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+                                 const Saved& s) const {
+  const Tensor dmasked = p.arena.scratch(p.precision.residual, {dprediction.rows(), config_.width});
   Arena::ScratchScope scope(p.arena);
-  Tensor dnormed = p.arena.scratch(p.precision.compute, {dprediction.rows(), config_.width});
+  const Tensor dnormed = p.arena.scratch(p.precision.compute, {dprediction.rows(), config_.width});
   proj_.backward_params(p, dprediction, s.normed);
   proj_.backward_input(p, dprediction, dnormed);
   if (!dnormed_of_others.empty()) p.ops.add(dnormed, dnormed_of_others, dnormed);
-  Tensor dmasked = p.arena.scratch(p.precision.residual, {dprediction.rows(), config_.width});
   p.ops.fill_zero(dmasked);
   norm_.backward(p, dnormed, {.dsum_accum = dmasked}, s.norm);
-  p.ops.scatter_rows(dmasked, rows.mask_rows, dres);
-  return dres;
+  return dmasked;
 }
 
 void Predictor::backward(Pass& p, Tensor dprediction, Tensor dnormed, const DevicePlan& rows,
                          Tensor dcontext, Recompute recompute, Saved& s,
                          const ReadyCallback& ready) const {
   Arena::ScratchScope scope(p.arena);
-  Tensor dres = stack_gradient(p, dprediction, dnormed, rows, s);
+  const Tensor dres =
+      p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  const Tensor dmasked = stack_gradient(p, dprediction, dnormed, s);
   if (ready) ready(norm_.first_offset());
-  stack_.backward(p, s.sequences, dres, recompute, s.stack, ready);
+  stack_.backward(p, s.sequences, dmasked, dres, recompute, s.stack, ready);
   p.ops.sum_rows(dres, rows.mask_rows, p.gradient(mask_token_), p.write);
   Tensor dembedded = p.arena.scratch(p.precision.compute, {dcontext.rows(), config_.width});
   p.ops.gather_sum_rows(dres, rows.context_uses, dembedded);

@@ -76,12 +76,14 @@ std::vector<ContextSequence> ordered_sequences(std::span<const ImageMasks> image
   return sequences;
 }
 
-/// Adds a sequence, to the last group if it has the same length: fewer groups, fewer attention
+/// Adds a sequence, to the last group if it has the same lengths: fewer groups, fewer attention
 /// calls.
-void append_sequence(std::size_t length, std::vector<SequenceGroup>& groups) {
-  const auto n = static_cast<std::int64_t>(length);
-  if (groups.empty() || groups.back().length != n) groups.push_back({0, n});
-  ++groups.back().count;
+void append_sequence(std::size_t length, std::size_t asking, std::vector<SequenceGroup>& groups) {
+  const SequenceGroup one{1, static_cast<std::int64_t>(length), static_cast<std::int64_t>(asking)};
+  if (!groups.empty() && groups.back().length == one.length && groups.back().asking == one.asking)
+    ++groups.back().count;
+  else
+    groups.push_back(one);
 }
 
 void append_context(const std::vector<std::int32_t>& patches, ContextSequence& sequence,
@@ -92,14 +94,14 @@ void append_context(const std::vector<std::int32_t>& patches, ContextSequence& s
   plan.context_sequence_of_row.resize(plan.context_rows.size(),
                                       to_index(plan.context_image.size()));
   plan.context_image.push_back(sequence.image);
-  append_sequence(patches.size(), plan.context_groups);
+  append_sequence(patches.size(), 0, plan.context_groups);
 }
 
 /// Sequence `j` of the `uses` of a context: it with the mask tokens of `targets`.
 void append_prediction(const ContextSequence& sequence,
                        std::span<const std::vector<std::int32_t>> targets, std::size_t j,
                        std::size_t uses, TokenPlan& plan) {
-  const std::size_t begin = plan.predictor_rows.size();
+  const std::size_t begin = plan.predictor_rows.size(), first_mask = plan.mask_rows.size();
   for (std::size_t row = sequence.first_row; row < sequence.first_row + sequence.length; ++row) {
     plan.context_uses[row * uses + j] = to_index(plan.predictor_rows.size());
     plan.predictor_rows.push_back(to_index(row));
@@ -112,10 +114,13 @@ void append_prediction(const ContextSequence& sequence,
       plan.predictor_rows.push_back(-1 - patch);
     }
   }
-  plan.predictor_sequence_of_row.resize(plan.predictor_rows.size(),
-                                        to_index(plan.predictor_image.size()));
+  const auto number = to_index(plan.predictor_image.size());
+  plan.predictor_sequence_of_row.resize(plan.predictor_rows.size(), number);
+  plan.mask_sequence_of_row.resize(plan.mask_rows.size(), number);
   plan.predictor_image.push_back(sequence.image);
-  append_sequence(plan.predictor_rows.size() - begin, plan.predictor_groups);
+  const std::size_t length = plan.predictor_rows.size() - begin;
+  append_sequence(length, 0, plan.predictor_groups);
+  append_sequence(length, plan.mask_rows.size() - first_mask, plan.mask_groups);
 }
 
 }  // namespace

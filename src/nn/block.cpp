@@ -27,33 +27,56 @@ void Block::forward(Pass& p, Tensor x, const Sequences& sequences, const BranchS
                     Tensor h, Tensor branch, Saved& s) const {
   s.scales = scales;
   attention_branch(p, x, sequences, h, s);
-  s.pre = p.arena.keep(p.precision.compute, {x.rows(), fc1_.out()});
-  s.activated = p.arena.keep(p.precision.compute, {x.rows(), fc1_.out()});
+  const std::int64_t rows = sequences.outputs(x.rows());
+  s.pre = p.arena.keep(p.precision.compute, {rows, fc1_.out()});
+  s.activated = p.arena.keep(p.precision.compute, {rows, fc1_.out()});
   fc1_.forward_gelu(p, s.normed2, s.pre, s.activated);
   if (!branch.empty()) fc2_.forward(p, s.activated, branch);
+}
+
+// q of the rows that ask, k and v of all.
+void Block::project(Pass& p, const Sequences& sequences, Saved& s) const {
+  const DType type = p.precision.compute;
+  const std::int64_t rows = s.normed1.rows(), width = s.normed1.cols();
+  if (sequences.asking.empty()) {
+    s.projected = {.qkv = p.arena.keep(type, {rows, 3 * width})};
+    return qkv_.forward(p, s.normed1, s.projected.qkv);
+  }
+  const std::int64_t asking = sequences.asking.numel();
+  s.asking = p.arena.keep(type, {asking, width});
+  s.projected = {.q = p.arena.keep(type, {asking, width}),
+                 .kv = p.arena.keep(type, {rows, 2 * width})};
+  p.ops.gather_rows(s.normed1, sequences.asking, s.asking);
+  queries().forward(p, s.asking, s.projected.q);
+  keys_and_values().forward(p, s.normed1, s.projected.kv);
 }
 
 void Block::attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tensor h,
                              Saved& s) const {
   const DType type = p.precision.compute;
-  const std::int64_t rows = x.rows(), width = x.cols();
-  s.qkv = p.arena.keep(type, {rows, 3 * width});
-  qkv_.forward(p, s.normed1, s.qkv);
+  const std::int64_t rows = sequences.outputs(x.rows()), width = x.cols();
+  project(p, sequences, s);
   s.attended = p.arena.keep(type, {rows, width});
   s.lse = p.arena.keep(p.precision.statistics(), {rows, heads_});
-  p.ops.attention_forward(s.qkv, heads_, sequences.groups, s.attended, s.lse);
+  p.ops.attention_forward(s.projected, heads_, sequences.groups, s.attended, s.lse);
   s.normed2 = p.arena.keep(type, {rows, width});
   Arena::ScratchScope scope(p.arena);
-  Tensor branch = p.arena.scratch(type, {rows, width});
+  Tensor branch = p.arena.scratch(type, {rows, width}), residual = x;
   proj_.forward(p, s.attended, branch);
-  norm2_.forward(p, {x, branch, s.scales.attention, sequences.of_row, h}, s.normed2, s.norm2);
+  if (!sequences.asking.empty()) {
+    residual = p.arena.scratch(x.dtype, {rows, width});
+    p.ops.gather_rows(x, sequences.asking, residual);
+  }
+  norm2_.forward(p, {residual, branch, s.scales.attention, sequences.of_row, h}, s.normed2,
+                 s.norm2);
 }
 
-void Block::backward(Pass& p, const Sequences& sequences, Tensor dbranch,
-                     const BranchGradient& before, Tensor room, const Saved& s) const {
-  const BranchGradient d{before.dsum_accum, s.scales.attention, sequences.of_row, room};
-  mlp_backward(p, dbranch, d, s);
-  attention_backward(p, sequences, d.branch(), before, s);
+void Block::backward(Pass& p, const Sequences& sequences, const BranchGradient& after,
+                     const BranchGradient& before, const Saved& s) const {
+  const BranchGradient dattention{after.dsum_accum, s.scales.attention, sequences.of_row,
+                                  after.dbranch};
+  mlp_backward(p, after.branch(), dattention, s);
+  attention_backward(p, sequences, dattention, before, s);
 }
 
 // y = h + s2 f(h):  dh = dy + (d f / dh)^T (s2 dy).
@@ -71,21 +94,38 @@ void Block::mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattenti
   norm2_.backward(p, dnormed, dattention, s.norm2);
 }
 
-// h = x + s1 g(x):  dx = dh + (d g / dx)^T (s1 dh).
-void Block::attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch,
-                               const BranchGradient& before, const Saved& s) const {
+// h = x + s1 g(x):  dx = dh + (d g / dx)^T (s1 dh), dh being zero where x has no h.
+void Block::attention_backward(Pass& p, const Sequences& sequences,
+                               const BranchGradient& dattention, const BranchGradient& before,
+                               const Saved& s) const {
   Arena::ScratchScope scope(p.arena);
-  const DType type = p.precision.compute;
-  const std::int64_t rows = dbranch.rows(), width = dbranch.cols();
-  Tensor dattended = p.arena.scratch(type, {rows, width});
+  const auto like = [&](const Tensor& t) {
+    return t.empty() ? t : p.arena.scratch(t.dtype, {t.rows(), t.cols()});
+  };
+  const Tensor dbranch = dattention.branch(), dattended = like(s.attended);
   proj_.backward_params(p, dbranch, s.attended);
   proj_.backward_input(p, dbranch, dattended);
-  Tensor dqkv = p.arena.scratch(type, {rows, 3 * width});
-  p.ops.attention_backward(dattended, s.qkv, s.attended, s.lse, heads_, sequences.groups, dqkv);
-  Tensor dnormed = p.arena.scratch(type, {rows, width});
-  qkv_.backward_params(p, dqkv, s.normed1);
-  qkv_.backward_input(p, dqkv, dnormed);
+  const AttentionRows d{like(s.projected.qkv), like(s.projected.q), like(s.projected.kv)};
+  p.ops.attention_backward(dattended, s.projected, s.attended, s.lse, heads_, sequences.groups, d);
+  const Tensor dnormed = like(s.normed1);
+  project_backward(p, sequences, d, dnormed, s);
+  if (!sequences.asking.empty())
+    p.ops.scatter_rows(dattention.dsum_accum, sequences.asking, before.dsum_accum);
   norm1_.backward(p, dnormed, before, s.norm1);
+}
+
+void Block::project_backward(Pass& p, const Sequences& sequences, const AttentionRows& d,
+                             Tensor dnormed, const Saved& s) const {
+  if (sequences.asking.empty()) {
+    qkv_.backward_params(p, d.qkv, s.normed1);
+    return qkv_.backward_input(p, d.qkv, dnormed);
+  }
+  keys_and_values().backward_params(p, d.kv, s.normed1);
+  keys_and_values().backward_input(p, d.kv, dnormed);
+  queries().backward_params(p, d.q, s.asking);
+  const Tensor dasking = p.arena.scratch(d.q.dtype, {d.q.rows(), d.q.cols()});
+  queries().backward_input(p, d.q, dasking);
+  p.ops.scatter_add_rows(dasking, sequences.asking, dnormed);
 }
 
 }  // namespace ijepa

@@ -47,30 +47,34 @@ VitStack::VitStack(ParamLayout& layout, const std::string& name, const StackShap
   }
 }
 
-Tensor VitStack::forward(Pass& p, Tensor x, const Sequences& sequences,
+Tensor VitStack::forward(Pass& p, Tensor x, const StackSequences& sequences,
                          std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
   const std::size_t depth = blocks_.size();
   const DType residual = p.precision.residual;
   const bool again = recompute == Recompute::block;
-  s.streams.assign(1, x);
+  s.streams.clear();
   s.blocks.assign(depth, {});
   s.marks.assign(depth, 0);
   s.scales = std::move(scales);
   s.scales.resize(depth);
   Arena::ScratchScope scope(p.arena);
   const auto like_x = [&](DType type) { return p.arena.scratch(type, {x.rows(), x.cols()}); };
-  const Tensor branch = like_x(p.precision.compute), passing = again ? like_x(residual) : Tensor{};
+  const Tensor room = like_x(p.precision.compute), passing = again ? like_x(residual) : Tensor{};
   BranchSum next{.sum = x};
   for (std::size_t i = 0; i < depth; ++i) {
+    const Sequences& rows = rows_of(i, sequences);
+    const std::int64_t outputs = rows.outputs(x.rows());
     s.marks[i] = p.arena.mark();
-    const Tensor y = p.arena.keep(residual, {x.rows(), x.cols()});
+    s.streams.push_back(next.sum);
+    const Tensor y = p.arena.keep(residual, {outputs, x.cols()});
     const std::size_t after_output = p.arena.mark();
     blocks_[i].enter(p, next, s.blocks[i]);
-    const Tensor h = again ? passing : p.arena.keep(residual, {x.rows(), x.cols()});
-    blocks_[i].forward(p, next.sum, sequences, s.scales[i], h, branch, s.blocks[i]);
+    const Tensor branch = first_rows(room, outputs);
+    const Tensor h =
+        again ? first_rows(passing, outputs) : p.arena.keep(residual, {outputs, x.cols()});
+    blocks_[i].forward(p, next.sum, rows, s.scales[i], h, branch, s.blocks[i]);
     if (again) p.arena.release(after_output);
-    next = {h, branch, s.scales[i].mlp, sequences.of_row, y};
-    s.streams.push_back(y);
+    next = {h, branch, s.scales[i].mlp, rows.of_row, y};
   }
   add_branch(p, next);
   return next.sum;
@@ -100,29 +104,33 @@ Tensor VitStack::infer(Pass& p, Tensor x, const Sequences& sequences,
   return x;
 }
 
-void VitStack::backward(Pass& p, const Sequences& sequences, Tensor dres_inout, Recompute recompute,
-                        Saved& s, const ReadyCallback& ready) const {
+void VitStack::backward(Pass& p, const StackSequences& sequences, Tensor doutput, Tensor dx,
+                        Recompute recompute, Saved& s, const ReadyCallback& ready) const {
   if (blocks_.empty()) return;
   Arena::ScratchScope scope(p.arena);
-  const Tensor room = branch_room(p, dres_inout, s.scales);
+  const Tensor room = branch_room(p, dx, s.scales);
   const auto branch_of = [&](std::size_t i) {
-    return BranchGradient{dres_inout, s.scales[i].mlp, sequences.of_row, room};
+    const Tensor dsum = i + 1 == blocks_.size() ? doutput : dx;
+    return BranchGradient{dsum, s.scales[i].mlp, rows_of(i, sequences).of_row,
+                          first_rows(room, dsum.rows())};
   };
   form_branch_gradient(p, branch_of(blocks_.size() - 1));
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     if (recompute == Recompute::block) compute_again(p, i, sequences, s);
-    const auto before = i > 0 ? branch_of(i - 1) : BranchGradient{.dsum_accum = dres_inout};
-    blocks_[i].backward(p, sequences, branch_of(i).branch(), before, room, s.blocks[i]);
+    const auto before = i > 0 ? branch_of(i - 1) : BranchGradient{.dsum_accum = dx};
+    blocks_[i].backward(p, rows_of(i, sequences), branch_of(i), before, s.blocks[i]);
     p.arena.release(s.marks[i]);
     if (ready) ready(blocks_[i].first_offset());
   }
 }
 
-void VitStack::compute_again(Pass& p, std::size_t i, const Sequences& sequences, Saved& s) const {
+void VitStack::compute_again(Pass& p, std::size_t i, const StackSequences& sequences,
+                             Saved& s) const {
   const Tensor x = s.streams[i];
+  const Sequences& rows = rows_of(i, sequences);
   blocks_[i].enter(p, {.sum = x}, s.blocks[i]);
-  const Tensor h = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
-  blocks_[i].forward(p, x, sequences, s.scales[i], h, {}, s.blocks[i]);
+  const Tensor h = p.arena.keep(p.precision.residual, {rows.outputs(x.rows()), x.cols()});
+  blocks_[i].forward(p, x, rows, s.scales[i], h, {}, s.blocks[i]);
 }
 
 }  // namespace ijepa

@@ -19,8 +19,10 @@ std::vector<AttentionUse> attention_of_step(const PretrainRecipe& recipe, const 
     uses.push_back({{tokens.images, e.tokens()}, e.heads, e.width, false});
     for (const SequenceGroup& g : tokens.context_groups)
       uses.push_back({g, e.heads, e.width, true});
-    for (const SequenceGroup& g : tokens.predictor_groups)
-      uses.push_back({g, e.heads, p.width, true});
+    if (p.depth > 1)
+      for (const SequenceGroup& g : tokens.predictor_groups)
+        uses.push_back({g, e.heads, p.width, true});
+    for (const SequenceGroup& g : tokens.mask_groups) uses.push_back({g, e.heads, p.width, true});
   }
   return uses;
 }

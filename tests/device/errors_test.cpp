@@ -75,20 +75,50 @@ std::vector<BadCall> bad_norm_calls() {
   };
 }
 
+std::vector<BadCall> bad_attention_calls() {
+  using enum DType;
+  const auto y = shaped(f32, {4, 5});
+  static const std::vector<SequenceGroup> groups{{2, 2}}, asking{{2, 2, 1}}, too_many{{2, 2, 3}};
+  return {
+      {"attention_forward: a width of 5 is no multiple of 2 heads",
+       [=](Ops& o) {
+         o.attention_forward({shaped(f32, {4, 15})}, 2, groups, y, shaped(f32, {4, 2}));
+       }},
+      {"attention_forward: qkv is float32 (5, 15)",
+       [=](Ops& o) {
+         o.attention_forward({shaped(f32, {5, 15})}, 1, groups, y, shaped(f32, {4, 1}));
+       }},
+      {"attention_forward: sequences of which some rows ask need q and kv, others need qkv",
+       [=](Ops& o) {
+         o.attention_forward({shaped(f32, {4, 15})}, 1, asking, y, shaped(f32, {4, 1}));
+       }},
+      {"attention_forward: 3 rows of a sequence of 2 cannot ask",
+       [=](Ops& o) {
+         o.attention_forward({{}, y, shaped(f32, {4, 10})}, 1, too_many, y, shaped(f32, {4, 1}));
+       }},
+      {"attention_forward: kv is float32 (4, 5)",
+       [=](Ops& o) {
+         const auto q = shaped(f32, {2, 5});
+         o.attention_forward({{}, q, y}, 1, asking, q, shaped(f32, {2, 1}));
+       }},
+      {"attention_backward: dq is float32 (4, 5)",
+       [=](Ops& o) {
+         const auto q = shaped(f32, {2, 5}), kv = shaped(f32, {4, 10});
+         o.attention_backward(q, {{}, q, kv}, q, shaped(f32, {2, 1}), 1, asking, {{}, y, kv});
+       }},
+      {"attention_backward: gradients do not lie as what they are of does",
+       [=](Ops& o) {
+         const auto q = shaped(f32, {2, 5}), kv = shaped(f32, {4, 10});
+         o.attention_backward(q, {{}, q, kv}, q, shaped(f32, {2, 1}), 1, asking, {kv});
+       }},
+  };
+}
+
 std::vector<BadCall> bad_row_calls() {
   using enum DType;
   const auto x = shaped(f32, {4, 6}), y = shaped(f32, {4, 5});
   const auto i = shaped(i32, {4}), v = shaped(f32, {6}), s = shaped(f32, {4});
-  static const std::vector<SequenceGroup> groups{{2, 2}};
   return {
-      {"attention_forward: a width of 5 is no multiple of 2 heads",
-       [=](Ops& o) {
-         o.attention_forward(shaped(f32, {4, 15}), 2, groups, y, shaped(f32, {4, 2}));
-       }},
-      {"attention_forward: qkv is float32 (5, 15)",
-       [=](Ops& o) {
-         o.attention_forward(shaped(f32, {5, 15}), 1, groups, y, shaped(f32, {4, 1}));
-       }},
       {"gelu_forward: y is float64",
        [=](Ops& o) {
          o.gelu_forward(x, shaped(f64, {4, 6}));
@@ -101,6 +131,7 @@ std::vector<BadCall> bad_row_calls() {
          o.gather_patches(shaped(u8, {1, 8, 8, 3}), {2, 3, 4}, {}, {}, shaped(f32, {6, 48}));
        }},
       {"gather_rows: y is float32 (4, 5)", [=](Ops& o) { o.gather_rows(x, i, y); }},
+      {"scatter_add_rows: y is float32 (4, 5)", [=](Ops& o) { o.scatter_add_rows(x, i, y); }},
       {"gather_sum_rows: 4 row indices are no multiple of the 3 rows",
        [=](Ops& o) {
          o.gather_sum_rows(x, i, shaped(f32, {3, 6}));
@@ -128,6 +159,7 @@ TEST_P(BadOperands, AreNamed) {
   const auto device = make_device(GetParam());
   auto calls = bad_linear_calls();
   for (auto& call : bad_norm_calls()) calls.push_back(std::move(call));
+  for (auto& call : bad_attention_calls()) calls.push_back(std::move(call));
   for (auto& call : bad_row_calls()) calls.push_back(std::move(call));
   for (const auto& call : calls) {
     std::string message = "no error";

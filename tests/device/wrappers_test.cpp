@@ -42,10 +42,21 @@ TEST(CountingOps, CountsAttentionBySequence) {
   const std::array<SequenceGroup, 2> groups{{{2, 3}, {1, 4}}};
   const auto qkv = shaped(DType::f32, {10, 24}), out = shaped(DType::f32, {10, 8}),
              lse = shaped(DType::f32, {10, 2});
-  ops.attention_forward(qkv, 2, groups, out, lse);
+  ops.attention_forward({qkv}, 2, groups, out, lse);
   EXPECT_EQ(ops.count(OpClass::attention).flops, 4 * (2 * 9 + 16) * 8);
-  ops.attention_backward(out, qkv, out, lse, 2, groups, qkv);
+  ops.attention_backward(out, {qkv}, out, lse, 2, groups, {qkv});
   EXPECT_EQ(ops.count(OpClass::attention).flops, (4 + 10) * (2 * 9 + 16) * 8);
+}
+
+TEST(CountingOps, CountsAttentionOfTheRowsThatAsk) {
+  NullOps null;
+  CountingOps ops(null);
+  const std::array<SequenceGroup, 2> groups{{{2, 3, 1}, {1, 4, 2}}};
+  const auto q = shaped(DType::f32, {4, 8}), kv = shaped(DType::f32, {10, 16}),
+             lse = shaped(DType::f32, {4, 2});
+  ops.attention_forward({{}, q, kv}, 2, groups, q, lse);
+  EXPECT_EQ(ops.count(OpClass::attention).flops, 4 * (2 * 3 + 2 * 4) * 8);
+  EXPECT_EQ(ops.count(OpClass::attention).bytes, 4 * (2 * 4 * 8 + 10 * 16 + 4 * 2));
 }
 
 /// A wrapper must hand on every call: all cases give the same results through it.

@@ -157,12 +157,24 @@ std::vector<GradientCase> gradient_cases() {
                      {{11, heads}},
                      {11, 6},
                      [=](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
-                       o.attention_forward(in[0], heads, groups, y, saved[0]);
+                       o.attention_forward({in[0]}, heads, groups, y, saved[0]);
                      },
                      [=](Ops& o, const Tensors& in, const Tensors& saved, Tensor y, Tensor dy,
                          const Tensors& d) {
-                       o.attention_backward(dy, in[0], y, saved[0], heads, groups, d[0]);
+                       o.attention_backward(dy, {in[0]}, y, saved[0], heads, groups, {d[0]});
                      }});
+  static const std::vector<SequenceGroup> asking{{1, 4, 2}, {2, 3, 1}, {1, 1, 1}};
+  cases.push_back(
+      {"attention_of_some_rows",
+       {{5, 6}, {11, 2 * 6}},
+       {{5, 2}},
+       {5, 6},
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y) {
+         o.attention_forward({{}, in[0], in[1]}, 2, asking, y, saved[0]);
+       },
+       [](Ops& o, const Tensors& in, const Tensors& saved, Tensor y, Tensor dy, const Tensors& d) {
+         o.attention_backward(dy, {{}, in[0], in[1]}, y, saved[0], 2, asking, {{}, d[0], d[1]});
+       }});
   return cases;
 }
 

@@ -21,6 +21,7 @@ struct Mode {
   std::int64_t micro_batches = 1;
   LossConfig loss = {};
   bool joint = false;
+  std::int64_t predictor_depth = 1;
 };
 
 EncoderConfig encoder_config(const Mode& mode) {
@@ -53,8 +54,8 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
   StepGradient()
       : device_(make_device({.name = "cpu", .threads = 1})),
         run_(*device_, encoder_config(GetParam()),
-             {12, 1, 20, GetParam().drop_path, GetParam().joint}, Precision::float64(),
-             GetParam().loss) {
+             {12, GetParam().predictor_depth, 20, GetParam().drop_path, GetParam().joint},
+             Precision::float64(), GetParam().loss) {
     run_.store.initialise(3);
     const auto& infos = run_.model.layout().infos();
     for (std::size_t i = 0; i < infos.size(); ++i) {
@@ -172,10 +173,11 @@ TEST_P(StepRecompute, ChangesNoGradientAndTakesLessMemory) {
 
 const auto mode_name = [](const auto& param_info) { return param_info.param.name; };
 
-INSTANTIATE_TEST_SUITE_P(Modes, StepRecompute,
-                         ::testing::Values(Mode{"plain", 1, 4, 0, Recompute::block},
-                                           Mode{"everything", 2, 1, 0.4, Recompute::block}),
-                         mode_name);
+INSTANTIATE_TEST_SUITE_P(
+    Modes, StepRecompute,
+    ::testing::Values(Mode{"plain", 1, 4, 0, Recompute::block},
+                      Mode{"everything", 2, 1, 0.4, Recompute::block, 1, {}, false, 2}),
+    mode_name);
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, StepGradient,
@@ -186,8 +188,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mode{"pooled", 1, 4, 0, Recompute::none, 1, {0.7, 0}},
         Mode{"pooled_prediction", 1, 1, 0, Recompute::none, 1, {0, 0.6}},
         Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
+        Mode{"deep_predictor", 1, 1, 0.4, Recompute::none, 1, {}, false, 2},
         Mode{"pixels", 1, 4, 0, Recompute::none, 1, {0, 0, 0.8, 0}},
-        Mode{"joint_and_all_losses", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6, 0.5, 0.9}, true},
+        Mode{"joint_and_all_losses", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6, 0.5, 0.9}, true, 2},
         Mode{"everything", 2, 1, 0.4, Recompute::block}),
     mode_name);
 

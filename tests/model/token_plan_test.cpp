@@ -160,6 +160,27 @@ TEST_P(TokenPlanShapes, OutputsAreTheMaskTokensOfTheTargets) {
     const auto sequence = static_cast<std::size_t>(plan.predictor_sequence_of_row.at(row));
     const auto patch = -1 - plan.predictor_rows.at(row);
     EXPECT_EQ(plan.target_rows[i], plan.predictor_image[sequence] * s.tokens + patch);
+    EXPECT_EQ(plan.mask_sequence_of_row.at(i), plan.predictor_sequence_of_row.at(row));
+  }
+}
+
+TEST_P(TokenPlanShapes, TheMaskTokensOfEverySequenceAsk) {
+  const Shape& s = GetParam();
+  for (const auto kind : {PredictorSequences::one_a_block, PredictorSequences::joint}) {
+    const TokenPlan plan = make_token_plan(random_masks(s), s.tokens, kind);
+    std::size_t sequence = 0, row = 0, output = 0;
+    for (const SequenceGroup& g : plan.mask_groups)
+      for (std::int64_t i = 0; i < g.count; ++i, ++sequence) {
+        const auto end = row + static_cast<std::size_t>(g.length);
+        for (std::int64_t j = 0; j < g.asking; ++j, ++output) {
+          EXPECT_GE(plan.mask_rows.at(output), static_cast<std::int32_t>(row));
+          EXPECT_LT(plan.mask_rows.at(output), static_cast<std::int32_t>(end));
+        }
+        for (; row < end; ++row)
+          EXPECT_EQ(plan.predictor_sequence_of_row.at(row), static_cast<std::int32_t>(sequence));
+      }
+    EXPECT_EQ(row, plan.predictor_rows.size());
+    EXPECT_EQ(output, plan.mask_rows.size());
   }
 }
 
@@ -183,6 +204,8 @@ TEST(TokenPlan, OneLengthGivesTheReferencesOrder) {
   ASSERT_EQ(plan.predictor_groups.size(), 1U);
   EXPECT_EQ(plan.predictor_groups[0].count, 8);
   EXPECT_EQ(plan.predictor_groups[0].length, 3);
+  ASSERT_EQ(plan.mask_groups.size(), 1U);
+  EXPECT_EQ(plan.mask_groups[0].asking, 1);
 }
 
 TEST(TokenPlan, RefusesMasksThatCannotBePacked) {

@@ -223,14 +223,44 @@ inline void add_attention(std::vector<SequenceGroup> groups, std::int64_t heads,
   cases.push_back(
       {"attention_forward_" + size,
        {qkv, out(compute, {rows, d}), out(parameter, {rows, heads})},
-       [=](Ops& o, const Tensors& t) { o.attention_forward(t[0], heads, groups, t[1], t[2]); },
+       [=](Ops& o, const Tensors& t) { o.attention_forward({t[0]}, heads, groups, t[1], t[2]); },
        4});
   cases.push_back({"attention_backward_" + size,
                    {in(compute, {rows, d}), qkv, out(compute, {rows, d}),
                     out(parameter, {rows, heads}), out(compute, {rows, 3 * d})},
                    [=](Ops& o, const Tensors& t) {
-                     o.attention_forward(t[1], heads, groups, t[2], t[3]);
-                     o.attention_backward(t[0], t[1], t[2], t[3], heads, groups, t[4]);
+                     o.attention_forward({t[1]}, heads, groups, t[2], t[3]);
+                     o.attention_backward(t[0], {t[1]}, t[2], t[3], heads, groups, {t[4]});
+                   },
+                   8});
+}
+
+/// Attention in which only some rows of each sequence ask.
+inline void add_asking_attention(std::vector<SequenceGroup> groups, std::int64_t heads,
+                                 std::int64_t dim, std::vector<OpCase>& cases) {
+  std::int64_t rows = 0, asking = 0;
+  std::string size = fmt::format("{}x{}", heads, dim);
+  for (const auto& g : groups) {
+    rows += g.count * g.length;
+    asking += g.count * g.asking;
+    size += fmt::format("_{}of{}by{}", g.count, g.length, g.asking);
+  }
+  const auto d = heads * dim;
+  const Operand q = in(compute, {asking, d}), kv = in(compute, {rows, 2 * d});
+  const Operand result = out(compute, {asking, d}), lse = out(parameter, {asking, heads});
+  cases.push_back({"attention_forward_asking_" + size,
+                   {q, kv, result, lse},
+                   [=](Ops& o, const Tensors& t) {
+                     o.attention_forward({{}, t[0], t[1]}, heads, groups, t[2], t[3]);
+                   },
+                   4});
+  cases.push_back({"attention_backward_asking_" + size,
+                   {in(compute, {asking, d}), q, kv, result, lse, out(compute, {asking, d}),
+                    out(compute, {rows, 2 * d})},
+                   [=](Ops& o, const Tensors& t) {
+                     const AttentionRows x{{}, t[1], t[2]};
+                     o.attention_forward(x, heads, groups, t[3], t[4]);
+                     o.attention_backward(t[0], x, t[3], t[4], heads, groups, {{}, t[5], t[6]});
                    },
                    8});
 }
@@ -317,6 +347,8 @@ inline void add_tokens(std::int64_t m, std::int64_t d, std::vector<OpCase>& case
       [](Ops& o, const Tensors& t) { o.gather_rows(t[0], t[1], t[2]); });
   add("scatter_rows", {in(compute, {some, d}), picked, inout(residual, {m, d})},
       [](Ops& o, const Tensors& t) { o.scatter_rows(t[0], t[1], t[2]); });
+  add("scatter_add_rows", {in(compute, {some, d}), picked, inout(residual, {m, d})},
+      [](Ops& o, const Tensors& t) { o.scatter_add_rows(t[0], t[1], t[2]); });
   add(
       "gather_sum_rows", {x, some_rows(3 * some, m), out(residual, {some, d})},
       [](Ops& o, const Tensors& t) { o.gather_sum_rows(t[0], t[1], t[2]); }, 4);
@@ -423,6 +455,11 @@ inline std::vector<OpCase> op_cases() {
   add_attention({{1, 50}}, 1, 80, cases);
   add_attention({{1, 129}}, 1, 88, cases);
   add_attention({{1, 30}}, 2, 128, cases);
+  add_asking_attention({{1, 7, 1}}, 1, 5, cases);
+  add_asking_attention({{1, 33, 20}, {2, 5, 5}, {3, 4, 2}}, 2, 24, cases);
+  add_asking_attention({{2, 40, 37}}, 1, 64, cases);
+  add_asking_attention({{1, 129, 66}}, 1, 88, cases);
+  add_asking_attention({{2, 30, 17}}, 2, 128, cases);
   add_elementwise(1, 1, cases);
   add_elementwise(7, 33, cases);
   add_elementwise(100, 192, cases);

@@ -87,38 +87,40 @@ class ReferenceOps final : public Ops {
     }
   }
 
-  void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+  void attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override {
     const auto width = out.cols(), dim = width / heads;
+    const Parts parts(x, width);
     for_each_query(groups, heads, [&](Query q) {
-      const auto scores = scores_of(qkv, q, width, dim);
+      const auto scores = scores_of(parts, q, dim);
       double sum = 0;
       for (const double s : scores) sum += std::exp(s);
       at(lse, q.row, q.head) = std::log(sum);
       for (std::int64_t c = q.head * dim; c < (q.head + 1) * dim; ++c) {
         at(out, q.row, c) = 0;
         for (std::int64_t j = 0; j < q.length; ++j)
-          at(out, q.row, c) += std::exp(scores[static_cast<std::size_t>(j)]) / sum *
-                               at(qkv, q.start + j, 2 * width + c);
+          at(out, q.row, c) +=
+              std::exp(scores[static_cast<std::size_t>(j)]) / sum * parts.v(q.start + j, c);
       }
     });
   }
-  void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
-                          Groups groups, Tensor dqkv) override {
+  void attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                          std::int64_t heads, Groups groups, const AttentionRows& dx) override {
     const auto width = out.cols(), dim = width / heads;
     const double scale = 1 / std::sqrt(static_cast<double>(dim));
-    fill_zero(dqkv);
+    const Parts parts(x, width), d(dx, width);
+    for (const Tensor& t : {dx.qkv, dx.q, dx.kv}) fill_zero(t);
     for_each_query(groups, heads, [&](Query q) {
-      const auto scores = scores_of(qkv, q, width, dim);
+      const auto scores = scores_of(parts, q, dim);
       for (std::int64_t j = 0; j < q.length; ++j) {
         const double p = std::exp(scores[static_cast<std::size_t>(j)] - at(lse, q.row, q.head));
         double dp = 0;
         for (std::int64_t c = q.head * dim; c < (q.head + 1) * dim; ++c)
-          dp += at(dout, q.row, c) * (at(qkv, q.start + j, 2 * width + c) - at(out, q.row, c));
+          dp += at(dout, q.row, c) * (parts.v(q.start + j, c) - at(out, q.row, c));
         for (std::int64_t c = q.head * dim; c < (q.head + 1) * dim; ++c) {
-          at(dqkv, q.row, c) += scale * p * dp * at(qkv, q.start + j, width + c);
-          at(dqkv, q.start + j, width + c) += scale * p * dp * at(qkv, q.row, c);
-          at(dqkv, q.start + j, 2 * width + c) += p * at(dout, q.row, c);
+          d.q(q.row, c) += scale * p * dp * parts.k(q.start + j, c);
+          d.k(q.start + j, c) += scale * p * dp * parts.q(q.row, c);
+          d.v(q.start + j, c) += p * at(dout, q.row, c);
         }
       }
     });
@@ -178,6 +180,10 @@ class ReferenceOps final : public Ops {
     fill_zero(y);
     for (std::int64_t i = 0; i < x.rows(); ++i)
       for (std::int64_t j = 0; j < x.cols(); ++j) at(y, index(rows, i), j) = at(x, i, j);
+  }
+  void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) override {
+    for (std::int64_t i = 0; i < x.rows(); ++i)
+      for (std::int64_t j = 0; j < x.cols(); ++j) at(y_inout, index(rows, i), j) += at(x, i, j);
   }
   void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override {
     fill_zero(y);
@@ -240,7 +246,22 @@ class ReferenceOps final : public Ops {
     return b.scale.empty() ? 1 : at(b.scale, b.row_sequence.template as<std::int32_t>()[i]);
   }
   struct Query {
-    std::int64_t row, start, length, head;
+    std::int64_t row, start, length, head;  // its row among those that ask; its sequence's rows
+  };
+  /// Elements of q, k and v, wherever they lie.
+  struct Parts {
+    Parts(const AttentionRows& x, std::int64_t columns)
+        : of_q(x.q.empty() ? x.qkv : x.q),
+          of_kv(x.q.empty() ? x.qkv : x.kv),
+          before_k(x.q.empty() ? columns : 0),
+          width(columns) {}
+    double& q(std::int64_t row, std::int64_t c) const { return at(of_q, row, c); }
+    double& k(std::int64_t row, std::int64_t c) const { return at(of_kv, row, before_k + c); }
+    double& v(std::int64_t row, std::int64_t c) const {
+      return at(of_kv, row, before_k + width + c);
+    }
+    Tensor of_q, of_kv;
+    std::int64_t before_k, width;
   };
 
   static double& at(const Tensor& x, std::int64_t i) { return x.as<double>()[i]; }
@@ -251,20 +272,19 @@ class ReferenceOps final : public Ops {
 
   template <class F>
   static void for_each_query(Groups groups, std::int64_t heads, F&& f) {
-    std::int64_t start = 0;
+    std::int64_t start = 0, row = 0;
     for (const auto& g : groups)
       for (std::int64_t s = 0; s < g.count; ++s, start += g.length)
-        for (std::int64_t i = 0; i < g.length; ++i)
-          for (std::int64_t h = 0; h < heads; ++h) f(Query{start + i, start, g.length, h});
+        for (std::int64_t i = 0; i < g.queries(); ++i, ++row)
+          for (std::int64_t h = 0; h < heads; ++h) f(Query{row, start, g.length, h});
   }
 
-  static std::vector<double> scores_of(const Tensor& qkv, const Query& q, std::int64_t width,
-                                       std::int64_t dim) {
+  static std::vector<double> scores_of(const Parts& x, const Query& q, std::int64_t dim) {
     std::vector<double> scores;
     for (std::int64_t j = 0; j < q.length; ++j) {
       double s = 0;
       for (std::int64_t c = q.head * dim; c < (q.head + 1) * dim; ++c)
-        s += at(qkv, q.row, c) * at(qkv, q.start + j, width + c);
+        s += x.q(q.row, c) * x.k(q.start + j, c);
       scores.push_back(s / std::sqrt(static_cast<double>(dim)));
     }
     return scores;

@@ -83,6 +83,12 @@ inline Tensor make_tensor(void* data, DType dtype, std::initializer_list<std::in
   return t;
 }
 
+/// The first `rows` rows of a matrix; none of none.
+inline Tensor first_rows(Tensor t, std::int64_t rows) {
+  if (!t.empty()) t = make_tensor(t.data, t.dtype, {rows, t.cols()});
+  return t;
+}
+
 /// "float32 (3, 4)", for messages.
 std::string describe(const Tensor& t);
 

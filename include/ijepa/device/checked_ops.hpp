@@ -27,10 +27,10 @@ class CheckedOps final : public Ops {
                           Tensor mean, Tensor rstd) override;
   void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
                            const BranchGradient& d, Tensor dw, Tensor db, Write mode) override;
-  void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
+  void attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups, Tensor out,
                          Tensor lse) override;
-  void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
-                          Groups groups, Tensor dqkv) override;
+  void attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                          std::int64_t heads, Groups groups, const AttentionRows& dx) override;
   void gelu_forward(Tensor x, Tensor y) override;
   void gelu_backward(Tensor x, Tensor dy_inout) override;
   void add(Tensor a, Tensor b, Tensor y) override;
@@ -40,6 +40,7 @@ class CheckedOps final : public Ops {
   void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) override;
   void gather_rows(Tensor x, Tensor rows, Tensor y) override;
   void scatter_rows(Tensor x, Tensor rows, Tensor y) override;
+  void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) override;
   void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override;
   void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override;
   void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) override;

@@ -18,8 +18,9 @@ class NullOps final : public Ops {
                           Tensor) override {}
   void layer_norm_backward(Tensor, Tensor, Tensor, Tensor, Tensor, const BranchGradient&, Tensor,
                            Tensor, Write) override {}
-  void attention_forward(Tensor, std::int64_t, Groups, Tensor, Tensor) override {}
-  void attention_backward(Tensor, Tensor, Tensor, Tensor, std::int64_t, Groups, Tensor) override {}
+  void attention_forward(const AttentionRows&, std::int64_t, Groups, Tensor, Tensor) override {}
+  void attention_backward(Tensor, const AttentionRows&, Tensor, Tensor, std::int64_t, Groups,
+                          const AttentionRows&) override {}
   void gelu_forward(Tensor, Tensor) override {}
   void gelu_backward(Tensor, Tensor) override {}
   void add(Tensor, Tensor, Tensor) override {}
@@ -28,6 +29,7 @@ class NullOps final : public Ops {
   void add_table_rows(Tensor, Tensor, Tensor) override {}
   void gather_rows(Tensor, Tensor, Tensor) override {}
   void scatter_rows(Tensor, Tensor, Tensor) override {}
+  void scatter_add_rows(Tensor, Tensor, Tensor) override {}
   void gather_sum_rows(Tensor, Tensor, Tensor) override {}
   void gather_rows_or_token(Tensor, Tensor, Tensor, Tensor, Tensor) override {}
   void sum_rows(Tensor, Tensor, Tensor, Write) override {}

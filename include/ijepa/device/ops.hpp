@@ -13,11 +13,20 @@ namespace ijepa {
 
 enum class Write : std::uint8_t { overwrite, accumulate };
 
-/// `count` consecutive sequences of `length` rows each, in a packed token tensor.
+/// `count` consecutive sequences of `length` rows each, in a packed token tensor. In attention
+/// `asking` rows of each may have queries; 0: all of them.
 struct SequenceGroup {
-  std::int64_t count = 0, length = 0;
+  std::int64_t count = 0, length = 0, asking = 0;
+  std::int64_t queries() const { return asking > 0 ? asking : length; }
 };
 using Groups = std::span<const SequenceGroup>;
+
+/// Queries, keys and values of packed rows, each with its heads contiguous. All T rows ask: qkv
+/// (T, 3 D) with rows [q | k | v]. Where groups say how many rows of a sequence ask: q (Tq, D) of
+/// these, sequence by sequence, and kv (T, 2 D) with rows [k | v].
+struct AttentionRows {
+  Tensor qkv{}, q{}, kv{};
+};
 
 /// Where the patches of an image tensor lie. Grid rows and columns are independent (H and W).
 struct PatchGrid {
@@ -104,13 +113,13 @@ class Ops {
   virtual void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
                                    const BranchGradient& d, Tensor dw, Tensor db, Write mode) = 0;
 
-  // ---- attention on packed rows: qkv (T, 3 D), out (T, D), lse (T, heads) statistics type ----
-  // A row of qkv is [q | k | v], each with its heads contiguous. Scores scale by head_dim^-0.5.
+  // ---- attention on packed rows: out (Tq, D), lse (Tq, heads) statistics type ----
+  // Scores scale by head_dim^-0.5. Either all groups say how many rows ask, or none does.
   /// out = softmax(q k^T) v inside each sequence; lse = log of the sum of exponentials.
-  virtual void attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
-                                 Tensor lse) = 0;
-  virtual void attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
-                                  std::int64_t heads, Groups groups, Tensor dqkv) = 0;
+  virtual void attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups,
+                                 Tensor out, Tensor lse) = 0;
+  virtual void attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                                  std::int64_t heads, Groups groups, const AttentionRows& dx) = 0;
 
   // ---- element-wise ----
   virtual void gelu_forward(Tensor x, Tensor y) = 0;
@@ -134,6 +143,8 @@ class Ops {
   virtual void gather_rows(Tensor x, Tensor rows, Tensor y) = 0;
   /// y = 0, then y[rows[i]] = x[i], converting types. Rows must not repeat.
   virtual void scatter_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  /// y[rows[i]] += x[i], the sum in the wider type. Rows must not repeat.
+  virtual void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) = 0;
   /// y[i] = sum over j of x[rows[i * n + j]], n = rows.numel() / y.rows(): the backward of a gather
   /// in which each source row is used n times, without atomics.
   virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor y) = 0;

@@ -11,7 +11,7 @@ namespace ijepa {
 struct DevicePlan {
   Tensor context_rows, context_sequence_of_row;
   Tensor predictor_rows, predictor_sequence_of_row, context_uses;
-  Tensor mask_rows, target_rows;
+  Tensor mask_rows, mask_sequence_of_row, target_rows;
 };
 
 inline Tensor upload_indices(Pass& p, const std::vector<std::int32_t>& indices) {
@@ -27,6 +27,7 @@ inline DevicePlan upload_plan(Pass& p, const TokenPlan& plan) {
           .predictor_sequence_of_row = upload_indices(p, plan.predictor_sequence_of_row),
           .context_uses = upload_indices(p, plan.context_uses),
           .mask_rows = upload_indices(p, plan.mask_rows),
+          .mask_sequence_of_row = upload_indices(p, plan.mask_sequence_of_row),
           .target_rows = upload_indices(p, plan.target_rows)};
 }
 

@@ -28,7 +28,7 @@ class Encoder {
     Tensor patches;  // (Tc, 3 p p) compute type
     VitStack::Saved stack;
     LayerNorm::Saved norm;
-    Sequences sequences;
+    StackSequences sequences;
   };
 
   const EncoderConfig& config() const { return config_; }

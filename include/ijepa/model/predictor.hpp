@@ -22,11 +22,12 @@ class Predictor {
     VitStack::Saved stack;
     Tensor normed;  // (Tt, P) compute type
     LayerNorm::Saved norm;
-    Sequences sequences;
+    StackSequences sequences;
   };
 
   const PredictorConfig& config() const { return config_; }
 
+  /// The last block computes outputs of mask tokens alone: nobody reads the others.
   /// context (Tc, D) compute type -> predictions (Tt, D) compute type, in the plan's output order.
   Tensor forward(Pass& p, Tensor context, const TokenPlan& plan, const DevicePlan& rows,
                  std::vector<BranchScales> scales, Recompute recompute, Saved& s) const;
@@ -38,7 +39,7 @@ class Predictor {
  private:
   Tensor assemble(Pass& p, Tensor context, const DevicePlan& rows) const;
   Tensor stack_gradient(Pass& p, Tensor dprediction, Tensor dnormed_of_others,
-                        const DevicePlan& rows, const Saved& s) const;
+                        const Saved& s) const;
 
   PredictorConfig config_;
   Linear embed_;

@@ -42,7 +42,9 @@ struct TokenPlan {
   std::vector<std::int32_t> context_uses;  // (Tc J) predictor rows that use each context row
 
   // Outputs and targets: Tt rows, in the order of the predictor's rows.
-  std::vector<std::int32_t> mask_rows;    // (Tt) predictor rows that are mask tokens
+  std::vector<std::int32_t> mask_rows;             // (Tt) predictor rows that are mask tokens
+  std::vector<std::int32_t> mask_sequence_of_row;  // (Tt) sequence of each of them
+  std::vector<SequenceGroup> mask_groups;          // predictor sequences; their mask tokens ask
   std::vector<std::int32_t> target_rows;  // (Tt) image * N + patch that each of them predicts
 };
 

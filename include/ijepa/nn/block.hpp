@@ -14,10 +14,15 @@ struct BlockShape {
   double init_scale = 1;  // of the two output projections
 };
 
-/// The packed token rows of a stack: sequences, and which sequence each row belongs to.
+/// The packed token rows of a block: sequences, and which sequence each row belongs to. Where only
+/// some of the T rows' outputs are wanted, these ask, Tq in number: the others give keys and
+/// values, and all that follows attention is of the rows that ask. Else Tq is T.
 struct Sequences {
-  Groups groups;
-  Tensor of_row;  // (T) int32, needed by drop path only
+  Groups groups;    // with how many rows of each sequence ask
+  Tensor of_row;    // (Tq) int32, needed by drop path only
+  Tensor asking{};  // (Tq) int32, the rows that ask, sequence by sequence; empty: all
+
+  std::int64_t outputs(std::int64_t rows) const { return asking.empty() ? rows : asking.numel(); }
 };
 
 /// Drop-path scales of one block's two branches, (sequences) statistics type: 0 or 1 / (1 - rate).
@@ -33,9 +38,10 @@ class Block {
  public:
   struct Saved {
     LayerNorm::Saved norm1, norm2;
-    Tensor normed1, qkv, attended;   // (T, D), (T, 3 D), (T, D) compute type
-    Tensor lse;                      // (T, heads) statistics type
-    Tensor normed2, pre, activated;  // (T, D), (T, hidden), (T, hidden) compute type
+    Tensor normed1, asking;          // (T, D), (Tq, D): its rows that ask, unless all do
+    AttentionRows projected;         // (T, 3 D), or (Tq, D) and (T, 2 D), compute type as all here
+    Tensor attended, lse;            // (Tq, D), (Tq, heads) statistics type
+    Tensor normed2, pre, activated;  // (Tq, D), (Tq, hidden), (Tq, hidden)
     BranchScales scales;
   };
 
@@ -46,24 +52,30 @@ class Block {
   /// x = in.sum (T, D) residual type, the block's input, which is formed first if there is a branch
   /// to add; the block begins with its norm. What backward needs is kept in the arena.
   void enter(Pass& p, const BranchSum& in, Saved& s) const;
-  /// The rest of the block, for the x that entered: its second branch (T, D) compute type, to be
-  /// added to h (T, D) residual type, which is written here. branch empty: it is not computed, for
+  /// The rest of the block, for the x that entered: its second branch (Tq, D) compute type, to be
+  /// added to h (Tq, D) residual type, which is written here. branch empty: it is not computed, for
   /// backward alone.
   void forward(Pass& p, Tensor x, const Sequences& sequences, const BranchScales& scales, Tensor h,
                Tensor branch, Saved& s) const;
-  /// dbranch (T, D) compute type: d loss / d branch. before.dsum_accum (T, D) residual type:
-  /// d loss / dy on entry, d loss / dx on return, when before.dbranch is the gradient of the branch
-  /// that was added to form x. `room` (T, D), compute type or empty, is for the gradient of the
-  /// first branch; it may be dbranch, and before.dbranch, too.
-  void backward(Pass& p, const Sequences& sequences, Tensor dbranch, const BranchGradient& before,
-                Tensor room, const Saved& s) const;
+  /// after (Tq, D): d loss / dy, which is used up, and formed from it the gradient of the second
+  /// branch, whose place that of the first one takes. before (T, D): d loss / dx on return, and of
+  /// the branch that was added to form x. They may share memory: before.dsum_accum is
+  /// after.dsum_accum where all rows ask.
+  void backward(Pass& p, const Sequences& sequences, const BranchGradient& after,
+                const BranchGradient& before, const Saved& s) const;
 
  private:
   void attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tensor h, Saved& s) const;
+  void project(Pass& p, const Sequences& sequences, Saved& s) const;
   void mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattention,
                     const Saved& s) const;
-  void attention_backward(Pass& p, const Sequences& sequences, Tensor dbranch,
+  void attention_backward(Pass& p, const Sequences& sequences, const BranchGradient& dattention,
                           const BranchGradient& before, const Saved& s) const;
+  void project_backward(Pass& p, const Sequences& sequences, const AttentionRows& d, Tensor dnormed,
+                        const Saved& s) const;
+
+  Linear queries() const { return qkv_.outputs(0, qkv_.in()); }
+  Linear keys_and_values() const { return qkv_.outputs(qkv_.in(), 2 * qkv_.in()); }
 
   std::int64_t heads_;
   LayerNorm norm1_;

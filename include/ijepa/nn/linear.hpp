@@ -20,6 +20,14 @@ class Linear {
             layout.matrix(name + ".weight", shape.out, shape.in, shape.stored, shape.init_scale)),
         bias_(layout.vector(name + ".bias", shape.out, Init::zeros)) {}
 
+  /// The layer that gives `count` of the outputs, from `first` on.
+  Linear outputs(std::int64_t first, std::int64_t count) const {
+    Linear part = *this;
+    part.weight_ = {weight_.offset + first * weight_.cols, count, weight_.cols};
+    part.bias_ = {bias_.offset + first, 0, count};
+    return part;
+  }
+
   std::int64_t in() const { return weight_.cols; }
   std::int64_t out() const { return weight_.rows; }
   std::int64_t first_offset() const { return weight_.offset; }

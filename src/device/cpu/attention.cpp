@@ -1,6 +1,6 @@
 // Attention of packed sequences: threads take heads of sequences; attention_kernel.hpp has the
 // maths.
-#include "checks.hpp"
+#include "attention_rows.hpp"
 #include "cpu_ops.hpp"
 #include "parallel.hpp"
 #include "types.hpp"
@@ -22,31 +22,22 @@ std::int64_t longest_of(Groups groups) {
 
 Head head_of(Groups groups, std::int64_t heads, std::int64_t width, std::int64_t item) {
   auto sequence = item / heads;
-  std::int64_t row = 0;
+  std::int64_t row = 0, query = 0;
   for (const auto& g : groups) {
     if (sequence < g.count)
       return {row + sequence * g.length,
               g.length,
+              query + sequence * g.queries(),
+              g.queries(),
               item % heads * (width / heads),
               width / heads,
               width,
               heads};
     sequence -= g.count;
     row += g.count * g.length;
+    query += g.count * g.queries();
   }
   return {};
-}
-
-void check_attention(std::string_view op, const Tensor& qkv, std::int64_t heads, Groups groups,
-                     const Tensor& out, const Tensor& lse) {
-  std::int64_t rows = 0;
-  for (const auto& g : groups) rows += g.count * g.length;
-  expect_matrix(op, "qkv", qkv, rows, 3 * out.cols());
-  expect_matrix(op, "out", out, rows, out.cols());
-  expect_type(op, "out", out, qkv.dtype);
-  expect_vector(op, "lse", lse, parameter_type(qkv.dtype), rows * heads);
-  check(heads > 0 && out.cols() % heads == 0, "{}: a width of {} is no multiple of {} heads.", op,
-        out.cols(), heads);
 }
 
 }  // namespace
@@ -64,25 +55,24 @@ void CpuOps::for_each_head(DType type, std::int64_t heads, std::int64_t width, G
                   });
 }
 
-void CpuOps::attention_forward(Tensor qkv, std::int64_t heads, Groups groups, Tensor out,
-                               Tensor lse) {
-  check_attention("attention_forward", qkv, heads, groups, out, lse);
-  for_each_head(qkv.dtype, heads, out.cols(), groups, [&](const Head& head, void* workspace) {
-    kernels_.attention_forward(qkv.dtype, head, qkv.data, workspace, out.data, lse.data);
+void CpuOps::attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups,
+                               Tensor out, Tensor lse) {
+  check_attention("attention_forward", x, heads, groups, out, lse);
+  const auto parts = parts_of(x);
+  for_each_head(out.dtype, heads, out.cols(), groups, [&](const Head& head, void* workspace) {
+    kernels_.attention_forward(out.dtype, head, parts, workspace, out.data, lse.data);
   });
 }
 
-void CpuOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse, std::int64_t heads,
-                                Groups groups, Tensor dqkv) {
+void CpuOps::attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                                std::int64_t heads, Groups groups, const AttentionRows& dx) {
   constexpr auto op = "attention_backward";
-  check_attention(op, qkv, heads, groups, out, lse);
-  expect_matrix(op, "dout", dout, out.rows(), out.cols());
-  expect_type(op, "dout", dout, qkv.dtype);
-  expect_matrix(op, "dqkv", dqkv, qkv.rows(), qkv.cols());
-  expect_type(op, "dqkv", dqkv, qkv.dtype);
-  for_each_head(qkv.dtype, heads, out.cols(), groups, [&](const Head& head, void* workspace) {
-    kernels_.attention_backward(qkv.dtype, head, dout.data, qkv.data, out.data, lse.data, workspace,
-                                dqkv.data);
+  check_attention(op, x, heads, groups, out, lse);
+  check_attention_gradients(op, dout, out, x, dx, groups);
+  const auto parts = parts_of(x), gradients = parts_of(dx);
+  for_each_head(out.dtype, heads, out.cols(), groups, [&](const Head& head, void* workspace) {
+    kernels_.attention_backward(out.dtype, head, dout.data, parts, out.data, lse.data, workspace,
+                                gradients);
   });
 }
 

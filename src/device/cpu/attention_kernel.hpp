@@ -24,7 +24,7 @@ struct AttentionShape {
   std::int64_t cols;   // dim, padded to whole panels
   std::int64_t block;  // queries at a time
 
-  IJEPA_INLINE AttentionShape(std::int64_t length_in, std::int64_t dim_in)
+  IJEPA_INLINE AttentionShape(std::int64_t length_in, std::int64_t queries, std::int64_t dim_in)
       : length(length_in),
         dim(dim_in),
         keys(padded_to<C>(length_in, panel_cols<I, C>)),
@@ -32,7 +32,7 @@ struct AttentionShape {
     const std::int64_t fit = score_block / keys / I::tile_rows * I::tile_rows;
     const std::int64_t least = 2 * I::tile_rows;
     const std::int64_t wanted = fit < least ? least : fit;
-    block = wanted < length ? wanted : length;
+    block = wanted < queries ? wanted : queries;
   }
   /// The most that backward needs; forward needs less.
   IJEPA_INLINE std::int64_t workspace() const {
@@ -121,21 +121,34 @@ IJEPA_INLINE C exponentials(C* scores, std::int64_t length, std::int64_t padded,
   return sum_lanes<I, C>(sum);
 }
 
+template <class T>
+IJEPA_INLINE AttentionParts<T> parts_as(const AttentionParts<void>& x) {
+  return {static_cast<T*>(x.q), static_cast<T*>(x.k), static_cast<T*>(x.v), x.q_stride,
+          x.kv_stride};
+}
+
+/// One head's columns of the rows of its sequence.
+template <class T>
+IJEPA_INLINE AttentionParts<T> parts_at(const Head& h, const AttentionParts<T>& x) {
+  const std::int64_t key = h.row * x.kv_stride + h.column;
+  return {x.q + h.query * x.q_stride + h.column, x.k + key, x.v + key, x.q_stride, x.kv_stride};
+}
+
 template <class I, class T, class C = Accumulator<T>>
-void attention_forward_head(const Head& h, const T* qkv, C* workspace, T* out, C* lse) {
-  const AttentionShape<I, C> s(h.length, h.dim);
+void attention_forward_head(const Head& h, const AttentionParts<const T>& all, C* workspace, T* out,
+                            C* lse) {
+  const AttentionShape<I, C> s(h.length, h.queries, h.dim);
   Pieces<C> pieces{workspace};
   C *keys = pieces.take(s.keys * s.dim), *values = pieces.take(s.length * s.cols);
   C *queries = pieces.take(s.block * s.dim), *scores = pieces.take(s.block * s.keys);
   C* scales = pieces.take(s.block);
-  const std::int64_t stride = 3 * h.width;
-  const T* q = qkv + h.row * stride + h.column;
-  pack_transposed<I>(q + h.width, stride, s.length, s.dim, keys);
-  pack_rows<I>(q + 2 * h.width, stride, s.length, s.dim, values);
+  const AttentionParts<const T> x = parts_at(h, all);
+  pack_transposed<I>(x.k, x.kv_stride, s.length, s.dim, keys);
+  pack_rows<I>(x.v, x.kv_stride, s.length, s.dim, values);
   const C scale = C(1) / static_cast<C>(__builtin_sqrt(static_cast<double>(s.dim)));
-  for (std::int64_t first = 0; first < s.length; first += s.block) {
-    const std::int64_t rows = s.length - first < s.block ? s.length - first : s.block;
-    widen_rows<I>(q + first * stride, stride, rows, s.dim, queries);
+  for (std::int64_t first = 0; first < h.queries; first += s.block) {
+    const std::int64_t rows = h.queries - first < s.block ? h.queries - first : s.block;
+    widen_rows<I>(x.q + first * x.q_stride, x.q_stride, rows, s.dim, queries);
     multiply_panels<I, C>(
         rows, s.dim, s.keys, {queries, s.dim, s.dim, 1},
         keys, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
@@ -146,10 +159,10 @@ void attention_forward_head(const Head& h, const T* qkv, C* workspace, T* out, C
       C largest;
       const C sum = exponentials<I, C>(scores + r * s.keys, s.length, s.keys, largest);
       scales[r] = C(1) / sum;
-      lse[(h.row + first + r) * h.heads + h.column / h.dim] =
+      lse[(h.query + first + r) * h.heads + h.column / h.dim] =
           largest + static_cast<C>(__builtin_log(static_cast<double>(sum)));
     }
-    T* o = out + (h.row + first) * h.width + h.column;
+    T* o = out + (h.query + first) * h.width + h.column;
     multiply_panels<I, C>(
         rows, s.length, s.dim, {scores, s.keys, s.keys, 1}, values,
         [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
@@ -203,7 +216,7 @@ IJEPA_INLINE void block_score_gradients(const AttentionShape<I, C>& s, std::int6
       });
 }
 
-/// Narrows gradient sums (length, cols) into the head's columns of dqkv.
+/// Narrows gradient sums (length, cols) into the head's columns of dk or dv.
 template <class I, class C, class T>
 IJEPA_INLINE void narrow_rows(const AttentionShape<I, C>& s, const C* sums, std::int64_t stride,
                               T* y) {
@@ -216,9 +229,10 @@ IJEPA_INLINE void narrow_rows(const AttentionShape<I, C>& s, const C* sums, std:
 }
 
 template <class I, class T, class C = Accumulator<T>>
-void attention_backward_head(const Head& h, const T* dout, const T* qkv, const T* out, const C* lse,
-                             C* workspace, T* dqkv) {
-  const AttentionShape<I, C> s(h.length, h.dim);
+void attention_backward_head(const Head& h, const T* dout, const AttentionParts<const T>& all,
+                             const T* out, const C* lse, C* workspace,
+                             const AttentionParts<T>& gradients) {
+  const AttentionShape<I, C> s(h.length, h.queries, h.dim);
   Pieces<C> pieces{workspace};
   C *keys_t = pieces.take(s.keys * s.dim), *values_t = pieces.take(s.keys * s.dim);
   C* keys = pieces.take(s.length * s.cols);
@@ -227,22 +241,22 @@ void attention_backward_head(const Head& h, const T* dout, const T* qkv, const T
   C *panels_q = pieces.take(s.block * s.cols), *panels_do = pieces.take(s.block * s.cols);
   C *p = pieces.take(s.block * s.keys), *ds = pieces.take(s.block * s.keys);
   C* delta = pieces.take(s.block);
-  const std::int64_t stride = 3 * h.width;
-  const T* q = qkv + h.row * stride + h.column;
-  T* dq = dqkv + h.row * stride + h.column;
-  pack_transposed<I>(q + h.width, stride, s.length, s.dim, keys_t);
-  pack_transposed<I>(q + 2 * h.width, stride, s.length, s.dim, values_t);
-  pack_rows<I>(q + h.width, stride, s.length, s.dim, keys);
+  const AttentionParts<const T> x = parts_at(h, all);
+  const AttentionParts<T> dx = parts_at(h, gradients);
+  pack_transposed<I>(x.k, x.kv_stride, s.length, s.dim, keys_t);
+  pack_transposed<I>(x.v, x.kv_stride, s.length, s.dim, values_t);
+  pack_rows<I>(x.k, x.kv_stride, s.length, s.dim, keys);
   for (std::int64_t i = 0; i < s.length * s.cols; ++i) dk[i] = dv[i] = C(0);
   const C scale = C(1) / static_cast<C>(__builtin_sqrt(static_cast<double>(s.dim)));
-  for (std::int64_t first = 0; first < s.length; first += s.block) {
-    const std::int64_t rows = s.length - first < s.block ? s.length - first : s.block;
-    const T* o = out + (h.row + first) * h.width + h.column;
-    const T* d = dout + (h.row + first) * h.width + h.column;
-    const C* log_sums = lse + (h.row + first) * h.heads + h.column / h.dim;
-    widen_rows<I>(q + first * stride, stride, rows, s.dim, rows_q);
+  for (std::int64_t first = 0; first < h.queries; first += s.block) {
+    const std::int64_t rows = h.queries - first < s.block ? h.queries - first : s.block;
+    const T* o = out + (h.query + first) * h.width + h.column;
+    const T* d = dout + (h.query + first) * h.width + h.column;
+    const C* log_sums = lse + (h.query + first) * h.heads + h.column / h.dim;
+    const T* q = x.q + first * x.q_stride;
+    widen_rows<I>(q, x.q_stride, rows, s.dim, rows_q);
     widen_rows<I>(d, h.width, rows, s.dim, rows_do);
-    pack_rows<I>(q + first * stride, stride, rows, s.dim, panels_q);
+    pack_rows<I>(q, x.q_stride, rows, s.dim, panels_q);
     pack_rows<I>(d, h.width, rows, s.dim, panels_do);
     row_products<I>(d, o, h.width, rows, s.dim, delta);
     block_weights<I, C>(s, rows, rows_q, keys_t, log_sums, h.heads, scale, p);
@@ -250,13 +264,13 @@ void attention_backward_head(const Head& h, const T* dout, const T* qkv, const T
     multiply_panels<I, C>(
         rows, s.length, s.dim, {ds, s.keys, s.keys, 1},
         keys, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-          store_pair<I, C>(v, s.dim - j, dq + (first + r) * stride + j);
+          store_pair<I, C>(v, s.dim - j, dx.q + (first + r) * dx.q_stride + j);
         });
     accumulate_panels<I, C>(s.length, rows, s.cols, {ds, 1, 1, s.keys}, panels_q, dk);
     accumulate_panels<I, C>(s.length, rows, s.cols, {p, 1, 1, s.keys}, panels_do, dv);
   }
-  narrow_rows<I, C>(s, dk, stride, dq + h.width);
-  narrow_rows<I, C>(s, dv, stride, dq + 2 * h.width);
+  narrow_rows<I, C>(s, dk, dx.kv_stride, dx.k);
+  narrow_rows<I, C>(s, dv, dx.kv_stride, dx.v);
 }
 
 }  // namespace ijepa::cpu

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "attention_rows.hpp"
 #include "ijepa/core/adamw.hpp"
 #include "ijepa/device/ops.hpp"
 
@@ -38,9 +39,10 @@ struct Product {
 
 /// One head of one sequence: its rows and columns in the packed tensors.
 struct Head {
-  std::int64_t row, length;   // first row and number of rows
-  std::int64_t column, dim;   // first column (of out; q, k and v lie D apart) and number of columns
-  std::int64_t width, heads;  // D, and heads in it
+  std::int64_t row, length;     // first row and number of rows of k and v
+  std::int64_t query, queries;  // the same of q, out and lse
+  std::int64_t column, dim;     // first column of each part, and number of columns
+  std::int64_t width, heads;    // D, and heads in it
 };
 
 /// Operands of layer norm rows. float64 operands do not mix with others.
@@ -73,14 +75,14 @@ class Kernels {
   virtual void multiply(const Product& p, Range rows, Range panels, const void* packed,
                         void* workspace) const = 0;
 
-  // ---- attention: one head of one sequence; type is that of qkv and out ----
+  // ---- attention: one head of one sequence; type is that of all but lse ----
   /// Bytes of workspace for forward or backward of sequences up to `length`.
   virtual std::int64_t attention_bytes(DType type, std::int64_t length, std::int64_t dim) const = 0;
-  virtual void attention_forward(DType type, const Head& head, const void* qkv, void* workspace,
-                                 void* out, void* lse) const = 0;
-  virtual void attention_backward(DType type, const Head& head, const void* dout, const void* qkv,
-                                  const void* out, const void* lse, void* workspace,
-                                  void* dqkv) const = 0;
+  virtual void attention_forward(DType type, const Head& head, const AttentionParts<void>& x,
+                                 void* workspace, void* out, void* lse) const = 0;
+  virtual void attention_backward(DType type, const Head& head, const void* dout,
+                                  const AttentionParts<void>& x, const void* out, const void* lse,
+                                  void* workspace, const AttentionParts<void>& dx) const = 0;
 
   // ---- rows and elements ----
   virtual void gelu_forward(const Tensor& x, const Tensor& y, Range elements) const = 0;

@@ -48,26 +48,27 @@ class KernelsOn final : public Kernels {
   std::int64_t attention_bytes(DType type, std::int64_t length, std::int64_t dim) const override {
     return with_element(type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      return AttentionShape<I, C>(length, dim).workspace() * static_cast<std::int64_t>(sizeof(C));
+      return AttentionShape<I, C>(length, length, dim).workspace() *
+             static_cast<std::int64_t>(sizeof(C));
     });
   }
-  void attention_forward(DType type, const Head& head, const void* qkv, void* workspace, void* out,
-                         void* lse) const override {
+  void attention_forward(DType type, const Head& head, const AttentionParts<void>& x,
+                         void* workspace, void* out, void* lse) const override {
     with_element(type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      attention_forward_head<I>(head, static_cast<const T*>(qkv), static_cast<C*>(workspace),
-                                static_cast<T*>(out), static_cast<C*>(lse));
+      attention_forward_head<I, T>(head, parts_as<const T>(x), static_cast<C*>(workspace),
+                                   static_cast<T*>(out), static_cast<C*>(lse));
       return 0;
     });
   }
-  void attention_backward(DType type, const Head& head, const void* dout, const void* qkv,
-                          const void* out, const void* lse, void* workspace,
-                          void* dqkv) const override {
+  void attention_backward(DType type, const Head& head, const void* dout,
+                          const AttentionParts<void>& x, const void* out, const void* lse,
+                          void* workspace, const AttentionParts<void>& dx) const override {
     with_element(type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      attention_backward_head<I>(head, static_cast<const T*>(dout), static_cast<const T*>(qkv),
-                                 static_cast<const T*>(out), static_cast<const C*>(lse),
-                                 static_cast<C*>(workspace), static_cast<T*>(dqkv));
+      attention_backward_head<I, T>(head, static_cast<const T*>(dout), parts_as<const T>(x),
+                                    static_cast<const T*>(out), static_cast<const C*>(lse),
+                                    static_cast<C*>(workspace), parts_as<T>(dx));
       return 0;
     });
   }

@@ -156,6 +156,25 @@ void CpuOps::scatter_rows(Tensor x, Tensor rows, Tensor y) {
       x, y);
 }
 
+void CpuOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
+  const auto cols = x.cols();
+  expect_matrix("scatter_add_rows", "y", y_inout, y_inout.rows(), cols);
+  const auto* index = row_indices("scatter_add_rows", rows, x.rows());
+  check(index != nullptr || x.rows() == 0, "scatter_add_rows: rows are missing.");
+  on_floats(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        using W = Wide<X, Y>;
+        parallel_for(threads_, x.rows(), row_grain, [&](std::int64_t begin, std::int64_t end) {
+          for (auto i = begin; i < end; ++i) {
+            Y* row = ys + index[i] * cols;
+            for (std::int64_t j = 0; j < cols; ++j)
+              row[j] = convert<Y>(convert<W>(row[j]) + convert<W>(xs[i * cols + j]));
+          }
+        });
+      },
+      x, y_inout);
+}
+
 void CpuOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
   const auto cols = x.cols(), count = y.rows();
   expect_matrix("gather_sum_rows", "y", y, count, cols);

@@ -11,23 +11,25 @@ namespace {
 
 template <class X>
 struct Inputs {
-  const X *dout, *qkv, *out;
+  Parts<const X> x;
+  const X *dout, *out;
   const float* lse;
 };
 
 /// One head of one sequence: pointers to its first row, and the tiles in shared memory.
 template <class S, class X>
 struct HeadTiles {
-  const X *rows, *dout, *out;
+  Parts<const X> x;
+  const X *dout, *out;
   const float* lse;
   std::int64_t width;
   float *q, *dout_tile, *k, *v, *p, *ds;  // p and ds are (T, T + 1)
 
   __device__ HeadTiles(const Sequences& at, const Inputs<X>& in)
-      : rows(in.qkv + at.start() * 3 * at.width() + at.head_column()),
-        dout(in.dout + at.start() * at.width() + at.head_column()),
-        out(in.out + at.start() * at.width() + at.head_column()),
-        lse(in.lse + at.start() * at.heads + blockIdx.y),
+      : x(in.x.at(at)),
+        dout(in.dout + at.query_start() * at.width() + at.head_column()),
+        out(in.out + at.query_start() * at.width() + at.head_column()),
+        lse(in.lse + at.query_start() * at.heads + blockIdx.y),
         width(at.width()),
         q(shared_memory<float>()) {
     const int size = S::tile * tile_stride(at.dim);
@@ -39,12 +41,12 @@ struct HeadTiles {
   }
 
   __device__ void load_queries(const Sequences& at, int first) {
-    load_tile<S>(rows, 3 * width, first, at.length, at.dim, q);
-    load_tile<S>(dout, width, first, at.length, at.dim, dout_tile);
+    load_tile<S>(x.q, x.q_stride, first, at.queries, at.dim, q);
+    load_tile<S>(dout, width, first, at.queries, at.dim, dout_tile);
   }
   __device__ void load_keys(const Sequences& at, int first) {
-    load_tile<S>(rows + width, 3 * width, first, at.length, at.dim, k);
-    load_tile<S>(rows + 2 * width, 3 * width, first, at.length, at.dim, v);
+    load_tile<S>(x.k, x.kv_stride, first, at.length, at.dim, k);
+    load_tile<S>(x.v, x.kv_stride, first, at.length, at.dim, v);
   }
 
   /// do . o of this thread's two rows.
@@ -53,7 +55,7 @@ struct HeadTiles {
     for (int i = 0; i < 2; ++i) {
       const int r = static_cast<int>(threadIdx.y) + i * S::half;
       float sum = 0;
-      if (first + r < at.length)
+      if (first + r < at.queries)
         for (int c = static_cast<int>(threadIdx.x); c < at.dim; c += S::half)
           sum += dout_tile[r * tile_stride(at.dim) + c] * to_float(out[(first + r) * width + c]);
       delta[i] = row_sum<S>(sum);
@@ -68,7 +70,7 @@ struct HeadTiles {
 #pragma unroll
     for (int i = 0; i < 2; ++i) {
       const int r = static_cast<int>(threadIdx.y) + i * S::half;
-      const bool is_query = first + r < at.length;
+      const bool is_query = first + r < at.queries;
       const float l = is_query ? lse[static_cast<std::int64_t>(first + r) * at.heads] : 0.0F;
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
@@ -84,7 +86,7 @@ struct HeadTiles {
 
 template <class S, class X>
 __global__ void __launch_bounds__(S::half* S::half)
-    query_gradients(Sequences at, Inputs<X> in, X* dqkv) {
+    query_gradients(Sequences at, Inputs<X> in, Parts<X> gradients) {
   HeadTiles<S, X> head(at, in);
   const int first = static_cast<int>(blockIdx.x) * S::tile, ty = static_cast<int>(threadIdx.y);
   head.load_queries(at, first);
@@ -102,17 +104,18 @@ __global__ void __launch_bounds__(S::half* S::half)
         [&](int i, int t) { return head.ds[(ty + i * S::half) * (S::tile + 1) + t]; }, sums);
   }
   const float scale[2] = {at.scale, at.scale};
-  store_rows<S>(sums, scale, first, at.length, at.dim, 3 * head.width, dqkv + (head.rows - in.qkv));
+  const Parts<X> dx = gradients.at(at);
+  store_rows<S>(sums, scale, first, at.queries, at.dim, dx.q_stride, dx.q);
 }
 
 template <class S, class X>
 __global__ void __launch_bounds__(S::half* S::half)
-    key_gradients(Sequences at, Inputs<X> in, X* dqkv) {
+    key_gradients(Sequences at, Inputs<X> in, Parts<X> gradients) {
   HeadTiles<S, X> head(at, in);
   const int key = static_cast<int>(blockIdx.x) * S::tile, ty = static_cast<int>(threadIdx.y);
   head.load_keys(at, key);
   float dk[2][S::columns] = {}, dv[2][S::columns] = {};
-  for (int first = 0; first < at.length; first += S::tile) {
+  for (int first = 0; first < at.queries; first += S::tile) {
     __syncthreads();
     head.load_queries(at, first);
     __syncthreads();
@@ -128,49 +131,44 @@ __global__ void __launch_bounds__(S::half* S::half)
         [&](int i, int t) { return head.p[t * (S::tile + 1) + ty + i * S::half]; }, dv);
   }
   const float scale[2] = {at.scale, at.scale}, one[2] = {1, 1};
-  X* rows = dqkv + (head.rows - in.qkv);
-  store_rows<S>(dk, scale, key, at.length, at.dim, 3 * head.width, rows + head.width);
-  store_rows<S>(dv, one, key, at.length, at.dim, 3 * head.width, rows + 2 * head.width);
+  const Parts<X> dx = gradients.at(at);
+  store_rows<S>(dk, scale, key, at.length, at.dim, dx.kv_stride, dx.k);
+  store_rows<S>(dv, one, key, at.length, at.dim, dx.kv_stride, dx.v);
 }
 
 }  // namespace
 
 // In parts, so that the library's workspace has one size whatever the batch.
-void CudaOps::library_backward(const GroupAt& group, Tensor dout, Tensor qkv, Tensor out,
-                               Tensor lse, Tensor dqkv) {
+void CudaOps::library_backward(const GroupAt& group, Tensor dout, const AttentionRows& x,
+                               Tensor out, Tensor lse, const AttentionRows& dx) {
   for_each_part(group.shape, [&](std::int64_t first, std::int64_t count) {
-    GroupAt part = group;
-    part.shape.count = count;
-    part.row += first * group.shape.length;
-    attention_.backward(part.shape, part.in<BFloat16>(dout), part.in<BFloat16>(qkv),
-                        part.in<BFloat16>(out), part.in<float>(lse), part.in<BFloat16>(dqkv));
+    const GroupAt part = group.part(first, count);
+    attention_.backward(part.shape, part.in<BFloat16>(dout), part.in(x), part.in<BFloat16>(out),
+                        part.in<float>(lse), part.in(dx));
   });
 }
 
-void CudaOps::attention_backward(Tensor dout, Tensor qkv, Tensor out, Tensor lse,
-                                 std::int64_t heads, Groups groups, Tensor dqkv) {
+void CudaOps::attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
+                                 std::int64_t heads, Groups groups, const AttentionRows& dx) {
   constexpr auto op = "attention_backward";
-  check_attention(op, qkv, heads, groups, out, lse);
-  cpu::expect_matrix(op, "dout", dout, out.rows(), out.cols());
-  cpu::expect_type(op, "dout", dout, qkv.dtype);
-  cpu::expect_matrix(op, "dqkv", dqkv, qkv.rows(), qkv.cols());
-  cpu::expect_type(op, "dqkv", dqkv, qkv.dtype);
+  check_attention(op, x, heads, groups, out, lse);
+  cpu::check_attention_gradients(op, dout, out, x, dx, groups);
   for_each_group(groups, heads, out.cols() / heads, [&](const GroupAt& group) {
-    if (qkv.dtype == DType::bf16 && library_takes(group.shape))
-      return library_backward(group, dout, qkv, out, lse, dqkv);
+    if (out.dtype == DType::bf16 && library_takes(group.shape))
+      return library_backward(group, dout, x, out, lse, dx);
     on_types(
-        [&]<class X>(X* gradients) {
-          const Inputs<X> in{static_cast<const X*>(dout.data), static_cast<const X*>(qkv.data),
-                             static_cast<const X*>(out.data), lse.as<float>()};
-          with_tiles(group, [&]<class S>(S, const Sequences& at, dim3 blocks) {
+        [&]<class X>(const X* outs) {
+          const Inputs<X> in{parts_of<const X>(x), static_cast<const X*>(dout.data), outs,
+                             lse.as<float>()};
+          with_tiles(group, [&]<class S>(S, const Sequences& at, dim3 queries, dim3 keys) {
             const auto bytes = tile_bytes<S>(4, 2, group.shape.dim);
-            launch({blocks, dim3(S::half, S::half), bytes, stream_}, query_gradients<S, X>, at, in,
-                   gradients);
-            launch({blocks, dim3(S::half, S::half), bytes, stream_}, key_gradients<S, X>, at, in,
-                   gradients);
+            launch({queries, dim3(S::half, S::half), bytes, stream_}, query_gradients<S, X>, at, in,
+                   parts_of<X>(dx));
+            launch({keys, dim3(S::half, S::half), bytes, stream_}, key_gradients<S, X>, at, in,
+                   parts_of<X>(dx));
           });
         },
-        dqkv);
+        out);
   });
 }
 

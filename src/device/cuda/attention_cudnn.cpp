@@ -35,37 +35,37 @@ class CudnnAttention final : public AttentionLibrary {
   CudnnAttention(const CudnnAttention&) = delete;
   CudnnAttention& operator=(const CudnnAttention&) = delete;
 
-  void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) override {
+  void forward(const AttentionShape& s, const LibraryRows& x, BFloat16* out, float* lse) override {
     const float scale = scale_of(s);
     plan_of({false, s})
         .run(handle_,
-             {{operand_q, qkv},
-              {operand_k, qkv + s.width()},
-              {operand_v, qkv + 2 * s.width()},
+             {{operand_q, x.q},
+              {operand_k, x.k},
+              {operand_v, x.v},
               {operand_out, out},
               {operand_lse, lse},
               {operand_scale, &scale}},
              workspace_.data);
   }
 
-  void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
-                const BFloat16* out, const float* lse, BFloat16* dqkv) override {
+  void backward(const AttentionShape& s, const BFloat16* dout, const LibraryRows& x,
+                const BFloat16* out, const float* lse, const LibraryRows& dx) override {
     const float scale = scale_of(s), one = 1;
     const CudnnPlan& plan = plan_of({true, s});
     auto* delta = static_cast<std::byte*>(workspace_.data) + delta_offset(plan);
     plan.run(handle_,
-             {{operand_q, qkv},
-              {operand_k, qkv + s.width()},
-              {operand_v, qkv + 2 * s.width()},
+             {{operand_q, x.q},
+              {operand_k, x.k},
+              {operand_v, x.v},
               {operand_out, out},
               {operand_dout, dout},
               {operand_lse, lse},
               {operand_scale, &scale},
               {operand_one, &one},
               {operand_delta, delta},
-              {operand_dq, dqkv},
-              {operand_dk, dqkv + s.width()},
-              {operand_dv, dqkv + 2 * s.width()}},
+              {operand_dq, dx.q},
+              {operand_dk, dx.k},
+              {operand_dv, dx.v}},
              workspace_.data);
   }
 

@@ -1,5 +1,5 @@
 // The graphs of attention for cuDNN: softmax(scale q k^T) v and its gradients on packed rows, q, k
-// and v in place in qkv, gradients in place in dqkv.
+// and v and their gradients in place.
 #pragma once
 #include "attention_library.hpp"
 #include "cudnn_graph.hpp"
@@ -36,7 +36,8 @@ inline std::size_t delta_offset(const CudnnPlan& plan) {
 }
 /// Workspace of backward in bytes.
 inline std::size_t workspace_bytes(const AttentionShape& shape, const CudnnPlan& plan) {
-  return delta_offset(plan) + static_cast<std::size_t>(shape.rows() * shape.heads) * sizeof(float);
+  return delta_offset(plan) +
+         static_cast<std::size_t>(shape.count * shape.queries() * shape.heads) * sizeof(float);
 }
 
 }  // namespace ijepa::cuda

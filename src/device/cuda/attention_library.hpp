@@ -16,26 +16,31 @@
 
 namespace ijepa::cuda {
 
-/// One group of a packed token tensor: `count` sequences of `length` rows.
+/// One group of a packed token tensor: `count` sequences of `length` rows, of which `asking` have
+/// queries; 0: all, and q, k and v lie side by side (AttentionRows).
 struct AttentionShape {
-  std::int64_t count, length, heads, dim;
+  std::int64_t count, length, heads, dim, asking = 0;
 
   auto operator<=>(const AttentionShape&) const = default;
-  std::int64_t rows() const { return count * length; }
-  std::int64_t width() const { return heads * dim; }
+  constexpr std::int64_t queries() const { return asking > 0 ? asking : length; }
+  constexpr std::int64_t width() const { return heads * dim; }
+  /// Elements from one row of q, or of k and v, to the next.
+  constexpr std::int64_t q_stride() const { return (asking > 0 ? 1 : 3) * width(); }
+  constexpr std::int64_t kv_stride() const { return (asking > 0 ? 2 : 3) * width(); }
 };
 
 /// Bytes of workspace that the backward pass of one sequence takes: the gradient of the scores in
-/// bfloat16, in tiles of 128, and a float32 a row and head.
+/// bfloat16, in tiles of 128, and a float32 a query and head.
 constexpr std::size_t backward_workspace(const AttentionShape& s) {
-  const std::int64_t tiled = (s.length + 127) / 128 * 128;
-  return static_cast<std::size_t>(s.heads * (tiled * tiled * 2 + s.length * 4));
+  const auto tiled = [](std::int64_t rows) { return (rows + 127) / 128 * 128; };
+  return static_cast<std::size_t>(s.heads *
+                                  (tiled(s.queries()) * tiled(s.length) * 2 + s.queries() * 4));
 }
 
 /// The library's rules, for compute capability 8.0 and newer: head sizes are multiples of 8 up to
 /// 128, backward knows no sequence of one row. The workspace holds at least one sequence.
 constexpr bool library_takes(const AttentionShape& s) {
-  return s.dim % 8 == 0 && s.dim <= 128 && s.length >= 2 && s.count > 0 &&
+  return s.dim % 8 == 0 && s.dim <= 128 && s.queries() >= 2 && s.count > 0 &&
          backward_workspace(s) + gpu_memory.attention_slack <= gpu_memory.attention;
 }
 
@@ -55,14 +60,20 @@ void for_each_part(const AttentionShape& s, F&& f) {
     f(first, std::min(most, s.count - first));
 }
 
-/// Rows are those of Ops: qkv (rows, 3 width), out, dout (rows, width), lse (rows, heads), dqkv as
-/// qkv. Pointers are aligned to 16 bytes, lse to 4.
+/// Where q, k and v of a group, or their gradients, begin.
+struct LibraryRows {
+  BFloat16 *q, *k, *v;
+};
+
+/// Rows are those of Ops: out, dout (queries, width), lse (queries, heads). Pointers are aligned to
+/// 16 bytes, lse to 4.
 class AttentionLibrary {
  public:
   virtual ~AttentionLibrary() = default;
-  virtual void forward(const AttentionShape& s, const BFloat16* qkv, BFloat16* out, float* lse) = 0;
-  virtual void backward(const AttentionShape& s, const BFloat16* dout, const BFloat16* qkv,
-                        const BFloat16* out, const float* lse, BFloat16* dqkv) = 0;
+  virtual void forward(const AttentionShape& s, const LibraryRows& x, BFloat16* out,
+                       float* lse) = 0;
+  virtual void backward(const AttentionShape& s, const BFloat16* dout, const LibraryRows& x,
+                        const BFloat16* out, const float* lse, const LibraryRows& dx) = 0;
   /// Compiles what forward() or backward() needs for a shape, on another thread.
   virtual void prepare(const AttentionShape& s, bool backward) = 0;
 };

@@ -106,8 +106,9 @@ std::pair<std::string, bool> AttentionPlans::find_or_make(const AttentionPlanKey
 
 std::string AttentionPlans::file_of(const AttentionPlanKey& key) const {
   const AttentionShape& s = key.shape;
-  return fmt::format("{}/{}_{}x{}_{}x{}.plan", folder_, key.backward ? "backward" : "forward",
-                     s.count, s.length, s.heads, s.dim);
+  const auto asking = s.asking > 0 ? fmt::format("_{}", s.asking) : "";
+  return fmt::format("{}/{}_{}x{}{}_{}x{}.plan", folder_, key.backward ? "backward" : "forward",
+                     s.count, s.length, asking, s.heads, s.dim);
 }
 
 /// Nothing where there is none, and where it is damaged.

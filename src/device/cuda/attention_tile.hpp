@@ -2,7 +2,7 @@
 // what the forward and the two backward kernels share. A block is (T/2, T/2) threads; each thread
 // holds two rows of the tile, and two of its columns.
 #pragma once
-#include "../cpu/checks.hpp"
+#include "../cpu/attention_rows.hpp"
 #include "cuda_ops.hpp"
 #include "dispatch.hpp"
 
@@ -16,16 +16,41 @@ struct TileSize {
 
 /// One group of equal sequences in packed rows. Blocks are (tile of rows, head, sequence).
 struct Sequences {
-  std::int64_t first_row;
-  int length, heads, dim;
+  std::int64_t first_row, first_query;
+  int length, queries, heads, dim;
   float scale;
 
   __device__ std::int64_t start() const {
     return first_row + static_cast<std::int64_t>(blockIdx.z) * length;
   }
+  __device__ std::int64_t query_start() const {
+    return first_query + static_cast<std::int64_t>(blockIdx.z) * queries;
+  }
   __device__ int width() const { return heads * dim; }
   __device__ int head_column() const { return static_cast<int>(blockIdx.y) * dim; }
 };
+
+/// q, k and v, and elements from one row to the next.
+template <class X>
+struct Parts {
+  X *q, *k, *v;
+  int q_stride, kv_stride;
+
+  /// This block's head in the rows of its sequence.
+  __device__ Parts at(const Sequences& s) const {
+    const std::int64_t key = s.start() * kv_stride + s.head_column();
+    return {q + s.query_start() * q_stride + s.head_column(), k + key, v + key, q_stride,
+            kv_stride};
+  }
+};
+
+/// The operands of attention as X.
+template <class X>
+Parts<X> parts_of(const AttentionRows& x) {
+  const auto parts = cpu::parts_of(x);
+  return {static_cast<X*>(parts.q), static_cast<X*>(parts.k), static_cast<X*>(parts.v),
+          static_cast<int>(parts.q_stride), static_cast<int>(parts.kv_stride)};
+}
 
 /// A tile in shared memory. The odd row length spreads a column over the memory banks.
 __device__ __forceinline__ int tile_stride(int dim) {
@@ -123,55 +148,69 @@ std::size_t tile_bytes(int tiles, int squares, std::int64_t dim) {
   return static_cast<std::size_t>(floats) * sizeof(float);
 }
 
-inline void check_attention(const char* op, const Tensor& qkv, std::int64_t heads, Groups groups,
-                            const Tensor& out, const Tensor& lse) {
-  std::int64_t rows = 0;
-  for (const auto& g : groups) rows += g.count * g.length;
-  cpu::expect_matrix(op, "qkv", qkv, rows, 3 * out.cols());
-  cpu::expect_matrix(op, "out", out, rows, out.cols());
-  cpu::expect_type(op, "out", out, qkv.dtype);
-  cpu::expect_vector(op, "lse", lse, DType::f32, rows * heads);
-  check(heads > 0 && out.cols() % heads == 0, "{}: a width of {} is no multiple of {} heads.", op,
-        out.cols(), heads);
+inline void check_attention(const char* op, const AttentionRows& x, std::int64_t heads,
+                            Groups groups, const Tensor& out, const Tensor& lse) {
+  cpu::check_attention(op, x, heads, groups, out, lse);
   check(out.cols() / heads <= 128, "{}: heads of {} features are more than the GPU's 128.", op,
         out.cols() / heads);
 }
 
-/// One group and the row of the packed tensors that it starts at.
+/// One group and the rows of the packed tensors that it starts at.
 struct GroupAt {
   AttentionShape shape;
-  std::int64_t row;
+  std::int64_t row, query;
 
-  /// The group's part of an operand with packed rows.
+  /// The group's part of out, its gradient or lse.
   template <class T>
   T* in(const Tensor& t) const {
-    return t.as<T>() + row * (t.rank == 1 ? shape.heads : t.cols());
+    return t.as<T>() + query * (t.rank == 1 ? shape.heads : t.cols());
+  }
+  LibraryRows in(const AttentionRows& x) const {
+    const auto all = parts_of<BFloat16>(x);
+    const auto key = row * all.kv_stride;
+    return {all.q + query * all.q_stride, all.k + key, all.v + key};
+  }
+  GroupAt part(std::int64_t first, std::int64_t count) const {
+    GroupAt p = *this;
+    p.shape.count = count;
+    p.row += first * shape.length;
+    p.query += first * shape.queries();
+    return p;
   }
 };
 
 /// Calls f(GroupAt) for each group that has rows.
 template <class F>
 void for_each_group(Groups groups, std::int64_t heads, std::int64_t dim, F&& f) {
-  std::int64_t row = 0;
+  std::int64_t row = 0, query = 0;
   for (const auto& g : groups) {
-    if (g.count > 0 && g.length > 0) f(GroupAt{{g.count, g.length, heads, dim}, row});
+    if (g.count > 0 && g.length > 0)
+      f(GroupAt{{g.count, g.length, heads, dim, g.asking}, row, query});
     row += g.count * g.length;
+    query += g.count * g.queries();
   }
 }
 
-/// Calls f(TileSize, Sequences, grid): a block for every tile, head and sequence of the group.
+/// Calls f(TileSize, Sequences, grid of queries, grid of keys): a block for every tile, head and
+/// sequence of the group.
 template <class F>
 void with_tiles(const GroupAt& group, F&& f) {
   const AttentionShape& s = group.shape;
   const auto run = [&]<int T, int D>(TileSize<T, D> size) {
     check(s.count <= 65535 && s.heads <= 65535, "{} sequences of {} heads are too many for a GPU.",
           s.count, s.heads);
-    const Sequences at{group.row, static_cast<int>(s.length), static_cast<int>(s.heads),
+    const Sequences at{group.row,
+                       group.query,
+                       static_cast<int>(s.length),
+                       static_cast<int>(s.queries()),
+                       static_cast<int>(s.heads),
                        static_cast<int>(s.dim),
                        static_cast<float>(1 / std::sqrt(static_cast<double>(s.dim)))};
-    f(size, at,
-      dim3(blocks_for(s.length, T), static_cast<unsigned>(s.heads),
-           static_cast<unsigned>(s.count)));
+    const auto grid = [&](std::int64_t rows) {
+      return dim3(blocks_for(rows, T), static_cast<unsigned>(s.heads),
+                  static_cast<unsigned>(s.count));
+    };
+    f(size, at, grid(s.queries()), grid(s.length));
   };
   s.dim <= 64 ? run(TileSize<32, 64>{}) : run(TileSize<16, 128>{});
 }

@@ -90,12 +90,13 @@ class CudaDevice final : public Device {
   void* compute_stream() const override { return stream_.handle; }
   bool prepares_attention() const override { return true; }
   void prepare_attention(const AttentionUse& use) override {
-    const AttentionShape s{use.group.count, use.group.length, use.heads, use.width / use.heads};
+    const AttentionShape s{use.group.count, use.group.length, use.heads, use.width / use.heads,
+                           use.group.asking};
     if (!library_takes(s)) return;
     attention_->prepare(s, false);
     if (!use.backward) return;
     for_each_part(s, [&](std::int64_t, std::int64_t count) {
-      attention_->prepare({count, s.length, s.heads, s.dim}, true);
+      attention_->prepare({count, s.length, s.heads, s.dim, s.asking}, true);
     });
   }
   std::string describe() const override {

@@ -59,6 +59,24 @@ struct ScatterRows {
   }
 };
 
+/// y[rows[i]] += x[i]
+template <class X, class Y>
+struct ScatterAddRows {
+  const X* x;
+  const std::int32_t* rows;
+  Y* y;
+  std::int64_t cols;
+  template <int W>
+  __device__ void at(std::int64_t row, std::int64_t col) const {
+    Y* to = y + rows[row] * cols + col;
+    auto v = load<W>(to);
+    const auto add = load<W>(x + row * cols + col);
+#pragma unroll
+    for (int j = 0; j < W; ++j) v[j] += add[j];
+    store<W>(to, v);
+  }
+};
+
 /// y[i] = sum over j < uses of x[rows[i * uses + j]]
 template <class X, class Y>
 struct GatherSumRows {
@@ -140,6 +158,19 @@ void CudaOps::scatter_rows(Tensor x, Tensor rows, Tensor y) {
         run_rows(stream_, x.rows(), x.cols(), ScatterRows<X, Y>{xs, index, ys, x.cols()}, x, y);
       },
       x, y);
+}
+
+void CudaOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
+  constexpr auto op = "scatter_add_rows";
+  expect_matrix(op, "y", y_inout, y_inout.rows(), x.cols());
+  const auto* index = row_indices(op, rows, x.rows());
+  check(index != nullptr || x.rows() == 0, "{}: rows are missing.", op);
+  on_types(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        run_rows(stream_, x.rows(), x.cols(), ScatterAddRows<X, Y>{xs, index, ys, x.cols()}, x,
+                 y_inout);
+      },
+      x, y_inout);
 }
 
 void CudaOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {

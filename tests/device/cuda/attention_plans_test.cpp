@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <future>
+#include <set>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
@@ -56,6 +57,23 @@ TEST_F(AttentionPlansTest, AreMadeOnceWhetherPreparedOrNot) {
     EXPECT_EQ(plans.take(key(60, true)), "plan 60 backward");
     EXPECT_EQ(made_, 4);
   }
+}
+
+/// Shapes that differ in any one number do not share a file.
+TEST_F(AttentionPlansTest, AreKeptByEveryNumberOfTheShape) {
+  const AttentionShape shape{4, 50, 2, 64, 20};
+  std::set<AttentionPlanKey> keys{{true, shape}, {false, shape}};
+  for (auto member : {&AttentionShape::count, &AttentionShape::length, &AttentionShape::heads,
+                      &AttentionShape::dim, &AttentionShape::asking}) {
+    AttentionShape other = shape;
+    other.*member = member == &AttentionShape::asking ? 0 : 8;
+    keys.insert({false, other});
+  }
+  AttentionPlans first(planning(), "GPU 1", counting());
+  for (const auto& k : keys) first.take(k);
+  AttentionPlans second(planning(), "GPU 1", counting());
+  for (const auto& k : keys) second.take(k);
+  EXPECT_EQ(made_, 7);
 }
 
 TEST_F(AttentionPlansTest, AreMadeByThreadsBeforeTheyAreTaken) {

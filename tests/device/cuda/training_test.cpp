@@ -57,6 +57,7 @@ TEST_F(CudaTraining, FollowsTheCpuWithPooledLossesAndAJointPredictor) {
     PretrainRecipe r = recipe(name, device);
     r.loss = {1, 1, 0.5, 1};
     r.model.predictor.joint = true;
+    r.model.predictor.depth = 2;
     return r;
   };
   train(pooled("cpu", DeviceChoice::cpu), long_run());
@@ -102,6 +103,7 @@ TEST_F(CudaTraining, AttentionIsForetoldWithoutExceptionAndWithoutExcess) {
   r.compute.precision = DType::bf16;
   r.optim.micro_batch = 8;
   r.run.health_every = 0;
+  r.model.predictor.depth = 2;
   r.optim.max_steps = long_run();
   resolve(r);
   emulation::attention() = {};

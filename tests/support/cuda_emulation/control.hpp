@@ -61,7 +61,8 @@ Products& products();
 
 /// Shapes of attention: which the double of cuDNN computed, and which it was told of before.
 struct Attention {
-  using Shape = std::array<std::int64_t, 5>;  // sequences, rows, heads, features, 1: backward
+  /// Sequences, rows, rows that ask (0: all), heads, features, 1: backward.
+  using Shape = std::array<std::int64_t, 6>;
   std::set<Shape> computed, prepared;
 };
 Attention& attention();

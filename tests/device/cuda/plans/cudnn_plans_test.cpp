@@ -17,7 +17,8 @@
 namespace ijepa::cuda {
 
 void PrintTo(const AttentionShape& s, std::ostream* out) {
-  *out << s.count << " sequences of " << s.length << " rows, " << s.heads << " heads of " << s.dim;
+  *out << s.count << " sequences of " << s.length << " rows, " << s.queries() << " of them asking, "
+       << s.heads << " heads of " << s.dim;
 }
 
 namespace {
@@ -35,8 +36,9 @@ void add_uses(const PretrainRecipe& recipe, Uses& uses) {
   uses.insert({{images, e.tokens(), e.heads, e.width / e.heads}, false});
   for (const auto& g : plan.context_groups)
     uses[{g.count, g.length, e.heads, e.width / e.heads}] = true;
-  for (const auto& g : plan.predictor_groups)
-    uses[{g.count, g.length, e.heads, p.width / e.heads}] = true;
+  for (const auto& groups : {plan.predictor_groups, plan.mask_groups})
+    for (const auto& g : groups)
+      uses[{g.count, g.length, e.heads, p.width / e.heads, g.asking}] = true;
 }
 
 Uses all_uses() {
@@ -92,11 +94,17 @@ TEST_P(RecipePlans, Exist) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RecipePlans, testing::ValuesIn(all_uses()), [](const auto& param) {
   const AttentionShape& s = param.param.first;
-  return fmt::format("{}_of_{}_rows_{}x{}", s.count, s.length, s.heads, s.dim);
+  return fmt::format("{}_of_{}_rows_{}_asking_{}x{}", s.count, s.length, s.queries(), s.heads,
+                     s.dim);
 });
 
 TEST_F(CudnnPlans, ServeTheLimitsOfOurRules) {
-  for (const AttentionShape& s : {AttentionShape{3, 2, 1, 8}, {1, 3, 2, 128}, {5, 129, 3, 56}}) {
+  for (const AttentionShape& s : {AttentionShape{3, 2, 1, 8},
+                                  {1, 3, 2, 128},
+                                  {5, 129, 3, 56},
+                                  {3, 3, 1, 8, 2},
+                                  {1, 200, 2, 128, 129},
+                                  {5, 129, 3, 56, 129}}) {
     expect_forward(s);
     expect_backward(s);
   }
