@@ -205,21 +205,6 @@ Health measure_health(const HealthInputs& inputs) {
   return out;
 }
 
-std::vector<std::pair<std::string_view, double>> named_values(const Health& h) {
-  return {{"rankme", h.rankme},
-          {"rankme_centred", h.rankme_centred},
-          {"feature_std", h.feature_std},
-          {"raw_std", h.raw_std},
-          {"pairwise_cosine", h.pairwise_cosine},
-          {"position_share", h.position_share},
-          {"cross_sample_gap", h.cross_sample_gap},
-          {"loss", h.loss},
-          {"zero_loss", h.zero_loss},
-          {"position_mean_loss", h.position_mean_loss},
-          {"loss_to_zero", h.loss_to_zero},
-          {"loss_to_position_mean", h.loss_to_position_mean}};
-}
-
 std::vector<std::string> warnings(const Health& h, const Health* previous,
                                   const HealthLimits& limits) {
   if (!std::isfinite(h.rankme))

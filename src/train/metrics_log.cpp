@@ -33,7 +33,7 @@ std::string text_of(const StepMetrics& m) {
   }
 }
 
-constexpr std::array<Column, 15> columns{
+constexpr std::array<Column, 16> columns{
     {{"epoch", text_of<&StepMetrics::epoch>},
      {"itr", text_of<&StepMetrics::iteration>},
      {"loss", text_of<&StepMetrics::loss>},
@@ -48,13 +48,21 @@ constexpr std::array<Column, 15> columns{
      {"images_per_second", text_of<&StepMetrics::images_per_second>},
      {"data_wait", text_of<&StepMetrics::data_wait>},
      {"rank_wait", text_of<&StepMetrics::rank_wait>},
-     {"memory_mib", text_of<&StepMetrics::memory_mib>}}};
+     {"memory_mib", text_of<&StepMetrics::memory_mib>},
+     {"step", text_of<&StepMetrics::step>}}};
+
+std::string joined_names(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.emplace_back(columns.at(i).name);
+  return fmt::format("{}", fmt::join(names, ","));
+}
 
 using RowKey = std::pair<std::int64_t, std::int64_t>;  // epoch, iteration
 
-/// The key of a row, or nothing where the line is no row of this table.
-std::optional<RowKey> key_of(std::string_view line) {
-  if (std::count(line.begin(), line.end(), ',') != std::ptrdiff_t{columns.size()} - 1) return {};
+/// The key of a row, or nothing where the line is no row of a table of so many columns.
+std::optional<RowKey> key_of(std::string_view line, std::size_t fields = columns.size()) {
+  if (std::count(line.begin(), line.end(), ',') + 1 != static_cast<std::ptrdiff_t>(fields))
+    return {};
   RowKey key;
   const char* end = line.data() + line.size();
   const auto epoch = std::from_chars(line.data(), end, key.first);
@@ -64,16 +72,34 @@ std::optional<RowKey> key_of(std::string_view line) {
   return key;
 }
 
-/// The header and the rows of `text` before `next`, in their order.
-std::string rows_before(std::string_view text, const RowKey& next) {
-  std::string kept;
+/// The whole lines of `text`, without their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
   for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
-    const auto line = text.substr(0, end);
-    const auto key = key_of(line);
-    if (kept.empty() || (key && *key < next)) kept += std::string(line) + "\n";
+    lines.push_back(text.substr(0, end));
     text.remove_prefix(end + 1);
   }
+  return lines;
+}
+
+/// The header and the rows of `text` before `next`, in their order.
+std::string rows_before(std::string_view text, const RowPlace& next) {
+  std::string kept;
+  for (const auto line : lines_of(text)) {
+    const auto key = key_of(line);
+    if (kept.empty() || (key && *key < RowKey{next.epoch, next.iteration}))
+      kept += std::string(line) + "\n";
+  }
   return kept;
+}
+
+/// A table from before its last column, the step, was there: with it.
+std::string with_steps(std::string_view text, std::int64_t steps_per_epoch) {
+  std::string out = MetricsLog::header() + "\n";
+  for (const auto line : lines_of(text))
+    if (const auto key = key_of(line, columns.size() - 1))
+      out += fmt::format("{},{}\n", line, (key->first - 1) * steps_per_epoch + key->second + 1);
+  return out;
 }
 
 std::string free_name(const std::string& path) {
@@ -83,10 +109,12 @@ std::string free_name(const std::string& path) {
 }
 
 /// Leaves at `path` a file with this header and the rows before `next`, and returns the path.
-const std::string& prepared(const std::string& path, const RowKey& next, const Log& log) {
+const std::string& prepared(const std::string& path, const RowPlace& next, const Log& log) {
   const std::string header = MetricsLog::header() + "\n";
   const std::string text = fs::exists(path) ? read_text_file(path) : "";
-  if (text.empty() || header.starts_with(text)) {
+  if (text.starts_with(joined_names(columns.size() - 1) + "\n")) {
+    write_file_atomically(path, rows_before(with_steps(text, next.steps_per_epoch), next));
+  } else if (text.empty() || header.starts_with(text)) {
     write_file_atomically(path, header);
   } else if (text.starts_with(header)) {
     const std::string kept = rows_before(text, next);
@@ -149,14 +177,11 @@ void LineFile::append(std::string_view line) {
 }
 
 std::string MetricsLog::header() {
-  std::vector<std::string> names;
-  for (const auto& column : columns) names.emplace_back(column.name);
-  return fmt::format("{}", fmt::join(names, ","));
+  return joined_names(columns.size());
 }
 
-MetricsLog::MetricsLog(const std::string& path, std::int64_t epoch, std::int64_t iteration,
-                       const Log& log)
-    : lines_(prepared(path, {epoch, iteration}, log), log) {}
+MetricsLog::MetricsLog(const std::string& path, const RowPlace& next, const Log& log)
+    : lines_(prepared(path, next, log), log) {}
 
 void MetricsLog::append(const StepMetrics& metrics) {
   std::vector<std::string> values;

@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
 #include <sstream>
 #include <string_view>
 
@@ -54,7 +53,12 @@ bool is_free(const std::string& key) {
          std::find(free_settings.begin(), free_settings.end(), key) != free_settings.end();
 }
 
-/// "section.key" -> value as written, of a text that recipe_text() made.
+bool is_extended(const std::string& key, const std::string& before, const std::string& now) {
+  return key == "optim.epochs" && std::atoll(now.c_str()) > std::atoll(before.c_str());
+}
+
+}  // namespace
+
 std::map<std::string, std::string> settings_of(const std::string& text) {
   std::map<std::string, std::string> settings;
   std::istringstream lines(text);
@@ -67,12 +71,6 @@ std::map<std::string, std::string> settings_of(const std::string& text) {
   }
   return settings;
 }
-
-bool is_extended(const std::string& key, const std::string& before, const std::string& now) {
-  return key == "optim.epochs" && std::atoll(now.c_str()) > std::atoll(before.c_str());
-}
-
-}  // namespace
 
 std::vector<std::string> differing_settings(const std::string& there, const std::string& here,
                                             UsedFolder used) {

@@ -198,4 +198,14 @@ void RunLock::check_held() const {
   holder_->check_held();
 }
 
+std::optional<std::string> living_holder(const std::string& run_dir,
+                                         const RunLockOptions& options) {
+  const auto record = read_record((std::filesystem::path(run_dir) / "run.lock").string());
+  if (!record) return {};
+  const Life life = life_of(*record);
+  const bool silent = wall_clock_ms() - record->heartbeat_ms > options.stale_after.count();
+  if (life == Life::gone || (life == Life::unknown && silent)) return {};
+  return describe(*record);
+}
+
 }  // namespace ijepa

@@ -138,6 +138,7 @@ StepMetrics Trainer::train_step(const StepPlace& place) {
   deadline_.stepped_in(seconds);
   return {.epoch = place.epoch + 1,
           .iteration = place.iteration,
+          .step = place.step + 1,
           .loss = sums.loss,
           .context_tokens = sums.context_tokens,
           .target_tokens = masks.target_tokens,
@@ -270,8 +271,8 @@ std::string Trainer::summary() const {
 void Trainer::check_health() {
   comm_.activity().enter(Phase::checking_health, step_);
   const Health health = health_monitor_->measure(engine_);
-  nlohmann::json fields{{"step", step_}};
-  for (const auto& [name, value] : named_values(health)) fields[std::string(name)] = value;
+  nlohmann::json fields{{"step", step_}, {"images", health.images}, {"width", health.width}};
+  for (const auto& figure : health_figures) fields[std::string(figure.name)] = health.*figure.value;
   logs_->events.write("health", fields);
   logs_->progress.clear();
   log_.info("step {}: {}", step_, health_line(health));
@@ -435,13 +436,15 @@ void Trainer::start_logs() {
   const std::filesystem::path folder = recipe_.run.dir;
   const StepPlace place = place_of(step_, plan_.steps_per_epoch, recipe_.optim.global_batch);
   logs_ = std::make_unique<Logs>(
-      Logs{MetricsLog((folder / "metrics.csv").string(), place.epoch + 1, place.iteration, log_),
+      Logs{MetricsLog((folder / "metrics.csv").string(),
+                      {place.epoch + 1, place.iteration, plan_.steps_per_epoch}, log_),
            EventLog((folder / "events.jsonl").string(), log_),
            Progress({.total_steps = plan_.total_steps,
                      .log_every = recipe_.run.log_every,
                      .display = display_of_stderr()})});
   logs_->events.write("start", {{"step", step_},
                                 {"total_steps", plan_.total_steps},
+                                {"steps_per_epoch", plan_.steps_per_epoch},
                                 {"ranks", comm_.size()},
                                 {"host", host_name()},
                                 {"device", device_->describe()},

@@ -36,7 +36,7 @@ class MetricsLogTest : public testing::Test {
   }
   /// Rows of `epochs` epochs of three steps.
   void write_rows(std::int64_t epochs) const {
-    MetricsLog log(path(), 1, 0, Log());
+    MetricsLog log(path(), {1, 0}, Log());
     for (std::int64_t e = 1; e <= epochs; ++e)
       for (std::int64_t i = 0; i < 3; ++i) log.append(row(e, i));
   }
@@ -73,9 +73,10 @@ class FileSizeLimit {
 TEST_F(MetricsLogTest, ColumnsBeginWithTheReferences) {
   EXPECT_EQ(MetricsLog::header(),
             "epoch,itr,loss,mask-A,mask-B,time (ms),lr,weight_decay,momentum,encoder_gradient_norm,"
-            "predictor_gradient_norm,images_per_second,data_wait,rank_wait,memory_mib");
+            "predictor_gradient_norm,images_per_second,data_wait,rank_wait,memory_mib,step");
   StepMetrics m{.epoch = 2,
                 .iteration = 7,
+                .step = 12,
                 .loss = 0.25,
                 .context_tokens = 60.5,
                 .target_tokens = 40,
@@ -89,13 +90,14 @@ TEST_F(MetricsLogTest, ColumnsBeginWithTheReferences) {
                 .data_wait = 0.01,
                 .rank_wait = 0.02,
                 .memory_mib = 900};
-  MetricsLog(path(), 1, 0, Log()).append(m);
-  EXPECT_EQ(lines_of(path()).at(1), "2,7,0.25,60.5,40,125,0.001,0.04,0.996,3,4,512,0.01,0.02,900");
+  MetricsLog(path(), {1, 0}, Log()).append(m);
+  EXPECT_EQ(lines_of(path()).at(1),
+            "2,7,0.25,60.5,40,125,0.001,0.04,0.996,3,4,512,0.01,0.02,900,12");
 }
 
 TEST_F(MetricsLogTest, ResumingCutsRepeatedRowsAndWritesNoSecondHeader) {
   write_rows(3);
-  MetricsLog log(path(), 2, 1, Log());
+  MetricsLog log(path(), {2, 1}, Log());
   log.append(row(2, 1, 0.75));
   const auto lines = lines_of(path());
   ASSERT_EQ(lines.size(), 6U);
@@ -107,15 +109,15 @@ TEST_F(MetricsLogTest, ResumingCutsRepeatedRowsAndWritesNoSecondHeader) {
 TEST_F(MetricsLogTest, ResumingAfterTheLastRowLeavesTheFileAlone) {
   write_rows(2);
   const auto before = fs::last_write_time(path());
-  MetricsLog(path(), 3, 0, Log());
+  MetricsLog(path(), {3, 0}, Log());
   EXPECT_EQ(lines_of(path()).size(), 7U);
   EXPECT_EQ(fs::last_write_time(path()), before);
 }
 
 TEST_F(MetricsLogTest, UnfinishedAndUnreadableRowsAreRemoved) {
   write_rows(1);
-  append_raw("1,3,0.5,,\n\n4294967296000000000000,0,1,1,1,1,1,1,1,1,1,1,1,1\n1,4,0.2");
-  MetricsLog log(path(), 2, 0, Log());
+  append_raw("1,3,0.5,,\n\n4294967296000000000000,0,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n1,4,0.2");
+  MetricsLog log(path(), {2, 0}, Log());
   log.append(row(2, 0));
   const auto lines = lines_of(path());
   ASSERT_EQ(lines.size(), 5U);
@@ -124,7 +126,7 @@ TEST_F(MetricsLogTest, UnfinishedAndUnreadableRowsAreRemoved) {
 
 TEST_F(MetricsLogTest, AFileCutInItsHeaderIsStartedAgain) {
   append_raw(MetricsLog::header().substr(0, 20));
-  MetricsLog(path(), 1, 0, Log()).append(row(1, 0));
+  MetricsLog(path(), {1, 0}, Log()).append(row(1, 0));
   EXPECT_EQ(lines_of(path()).size(), 2U);
   EXPECT_EQ(lines_of(path())[0], MetricsLog::header());
 }
@@ -132,10 +134,26 @@ TEST_F(MetricsLogTest, AFileCutInItsHeaderIsStartedAgain) {
 TEST_F(MetricsLogTest, AFileWithOtherColumnsIsKeptAside) {
   append_raw("epoch,itr,loss\n1,0,0.5\n");
   testing::internal::CaptureStderr();
-  MetricsLog(path(), 1, 1, Log());
+  MetricsLog(path(), {1, 1}, Log());
   EXPECT_NE(testing::internal::GetCapturedStderr().find("metrics.csv.1"), std::string::npos);
   EXPECT_EQ(lines_of(path()), std::vector<std::string>{MetricsLog::header()});
   EXPECT_EQ(lines_of(path("metrics.csv.1")).size(), 2U);
+}
+
+TEST_F(MetricsLogTest, AFileWithoutStepsIsGivenThem) {
+  const auto header = MetricsLog::header();
+  append_raw(header.substr(0, header.rfind(',')) + "\n");
+  for (const char* key : {"1,0", "1,2", "2,0", "2,1"})
+    append_raw(std::string(key) + ",0.5,1,1,1,1,1,1,1,1,1,1,1,1\n");
+  append_raw("2,2,0.5");
+  MetricsLog(path(), {2, 1, 3}, Log()).append(row(2, 1, 0.75));
+  const auto lines = lines_of(path());
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_EQ(lines[0], header);
+  EXPECT_EQ(lines[2], "1,2,0.5,1,1,1,1,1,1,1,1,1,1,1,1,3");
+  EXPECT_EQ(lines[3], "2,0,0.5,1,1,1,1,1,1,1,1,1,1,1,1,4");
+  EXPECT_TRUE(lines[4].starts_with("2,1,0.75,"));
+  EXPECT_FALSE(fs::exists(path("metrics.csv.1")));
 }
 
 TEST_F(MetricsLogTest, DamagedFilesNeverCrash) {
@@ -150,7 +168,7 @@ TEST_F(MetricsLogTest, DamagedFilesNeverCrash) {
     for (int i = 0; i < 3 && !text.empty(); ++i)
       text[rng.below(text.size())] = static_cast<char>(rng.below(256));
     std::ofstream(path(), std::ios::binary) << text;
-    MetricsLog(path(), 2, 2, Log(1)).append(row(2, 2));
+    MetricsLog(path(), {2, 2}, Log(1)).append(row(2, 2));
     const auto lines = lines_of(path());
     ASSERT_GE(lines.size(), 2U);
     EXPECT_EQ(lines.front(), MetricsLog::header());
@@ -162,7 +180,7 @@ TEST_F(MetricsLogTest, DamagedFilesNeverCrash) {
 TEST_F(MetricsLogTest, OnAFullDiskWholeLinesAreDroppedWithOneWarningUntilThereIsRoom) {
   // More rows than the warning is long: the captured text is a file under the same limit.
   write_rows(20);
-  MetricsLog log(path(), 21, 0, Log());
+  MetricsLog log(path(), {21, 0}, Log());
   const std::size_t before = lines_of(path()).size();
   const auto whole = fs::file_size(path());
   testing::internal::CaptureStderr();
@@ -183,7 +201,7 @@ TEST_F(MetricsLogTest, OnAFullDiskWholeLinesAreDroppedWithOneWarningUntilThereIs
 }
 
 TEST_F(MetricsLogTest, AFolderThatIsAbsentIsAnErrorAtTheStart) {
-  EXPECT_THROW(MetricsLog(path("no/such/metrics.csv"), 1, 0, Log()), Error);
+  EXPECT_THROW(MetricsLog(path("no/such/metrics.csv"), {1, 0}, Log()), Error);
   EXPECT_THROW(EventLog(path("no/such/events.jsonl"), Log()), Error);
 }
 

@@ -214,5 +214,20 @@ TEST_F(RunLockTest, AFolderThatIsNotThereIsAnError) {
   EXPECT_THROW(RunLock(run_dir_ + "/none", job("1"), Log(), quick), Error);
 }
 
+TEST_F(RunLockTest, ALivingHolderIsNamedToThoseWhoOnlyLook) {
+  EXPECT_FALSE(living_holder(run_dir_));
+  {
+    const RunLock lock(run_dir_, job("17"), Log(), quick);
+    EXPECT_NE(living_holder(run_dir_).value_or("").find("job 17"), std::string::npos);
+  }
+  EXPECT_FALSE(living_holder(run_dir_));
+  write_foreign("18", wall_clock_ms());
+  EXPECT_TRUE(living_holder(run_dir_));
+  write_foreign("18", wall_clock_ms() - 1'000'000);
+  EXPECT_FALSE(living_holder(run_dir_));
+  std::ofstream(path()) << "no record";
+  EXPECT_FALSE(living_holder(run_dir_));
+}
+
 }  // namespace
 }  // namespace ijepa::test

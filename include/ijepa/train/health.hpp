@@ -2,11 +2,11 @@
 // features lose dimensions or encode nothing but the patch position. Pure functions of features and
 // targets of a fixed set of held-out images; accumulation is float64.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
@@ -50,8 +50,24 @@ double rankme(MatrixView<const double> z);
 /// the largest (they come from the smaller Gram matrix).
 std::vector<double> singular_values(MatrixView<const double> z);
 
-/// The values by name, in a fixed order, for the event log.
-std::vector<std::pair<std::string_view, double>> named_values(const Health& health);
+/// The figures by name, in a fixed order, for the event log and those who read it.
+struct HealthFigure {
+  std::string_view name;
+  double Health::*value;
+};
+inline constexpr std::array<HealthFigure, 12> health_figures{
+    {{"rankme", &Health::rankme},
+     {"rankme_centred", &Health::rankme_centred},
+     {"feature_std", &Health::feature_std},
+     {"raw_std", &Health::raw_std},
+     {"pairwise_cosine", &Health::pairwise_cosine},
+     {"position_share", &Health::position_share},
+     {"cross_sample_gap", &Health::cross_sample_gap},
+     {"loss", &Health::loss},
+     {"zero_loss", &Health::zero_loss},
+     {"position_mean_loss", &Health::position_mean_loss},
+     {"loss_to_zero", &Health::loss_to_zero},
+     {"loss_to_position_mean", &Health::loss_to_position_mean}}};
 
 /// Limits below (or above) which a warning is given; no source gives universal ones.
 struct HealthLimits {

@@ -16,6 +16,7 @@ namespace ijepa {
 struct StepMetrics {
   std::int64_t epoch = 1;      // from 1
   std::int64_t iteration = 0;  // in the epoch, from 0
+  std::int64_t step = 1;       // of the run, from 1: steps done with this one
   double loss = 0;
   double context_tokens = 0, target_tokens = 0;  // mean length of a mask
   double milliseconds = 0;
@@ -49,17 +50,23 @@ class LineFile {
   std::int64_t dropped_ = 0;
 };
 
+/// Where a run stands: the place of the row to come, counted as in StepMetrics.
+struct RowPlace {
+  std::int64_t epoch = 1, iteration = 0;
+  std::int64_t steps_per_epoch = 1;
+};
+
 class MetricsLog {
  public:
-  /// Goes on with the file at `path`, or starts it. The next row will be (epoch, iteration): rows
-  /// from there on, of steps that are repeated after a resume, are removed in one atomic step, as
-  /// are rows that cannot be read. A file with other columns is kept under a new name.
-  MetricsLog(const std::string& path, std::int64_t epoch, std::int64_t iteration, const Log& log);
+  /// Goes on with the file at `path`, or starts it. Rows from `next` on, of steps that are repeated
+  /// after a resume, are removed in one atomic step, as are rows that cannot be read. A file from
+  /// before there was a column `step` is given it. One with other columns is kept under a new name.
+  MetricsLog(const std::string& path, const RowPlace& next, const Log& log);
 
   void append(const StepMetrics& metrics);
   std::int64_t dropped_lines() const { return lines_.dropped_lines(); }
 
-  /// The first line of the file: "epoch,itr,loss,mask-A,mask-B,time (ms),lr,...".
+  /// The first line of the file: "epoch,itr,loss,mask-A,mask-B,time (ms),lr,...,step".
   static std::string header();
 
  private:

@@ -1,6 +1,7 @@
 // RunFolder: the identity of a run. Its folder keeps the resolved configuration; coming back with
 // other settings that would change the result is refused, so one folder never holds two runs.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,9 @@
 #include "ijepa/train/recipe.hpp"
 
 namespace ijepa {
+
+/// "section.key" -> value as written, of a text that recipe_text() made.
+std::map<std::string, std::string> settings_of(const std::string& text);
 
 /// Settings that two configuration texts (recipe_text()) give differently and that change what is
 /// trained: "optim.lr: 0.001 there, 0.0005 here". Paths, cadences, threads, micro-batch, device and

@@ -5,6 +5,7 @@
 #pragma once
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "ijepa/comm/cluster.hpp"
@@ -39,5 +40,10 @@ class RunLock {
   class Holder;
   std::unique_ptr<Holder> holder_;
 };
+
+/// Who has the run folder, for one that only looks: "process 123 on n1"; nothing where there is no
+/// lock, or its holder is gone or has been silent for longer than `options.stale_after`.
+std::optional<std::string> living_holder(const std::string& run_dir,
+                                         const RunLockOptions& options = {});
 
 }  // namespace ijepa
