@@ -1,26 +1,30 @@
-// ijepa-plot: training logs, ours and the published ones, as curves in one picture.
+// ijepa-plot: training logs, ours and the published ones, as curves in one picture; runs as a page
+// to read and as a table.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 
 #include "data_tools/log_curves.hpp"
+#include "data_tools/plot_cli.hpp"
+#include "ijepa/core/error.hpp"
 
-int main(int argc, char** argv) {
+namespace {
+
+struct CurvesCommand {
   std::vector<std::string> logs;
   std::string column = "loss", out = "loss.png";
   std::int64_t points = 500;
-  CLI::App app(
-      "Draws a column of training logs over epochs: of our runs, by their folder (figures of "
-      "health "
-      "and evaluation, too), and of the published logs of the authors' runs.");
-  app.option_defaults()->always_capture_default();
-  app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE")->required();
-  app.add_option("--column", column,
-                 "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
-  app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
-  app.add_option("--out", out, "the picture (PNG)");
-  CLI11_PARSE(app, argc, argv);
-  try {
+
+  void add_to(CLI::App& app) {
+    app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE");
+    app.add_option("--column", column,
+                   "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
+    app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
+    app.add_option("--out", out, "the picture (PNG)");
+  }
+
+  void run() const {
+    ijepa::check(!logs.empty(), "Name a run or a log: ijepa-plot RUN. --help shows all commands.");
     ijepa::Plot plot{column, "epoch", {}};
     for (const auto& log : logs) {
       plot.curves.push_back(
@@ -31,6 +35,36 @@ int main(int argc, char** argv) {
     }
     ijepa::write_plot(plot, out);
     fmt::print("{}\n", out);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Draws a column of training logs over epochs: of our runs, by their folder (figures of "
+      "health and evaluation, too), and of the published logs of the authors' runs. `report` makes "
+      "a page of runs to read, `runs` a table of all runs in a folder.");
+  app.option_defaults()->always_capture_default();
+  CurvesCommand curves;
+  ijepa::tools::ReportCommand report;
+  ijepa::tools::RunsCommand runs;
+  curves.add_to(app);
+  auto* report_app =
+      app.add_subcommand("report", "runs as one page of HTML that needs no network and no server");
+  report.add_to(*report_app);
+  auto* runs_app = app.add_subcommand("runs", "how the runs of a folder stand, a line each");
+  runs.add_to(*runs_app);
+  app.require_subcommand(0, 1);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (report_app->parsed()) {
+      report.run();
+    } else if (runs_app->parsed()) {
+      runs.run();
+    } else {
+      curves.run();
+    }
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ijepa-plot: {}\n", error.what());

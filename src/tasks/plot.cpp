@@ -9,6 +9,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/tasks/plot_axis.hpp"
 
 namespace ijepa {
 namespace {
@@ -23,26 +24,6 @@ const std::array<cv::Scalar, 8> colours{cv::Scalar(31, 119, 180),  cv::Scalar(25
                                         cv::Scalar(148, 103, 189), cv::Scalar(140, 86, 75),
                                         cv::Scalar(227, 119, 194), cv::Scalar(23, 190, 207)};
 
-/// Lowest and highest value of an axis, and the step between its marks: 1, 2 or 5 times a power of
-/// ten.
-struct Axis {
-  double low = 0, high = 1, step = 0.2;
-
-  double share(double value) const { return (value - low) / (high - low); }
-};
-
-Axis axis_of(double low, double high) {
-  if (high <= low) {  // one value: a band around it
-    const double band = low == 0 ? 1 : std::abs(low) * 0.1;
-    low -= band;
-    high += band;
-  }
-  const double raw = (high - low) / 6, power = std::pow(10.0, std::floor(std::log10(raw)));
-  const double lead = raw / power;
-  const double step = power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
-  return {std::floor(low / step) * step, std::ceil(high / step) * step, step};
-}
-
 void write_text(cv::Mat& canvas, const std::string& text, cv::Point at, const cv::Scalar& colour) {
   cv::putText(canvas, text, at, cv::FONT_HERSHEY_SIMPLEX, text_size, colour, 1, cv::LINE_AA);
 }
@@ -54,18 +35,18 @@ int text_width(const std::string& text) {
 
 class Drawing {
  public:
-  Drawing(const Axis& x, const Axis& y)
+  Drawing(const PlotAxis& x, const PlotAxis& y)
       : x_(x), y_(y), canvas_(height, width, CV_8UC3, cv::Scalar::all(255)) {}
 
   void draw_axes(const Plot& plot) {
-    for (int i = 0; x_.low + i * x_.step <= x_.high + x_.step / 2; ++i) {
+    for (int i = 0; i < x_.marks(); ++i) {
       const double value = x_.low + i * x_.step;
       const auto at = point(value, y_.low);
       cv::line(canvas_, at, point(value, y_.high), grey);
       const auto text = fmt::format("{:.4g}", value);
       write_text(canvas_, text, {at.x - text_width(text) / 2, at.y + 20}, black);
     }
-    for (int i = 0; y_.low + i * y_.step <= y_.high + y_.step / 2; ++i) {
+    for (int i = 0; i < y_.marks(); ++i) {
       const double value = y_.low + i * y_.step;
       const auto at = point(x_.low, value);
       cv::line(canvas_, at, point(x_.high, value), grey);
@@ -106,7 +87,7 @@ class Drawing {
             height - bottom - static_cast<int>(std::lround(y_.share(y) * (height - top - bottom)))};
   }
 
-  Axis x_, y_;
+  PlotAxis x_, y_;
   cv::Mat canvas_;  // red first
 };
 
