@@ -7,6 +7,8 @@
 #include "data_tools/svg_plot.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/train/board_values.hpp"
+#include "ijepa/train/event_files.hpp"
 
 namespace ijepa::tools {
 namespace {
@@ -60,6 +62,27 @@ ReportPicture read_picture(const fs::path& path, std::string title, std::string 
   return {std::move(title), std::move(words), std::move(bytes)};
 }
 
+/// Masks, and features of the same images as training went on.
+std::vector<ReportPicture> event_pictures(RunLog& run) {
+  std::vector<ReportPicture> pictures;
+  std::vector<std::string> problems;
+  for (auto& [step, picture] : read_event_pictures(run.folder, masks_tag, 1, problems))
+    pictures.push_back({"Masks",
+                        "Each row: an image, what the encoder sees of it, and the blocks that are "
+                        "predicted from that.",
+                        std::move(picture.png)});
+  problems.clear();  // the same ones are found again
+  for (auto& [step, picture] : read_event_pictures(run.folder, patches_tag, 4, problems))
+    pictures.push_back(
+        {fmt::format("Features after step {}", step),
+         "Each row: an image, and its patches in the colours of their features (three principal "
+         "components): what has one colour is one thing to the network. Colours of different "
+         "steps do not correspond.",
+         std::move(picture.png)});
+  run.problems.insert(run.problems.end(), problems.begin(), problems.end());
+  return pictures;
+}
+
 }  // namespace
 
 std::string report_page(const std::vector<ReportRun>& runs, std::int64_t points,
@@ -77,8 +100,8 @@ std::string report_page(const std::vector<ReportRun>& runs, std::int64_t points,
   return out + fmt::format("<footer>{}</footer>\n</body></html>\n", escaped(made));
 }
 
-std::vector<ReportPicture> pictures_of(const RunLog& run, const std::vector<std::string>& files) {
-  std::vector<ReportPicture> pictures;
+std::vector<ReportPicture> pictures_of(RunLog& run, const std::vector<std::string>& files) {
+  auto pictures = event_pictures(run);
   std::error_code none;
   std::vector<fs::path> steps;
   for (const auto& entry : fs::directory_iterator(fs::path(run.folder) / "probe", none))

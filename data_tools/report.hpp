@@ -24,8 +24,9 @@ struct ReportRun {
 std::string report_page(const std::vector<ReportRun>& runs, std::int64_t points,
                         const std::string& made);
 
-/// Pictures that programs left in the run's folder (of its evaluations) and those in `files`. An
+/// Pictures that programs left in the run's folder (masks and features of its event files, its
+/// evaluations) and those in `files`. Damage of event files is added to the run's problems. An
 /// Error where one of `files` is no PNG that can be read.
-std::vector<ReportPicture> pictures_of(const RunLog& run, const std::vector<std::string>& files);
+std::vector<ReportPicture> pictures_of(RunLog& run, const std::vector<std::string>& files);
 
 }  // namespace ijepa::tools

@@ -12,12 +12,13 @@ build=(
   libjpeg-dev libpng-dev libwebp-dev zlib1g-dev  # pictures
   libtiff-dev libgif-dev libarchive-dev     # pictures and tars
   libzip-dev                                # torch archives
+  libprotobuf-dev protobuf-compiler         # event files of TensorBoard
   libutf8proc-dev                           # names of classes that look alike
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
 )
 tests=(
-  libgtest-dev libgmock-dev libbenchmark-dev python3
+  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv
   patchelf xz-utils                         # the bundle
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )

@@ -62,6 +62,7 @@ run_labels() {
 
 mkdir -p build
 phase "packages" bash jobs/install_packages.sh tests || finish
+phase "Python packages" bash tests/python_packages.sh || true
 phase "build release" build release all || finish
 phase "unit, golden, gradient, mpi" run_labels release '^(unit|golden|gradient|mpi)$' || true
 phase "CUDA without a GPU" run_labels release '^(cuda_(compile|emulated|race)|cudnn_plans)$' || true

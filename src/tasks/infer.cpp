@@ -9,8 +9,8 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/pca_picture.hpp"
 #include "ijepa/tasks/readable_images.hpp"
+#include "ijepa/train/pca_picture.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {

@@ -42,16 +42,22 @@ Matrix<double> unit_rows(MatrixView<const float> x) {
   return y;
 }
 
+/// Of each column, over rows (divided by n).
+std::vector<double> variances_of(const Matrix<double>& x) {
+  const auto y = centred(x, column_means(x));
+  std::vector<double> variances(static_cast<std::size_t>(y.cols));
+  for (std::int64_t i = 0; i < y.rows; ++i)
+    std::ranges::transform(variances, y.row(i), variances.begin(),
+                           [](double s, double v) { return s + v * v; });
+  for (auto& v : variances) v /= static_cast<double>(y.rows);
+  return variances;
+}
+
 /// Mean over channels of the standard deviation over rows (divided by n).
 double mean_channel_std(const Matrix<double>& x) {
-  const auto y = centred(x, column_means(x));
-  std::vector<double> squares(static_cast<std::size_t>(y.cols));
-  for (std::int64_t i = 0; i < y.rows; ++i)
-    std::ranges::transform(squares, y.row(i), squares.begin(),
-                           [](double s, double v) { return s + v * v; });
   double sum = 0;
-  for (const double s : squares) sum += std::sqrt(s / static_cast<double>(y.rows));
-  return sum / static_cast<double>(y.cols);
+  for (const double v : variances_of(x)) sum += std::sqrt(v);
+  return sum / static_cast<double>(x.cols);
 }
 
 /// Mean of u_i . u_j over i != j: with s = sum u_i it is (s . s - sum u_i . u_i) / (n (n - 1)).
@@ -179,6 +185,13 @@ double rankme(MatrixView<const double> z) {
     entropy -= p * std::log(p);
   }
   return std::exp(entropy);
+}
+
+std::vector<float> channel_variances(MatrixView<const float> x) {
+  const auto variances = variances_of(to_double(x));
+  std::vector<float> out;
+  for (const double v : variances) out.push_back(static_cast<float>(v));
+  return out;
 }
 
 Health measure_health(const HealthInputs& inputs) {

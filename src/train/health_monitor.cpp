@@ -6,6 +6,8 @@
 namespace ijepa {
 namespace {
 
+constexpr std::int64_t most_shown = 4;  // images in pictures
+
 /// A floating device tensor as float32 on the host.
 void append_values(Ops& ops, Tensor t, std::vector<float>& out) {
   const std::size_t begin = out.size();
@@ -60,15 +62,15 @@ HealthMonitor::HealthMonitor(const PretrainRecipe& recipe, std::vector<std::uint
       sequences_(sequences_of(recipe.model.predictor)),
       pixels_(std::move(pixels)),
       images_(images),
-      micro_batch_(micro_batch) {
-  const Grid grid{encoder_.grid_rows(), encoder_.grid_cols()};
+      micro_batch_(micro_batch),
+      shown_(std::min(images, most_shown)) {
   const auto seed = static_cast<std::uint64_t>(recipe.run.seed);
   // Epoch numbers of the run start at 0 and never come near this one, so the masks are fresh.
   constexpr std::int64_t apart = (1 << 24) - 1;
-  masks_ = draw_batch_masks(recipe.mask, grid, {seed, 0, apart, 0, images}, 0, images).images;
+  masks_ = draw_batch_masks(recipe.mask, grid(), {seed, 0, apart, 0, images}, 0, images).images;
 }
 
-Health HealthMonitor::measure(Engine& engine) const {
+HealthMonitor::Look HealthMonitor::measure(Engine& engine) const {
   const std::int64_t tokens = encoder_.tokens(), width = encoder_.width;
   const std::size_t image_bytes = pixels_.size() / static_cast<std::size_t>(images_);
   std::vector<float> pooled, targets, predictions;
@@ -89,12 +91,32 @@ Health HealthMonitor::measure(Engine& engine) const {
     for (const std::int32_t row : plan.target_rows)
       rows.push_back(row + static_cast<std::int32_t>(first * tokens));
   }
+  Look look;
+  look.tokens = Matrix<float>(shown_ * tokens, width);
+  std::copy_n(targets.begin(), look.tokens.values.size(), look.tokens.values.begin());
   normalise_rows(targets, width);
   const auto matrix = [&](const std::vector<float>& values) {
     return MatrixView<const float>{values.data(), static_cast<std::int64_t>(values.size()) / width,
                                    width};
   };
-  return measure_health({matrix(pooled), matrix(targets), matrix(predictions), rows});
+  look.health = measure_health({matrix(pooled), matrix(targets), matrix(predictions), rows});
+  look.variances = channel_variances(matrix(pooled));
+  return look;
+}
+
+std::vector<Image> HealthMonitor::shown_images() const {
+  const auto height = static_cast<int>(encoder_.image_height);
+  const auto width = static_cast<int>(encoder_.image_width);
+  const auto bytes = std::ssize(pixels_) / images_;
+  std::vector<Image> images;
+  for (std::int64_t i = 0; i < shown_; ++i)
+    images.push_back(
+        {height, width, {pixels_.begin() + i * bytes, pixels_.begin() + (i + 1) * bytes}});
+  return images;
+}
+
+std::span<const ImageMasks> HealthMonitor::shown_masks() const {
+  return std::span(masks_).first(static_cast<std::size_t>(shown_));
 }
 
 }  // namespace ijepa

@@ -211,6 +211,9 @@ static void describe(RunSettings& r, Fields& f) {
   f("seed", r.seed, between(0, 9e15), "Seed of everything random.");
   f("log_every", r.log_every, between(1, most_steps),
     "Steps between progress lines; metrics.csv has every step.");
+  f("tensorboard", r.tensorboard,
+    "Write event files for TensorBoard into `dir`: figures of every `log_every` steps, health, "
+    "evaluation, histograms and pictures.");
   f("health_every", r.health_every, between(0, most_steps),
     "Steps between looks at the health of the features. 0: never.");
   f("health_images", r.health_images, between(2, 1 << 20), "Images for them.");

@@ -20,9 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What may change between the parts of one run: a whole section, or one key.
-constexpr std::array<std::string_view, 24> free_settings{"run.dir",
+constexpr std::array<std::string_view, 25> free_settings{"run.dir",
                                                          "run.used_folder",
                                                          "run.log_every",
+                                                         "run.tensorboard",
                                                          "run.health_every",
                                                          "run.health_images",
                                                          "run.checkpoint_steps",

@@ -8,6 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
+#include "ijepa/train/board_values.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/memory_plan.hpp"
@@ -34,6 +35,7 @@ struct Trainer::Logs {
   MetricsLog metrics;
   EventLog events;
   Progress progress;
+  std::unique_ptr<Board> board;
 };
 
 Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
@@ -65,6 +67,8 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
   if (comm_.rank() == 0) {
     start_logs();
     health_monitor_ = make_health_monitor();
+    if (recipe_.run.tensorboard)
+      logs_->board = open_board(recipe_.run.dir, step_, health_monitor_, log_);
   }
   // What it was started from is in the run folder before its first step, so going on needs no more.
   if (step_ == 0 && !started_from_.empty() && !saves_.has(0)) {
@@ -245,6 +249,8 @@ void Trainer::skip_step(const StepPlace& place, const StepSums& sums) {
 void Trainer::report(const StepMetrics& metrics) {
   logs_->metrics.append(metrics);
   last_loss_ = metrics.loss;
+  if (logs_->board && (step_ % recipe_.run.log_every == 0 || step_ == plan_.total_steps))
+    logs_->board->add(step_, board_values(metrics));
   const double seconds = metrics.milliseconds / 1e3;
   logs_->progress.step(step_, metrics, flops_ / (seconds * peak_flops_));
 }
@@ -262,7 +268,7 @@ std::string Trainer::summary() const {
   return fmt::format(
       "{}. The weights are in {}.\n"
       "What its features are worth:  ijepa-probe --run {} --test {}\n"
-      "Its curves:                   ijepa-plot {}/metrics.csv\n"
+      "A page of it to read:         ijepa-plot report {}\n"
       "To train it longer:           the same command with a larger {}",
       what, checkpoint_folder(run, step_), run, has_test ? test.string() : "SHARDS", run,
       sliced ? "optim.max_steps" : "optim.epochs and --extend");
@@ -270,7 +276,9 @@ std::string Trainer::summary() const {
 
 void Trainer::check_health() {
   comm_.activity().enter(Phase::checking_health, step_);
-  const Health health = health_monitor_->measure(engine_);
+  HealthMonitor::Look look = health_monitor_->measure(engine_);
+  const Health health = look.health;
+  if (logs_->board) show(*logs_->board, step_, std::move(look), *health_monitor_);
   nlohmann::json fields{{"step", step_}, {"images", health.images}, {"width", health.width}};
   for (const auto& figure : health_figures) fields[std::string(figure.name)] = health.*figure.value;
   logs_->events.write("health", fields);
@@ -312,11 +320,14 @@ void Trainer::evaluate() {
                         {"epoch", step_ / plan_.steps_per_epoch},
                         {"seconds", std::chrono::duration<double>(Clock::now() - start).count()}};
   std::string line;
+  std::vector<EventValue> shown;
   for (const auto& [name, value] : result.figures) {
     fields[name] = value;
+    shown.push_back({"evaluation/" + name, value});
     line += fmt::format(", {} {:.1f} %", name, 100 * value);
   }
   logs_->events.write("evaluation", fields);
+  if (logs_->board) logs_->board->add(step_, std::move(shown));
   logs_->progress.clear();
   log_.info("step {}: evaluation{}", step_, line);
 }
@@ -441,7 +452,8 @@ void Trainer::start_logs() {
            EventLog((folder / "events.jsonl").string(), log_),
            Progress({.total_steps = plan_.total_steps,
                      .log_every = recipe_.run.log_every,
-                     .display = display_of_stderr()})});
+                     .display = display_of_stderr()}),
+           {}});
   logs_->events.write("start", {{"step", step_},
                                 {"total_steps", plan_.total_steps},
                                 {"steps_per_epoch", plan_.steps_per_epoch},

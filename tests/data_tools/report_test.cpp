@@ -7,6 +7,8 @@
 
 #include "data_tools/run_table.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/train/board_values.hpp"
 #include "ijepa/train/run_lock.hpp"
 #include "tests/data_tools/run_folder_fixture.hpp"
 
@@ -26,7 +28,10 @@ class Report : public ::testing::Test {
   static RunLog read(const RunFolder& run) { return read_run(parse_log_file(run.path().string())); }
   static std::string page(const std::vector<RunLog>& logs) {
     std::vector<ReportRun> shown;
-    for (const auto& log : logs) shown.push_back({log, pictures_of(log, {})});
+    for (auto log : logs) {
+      auto pictures = pictures_of(log, {});
+      shown.push_back({std::move(log), std::move(pictures)});
+    }
     return report_page(shown, 50, "Made by a test");
   }
   test::TemporaryFolder folder_;
@@ -143,11 +148,36 @@ TEST_F(Report, CountsEpochsOfARunThatHasNotMadeOne) {
 TEST_F(Report, TakesPicturesOfFiles) {
   const RunFolder run(runs(), "first", 5, 40);
   run.append("sheet.png", "\x89PNG\r\n\x1a\n...");
-  const auto shown = pictures_of(read(run), {(run.path() / "sheet.png").string()});
-  EXPECT_THAT(report_page({{read(run), shown}}, 50, ""),
+  auto log = read(run);
+  const auto shown = pictures_of(log, {(run.path() / "sheet.png").string()});
+  EXPECT_THAT(report_page({{log, shown}}, 50, ""),
               HasSubstr("data:image/png;base64,iVBORw0KGgouLi4="));
-  EXPECT_THROW(pictures_of(read(run), {(run.path() / "metrics.csv").string()}), Error);
-  EXPECT_THROW(pictures_of(read(run), {(run.path() / "none.png").string()}), Error);
+  EXPECT_THROW(pictures_of(log, {(run.path() / "metrics.csv").string()}), Error);
+  EXPECT_THROW(pictures_of(log, {(run.path() / "none.png").string()}), Error);
+}
+
+TEST_F(Report, ShowsPicturesOfEventFiles) {
+  const RunFolder run(runs(), "first", 5, 40);
+  {
+    Board board(run.path().string(), 0, Log());
+    board.add(0, {{masks_tag, EventPicture{1, 1, "masks"}}});
+    for (int step = 1; step <= 9; ++step)
+      board.add(step, {{patches_tag, EventPicture{1, 1, "patch" + std::to_string(step)}}});
+  }
+  auto log = read(run);
+  const auto shown = pictures_of(log, {});
+  ASSERT_EQ(shown.size(), 5U);
+  EXPECT_EQ(shown[0].png, "masks");
+  EXPECT_EQ(shown[1].png, "patch1");
+  EXPECT_EQ(shown[4].png, "patch9");
+  EXPECT_THAT(log.problems, IsEmpty());
+  const auto file = event_files(run.path().string()).at(0);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 20);
+  auto text = read_text_file(file);
+  text[text.find("patch5")] = 'x';
+  std::ofstream(file, std::ios::binary) << text;
+  EXPECT_EQ(pictures_of(log, {}).size(), 5U);
+  EXPECT_THAT(log.problems, testing::ElementsAre(HasSubstr("is damaged after")));
 }
 
 TEST_F(Report, RunsAreFoundAtAnyDepthAndListed) {
@@ -171,7 +201,8 @@ TEST_F(Report, RunsAreFoundAtAnyDepthAndListed) {
 
 TEST_F(Report, OfNoRunIsRefused) {
   EXPECT_THROW(read_run({"a", runs().string()}), Error);
-  EXPECT_THAT(pictures_of(read(RunFolder(runs(), "first", 5, 40)), {}), IsEmpty());
+  auto log = read(RunFolder(runs(), "first", 5, 40));
+  EXPECT_THAT(pictures_of(log, {}), IsEmpty());
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ const std::vector<NeutralSetting> neutral{
     {"compute.product_algorithms", "on GPUs only (cuda_emulated: product_choices_test)"},
     {"run.dir", "where the run is; every run here has its own"},
     {"run.log_every", "lines on the terminal (progress_test)"},
+    {"run.tensorboard", "event files beside the logs (event_files_test, e2e/event_files.py)"},
     {"run.checkpoint_minutes", "by the clock (run_saves_test)"},
     {"run.keep_best", "which checkpoints stay (run_saves_test, checkpoint_retention_test)"},
     {"run.save_retry_seconds", "after a disk that failed (run_saves_test, disk_test)"},

@@ -39,6 +39,9 @@ struct Health {
          loss_to_position_mean = 0;  // loss relative to the two; below 1 is useful
 };
 
+/// Variance over rows of each column of x (n, D): (D).
+std::vector<float> channel_variances(MatrixView<const float> x);
+
 /// All diagnostics. n >= 2; an Error names what does not fit together.
 Health measure_health(const HealthInputs& inputs);
 

@@ -80,6 +80,7 @@ struct RunSettings {
   UsedFolder used_folder = UsedFolder::resume;
   std::int64_t seed = 0;
   std::int64_t log_every = 10;      // steps
+  bool tensorboard = true;          // event files for TensorBoard
   std::int64_t health_every = 500;  // steps; 0: never
   std::int64_t health_images = 256;
   std::int64_t checkpoint_steps = 0;         // 0: not by steps

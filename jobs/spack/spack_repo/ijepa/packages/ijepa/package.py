@@ -38,6 +38,7 @@ class Ijepa(CMakePackage, CudaPackage):
     depends_on("tomlplusplus")
     depends_on("cli11")
     depends_on("nlohmann-json")
+    depends_on("protobuf@3.12:")
     with when("+cuda"):
         depends_on("cudnn@9:", type="build")  # headers; the library is opened when a GPU is used
         depends_on("nccl@2.18:", type="build")

@@ -14,8 +14,11 @@ namespace ijepa {
 /// sign of a component is such that its largest weight is positive.
 Matrix<float> pca_colours(const Matrix<float>& tokens);
 
-/// A PNG with a row a picture: the picture, and its patches in the colours of their features.
-/// `tokens` (pictures N, D), N = grid.tokens(). Pictures have one size.
+/// A row a picture: the picture, and its patches in the colours of their features. `tokens`
+/// (pictures N, D), N = grid.tokens(). Pictures have one size.
+Image pca_sheet(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid);
+
+/// That as a PNG.
 void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
                        const std::string& path);
 

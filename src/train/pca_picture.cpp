@@ -1,4 +1,4 @@
-#include "ijepa/tasks/pca_picture.hpp"
+#include "ijepa/train/pca_picture.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -64,8 +64,7 @@ Matrix<float> pca_colours(const Matrix<float>& tokens) {
   return colours;
 }
 
-void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
-                       const std::string& path) {
+Image pca_sheet(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid) {
   const auto colours = pca_colours(tokens);
   const Image first = fitted(pictures.at(0).view(), side);
   const int height = first.height + gap, width = first.width + gap;
@@ -78,7 +77,12 @@ void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& 
                     first.width),
           top, gap + width, sheet);
   }
-  write_png(sheet, path);
+  return sheet;
+}
+
+void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
+                       const std::string& path) {
+  write_png(pca_sheet(pictures, tokens, grid), path);
 }
 
 }  // namespace ijepa
