@@ -141,8 +141,9 @@ void CheckedOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
   checked("scatter_add_rows", {{"x", x}, {"y", y_inout}}, {{"y", y_inout}},
           [&] { inner_.scatter_add_rows(x, rows, y_inout); });
 }
-void CheckedOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
-  checked("gather_sum_rows", {{"x", x}}, {{"y", y}}, [&] { inner_.gather_sum_rows(x, rows, y); });
+void CheckedOps::gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) {
+  checked("gather_sum_rows", {{"x", x}}, {{"y", y}},
+          [&] { inner_.gather_sum_rows(x, rows, begin, y); });
 }
 void CheckedOps::gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) {
   checked("gather_rows_or_token", {{"x", x}, {"token", token}, {"table", table}}, {{"y", y}},

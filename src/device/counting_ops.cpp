@@ -161,9 +161,9 @@ void CountingOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
   note(OpClass::token, elements(x), {x, rows, touched, touched});
   inner_.scatter_add_rows(x, rows, y_inout);
 }
-void CountingOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
-  note(OpClass::token, static_cast<double>(rows.numel() * y.cols()), {x, rows, y});
-  inner_.gather_sum_rows(x, rows, y);
+void CountingOps::gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) {
+  note(OpClass::token, static_cast<double>(rows.numel() * y.cols()), {x, rows, begin, y});
+  inner_.gather_sum_rows(x, rows, begin, y);
 }
 void CountingOps::gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows,
                                        Tensor y) {

@@ -23,7 +23,7 @@ Tensor slice(const Tensor& t, std::int64_t first, std::int64_t count) {
 void sum_sequences(Ops& ops, Tensor x, Groups groups, Tensor rows, Tensor y) {
   std::int64_t row = 0, sequence = 0;
   for (const SequenceGroup& g : groups) {
-    ops.gather_sum_rows(x, slice(rows, row, g.count * g.length), slice(y, sequence, g.count));
+    ops.gather_sum_rows(x, slice(rows, row, g.count * g.length), {}, slice(y, sequence, g.count));
     row += g.count * g.length;
     sequence += g.count;
   }
@@ -77,7 +77,7 @@ PooledSums PooledTerms::forward(Pass& p, Tensor context, Tensor features, const 
   s.means = downloaded(p.ops, means);
   if (config_.pooled_prediction > 0) {
     const Tensor targets = p.arena.scratch(type, {plan.images, width});
-    p.ops.gather_sum_rows(features, slice(s.rows, 0, all), targets);
+    p.ops.gather_sum_rows(features, slice(s.rows, 0, all), {}, targets);
     const auto of_image = downloaded(p.ops, targets);
     s.goals = Matrix<double>(sequences, width);
     for (std::int64_t i = 0; i < sequences; ++i)

@@ -23,9 +23,9 @@ Predictor::Predictor(ParamLayout& layout, const PredictorConfig& config,
       norm_(layout, "predictor_norm", config.width, norm_epsilon),
       proj_(layout, "predictor_proj", {.in = config.width, .out = encoder.width}) {}
 
-// Context tokens are embedded once and then used by each of the K target sequences.
+// The different rows: context tokens, which all K target sequences use, and mask tokens.
 Tensor Predictor::assemble(Pass& p, Tensor context, const DevicePlan& rows) const {
-  Tensor x = p.arena.keep(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  Tensor x = p.arena.keep(p.precision.residual, {rows.different_rows.numel(), config_.width});
   Arena::ScratchScope scope(p.arena);
   Tensor embedded = p.arena.scratch(p.precision.compute, {context.rows(), config_.width});
   embed_.forward(p, context, embedded);
@@ -33,7 +33,7 @@ Tensor Predictor::assemble(Pass& p, Tensor context, const DevicePlan& rows) cons
   p.ops.copy(embedded, placed);
   p.ops.add_table_rows(placed, p.constant(positions_), rows.context_rows);
   p.ops.gather_rows_or_token(placed, p.vector(mask_token_), p.constant(positions_),
-                             rows.predictor_rows, x);
+                             rows.different_rows, x);
   return x;
 }
 
@@ -41,7 +41,8 @@ Tensor Predictor::forward(Pass& p, Tensor context, const TokenPlan& plan, const 
                           std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
   s.context = context;
   s.sequences = {{plan.predictor_groups, rows.predictor_sequence_of_row},
-                 {plan.mask_groups, rows.mask_sequence_of_row, rows.mask_rows}};
+                 {plan.mask_groups, rows.mask_sequence_of_row, rows.mask_rows},
+                 {rows.source, rows.source_uses, rows.source_begin}};
   const Tensor x = assemble(p, context, rows);
   const Tensor masked = stack_.forward(p, x, s.sequences, std::move(scales), recompute, s.stack);
   const std::int64_t outputs = masked.rows();
@@ -70,14 +71,17 @@ void Predictor::backward(Pass& p, Tensor dprediction, Tensor dnormed, const Devi
                          Tensor dcontext, Recompute recompute, Saved& s,
                          const ReadyCallback& ready) const {
   Arena::ScratchScope scope(p.arena);
-  const Tensor dres =
-      p.arena.scratch(p.precision.residual, {rows.predictor_rows.numel(), config_.width});
+  const std::int64_t contexts = dcontext.rows(), different = rows.different_rows.numel();
+  const Tensor dx = p.arena.scratch(p.precision.residual, {different, config_.width});
   const Tensor dmasked = stack_gradient(p, dprediction, dnormed, s);
   if (ready) ready(norm_.first_offset());
-  stack_.backward(p, s.sequences, dmasked, dres, recompute, s.stack, ready);
-  p.ops.sum_rows(dres, rows.mask_rows, p.gradient(mask_token_), p.write);
-  Tensor dembedded = p.arena.scratch(p.precision.compute, {dcontext.rows(), config_.width});
-  p.ops.gather_sum_rows(dres, rows.context_uses, dembedded);
+  stack_.backward(p, s.sequences, dmasked, dx, recompute, s.stack, ready);
+  p.ops.sum_rows(rows_from(dx, contexts), {}, p.gradient(mask_token_), p.write);
+  Tensor dembedded = first_rows(dx, contexts);
+  if (dx.dtype != p.precision.compute) {
+    dembedded = p.arena.scratch(p.precision.compute, {contexts, config_.width});
+    p.ops.copy(first_rows(dx, contexts), dembedded);
+  }
   embed_.backward_params(p, dembedded, s.context);
   embed_.backward_input(p, dembedded, dcontext);
   if (ready) ready(embed_.first_offset());

@@ -97,15 +97,12 @@ void append_context(const std::vector<std::int32_t>& patches, ContextSequence& s
   append_sequence(patches.size(), 0, plan.context_groups);
 }
 
-/// Sequence `j` of the `uses` of a context: it with the mask tokens of `targets`.
+/// A sequence of a context and the mask tokens of `targets`.
 void append_prediction(const ContextSequence& sequence,
-                       std::span<const std::vector<std::int32_t>> targets, std::size_t j,
-                       std::size_t uses, TokenPlan& plan) {
+                       std::span<const std::vector<std::int32_t>> targets, TokenPlan& plan) {
   const std::size_t begin = plan.predictor_rows.size(), first_mask = plan.mask_rows.size();
-  for (std::size_t row = sequence.first_row; row < sequence.first_row + sequence.length; ++row) {
-    plan.context_uses[row * uses + j] = to_index(plan.predictor_rows.size());
+  for (std::size_t row = sequence.first_row; row < sequence.first_row + sequence.length; ++row)
     plan.predictor_rows.push_back(to_index(row));
-  }
   const auto base = static_cast<std::int32_t>(sequence.image * plan.tokens);
   for (const auto& target : targets) {
     for (const auto patch : target) {
@@ -121,6 +118,32 @@ void append_prediction(const ContextSequence& sequence,
   const std::size_t length = plan.predictor_rows.size() - begin;
   append_sequence(length, 0, plan.predictor_groups);
   append_sequence(length, plan.mask_rows.size() - first_mask, plan.mask_groups);
+}
+
+/// The different rows among the predictor's, which of them each is, and the other way round.
+void find_sources(TokenPlan& plan) {
+  const auto contexts = plan.context_rows.size();
+  std::vector<std::int32_t> number(static_cast<std::size_t>(plan.tokens), -1);  // of a position
+  for (const auto row : plan.predictor_rows)
+    if (row < 0) number[static_cast<std::size_t>(-1 - row)] = 0;
+  plan.different_rows.resize(contexts);
+  std::iota(plan.different_rows.begin(), plan.different_rows.end(), 0);
+  for (std::size_t patch = 0; patch < number.size(); ++patch)
+    if (number[patch] == 0) {
+      number[patch] = to_index(plan.different_rows.size());
+      plan.different_rows.push_back(-1 - to_index(patch));
+    }
+  plan.source_begin.assign(plan.different_rows.size() + 1, 0);
+  for (const auto row : plan.predictor_rows) {
+    plan.source.push_back(row >= 0 ? row : number[static_cast<std::size_t>(-1 - row)]);
+    ++plan.source_begin[static_cast<std::size_t>(plan.source.back()) + 1];
+  }
+  std::partial_sum(plan.source_begin.begin(), plan.source_begin.end(), plan.source_begin.begin());
+  auto next = plan.source_begin;
+  plan.source_uses.resize(plan.source.size());
+  for (std::size_t i = 0; i < plan.source.size(); ++i)
+    plan.source_uses[static_cast<std::size_t>(next[static_cast<std::size_t>(plan.source[i])]++)] =
+        to_index(i);
 }
 
 }  // namespace
@@ -141,7 +164,6 @@ TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t token
 
   const bool joint = kind == PredictorSequences::joint;
   const auto targets = static_cast<std::size_t>(plan.targets), uses = joint ? 1 : targets;
-  plan.context_uses.resize(plan.context_rows.size() * uses);
   for (auto first = sequences.begin(); first != sequences.end();) {
     const auto last = std::find_if(first, sequences.end(),
                                    [&](const auto& s) { return s.key() != first->key(); });
@@ -150,9 +172,10 @@ TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t token
         append_prediction(*s,
                           std::span(images[static_cast<std::size_t>(s->image)].targets)
                               .subspan(j, targets / uses),
-                          j, uses, plan);
+                          plan);
     first = last;
   }
+  find_sources(plan);
   return plan;
 }
 
@@ -191,14 +214,25 @@ TokenPlan uniform_token_plan(const MaskConfig& config, const MaskLengths& length
   check(lengths.context <= tokens && lengths.target <= tokens,
         "Masks of {} and {} patches do not fit {} tokens.", lengths.context, lengths.target,
         tokens);
-  const auto masks = [](std::int64_t count, std::int64_t length) {
-    std::vector<std::int32_t> patches(static_cast<std::size_t>(length));
-    std::iota(patches.begin(), patches.end(), 0);
-    return std::vector(static_cast<std::size_t>(count), patches);
+  // Masks go round the image one after the other.
+  std::int64_t next = 0;
+  const auto mask = [&](std::int64_t length) {
+    std::vector<std::int32_t> patches;
+    for (std::int64_t i = 0; i < length; ++i)
+      patches.push_back(static_cast<std::int32_t>(next++ % tokens));
+    std::sort(patches.begin(), patches.end());
+    return patches;
   };
-  const ImageMasks image{masks(config.num_contexts, lengths.context),
-                         masks(config.num_targets, lengths.target), 0};
-  return make_token_plan(std::vector(static_cast<std::size_t>(images), image), tokens, sequences);
+  std::vector<ImageMasks> all(static_cast<std::size_t>(images));
+  for (ImageMasks& image : all) {
+    for (std::int64_t k = 0; k < config.num_targets; ++k)
+      image.targets.push_back(mask(lengths.target));
+    const std::int64_t after_targets = next;
+    for (std::int64_t e = 0; e < config.num_contexts; ++e)
+      image.contexts.push_back(mask(lengths.context));
+    next = after_targets;
+  }
+  return make_token_plan(all, tokens, sequences);
 }
 
 }  // namespace ijepa

@@ -39,8 +39,12 @@ void Block::project(Pass& p, const Sequences& sequences, Saved& s) const {
   const DType type = p.precision.compute;
   const std::int64_t rows = s.normed1.rows(), width = s.normed1.cols();
   if (sequences.asking.empty()) {
-    s.projected = {.qkv = p.arena.keep(type, {rows, 3 * width})};
-    return qkv_.forward(p, s.normed1, s.projected.qkv);
+    s.projected = {.qkv = p.arena.keep(type, {sequences.outputs(rows), 3 * width})};
+    if (sequences.sources.row.empty()) return qkv_.forward(p, s.normed1, s.projected.qkv);
+    Arena::ScratchScope scope(p.arena);
+    const Tensor once = p.arena.scratch(type, {rows, 3 * width});
+    qkv_.forward(p, s.normed1, once);
+    return p.ops.gather_rows(once, sequences.sources.row, s.projected.qkv);
   }
   const std::int64_t asking = sequences.asking.numel();
   s.asking = p.arena.keep(type, {asking, width});
@@ -63,9 +67,10 @@ void Block::attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tens
   Arena::ScratchScope scope(p.arena);
   Tensor branch = p.arena.scratch(type, {rows, width}), residual = x;
   proj_.forward(p, s.attended, branch);
-  if (!sequences.asking.empty()) {
+  const Tensor& taken = sequences.asking.empty() ? sequences.sources.row : sequences.asking;
+  if (!taken.empty()) {
     residual = p.arena.scratch(x.dtype, {rows, width});
-    p.ops.gather_rows(x, sequences.asking, residual);
+    p.ops.gather_rows(x, taken, residual);
   }
   norm2_.forward(p, {residual, branch, s.scales.attention, sequences.of_row, h}, s.normed2,
                  s.norm2);
@@ -109,16 +114,26 @@ void Block::attention_backward(Pass& p, const Sequences& sequences,
   p.ops.attention_backward(dattended, s.projected, s.attended, s.lse, heads_, sequences.groups, d);
   const Tensor dnormed = like(s.normed1);
   project_backward(p, sequences, d, dnormed, s);
+  const RowSources& sources = sequences.sources;
   if (!sequences.asking.empty())
     p.ops.scatter_rows(dattention.dsum_accum, sequences.asking, before.dsum_accum);
+  if (!sources.row.empty())
+    p.ops.gather_sum_rows(dattention.dsum_accum, sources.uses, sources.begin, before.dsum_accum);
   norm1_.backward(p, dnormed, before, s.norm1);
 }
 
 void Block::project_backward(Pass& p, const Sequences& sequences, const AttentionRows& d,
                              Tensor dnormed, const Saved& s) const {
   if (sequences.asking.empty()) {
-    qkv_.backward_params(p, d.qkv, s.normed1);
-    return qkv_.backward_input(p, d.qkv, dnormed);
+    const RowSources& sources = sequences.sources;
+    if (sources.row.empty()) {
+      qkv_.backward_params(p, d.qkv, s.normed1);
+      return qkv_.backward_input(p, d.qkv, dnormed);
+    }
+    const Tensor once = p.arena.scratch(d.qkv.dtype, {s.normed1.rows(), d.qkv.cols()});
+    p.ops.gather_sum_rows(d.qkv, sources.uses, sources.begin, once);
+    qkv_.backward_params(p, once, s.normed1, d.qkv);
+    return qkv_.backward_input(p, once, dnormed);
   }
   keys_and_values().backward_params(p, d.kv, s.normed1);
   keys_and_values().backward_input(p, d.kv, dnormed);

@@ -29,12 +29,13 @@ void form_branch_gradient(Pass& p, const BranchGradient& d) {
 
 /// Room for the gradient of one branch after the other, (T, D) compute type, in the caller's
 /// scratch scope. Empty where none differs from that of the residual stream.
-Tensor branch_room(Pass& p, Tensor dres, const std::vector<BranchScales>& scales) {
+Tensor branch_room(Pass& p, DType residual, std::initializer_list<std::int64_t> shape,
+                   const std::vector<BranchScales>& scales) {
   const bool scaled = std::any_of(scales.begin(), scales.end(), [](const BranchScales& s) {
     return !s.attention.empty() || !s.mlp.empty();
   });
-  if (!scaled && dres.dtype == p.precision.compute) return {};
-  return p.arena.scratch(p.precision.compute, {dres.rows(), dres.cols()});
+  if (!scaled && residual == p.precision.compute) return {};
+  return p.arena.scratch(p.precision.compute, shape);
 }
 
 }  // namespace
@@ -47,6 +48,12 @@ VitStack::VitStack(ParamLayout& layout, const std::string& name, const StackShap
   }
 }
 
+Sequences VitStack::rows_of(std::size_t i, const StackSequences& sequences) const {
+  Sequences rows = i + 1 == blocks_.size() ? sequences.last : sequences.all;
+  if (i == 0 && blocks_.size() > 1) rows.sources = sequences.sources;
+  return rows;
+}
+
 Tensor VitStack::forward(Pass& p, Tensor x, const StackSequences& sequences,
                          std::vector<BranchScales> scales, Recompute recompute, Saved& s) const {
   const std::size_t depth = blocks_.size();
@@ -57,13 +64,19 @@ Tensor VitStack::forward(Pass& p, Tensor x, const StackSequences& sequences,
   s.marks.assign(depth, 0);
   s.scales = std::move(scales);
   s.scales.resize(depth);
+  const std::int64_t most = sequences.sources.outputs(x.rows());
+  if (spreads_first(sequences)) {
+    const Tensor each = p.arena.keep(residual, {most, x.cols()});
+    p.ops.gather_rows(x, sequences.sources.row, each);
+    x = each;
+  }
   Arena::ScratchScope scope(p.arena);
-  const auto like_x = [&](DType type) { return p.arena.scratch(type, {x.rows(), x.cols()}); };
+  const auto like_x = [&](DType type) { return p.arena.scratch(type, {most, x.cols()}); };
   const Tensor room = like_x(p.precision.compute), passing = again ? like_x(residual) : Tensor{};
   BranchSum next{.sum = x};
   for (std::size_t i = 0; i < depth; ++i) {
-    const Sequences& rows = rows_of(i, sequences);
-    const std::int64_t outputs = rows.outputs(x.rows());
+    const Sequences rows = rows_of(i, sequences);
+    const std::int64_t outputs = rows.outputs(next.sum.rows());
     s.marks[i] = p.arena.mark();
     s.streams.push_back(next.sum);
     const Tensor y = p.arena.keep(residual, {outputs, x.cols()});
@@ -108,26 +121,34 @@ void VitStack::backward(Pass& p, const StackSequences& sequences, Tensor doutput
                         Recompute recompute, Saved& s, const ReadyCallback& ready) const {
   if (blocks_.empty()) return;
   Arena::ScratchScope scope(p.arena);
-  const Tensor room = branch_room(p, dx, s.scales);
+  const std::size_t depth = blocks_.size();
+  const std::int64_t rows = sequences.sources.outputs(dx.rows());
+  const Tensor room = branch_room(p, dx.dtype, {rows, dx.cols()}, s.scales);
+  // Behind the first block, where there are T rows.
+  const Tensor between =
+      sequences.sources.row.empty() ? dx : p.arena.scratch(dx.dtype, {rows, dx.cols()});
   const auto branch_of = [&](std::size_t i) {
-    const Tensor dsum = i + 1 == blocks_.size() ? doutput : dx;
+    const Tensor dsum = i + 1 == depth ? doutput : between;
     return BranchGradient{dsum, s.scales[i].mlp, rows_of(i, sequences).of_row,
                           first_rows(room, dsum.rows())};
   };
-  form_branch_gradient(p, branch_of(blocks_.size() - 1));
-  for (std::size_t i = blocks_.size(); i-- > 0;) {
+  const Tensor dfirst = spreads_first(sequences) ? between : dx;
+  form_branch_gradient(p, branch_of(depth - 1));
+  for (std::size_t i = depth; i-- > 0;) {
     if (recompute == Recompute::block) compute_again(p, i, sequences, s);
-    const auto before = i > 0 ? branch_of(i - 1) : BranchGradient{.dsum_accum = dx};
+    const auto before = i > 0 ? branch_of(i - 1) : BranchGradient{.dsum_accum = dfirst};
     blocks_[i].backward(p, rows_of(i, sequences), branch_of(i), before, s.blocks[i]);
     p.arena.release(s.marks[i]);
     if (ready) ready(blocks_[i].first_offset());
   }
+  if (spreads_first(sequences))
+    p.ops.gather_sum_rows(dfirst, sequences.sources.uses, sequences.sources.begin, dx);
 }
 
 void VitStack::compute_again(Pass& p, std::size_t i, const StackSequences& sequences,
                              Saved& s) const {
   const Tensor x = s.streams[i];
-  const Sequences& rows = rows_of(i, sequences);
+  const Sequences rows = rows_of(i, sequences);
   blocks_[i].enter(p, {.sum = x}, s.blocks[i]);
   const Tensor h = p.arena.keep(p.precision.residual, {rows.outputs(x.rows()), x.cols()});
   blocks_[i].forward(p, x, rows, s.scales[i], h, {}, s.blocks[i]);

@@ -134,7 +134,11 @@ std::vector<BadCall> bad_row_calls() {
       {"scatter_add_rows: y is float32 (4, 5)", [=](Ops& o) { o.scatter_add_rows(x, i, y); }},
       {"gather_sum_rows: 4 row indices are no multiple of the 3 rows",
        [=](Ops& o) {
-         o.gather_sum_rows(x, i, shaped(f32, {3, 6}));
+         o.gather_sum_rows(x, i, {}, shaped(f32, {3, 6}));
+       }},
+      {"gather_sum_rows: begin is int32 (4), but 5 elements are needed",
+       [=](Ops& o) {
+         o.gather_sum_rows(x, i, i, shaped(f32, {4, 6}));
        }},
       {"sum_rows: y is bfloat16",
        [=](Ops& o) { o.sum_rows(x, {}, shaped(bf16, {6}), Write::overwrite); }},

@@ -236,7 +236,7 @@ TEST_P(OpsGradient, GathersHaveTheirAdjoints) {
   ops.scatter_rows(ty.tensor(), rows.tensor(), scattered.tensor());
   EXPECT_NEAR(dot(gathered.values(), y), dot(x, scattered.values()), 1e-12);
   ops.gather_rows(ty.tensor(), twice.tensor(), repeated.tensor());
-  ops.gather_sum_rows(tz.tensor(), places.tensor(), summed.tensor());
+  ops.gather_sum_rows(tz.tensor(), places.tensor(), {}, summed.tensor());
   EXPECT_NEAR(dot(repeated.values(), z), dot(y, summed.values()), 1e-12);
 }
 

@@ -67,7 +67,6 @@ TEST_P(TokenPlanShapes, EveryContextRowIsUsedOnceByEveryTarget) {
   const auto images = random_masks(s);
   const TokenPlan plan = make_token_plan(images, s.tokens);
   ASSERT_EQ(plan.context_rows.size(), plan.context_sequence_of_row.size());
-  ASSERT_EQ(plan.context_uses.size(), plan.context_rows.size() * s.targets);
   std::vector<std::size_t> uses(plan.context_rows.size());
   std::size_t mask_tokens = 0;
   for (const auto row : plan.predictor_rows) {
@@ -76,9 +75,33 @@ TEST_P(TokenPlanShapes, EveryContextRowIsUsedOnceByEveryTarget) {
   }
   for (const auto n : uses) EXPECT_EQ(n, s.targets);
   EXPECT_EQ(mask_tokens, s.images * s.contexts * s.targets * s.target_length);
-  for (std::size_t i = 0; i < plan.context_uses.size(); ++i)
-    EXPECT_EQ(plan.predictor_rows.at(static_cast<std::size_t>(plan.context_uses[i])),
-              static_cast<std::int32_t>(i / s.targets));
+}
+
+TEST_P(TokenPlanShapes, EqualRowsOfThePredictorHaveOneSource) {
+  const Shape& s = GetParam();
+  for (const auto kind : {PredictorSequences::one_a_block, PredictorSequences::joint}) {
+    const TokenPlan plan = make_token_plan(random_masks(s), s.tokens, kind);
+    const auto different = plan.different_rows.size(), rows = plan.predictor_rows.size();
+    EXPECT_EQ(std::set(plan.different_rows.begin(), plan.different_rows.end()).size(), different);
+    for (std::size_t i = 0; i < plan.context_rows.size(); ++i)
+      EXPECT_EQ(plan.different_rows.at(i), static_cast<std::int32_t>(i));
+    ASSERT_EQ(plan.source.size(), rows);
+    for (std::size_t i = 0; i < rows; ++i)
+      EXPECT_EQ(plan.different_rows.at(static_cast<std::size_t>(plan.source[i])),
+                plan.predictor_rows[i]);
+    ASSERT_EQ(plan.source_begin.size(), different + 1);
+    ASSERT_EQ(plan.source_uses.size(), rows);
+    EXPECT_EQ(plan.source_begin.front(), 0);
+    EXPECT_EQ(plan.source_begin.back(), static_cast<std::int32_t>(rows));
+    for (std::size_t i = 0; i < different; ++i) {
+      EXPECT_LT(plan.source_begin[i], plan.source_begin[i + 1]);
+      for (auto u = plan.source_begin[i]; u < plan.source_begin[i + 1]; ++u)
+        EXPECT_EQ(
+            plan.source.at(static_cast<std::size_t>(plan.source_uses[static_cast<std::size_t>(u)])),
+            static_cast<std::int32_t>(i));
+    }
+    EXPECT_EQ(std::set(plan.source_uses.begin(), plan.source_uses.end()).size(), rows);
+  }
 }
 
 TEST_P(TokenPlanShapes, SequencesHoldTheMasksOfTheirImage) {
@@ -122,10 +145,6 @@ TEST_P(TokenPlanShapes, JointSequencesHoldAContextAndAllTargetsOfItsImage) {
   const TokenPlan plan = make_token_plan(images, s.tokens, PredictorSequences::joint);
   EXPECT_EQ(plan.context_rows, apart.context_rows);
   EXPECT_EQ(plan.predictor_image, plan.context_image);
-  ASSERT_EQ(plan.context_uses.size(), plan.context_rows.size());
-  for (std::size_t i = 0; i < plan.context_uses.size(); ++i)
-    EXPECT_EQ(plan.predictor_rows.at(static_cast<std::size_t>(plan.context_uses[i])),
-              static_cast<std::int32_t>(i));
   std::size_t row = 0, sequence = 0, output = 0, context = 0;
   for (const SequenceGroup& g : plan.predictor_groups)
     for (std::int64_t i = 0; i < g.count; ++i, ++sequence) {
@@ -230,6 +249,10 @@ TEST(TokenPlan, UniformPlanHasTheShapesAsked) {
   EXPECT_EQ(plan.context_rows.size(), 7U * 2 * 5);
   EXPECT_EQ(plan.predictor_rows.size(), 7U * 2 * 3 * (5 + 4));
   EXPECT_EQ(plan.mask_rows.size(), 7U * 2 * 3 * 4);
+  EXPECT_EQ(plan.different_rows.size(), 7U * 2 * 5 + 16);
+  // One image: 3 targets of 4 are 12 positions, of 6 are all 16.
+  EXPECT_EQ(uniform_token_plan(config, {5, 4}, 1, 16).different_rows.size(), 2U * 5 + 12);
+  EXPECT_EQ(uniform_token_plan(config, {5, 6}, 1, 16).different_rows.size(), 2U * 5 + 16);
   EXPECT_THROW(uniform_token_plan(config, {17, 4}, 7, 16), Error);
 }
 

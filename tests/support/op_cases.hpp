@@ -351,7 +351,16 @@ inline void add_tokens(std::int64_t m, std::int64_t d, std::vector<OpCase>& case
       [](Ops& o, const Tensors& t) { o.scatter_add_rows(t[0], t[1], t[2]); });
   add(
       "gather_sum_rows", {x, some_rows(3 * some, m), out(residual, {some, d})},
-      [](Ops& o, const Tensors& t) { o.gather_sum_rows(t[0], t[1], t[2]); }, 4);
+      [](Ops& o, const Tensors& t) { o.gather_sum_rows(t[0], t[1], {}, t[2]); }, 4);
+  // No use, one, two, ... of the rows in turn, and what is left over for the last.
+  std::vector<std::int32_t> begin{0};
+  for (std::int64_t i = 1; i < some; ++i)
+    begin.push_back(static_cast<std::int32_t>(std::min(3 * some, begin.back() + (i - 1) % 5)));
+  begin.push_back(static_cast<std::int32_t>(3 * some));
+  add(
+      "gather_sum_rows_of_many_counts",
+      {x, some_rows(3 * some, m), rows_of(begin), out(residual, {some, d})},
+      [](Ops& o, const Tensors& t) { o.gather_sum_rows(t[0], t[1], t[2], t[3]); }, 8);
   auto mixed = some_rows(m, m);
   for (std::size_t i = 0; i < mixed.indices.size(); i += 2)
     mixed.indices[i] = -1 - static_cast<std::int32_t>(i % 3);

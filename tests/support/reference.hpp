@@ -185,11 +185,14 @@ class ReferenceOps final : public Ops {
     for (std::int64_t i = 0; i < x.rows(); ++i)
       for (std::int64_t j = 0; j < x.cols(); ++j) at(y_inout, index(rows, i), j) += at(x, i, j);
   }
-  void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override {
+  void gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) override {
     fill_zero(y);
-    for (std::int64_t i = 0; i < rows.numel(); ++i)
-      for (std::int64_t j = 0; j < y.cols(); ++j)
-        at(y, i / (rows.numel() / y.rows()), j) += at(x, index(rows, i), j);
+    const auto first = [&](std::int64_t i) {
+      return begin.empty() ? i * (rows.numel() / y.rows()) : index(begin, i);
+    };
+    for (std::int64_t i = 0; i < y.rows(); ++i)
+      for (std::int64_t u = first(i); u < first(i + 1); ++u)
+        for (std::int64_t j = 0; j < y.cols(); ++j) at(y, i, j) += at(x, index(rows, u), j);
   }
   void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override {
     for (std::int64_t i = 0; i < y.rows(); ++i)

@@ -89,6 +89,13 @@ inline Tensor first_rows(Tensor t, std::int64_t rows) {
   return t;
 }
 
+/// A matrix without its first `count` rows.
+inline Tensor rows_from(const Tensor& t, std::int64_t count) {
+  const auto skipped = static_cast<std::size_t>(count * t.cols()) * size_of(t.dtype);
+  void* data = t.data == nullptr ? nullptr : static_cast<std::byte*>(t.data) + skipped;
+  return make_tensor(data, t.dtype, {t.rows() - count, t.cols()});
+}
+
 /// "float32 (3, 4)", for messages.
 std::string describe(const Tensor& t);
 

@@ -41,7 +41,7 @@ class CheckedOps final : public Ops {
   void gather_rows(Tensor x, Tensor rows, Tensor y) override;
   void scatter_rows(Tensor x, Tensor rows, Tensor y) override;
   void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) override;
-  void gather_sum_rows(Tensor x, Tensor rows, Tensor y) override;
+  void gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) override;
   void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y) override;
   void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) override;
   void smooth_l1(Tensor prediction, const TargetRows& targets, double scale, Tensor loss_accum,

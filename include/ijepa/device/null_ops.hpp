@@ -30,7 +30,7 @@ class NullOps final : public Ops {
   void gather_rows(Tensor, Tensor, Tensor) override {}
   void scatter_rows(Tensor, Tensor, Tensor) override {}
   void scatter_add_rows(Tensor, Tensor, Tensor) override {}
-  void gather_sum_rows(Tensor, Tensor, Tensor) override {}
+  void gather_sum_rows(Tensor, Tensor, Tensor, Tensor) override {}
   void gather_rows_or_token(Tensor, Tensor, Tensor, Tensor, Tensor) override {}
   void sum_rows(Tensor, Tensor, Tensor, Write) override {}
   void smooth_l1(Tensor, const TargetRows&, double, Tensor, Tensor) override {}

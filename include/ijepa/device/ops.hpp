@@ -145,9 +145,10 @@ class Ops {
   virtual void scatter_rows(Tensor x, Tensor rows, Tensor y) = 0;
   /// y[rows[i]] += x[i], the sum in the wider type. Rows must not repeat.
   virtual void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) = 0;
-  /// y[i] = sum over j of x[rows[i * n + j]], n = rows.numel() / y.rows(): the backward of a gather
-  /// in which each source row is used n times, without atomics.
-  virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  /// y[i] = sum over begin[i] <= j < begin[i + 1] of x[rows[j]], begin (y.rows() + 1) int32 from 0
+  /// to rows.numel(): the backward of a gather, without atomics. begin empty: begin[i] is i *
+  /// rows.numel() / y.rows().
+  virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) = 0;
   /// y[i] = rows[i] >= 0 ? x[rows[i]] : token + table[-1 - rows[i]].  (mask tokens among others)
   virtual void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows,
                                     Tensor y) = 0;

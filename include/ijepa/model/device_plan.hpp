@@ -10,7 +10,7 @@ namespace ijepa {
 /// All tensors int32, kept in the arena; names and lengths as in TokenPlan.
 struct DevicePlan {
   Tensor context_rows, context_sequence_of_row;
-  Tensor predictor_rows, predictor_sequence_of_row, context_uses;
+  Tensor predictor_sequence_of_row, different_rows, source, source_uses, source_begin;
   Tensor mask_rows, mask_sequence_of_row, target_rows;
 };
 
@@ -23,9 +23,11 @@ inline Tensor upload_indices(Pass& p, const std::vector<std::int32_t>& indices) 
 inline DevicePlan upload_plan(Pass& p, const TokenPlan& plan) {
   return {.context_rows = upload_indices(p, plan.context_rows),
           .context_sequence_of_row = upload_indices(p, plan.context_sequence_of_row),
-          .predictor_rows = upload_indices(p, plan.predictor_rows),
           .predictor_sequence_of_row = upload_indices(p, plan.predictor_sequence_of_row),
-          .context_uses = upload_indices(p, plan.context_uses),
+          .different_rows = upload_indices(p, plan.different_rows),
+          .source = upload_indices(p, plan.source),
+          .source_uses = upload_indices(p, plan.source_uses),
+          .source_begin = upload_indices(p, plan.source_begin),
           .mask_rows = upload_indices(p, plan.mask_rows),
           .mask_sequence_of_row = upload_indices(p, plan.mask_sequence_of_row),
           .target_rows = upload_indices(p, plan.target_rows)};

@@ -39,7 +39,12 @@ struct TokenPlan {
   std::vector<SequenceGroup> predictor_groups;
   std::vector<std::int32_t> predictor_image;            // (B E J) image of each sequence
   std::vector<std::int32_t> predictor_sequence_of_row;  // (Tp)
-  std::vector<std::int32_t> context_uses;  // (Tc J) predictor rows that use each context row
+  // What comes in is equal for all sequences of a context, and for mask tokens at one position: U
+  // different rows, those of the contexts, then those of the positions in use, ascending.
+  std::vector<std::int32_t> different_rows;  // (U) as predictor_rows
+  std::vector<std::int32_t> source;          // (Tp) which of them each predictor row is
+  std::vector<std::int32_t> source_uses;     // (Tp) predictor rows of the first, the second, ...
+  std::vector<std::int32_t> source_begin;    // (U + 1) where in that list those of each begin
 
   // Outputs and targets: Tt rows, in the order of the predictor's rows.
   std::vector<std::int32_t> mask_rows;             // (Tt) predictor rows that are mask tokens
@@ -60,7 +65,8 @@ std::vector<ImageMasks> masks_from_lists(std::span<const std::int32_t> contexts,
                                          std::span<const std::int32_t> targets,
                                          std::int64_t num_targets, std::int64_t images);
 
-/// A plan with the shapes of `images` images whose masks all have `lengths`, for measuring a step.
+/// A plan with the shapes of `images` images whose masks all have `lengths`, for measuring a step:
+/// the targets of an image, and of all images, are as different as they can be.
 TokenPlan uniform_token_plan(const MaskConfig& config, const MaskLengths& lengths,
                              std::int64_t images, std::int64_t tokens,
                              PredictorSequences sequences = PredictorSequences::one_a_block);

@@ -14,15 +14,30 @@ struct BlockShape {
   double init_scale = 1;  // of the two output projections
 };
 
+/// Which of U different rows each of T rows is: row i is number `row`[i]. Empty: each is itself.
+struct RowSources {
+  Tensor row{};            // (T) int32
+  Tensor uses{}, begin{};  // (T), (U + 1) int32: rows of each of the U, for gather_sum_rows
+
+  std::int64_t outputs(std::int64_t rows) const { return row.empty() ? rows : row.numel(); }
+};
+
 /// The packed token rows of a block: sequences, and which sequence each row belongs to. Where only
 /// some of the T rows' outputs are wanted, these ask, Tq in number: the others give keys and
 /// values, and all that follows attention is of the rows that ask. Else Tq is T.
+///
+/// Of rows that are equal as they come in, one is given: the block has T rows where `sources` has,
+/// and its input x one of each kind, U in number. Else U is T. Not together with `asking`.
 struct Sequences {
   Groups groups;    // with how many rows of each sequence ask
   Tensor of_row;    // (Tq) int32, needed by drop path only
   Tensor asking{};  // (Tq) int32, the rows that ask, sequence by sequence; empty: all
+  RowSources sources{};
 
-  std::int64_t outputs(std::int64_t rows) const { return asking.empty() ? rows : asking.numel(); }
+  /// Tq, where x has so many rows.
+  std::int64_t outputs(std::int64_t rows) const {
+    return asking.empty() ? sources.outputs(rows) : asking.numel();
+  }
 };
 
 /// Drop-path scales of one block's two branches, (sequences) statistics type: 0 or 1 / (1 - rate).
@@ -38,7 +53,7 @@ class Block {
  public:
   struct Saved {
     LayerNorm::Saved norm1, norm2;
-    Tensor normed1, asking;          // (T, D), (Tq, D): its rows that ask, unless all do
+    Tensor normed1, asking;          // (U, D), (Tq, D): its rows that ask, unless all do
     AttentionRows projected;         // (T, 3 D), or (Tq, D) and (T, 2 D), compute type as all here
     Tensor attended, lse;            // (Tq, D), (Tq, heads) statistics type
     Tensor normed2, pre, activated;  // (Tq, D), (Tq, hidden), (Tq, hidden)
@@ -49,7 +64,7 @@ class Block {
 
   std::int64_t first_offset() const { return norm1_.first_offset(); }
 
-  /// x = in.sum (T, D) residual type, the block's input, which is formed first if there is a branch
+  /// x = in.sum (U, D) residual type, the block's input, which is formed first if there is a branch
   /// to add; the block begins with its norm. What backward needs is kept in the arena.
   void enter(Pass& p, const BranchSum& in, Saved& s) const;
   /// The rest of the block, for the x that entered: its second branch (Tq, D) compute type, to be
@@ -58,9 +73,9 @@ class Block {
   void forward(Pass& p, Tensor x, const Sequences& sequences, const BranchScales& scales, Tensor h,
                Tensor branch, Saved& s) const;
   /// after (Tq, D): d loss / dy, which is used up, and formed from it the gradient of the second
-  /// branch, whose place that of the first one takes. before (T, D): d loss / dx on return, and of
+  /// branch, whose place that of the first one takes. before (U, D): d loss / dx on return, and of
   /// the branch that was added to form x. They may share memory: before.dsum_accum is
-  /// after.dsum_accum where all rows ask.
+  /// after.dsum_accum where all rows ask and none has a source.
   void backward(Pass& p, const Sequences& sequences, const BranchGradient& after,
                 const BranchGradient& before, const Saved& s) const;
 

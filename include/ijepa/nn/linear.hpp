@@ -44,6 +44,13 @@ class Linear {
   void backward_params(Pass& p, Tensor dy, Tensor x) const {
     p.ops.linear_backward_params(dy, x, p.gradient(weight_), p.gradient(bias_), p.write);
   }
+  /// The same where each row of dy is a sum of rows of dall, for equal rows of x: db is summed over
+  /// dall, as it comes. Sums that cancel, as those of the keys' biases do sequence by sequence,
+  /// keep less rounding so, which AdamW would blow up.
+  void backward_params(Pass& p, Tensor dy, Tensor x, Tensor dall) const {
+    p.ops.linear_backward_params(dy, x, p.gradient(weight_), {}, p.write);
+    p.ops.sum_rows(dall, {}, p.gradient(bias_), p.write);
+  }
   /// dx = dy W.
   void backward_input(Pass& p, Tensor dy, Tensor dx) const {
     p.ops.linear_backward_input(dy, p.matrix(weight_), dx);

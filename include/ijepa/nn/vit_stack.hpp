@@ -20,16 +20,18 @@ struct StackShape {
   bool rescale_init = false;  // output projections of block i start divided by sqrt(2 (i + 1))
 };
 
-/// The rows of all blocks but the last, which all ask, and those of the last one, of which those
-/// ask that a stack of one block or more is wanted for.
+/// The T rows of a stack's blocks, which all ask; of those of the last one those may ask whose
+/// outputs are wanted. Of the rows that come in the stack may be given one of each kind
+/// (Sequences).
 struct StackSequences {
   Sequences all, last;
+  RowSources sources{};
 };
 
 class VitStack {
  public:
   struct Saved {
-    std::vector<Tensor> streams;  // (T, D) residual type: every block's input
+    std::vector<Tensor> streams;  // (T, D), the first one (U, D), residual type: blocks' inputs
     std::vector<Block::Saved> blocks;
     std::vector<BranchScales> scales;
     std::vector<std::size_t> marks;
@@ -39,7 +41,7 @@ class VitStack {
 
   std::int64_t depth() const { return static_cast<std::int64_t>(blocks_.size()); }
 
-  /// x (T, D) residual type -> the last block's output (Tq, D). `scales`: one entry a block, or
+  /// x (U, D) residual type -> the last block's output (Tq, D). `scales`: one entry a block, or
   /// none. Everything backward needs is kept in the arena.
   Tensor forward(Pass& p, Tensor x, const StackSequences& sequences,
                  std::vector<BranchScales> scales, Recompute recompute, Saved& s) const;
@@ -47,16 +49,18 @@ class VitStack {
   /// `after_block(i, y)`, if given, sees every block's output.
   Tensor infer(Pass& p, Tensor x, const Sequences& sequences,
                const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
-  /// doutput (Tq, D): d loss / d output, which is used up; dx (T, D): d loss / dx on return. Where
-  /// all rows ask, they are one tensor. Releases what forward kept.
+  /// doutput (Tq, D): d loss / d output, which is used up; dx (U, D): d loss / dx on return. Where
+  /// all rows ask and none has a source, they are one tensor. Releases what forward kept.
   void backward(Pass& p, const StackSequences& sequences, Tensor doutput, Tensor dx,
                 Recompute recompute, Saved& s, const ReadyCallback& ready) const;
 
  private:
   /// What block i saved in forward, from its input; its output is not formed.
   void compute_again(Pass& p, std::size_t i, const StackSequences& sequences, Saved& s) const;
-  const Sequences& rows_of(std::size_t i, const StackSequences& sequences) const {
-    return i + 1 == blocks_.size() ? sequences.last : sequences.all;
+  Sequences rows_of(std::size_t i, const StackSequences& sequences) const;
+  /// The only block is the last one, so rows are told apart before it.
+  bool spreads_first(const StackSequences& sequences) const {
+    return blocks_.size() == 1 && !sequences.sources.row.empty();
   }
 
   std::vector<Block> blocks_;

@@ -1,6 +1,7 @@
 // Shape and type checks of operands: a wrong call is an Error that names the operation and operand.
 #pragma once
 #include <initializer_list>
+#include <limits>
 #include <string_view>
 
 #include "ijepa/core/tensor.hpp"
@@ -29,6 +30,17 @@ inline void expect_same_size(std::string_view op, std::string_view name, const T
                              const Tensor& like) {
   check(t.numel() == like.numel(), "{}: {} is {}, but as many elements as {} are needed.", op, name,
         describe(t), describe(like));
+}
+
+/// Of a sum over uses: `rows` of all of them, `begin` of those of each of `count` rows.
+inline void check_uses(std::string_view op, const Tensor& rows, const Tensor& begin,
+                       std::int64_t count) {
+  expect_type(op, "rows", rows, DType::i32);
+  check(rows.numel() <= std::numeric_limits<std::int32_t>::max(),
+        "{}: {} row indices are too many.", op, rows.numel());
+  if (!begin.empty()) return expect_vector(op, "begin", begin, DType::i32, count + 1);
+  check(count > 0 && rows.numel() % count == 0,
+        "{}: {} row indices are no multiple of the {} rows of y.", op, rows.numel(), count);
 }
 
 /// float64 operands go with float64 ones only: the kernels compute in one of two precisions.

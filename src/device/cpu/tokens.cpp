@@ -1,4 +1,6 @@
 // Rows of token tensors: gathers, scatters and position tables.
+#include <ranges>
+
 #include "checks.hpp"
 #include "cpu_ops.hpp"
 #include "parallel.hpp"
@@ -72,6 +74,16 @@ void check_images(const Tensor& images, const PatchGrid& grid) {
             width == grid.cols * grid.patch,
         "gather_patches: images are {}, which does not fit a grid of {} x {} patches of {} pixels.",
         describe(images), grid.rows, grid.cols, grid.patch);
+}
+
+/// The first row whose uses begin at `use` or later; past the last use, the number of rows.
+template <class F>
+std::int64_t row_of_use(const F& first_use, std::int64_t rows, std::int64_t uses,
+                        std::int64_t use) {
+  if (use == uses) return rows;
+  const auto numbers = std::views::iota(std::int64_t{0}, rows);
+  return static_cast<std::int64_t>(std::ranges::lower_bound(numbers, use, {}, first_use) -
+                                   numbers.begin());
 }
 
 }  // namespace
@@ -175,23 +187,26 @@ void CpuOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
       x, y_inout);
 }
 
-void CpuOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
-  const auto cols = x.cols(), count = y.rows();
-  expect_matrix("gather_sum_rows", "y", y, count, cols);
-  check(count > 0 && rows.numel() % count == 0,
-        "gather_sum_rows: {} row indices are no multiple of the {} rows of y.", rows.numel(),
-        count);
-  const auto uses = rows.numel() / count;
-  const auto* index = row_indices("gather_sum_rows", rows, count * uses);
+void CpuOps::gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) {
+  constexpr auto op = "gather_sum_rows";
+  const auto cols = x.cols(), count = y.rows(), uses = rows.numel();
+  expect_matrix(op, "y", y, count, cols);
+  check_uses(op, rows, begin, count);
+  const auto* index = rows.as<std::int32_t>();
+  const auto first_use = [&, first = optional<std::int32_t>(begin)](std::int64_t i) {
+    return first != nullptr ? first[i] : uses / count * i;
+  };
   on_floats(
       [&]<class X, class Y>(X* xs, Y* ys) {
         using W = Wide<X, Y>;
-        parallel_for(threads_, count, row_grain, [&](std::int64_t begin, std::int64_t end) {
+        // Rows are summed where their first use lies, so that pieces have equal numbers of uses.
+        parallel_for(threads_, uses, row_grain, [&](std::int64_t from, std::int64_t to) {
           std::vector<W> sum(static_cast<std::size_t>(cols));
-          for (auto i = begin; i < end; ++i) {
+          const auto last = row_of_use(first_use, count, uses, to);
+          for (auto i = row_of_use(first_use, count, uses, from); i < last; ++i) {
             std::fill(sum.begin(), sum.end(), W(0));
-            for (std::int64_t u = 0; u < uses; ++u) {
-              const X* row = xs + index[i * uses + u] * cols;
+            for (std::int64_t u = first_use(i); u < first_use(i + 1); ++u) {
+              const X* row = xs + index[u] * cols;
               for (std::int64_t j = 0; j < cols; ++j)
                 sum[static_cast<std::size_t>(j)] += convert<W>(row[j]);
             }

@@ -77,18 +77,24 @@ struct ScatterAddRows {
   }
 };
 
-/// y[i] = sum over j < uses of x[rows[i * uses + j]]
+/// y[i] = sum over begin[i] <= j < begin[i + 1] of x[rows[j]]; without begin, `uses` for each i
 template <class X, class Y>
 struct GatherSumRows {
   const X* x;
-  const std::int32_t* rows;
+  const std::int32_t *rows, *begin;
   Y* y;
-  std::int64_t uses, cols;
+  int uses;
+  std::int64_t cols;
+  __device__ int first_use(std::int64_t row) const {
+    return begin != nullptr ? begin[row] : static_cast<int>(row) * uses;
+  }
   template <int W>
   __device__ void at(std::int64_t row, std::int64_t col) const {
     Floats<W> sum{};
-    for (std::int64_t use = 0; use < uses; ++use) {
-      const auto v = load<W>(x + rows[row * uses + use] * cols + col);
+    const int end = first_use(row + 1);
+#pragma unroll 2  // left alone, the compiler takes on so many that registers spill
+    for (int use = first_use(row); use < end; ++use) {
+      const auto v = load<W>(x + rows[use] * cols + col);
 #pragma unroll
       for (int j = 0; j < W; ++j) sum[j] += v[j];
     }
@@ -173,17 +179,19 @@ void CudaOps::scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) {
       x, y_inout);
 }
 
-void CudaOps::gather_sum_rows(Tensor x, Tensor rows, Tensor y) {
+void CudaOps::gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) {
   constexpr auto op = "gather_sum_rows";
   const auto cols = x.cols(), count = y.rows();
   expect_matrix(op, "y", y, count, cols);
-  check(count > 0 && rows.numel() % count == 0,
-        "{}: {} row indices are no multiple of the {} rows of y.", op, rows.numel(), count);
-  const auto* index = row_indices(op, rows, rows.numel());
+  cpu::check_uses(op, rows, begin, count);
+  const auto* index = rows.as<std::int32_t>();
+  const auto* first = optional<std::int32_t>(begin);
   on_types(
       [&]<class X, class Y>(X* xs, Y* ys) {
-        run_rows(stream_, count, cols,
-                 GatherSumRows<X, Y>{xs, index, ys, rows.numel() / count, cols}, x, y);
+        run_rows(
+            stream_, count, cols,
+            GatherSumRows<X, Y>{xs, index, first, ys, static_cast<int>(rows.numel() / count), cols},
+            x, y);
       },
       x, y);
 }

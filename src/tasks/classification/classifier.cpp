@@ -101,7 +101,7 @@ Classifier::Forward Classifier::forward(Pass& body, Pass& head, Tensor pixels,
   f.share = body.arena.keep(type, {1});
   upload_values(body.ops, std::vector{1 / static_cast<double>(tokens)}, f.share);
   const Tensor sum = body.arena.keep(type, {count, width});
-  body.ops.gather_sum_rows(z, f.rows, sum);
+  body.ops.gather_sum_rows(z, f.rows, {}, sum);
   f.pooled = body.arena.keep(compute, {count, width});
   body.ops.add_scaled_rows({}, sum, f.share, f.first_row, f.pooled);
   f.logits = body.arena.keep(compute, {count, shape_.classes});
