@@ -76,13 +76,25 @@ void Encoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& s,
 Tensor Encoder::infer(Pass& p, const ImageBatch& images,
                       const std::function<void(std::int64_t, Tensor)>& after_block) const {
   const std::int64_t rows = images.count() * config_.tokens();
-  Tensor result = p.arena.keep(p.precision.residual, {rows, config_.width});
+  return infer_into(p, images, {}, p.arena.keep(p.precision.residual, {rows, config_.width}),
+                    after_block);
+}
+
+Tensor Encoder::infer_rows(Pass& p, const ImageBatch& images, Tensor wanted) const {
+  return infer_into(p, images, wanted,
+                    p.arena.keep(p.precision.residual, {wanted.numel(), config_.width}), {});
+}
+
+Tensor Encoder::infer_into(Pass& p, const ImageBatch& images, Tensor wanted, Tensor result,
+                           const std::function<void(std::int64_t, Tensor)>& after_block) const {
   const std::size_t mark = p.arena.mark();
   const SequenceGroup whole{images.count(), config_.tokens()};
-  Tensor patches = gather(p, images, {}, rows);
-  Tensor x = embed(p, patches, {});
-  x = stack_.infer(p, x, {Groups(&whole, 1), {}}, after_block);
-  final_norm(p, x, result);
+  const Sequences all{Groups(&whole, 1), {}};
+  Sequences last = all;
+  last.wanted = wanted;
+  const Tensor patches = gather(p, images, {}, whole.count * whole.length);
+  const Tensor x = embed(p, patches, {});
+  final_norm(p, stack_.infer(p, x, {all, last}, after_block), result);
   p.arena.release(mark);
   return result;
 }

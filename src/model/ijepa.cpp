@@ -51,9 +51,12 @@ IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input
   const PredictorConfig& pc = predictor_->config();
   Forward f;
   f.rows = upload_plan(online, plan);
-  f.targets = {{}, f.rows.target_rows, target_epsilon};
-  if (loss_.features > 0 || loss_.pooled_prediction > 0 || observer.targets)
-    f.targets.features = encoder_->infer(target, input.images);
+  // Who watches sees the features of all tokens, and pooled prediction takes their mean.
+  if (observer.targets || loss_.pooled_prediction > 0)
+    f.targets = {encoder_->infer(target, input.images), f.rows.target_rows, target_epsilon};
+  else if (loss_.features > 0)
+    f.targets = {encoder_->infer_rows(target, input.images, f.rows.wanted_rows),
+                 f.rows.target_numbers, target_epsilon};
   if (observer.targets) show_targets(target, f.targets, observer);
   f.context = encode(online, input, f);
   f.predictions = predictor_->forward(

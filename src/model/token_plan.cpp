@@ -146,6 +146,17 @@ void find_sources(TokenPlan& plan) {
         to_index(i);
 }
 
+/// The different rows among the targets, and which of them each is.
+void find_wanted(TokenPlan& plan) {
+  plan.wanted_rows = plan.target_rows;
+  std::ranges::sort(plan.wanted_rows);
+  const auto rest = std::ranges::unique(plan.wanted_rows);
+  plan.wanted_rows.erase(rest.begin(), rest.end());
+  for (const auto row : plan.target_rows)
+    plan.target_numbers.push_back(to_index(static_cast<std::size_t>(
+        std::ranges::lower_bound(plan.wanted_rows, row) - plan.wanted_rows.begin())));
+}
+
 }  // namespace
 
 TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t tokens,
@@ -176,6 +187,7 @@ TokenPlan make_token_plan(std::span<const ImageMasks> images, std::int64_t token
     first = last;
   }
   find_sources(plan);
+  find_wanted(plan);
   return plan;
 }
 

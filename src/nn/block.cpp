@@ -39,7 +39,7 @@ void Block::project(Pass& p, const Sequences& sequences, Saved& s) const {
   const DType type = p.precision.compute;
   const std::int64_t rows = s.normed1.rows(), width = s.normed1.cols();
   if (sequences.asking.empty()) {
-    s.projected = {.qkv = p.arena.keep(type, {sequences.outputs(rows), 3 * width})};
+    s.projected = {.qkv = p.arena.keep(type, {sequences.sources.outputs(rows), 3 * width})};
     if (sequences.sources.row.empty()) return qkv_.forward(p, s.normed1, s.projected.qkv);
     Arena::ScratchScope scope(p.arena);
     const Tensor once = p.arena.scratch(type, {rows, 3 * width});
@@ -58,20 +58,23 @@ void Block::project(Pass& p, const Sequences& sequences, Saved& s) const {
 void Block::attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tensor h,
                              Saved& s) const {
   const DType type = p.precision.compute;
-  const std::int64_t rows = sequences.outputs(x.rows()), width = x.cols();
+  const std::int64_t rows = sequences.outputs(x.rows()), width = x.cols(),
+                     asking = sequences.wanted.empty() ? rows : x.rows();
   project(p, sequences, s);
-  s.attended = p.arena.keep(type, {rows, width});
-  s.lse = p.arena.keep(p.precision.statistics(), {rows, heads_});
+  s.attended = p.arena.keep(type, {asking, width});
+  s.lse = p.arena.keep(p.precision.statistics(), {asking, heads_});
   p.ops.attention_forward(s.projected, heads_, sequences.groups, s.attended, s.lse);
   s.normed2 = p.arena.keep(type, {rows, width});
   Arena::ScratchScope scope(p.arena);
-  Tensor branch = p.arena.scratch(type, {rows, width}), residual = x;
-  proj_.forward(p, s.attended, branch);
-  const Tensor& taken = sequences.asking.empty() ? sequences.sources.row : sequences.asking;
-  if (!taken.empty()) {
-    residual = p.arena.scratch(x.dtype, {rows, width});
-    p.ops.gather_rows(x, taken, residual);
-  }
+  const auto gathered = [&](const Tensor& t, const Tensor& numbers) {
+    if (numbers.empty()) return t;
+    const Tensor y = p.arena.scratch(t.dtype, {rows, width});
+    p.ops.gather_rows(t, numbers, y);
+    return y;
+  };
+  const Tensor branch = p.arena.scratch(type, {rows, width});
+  proj_.forward(p, gathered(s.attended, sequences.wanted), branch);
+  const Tensor residual = gathered(x, sequences.taken());
   norm2_.forward(p, {residual, branch, s.scales.attention, sequences.of_row, h}, s.normed2,
                  s.norm2);
 }

@@ -93,28 +93,31 @@ Tensor VitStack::forward(Pass& p, Tensor x, const StackSequences& sequences,
   return next.sum;
 }
 
-Tensor VitStack::infer(Pass& p, Tensor x, const Sequences& sequences,
+Tensor VitStack::infer(Pass& p, Tensor x, const StackSequences& sequences,
                        const std::function<void(std::int64_t, Tensor)>& after_block) const {
   const std::size_t start = p.arena.mark();
-  const Tensor h = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
-  const Tensor branch = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
+  const Tensor h_room = p.arena.keep(p.precision.residual, {x.rows(), x.cols()});
+  const Tensor room = p.arena.keep(p.precision.compute, {x.rows(), x.cols()});
   BranchSum next{.sum = x};
   const auto show = [&](std::size_t i) {
-    if (after_block) after_block(static_cast<std::int64_t>(i), x);
+    if (after_block) after_block(static_cast<std::int64_t>(i), next.sum);
   };
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const std::size_t mark = p.arena.mark();
+    const Sequences rows = rows_of(i, sequences);
+    const std::int64_t outputs = rows.outputs(x.rows());
     Block::Saved unused;
     blocks_[i].enter(p, next, unused);
     if (i > 0) show(i - 1);
-    blocks_[i].forward(p, x, sequences, {}, h, branch, unused);
+    const Tensor h = first_rows(h_room, outputs), branch = first_rows(room, outputs);
+    blocks_[i].forward(p, x, rows, {}, h, branch, unused);
     p.arena.release(mark);
-    next = {.residual = h, .branch = branch, .sum = x};
+    next = {.residual = h, .branch = branch, .sum = first_rows(x, outputs)};
   }
   add_branch(p, next);
   if (!blocks_.empty()) show(blocks_.size() - 1);
   p.arena.release(start);
-  return x;
+  return next.sum;
 }
 
 void VitStack::backward(Pass& p, const StackSequences& sequences, Tensor doutput, Tensor dx,

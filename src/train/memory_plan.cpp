@@ -28,7 +28,10 @@ DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
       make_tensor(nullptr, DType::u8, {plan.images, c.image_height, c.image_width, 3});
   const StepInput input{{pixels, {}}, plan, 1, {0, 0, positions}, recompute};
   model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
-  return {arena.peak(), ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops};
+  const double flops = ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops;
+  // Health is measured in the same memory, with the features of all tokens.
+  model.evaluate(dry, dry, input, {[](Tensor, Tensor) {}, {}});
+  return {arena.peak(), flops};
 }
 
 TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,

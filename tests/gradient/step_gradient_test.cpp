@@ -155,6 +155,27 @@ TEST_P(StepGradient, AgreesWithCentralDifferences) {
   }
 }
 
+class StepTargets : public StepGradient {};
+
+/// Who watches makes the target encoder compute the features of all tokens; else it computes those
+/// that the loss reads.
+TEST_P(StepTargets, AreTheSameUnwatched) {
+  for_each_micro_batch([&](const TokenPlan& plan, const DropPathDraw& draw, std::int64_t) {
+    ASSERT_LT(plan.wanted_rows.size(), static_cast<std::size_t>(plan.images * plan.tokens));
+    std::size_t watched = 0;
+    const StepObserver observer{[&](Tensor, Tensor) { ++watched; }, {}};
+    const double all = run_.step(plan, 1e-3, observer, Recompute::none, draw);
+    EXPECT_GE(watched, 1U);
+    const double alone = run_.step(plan, 1e-3, {}, Recompute::none, draw);
+    EXPECT_NEAR(alone, all, 1e-13 * all);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, StepTargets,
+                         ::testing::Values(Mode{"plain"}, Mode{"untruncated", 2, 1},
+                                           Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true}),
+                         [](const auto& param_info) { return param_info.param.name; });
+
 class StepRecompute : public StepGradient {};
 
 TEST_P(StepRecompute, ChangesNoGradientAndTakesLessMemory) {

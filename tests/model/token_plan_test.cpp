@@ -183,6 +183,17 @@ TEST_P(TokenPlanShapes, OutputsAreTheMaskTokensOfTheTargets) {
   }
 }
 
+TEST_P(TokenPlanShapes, EveryTargetRowIsWantedOnce) {
+  const Shape& s = GetParam();
+  const TokenPlan plan = make_token_plan(random_masks(s), s.tokens);
+  const std::set<std::int32_t> wanted(plan.target_rows.begin(), plan.target_rows.end());
+  EXPECT_EQ(plan.wanted_rows, Mask(wanted.begin(), wanted.end()));
+  ASSERT_EQ(plan.target_numbers.size(), plan.target_rows.size());
+  for (std::size_t i = 0; i < plan.target_rows.size(); ++i)
+    EXPECT_EQ(plan.wanted_rows.at(static_cast<std::size_t>(plan.target_numbers[i])),
+              plan.target_rows[i]);
+}
+
 TEST_P(TokenPlanShapes, TheMaskTokensOfEverySequenceAsk) {
   const Shape& s = GetParam();
   for (const auto kind : {PredictorSequences::one_a_block, PredictorSequences::joint}) {

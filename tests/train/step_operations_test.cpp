@@ -65,7 +65,10 @@ double encoders(const TokenPlan& plan) {
              n = static_cast<double>(e.tokens()), depth = static_cast<double>(e.depth),
              patch = static_cast<double>(3 * e.patch * e.patch);
   const double all = images * n, context = size_of_list(plan.context_rows);
-  const double target = all * patch * d + depth * block({all, all, all}, images * n * n, d, h);
+  const double wanted = size_of_list(plan.wanted_rows);
+  const double target = all * patch * d +
+                        (depth - 1) * block({all, all, all}, images * n * n, d, h) +
+                        block({all, all, wanted}, images * n * n, d, h);
   // No gradient of pixels.
   return target + 2 * context * patch * d +
          depth * block_both_ways({context, context, context}, pairs(plan.context_groups), d, h);

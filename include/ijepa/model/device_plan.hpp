@@ -11,7 +11,7 @@ namespace ijepa {
 struct DevicePlan {
   Tensor context_rows, context_sequence_of_row;
   Tensor predictor_sequence_of_row, different_rows, source, source_uses, source_begin;
-  Tensor mask_rows, mask_sequence_of_row, target_rows;
+  Tensor mask_rows, mask_sequence_of_row, target_rows, wanted_rows, target_numbers;
 };
 
 inline Tensor upload_indices(Pass& p, const std::vector<std::int32_t>& indices) {
@@ -30,7 +30,9 @@ inline DevicePlan upload_plan(Pass& p, const TokenPlan& plan) {
           .source_begin = upload_indices(p, plan.source_begin),
           .mask_rows = upload_indices(p, plan.mask_rows),
           .mask_sequence_of_row = upload_indices(p, plan.mask_sequence_of_row),
-          .target_rows = upload_indices(p, plan.target_rows)};
+          .target_rows = upload_indices(p, plan.target_rows),
+          .wanted_rows = upload_indices(p, plan.wanted_rows),
+          .target_numbers = upload_indices(p, plan.target_numbers)};
 }
 
 }  // namespace ijepa

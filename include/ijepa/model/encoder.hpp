@@ -45,6 +45,9 @@ class Encoder {
   /// `after_block(i, x)`, if given, sees the residual stream (B N, D) after every block.
   Tensor infer(Pass& p, const ImageBatch& images,
                const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
+  /// The same of the tokens at rows `wanted` (W) int32 alone: (W, D). The last block computes what
+  /// they need.
+  Tensor infer_rows(Pass& p, const ImageBatch& images, Tensor wanted) const;
   /// y = the final norm of x (T, D), for the outputs of earlier blocks, too. The arena is left as
   /// found.
   void final_norm(Pass& p, Tensor x, Tensor y) const;
@@ -52,6 +55,8 @@ class Encoder {
  private:
   Tensor embed(Pass& p, Tensor patches, Tensor rows) const;
   Tensor gather(Pass& p, const ImageBatch& images, Tensor rows, std::int64_t count) const;
+  Tensor infer_into(Pass& p, const ImageBatch& images, Tensor wanted, Tensor result,
+                    const std::function<void(std::int64_t, Tensor)>& after_block) const;
 
   EncoderConfig config_;
   Linear patch_embed_;

@@ -50,7 +50,9 @@ struct TokenPlan {
   std::vector<std::int32_t> mask_rows;             // (Tt) predictor rows that are mask tokens
   std::vector<std::int32_t> mask_sequence_of_row;  // (Tt) sequence of each of them
   std::vector<SequenceGroup> mask_groups;          // predictor sequences; their mask tokens ask
-  std::vector<std::int32_t> target_rows;  // (Tt) image * N + patch that each of them predicts
+  std::vector<std::int32_t> target_rows;     // (Tt) image * N + patch that each of them predicts
+  std::vector<std::int32_t> wanted_rows;     // (W) the different ones of them, ascending
+  std::vector<std::int32_t> target_numbers;  // (Tt) which of those each target row is
 };
 
 /// The plan of the images' masks (already cut to their truncation groups' lengths, if any). Every

@@ -28,16 +28,25 @@ struct RowSources {
 ///
 /// Of rows that are equal as they come in, one is given: the block has T rows where `sources` has,
 /// and its input x one of each kind, U in number. Else U is T. Not together with `asking`.
+///
+/// Sequences that want different numbers of rows would each be a shape of attention by itself,
+/// which some devices compile. So all may have queries, and `wanted` go on behind attention; for
+/// passes without backward.
 struct Sequences {
   Groups groups;    // with how many rows of each sequence ask
   Tensor of_row;    // (Tq) int32, needed by drop path only
   Tensor asking{};  // (Tq) int32, the rows that ask, sequence by sequence; empty: all
   RowSources sources{};
+  Tensor wanted{};  // (Tq) int32, rows, where all ask though only these go on
+
+  /// The row of x that each output is of; empty: its own.
+  const Tensor& taken() const {
+    if (!wanted.empty()) return wanted;
+    return asking.empty() ? sources.row : asking;
+  }
 
   /// Tq, where x has so many rows.
-  std::int64_t outputs(std::int64_t rows) const {
-    return asking.empty() ? sources.outputs(rows) : asking.numel();
-  }
+  std::int64_t outputs(std::int64_t rows) const { return taken().empty() ? rows : taken().numel(); }
 };
 
 /// Drop-path scales of one block's two branches, (sequences) statistics type: 0 or 1 / (1 - rate).

@@ -45,9 +45,9 @@ class VitStack {
   /// none. Everything backward needs is kept in the arena.
   Tensor forward(Pass& p, Tensor x, const StackSequences& sequences,
                  std::vector<BranchScales> scales, Recompute recompute, Saved& s) const;
-  /// As forward, without keeping anything: the result is x's buffer.
+  /// As forward, without keeping anything: the result is in x's buffer. No sources.
   /// `after_block(i, y)`, if given, sees every block's output.
-  Tensor infer(Pass& p, Tensor x, const Sequences& sequences,
+  Tensor infer(Pass& p, Tensor x, const StackSequences& sequences,
                const std::function<void(std::int64_t, Tensor)>& after_block = {}) const;
   /// doutput (Tq, D): d loss / d output, which is used up; dx (U, D): d loss / dx on return. Where
   /// all rows ask and none has a source, they are one tensor. Releases what forward kept.

@@ -23,8 +23,8 @@ Precision precision_of(const ComputeSettings& compute);
 
 /// One micro-batch with the plan's shapes, run on no device.
 struct DryStep {
-  std::size_t arena_bytes = 0;
-  double flops = 0;  // of matrix products and attention, recomputation included
+  std::size_t arena_bytes = 0;  // what a look at the features on the way takes as well
+  double flops = 0;             // of matrix products and attention, recomputation included
 };
 DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
                  Recompute recompute);
