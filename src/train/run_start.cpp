@@ -164,6 +164,16 @@ std::string other_arithmetic(const CheckpointMeta& meta, const std::string& arit
       folder, stored->second, arithmetic);
 }
 
+std::string slow_bfloat16(double float32_gflops, double bfloat16_gflops) {
+  // Less is within the noise of one measurement.
+  if (float32_gflops < 1.1 * bfloat16_gflops) return {};
+  return fmt::format(
+      "compute.precision = \"bfloat16\" is slower here than \"float32\": this device multiplies "
+      "at {:.0f} GFLOP/s in bfloat16 and at {:.0f} in float32. What bfloat16 saves is memory "
+      "alone.",
+      bfloat16_gflops, float32_gflops);
+}
+
 void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
                     const ShardSet& shards, const std::string& folder) {
   const auto expected = checkpoint_texts(recipe, shards, "");

@@ -59,7 +59,11 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       deadline_(run_deadline(recipe, comm, log)) {
   // All float32 buffers at 100 MB/s.
   deadline_.expect_save(16.0 * static_cast<double>(engine_.model().layout().size()) / 1e8);
-  peak_flops_ = 1e9 * measure_gflops(*device_, recipe.compute.precision);
+  const double peak = measure_gflops(*device_, recipe.compute.precision);
+  peak_flops_ = 1e9 * peak;
+  if (comm.rank() == 0 && recipe.compute.precision == DType::bf16 && device_->memory_is_host())
+    if (const auto slow = slow_bfloat16(measure_gflops(*device_, DType::f32), peak); !slow.empty())
+      log.warn("{}", slow);
   restore(start);
   set_positions(device_->ops(), engine_.store(), positions_);
   ahead_.emplace(recipe_, plan_, comm_.rank(), step_, steps_ahead, *device_);

@@ -59,6 +59,10 @@ std::map<std::string, std::string> checkpoint_texts(const PretrainRecipe& recipe
 std::string other_arithmetic(const CheckpointMeta& meta, const std::string& arithmetic,
                              const std::string& folder);
 
+/// "" or a warning: bfloat16 was asked for, and this device multiplies float32 clearly faster. The
+/// rates are 1e9 operations a second of large products.
+std::string slow_bfloat16(double float32_gflops, double bfloat16_gflops);
+
 /// An Error when the checkpoint is of other settings or other data.
 void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
                     const ShardSet& shards, const std::string& folder);
