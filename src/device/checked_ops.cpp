@@ -155,7 +155,11 @@ void CheckedOps::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
 
 void CheckedOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
                            Tensor loss_accum, Tensor dprediction) {
-  checked("smooth_l1", {{"prediction", prediction}, {"features", targets.features}},
+  checked("smooth_l1",
+          {{"prediction", prediction},
+           {"features", targets.features},
+           {"shift", targets.shift},
+           {"factor", targets.factor}},
           {{"loss", loss_accum}, {"dprediction", dprediction}},
           [&] { inner_.smooth_l1(prediction, targets, scale, loss_accum, dprediction); });
 }

@@ -181,7 +181,7 @@ void CountingOps::smooth_l1(Tensor prediction, const TargetRows& targets, double
   Tensor read = prediction;  // as many features as there are predictions, in their type
   read.dtype = targets.features.dtype;
   note(OpClass::element, 11 * elements(prediction),
-       {prediction, read, targets.rows, loss_accum, dprediction});
+       {prediction, read, targets.rows, targets.shift, targets.factor, loss_accum, dprediction});
   inner_.smooth_l1(prediction, targets, scale, loss_accum, dprediction);
 }
 void CountingOps::sum_squares(Tensor x, Tensor result_accum) {

@@ -1,5 +1,7 @@
 #include "ijepa/model/encoder.hpp"
 
+#include "ijepa/device/host_values.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -13,6 +15,22 @@ StackShape stack_shape(const EncoderConfig& c) {
   return {.block = {.width = c.width, .heads = c.heads, .mlp_hidden = c.mlp_hidden},
           .depth = c.depth,
           .rescale_init = c.rescale_init};
+}
+
+/// y += scale * the norm of each row of x, without affine part.
+void add_normalised(Pass& p, Tensor x, double scale, Tensor y_accum) {
+  constexpr double epsilon = 1e-5;
+  const std::size_t mark = p.arena.mark();
+  const DType type = p.precision.statistics();
+  const Tensor normed = p.arena.keep(type, {x.rows(), x.cols()});
+  const Tensor mean = p.arena.keep(type, {x.rows()}), rstd = p.arena.keep(type, {x.rows()});
+  p.ops.layer_norm_forward({.sum = x}, {}, {}, epsilon, normed, mean, rstd);
+  const Tensor factor = p.arena.keep(type, {1});
+  const Tensor first = p.arena.keep(DType::i32, {x.rows()});
+  upload_values(p.ops, std::span(&scale, 1), factor);
+  p.ops.fill_zero(first);
+  p.ops.add_scaled_rows(y_accum, normed, factor, first, y_accum);
+  p.arena.release(mark);
 }
 
 }  // namespace
@@ -97,6 +115,25 @@ Tensor Encoder::infer_into(Pass& p, const ImageBatch& images, Tensor wanted, Ten
   final_norm(p, stack_.infer(p, x, {all, last}, after_block), result);
   p.arena.release(mark);
   return result;
+}
+
+Tensor Encoder::infer_targets(Pass& p, const ImageBatch& images, std::int64_t blocks,
+                              const std::function<void(Tensor)>& final) const {
+  if (blocks == 1) {
+    const Tensor features = infer(p, images);
+    if (final) final(features);
+    return features;
+  }
+  const Tensor sum =
+      p.arena.keep(p.precision.residual, {images.count() * config_.tokens(), config_.width});
+  const std::size_t mark = p.arena.mark();
+  p.ops.fill_zero(sum);
+  const Tensor features = infer(p, images, [&](std::int64_t block, Tensor x) {
+    if (block >= config_.depth - blocks) add_normalised(p, x, 1 / static_cast<double>(blocks), sum);
+  });
+  if (final) final(features);
+  p.arena.release(mark);
+  return sum;
 }
 
 void Encoder::final_norm(Pass& p, Tensor x, Tensor y) const {

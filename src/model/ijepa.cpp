@@ -13,6 +13,22 @@ std::vector<BranchScales> drop_path(Pass& p, double rate, std::int64_t depth, St
   return draw_drop_path(p, rate, depth, id, input.drop_path, sequence_image);
 }
 
+// h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
+// choice of rows, in the loss itself. It has no affine part and epsilon 1e-5 (the default of the
+// framework). Whoever watches gets the targets as a tensor.
+void show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer) {
+  const DType type = target.precision.param;
+  const std::int64_t count = rows.rows.numel(), width = rows.features.cols();
+  const std::size_t mark = target.arena.mark();
+  Tensor gathered = target.arena.keep(target.precision.residual, {count, width});
+  target.ops.gather_rows(rows.features, rows.rows, gathered);
+  Tensor targets = target.arena.keep(type, {count, width});
+  Tensor mean = target.arena.keep(type, {count}), rstd = target.arena.keep(type, {count});
+  target.ops.layer_norm_forward({.sum = gathered}, {}, {}, rows.epsilon, targets, mean, rstd);
+  observer.targets(rows.features, targets);
+  target.arena.release(mark);
+}
+
 }  // namespace
 
 IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, const LossConfig& loss)
@@ -29,20 +45,26 @@ IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, con
   if (loss.pixels > 0) pixels_ = std::make_unique<PixelHead>(layout_, encoder, predictor);
 }
 
-// h = norm2(norm(encoder(image)))[target rows]: norms act on rows, so the second one follows the
-// choice of rows, in the loss itself. It has no affine part and epsilon 1e-5 (the default of the
-// framework). Whoever watches gets the targets as a tensor.
-void IJepa::show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer) {
-  const DType type = target.precision.param;
-  const std::int64_t count = rows.rows.numel(), width = rows.features.cols();
-  const std::size_t mark = target.arena.mark();
-  Tensor gathered = target.arena.keep(target.precision.residual, {count, width});
-  target.ops.gather_rows(rows.features, rows.rows, gathered);
-  Tensor targets = target.arena.keep(type, {count, width});
-  Tensor mean = target.arena.keep(type, {count}), rstd = target.arena.keep(type, {count});
-  target.ops.layer_norm_forward({.sum = gathered}, {}, {}, rows.epsilon, targets, mean, rstd);
-  observer.targets(rows.features, targets);
-  target.arena.release(mark);
+void IJepa::make_targets(Pass& target, const StepInput& input, const StepObserver& observer,
+                         Forward& f) const {
+  const bool watched = observer.targets || observer.sources, pooled = loss_.pooled_prediction > 0;
+  const bool centred = loss_.targets == TargetScaling::centred;
+  if (loss_.features == 0 && !pooled && !watched) return;
+  if (!watched && !pooled && !centred && loss_.target_blocks == 1) {  // nobody reads other rows
+    f.targets.features = encoder_->infer_rows(target, input.images, f.rows.wanted_rows);
+    f.targets.rows = f.rows.target_numbers;
+    return;
+  }
+  const auto show = [&](Tensor features) {
+    if (observer.targets)
+      show_targets(target, {features, f.targets.rows, f.targets.epsilon}, observer);
+  };
+  f.targets.features = target_sources(target, input.images, show);
+  if (observer.sources) observer.sources(f.targets.features);
+  if (!centred) return;
+  check(!input.target_scale.shift.empty(), "Centred targets came without their moments.");
+  f.targets.shift = input.target_scale.shift;
+  f.targets.factor = input.target_scale.factor;
 }
 
 IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input,
@@ -51,13 +73,8 @@ IJepa::Forward IJepa::forward(Pass& online, Pass& target, const StepInput& input
   const PredictorConfig& pc = predictor_->config();
   Forward f;
   f.rows = upload_plan(online, plan);
-  // Who watches sees the features of all tokens, and pooled prediction takes their mean.
-  if (observer.targets || loss_.pooled_prediction > 0)
-    f.targets = {encoder_->infer(target, input.images), f.rows.target_rows, target_epsilon};
-  else if (loss_.features > 0)
-    f.targets = {encoder_->infer_rows(target, input.images, f.rows.wanted_rows),
-                 f.rows.target_numbers, target_epsilon};
-  if (observer.targets) show_targets(target, f.targets, observer);
+  f.targets = {{}, f.rows.target_rows, target_epsilon};
+  make_targets(target, input, observer, f);
   f.context = encode(online, input, f);
   f.predictions = predictor_->forward(
       online, f.context, plan, f.rows,
@@ -82,7 +99,7 @@ PooledSums IJepa::pooled_sums(Pass& online, Pass& target, const StepInput& input
   Forward f;
   f.rows = upload_plan(online, input.plan);
   const bool predicts = loss_.pooled_prediction > 0;
-  const Tensor features = predicts ? encoder_->infer(target, input.images) : Tensor{};
+  const Tensor features = predicts ? target_sources(target, input.images) : Tensor{};
   f.context = encode(online, input, f);
   PooledTerms::Saved saved;
   auto sums = pooled_->forward(online, f.context, features, input.plan, saved);
@@ -114,6 +131,10 @@ void IJepa::step(Pass& online, Pass& target, const StepInput& input, Tensor loss
   predictor_backward(online, input, f, dcontext, loss_accum, ready);
   if (pooled_) PooledTerms::spread(online, dmeans, f.rows, dcontext);
   encoder_->backward(online, dcontext, input.recompute, f.encoder, ready);
+  if (!f.targets.shift.empty()) {
+    const auto sums = target_sums(target, f.targets.features, f.targets.shift);
+    if (input.told_target_sums) input.told_target_sums(sums);
+  }
   arena.release(mark);
 }
 

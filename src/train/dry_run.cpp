@@ -22,6 +22,7 @@ std::string memory_text(const MemoryPlan& m) {
   return "memory of a rank\n" + row("weights", m.state.weights) +
          row("gradients", m.state.gradients) + row("optimizer", m.state.optimizer) +
          row("EMA target", m.state.target) + row("constants", m.state.constants) +
+         (m.targets > 0 ? row("targets' moments", m.targets) : "") +
          row("activations (worst mask)", m.activations) + row("images", m.images) +
          (m.libraries > 0 ? row("GPU libraries", m.libraries) : "") + row("total", m.total());
 }

@@ -8,6 +8,7 @@
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
+#include "ijepa/train/run_state.hpp"
 
 namespace ijepa {
 namespace {
@@ -64,7 +65,10 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       scalars_(device, (first_loss_scalar + most_micros_) * sizeof(double)),
       reducer_(make_bucket_reducer(comm, device)),
       sync_(*reducer_, store_.gradient(whole(model_.layout())),
-            {.bucket_bytes = recipe.compute.bucket_mib << 20}) {}
+            {.bucket_bytes = recipe.compute.bucket_mib << 20}) {
+  if (recipe.loss.targets == TargetScaling::centred)
+    targets_.emplace(device, recipe.model.encoder, store_.precision().statistics());
+}
 
 StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
   const EncoderConfig& c = model_.encoder().config();
@@ -75,7 +79,12 @@ StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
         "A micro-batch of {} bytes was given where {} images of {} x {} belong.",
         batch.pixels.size(), batch.plan.images, c.image_height, c.image_width);
   ops().upload_input(batch.pixels.data(), pixels);
-  return {{pixels, normalisation_}, batch.plan, loss_scale, batch.drop_path, recompute_};
+  return {.images = {pixels, normalisation_},
+          .plan = batch.plan,
+          .loss_scale = loss_scale,
+          .drop_path = batch.drop_path,
+          .recompute = recompute_,
+          .target_scale = target_scale()};
 }
 
 Pass Engine::online_pass(Arena& arena, Write write) {
@@ -128,6 +137,10 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
       sums = *surveyed_;
     }
   };
+  if (targets_) {
+    if (first) targets_->forget();
+    input.told_target_sums = [this](const std::vector<double>& sums) { targets_->add(sums); };
+  }
   model_.step(online, target, input, loss, {}, ready);
 }
 
@@ -161,6 +174,7 @@ StepSums Engine::finish(double context_tokens) {
   sum_squares(store_.gradient(model_.layout().after("encoder")), scalar(predictor_scalar));
   const auto read = read_scalars(first_loss_scalar + micros_);
   reducer_->settle();
+  if (targets_) targets_->sum_over_ranks(comm_);
   micro_losses_.assign(read.begin() + first_loss_scalar, read.end());
   std::array<double, 2> over_ranks{std::accumulate(micro_losses_.begin(), micro_losses_.end(), 0.0),
                                    context_tokens / comm_.size()};
@@ -173,6 +187,20 @@ StepSums Engine::finish(double context_tokens) {
 
 void Engine::update(const AdamWStep& step) {
   optimizer_step(ops(), store_, step);
+  if (targets_) targets_->update();
+}
+
+std::vector<NamedTensor> Engine::saved_tensors() const {
+  auto tensors = device_tensors(store_, {Role::weight, Role::target, Role::adam_m, Role::adam_v});
+  if (!targets_) return tensors;
+  const auto moments = targets_->tensors();
+  tensors.insert(tensors.end(), moments.begin(), moments.end());
+  return tensors;
+}
+
+void Engine::refresh() {
+  store_.refresh_working_copies();
+  if (targets_) targets_->refresh();
 }
 
 bool Engine::weights_finite() {

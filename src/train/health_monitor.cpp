@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ijepa/device/host_values.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -54,6 +56,14 @@ void normalise_rows(std::vector<float>& x, std::int64_t width) {
   }
 }
 
+/// (x + shift[position]) * factor for each row: the loss's centred targets.
+void centre_rows(std::vector<float>& x, Ops& ops, const TargetScale& scale) {
+  const auto shift = download_values(ops, scale.shift), factor = download_values(ops, scale.factor);
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = static_cast<float>((static_cast<double>(x[i]) + shift[i % shift.size()]) *
+                              factor[i % factor.size()]);
+}
+
 }  // namespace
 
 HealthMonitor::HealthMonitor(const PretrainRecipe& recipe, std::vector<std::uint8_t> pixels,
@@ -75,6 +85,9 @@ HealthMonitor::Look HealthMonitor::measure(Engine& engine) const {
   const std::size_t image_bytes = pixels_.size() / static_cast<std::size_t>(images_);
   std::vector<float> pooled, targets, predictions;
   std::vector<std::int32_t> rows;
+  Look look;
+  look.tokens = Matrix<float>(shown_ * tokens, width);
+  std::span<float> to_show = look.tokens.values;
   for (std::int64_t first = 0; first < images_; first += micro_batch_) {
     const std::int64_t count = std::min(micro_batch_, images_ - first);
     const auto begin = static_cast<std::size_t>(first), size = static_cast<std::size_t>(count);
@@ -83,18 +96,23 @@ HealthMonitor::Look HealthMonitor::measure(Engine& engine) const {
     std::vector<float> features;
     const StepObserver observer{
         [&](Tensor all, Tensor) { append_values(engine.ops(), all, features); },
-        [&](Tensor, Tensor p) { append_values(engine.ops(), p, predictions); }};
+        [&](Tensor, Tensor p) { append_values(engine.ops(), p, predictions); },
+        [&](Tensor all) { append_values(engine.ops(), all, targets); }};
     engine.evaluate({std::span(pixels_).subspan(begin * image_bytes, size * image_bytes), plan},
                     observer);
     append_means(features, count, tokens, pooled);
-    targets.insert(targets.end(), features.begin(), features.end());
+    const auto shown = std::min(features.size(), to_show.size());
+    std::copy_n(features.begin(), shown, to_show.begin());
+    to_show = to_show.subspan(shown);
     for (const std::int32_t row : plan.target_rows)
       rows.push_back(row + static_cast<std::int32_t>(first * tokens));
   }
-  Look look;
-  look.tokens = Matrix<float>(shown_ * tokens, width);
-  std::copy_n(targets.begin(), look.tokens.values.size(), look.tokens.values.begin());
-  normalise_rows(targets, width);
+  const TargetScale scale = engine.target_scale();
+  if (scale.shift.empty()) {
+    normalise_rows(targets, width);
+  } else {
+    centre_rows(targets, engine.ops(), scale);
+  }
   const auto matrix = [&](const std::vector<float>& values) {
     return MatrixView<const float>{values.data(), static_cast<std::int64_t>(values.size()) / width,
                                    width};

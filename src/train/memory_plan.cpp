@@ -7,6 +7,7 @@
 #include "ijepa/device/gpu_memory.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/mask_limits.hpp"
+#include "ijepa/train/running_targets.hpp"
 
 namespace ijepa {
 
@@ -26,7 +27,11 @@ DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
   const std::vector<std::int64_t> positions(static_cast<std::size_t>(plan.images));
   const Tensor pixels =
       make_tensor(nullptr, DType::u8, {plan.images, c.image_height, c.image_width, 3});
-  const StepInput input{{pixels, {}}, plan, 1, {0, 0, positions}, recompute};
+  const StepInput input{.images = {pixels, {}},
+                        .plan = plan,
+                        .drop_path = {0, 0, positions},
+                        .recompute = recompute,
+                        .target_scale = target_scale(c, precision.statistics(), nullptr)};
   model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
   const double flops = ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops;
   // Health is measured in the same memory, with the features of all tokens.
@@ -61,11 +66,14 @@ std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
 
 MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch) {
   const EncoderConfig& c = model.encoder().config();
-  return {
-      .state = ParamStore::bytes(model.layout(), precision_of(recipe.compute), StoreUse::training),
-      .activations = measure_worst_step(model, recipe, micro_batch),
-      .images = static_cast<std::size_t>(2 * micro_batch * c.image_height * c.image_width * 3),
-      .libraries = recipe.compute.device == DeviceChoice::cuda ? gpu_memory.total() : 0};
+  const Precision precision = precision_of(recipe.compute);
+  return {.state = ParamStore::bytes(model.layout(), precision, StoreUse::training),
+          .targets = model.loss().targets == TargetScaling::centred
+                         ? RunningTargets::bytes(c, precision.statistics())
+                         : 0,
+          .activations = measure_worst_step(model, recipe, micro_batch),
+          .images = static_cast<std::size_t>(2 * micro_batch * c.image_height * c.image_width * 3),
+          .libraries = recipe.compute.device == DeviceChoice::cuda ? gpu_memory.total() : 0};
 }
 
 void expect_room(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch,

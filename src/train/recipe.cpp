@@ -89,6 +89,16 @@ void resolve_batch(PretrainRecipe& recipe, Notes& notes) {
 void check_loss(const PretrainRecipe& recipe) {
   check(recipe.loss.features > 0 || recipe.loss.pixels > 0,
         "loss.features and loss.pixels are both 0: nothing is left to predict.");
+  check(recipe.loss.target_blocks <= recipe.model.encoder.depth,
+        "loss.target_blocks = {} is more than the encoder's {} blocks.", recipe.loss.target_blocks,
+        recipe.model.encoder.depth);
+  check(recipe.loss.features > 0 || recipe.loss.targets == TargetScaling::normalised,
+        "loss.targets = \"centred\" is about the features that loss.features = 0 leaves out.");
+  check(recipe.loss.features > 0 || recipe.loss.pooled_prediction > 0 ||
+            recipe.loss.target_blocks == 1,
+        "loss.target_blocks = {} is about targets that loss.features = 0 and "
+        "loss.pooled_prediction = 0 leave out.",
+        recipe.loss.target_blocks);
   check(!recipe.loss.pooled() || recipe.optim.global_batch * recipe.mask.num_contexts > 1,
         "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
         "optim.global_batch = 1.");

@@ -102,6 +102,16 @@ static void describe(LossConfig& l, Fields& f) {
     "Weight of the hidden patches' features, I-JEPA's own loss. 0, with `pixels` above it: a "
     "masked "
     "autoencoder, to compare with.");
+  f.choice(
+      "targets", l.targets,
+      {{"normalised", TargetScaling::normalised}, {"centred", TargetScaling::centred}},
+      "How the target encoder's features become targets. `normalised`: each token by its own "
+      "mean and deviation, as published. `centred`: less the mean of the token's position over "
+      "images, divided by each feature's deviation around it, both running over the steps, so "
+      "that nothing is won by knowing the place alone.");
+  f("target_blocks", l.target_blocks, between(1, 1000),
+    "Targets are the mean of the outputs of so many last blocks of the target encoder, each "
+    "normalised (data2vec). 1: the last one's after the final norm, as published.");
 }
 
 static void describe(DataSettings& d, Fields& f) {

@@ -52,7 +52,10 @@ CopyToHost copy_from(Device& device, int threads) {
 }
 
 RunState::RunState(Device& device, const ParamStore& store, const std::vector<Role>& roles)
-    : device_(device), tensors_(device_tensors(store, roles)) {
+    : RunState(device, device_tensors(store, roles)) {}
+
+RunState::RunState(Device& device, std::vector<NamedTensor> tensors)
+    : device_(device), tensors_(std::move(tensors)) {
   if (device.memory_is_host()) return;
   for (NamedTensor& t : tensors_) {
     const Tensor values = flat_view(t);
@@ -66,8 +69,12 @@ void RunState::download() {
   device_.ops().synchronize();
 }
 
-void RunState::upload(ParamStore& store) {
+void RunState::upload() {
   for (Copy& copy : copies_) device_.ops().upload(copy.host.data(), copy.device);
+}
+
+void RunState::upload(ParamStore& store) {
+  upload();
   store.refresh_working_copies();
 }
 

@@ -27,8 +27,6 @@ constexpr std::int64_t steps_ahead = 4000;
 /// The first steps of a process take longer than those that follow.
 constexpr std::int64_t steps_until_usual = 3;
 
-const std::vector<Role> saved_roles{Role::weight, Role::target, Role::adam_m, Role::adam_v};
-
 }  // namespace
 
 struct Trainer::Logs {
@@ -53,8 +51,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       device_(open_device(recipe, cluster, comm, log, device_files(recipe))),
       arithmetic_(arithmetic_of(*device_, comm)),
       engine_(recipe, plan_.micro_batch, *device_, comm),
-      saves_(recipe.run, device_tensors(engine_.store(), saved_roles), comm,
-             copy_from(*device_, usable_cores()),
+      saves_(recipe.run, engine_.saved_tensors(), comm, copy_from(*device_, usable_cores()),
              [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); }),
       deadline_(run_deadline(recipe, comm, log)) {
   // All float32 buffers at 100 MB/s.
@@ -403,7 +400,7 @@ void Trainer::begin(const InitialWeights& start) {
 void Trainer::restore(const InitialWeights& start) {
   const auto folder = CheckpointStore(recipe_.run.dir, {}).newest_valid(comm_, log_);
   if (!folder) return begin(start);
-  RunState state(*device_, engine_.store(), saved_roles);
+  RunState state(*device_, engine_.saved_tensors());
   const CheckpointMeta meta = load_checkpoint(comm_, *folder, state.tensors());
   on_all_ranks(comm_, [&] {
     check_same_run(meta, recipe_, shards_, *folder);
@@ -414,7 +411,8 @@ void Trainer::restore(const InitialWeights& start) {
   if (!other.empty() && comm_.rank() == 0) log_.warn("{}", other);
   if (const auto said = meta.text.find(started_from_key); said != meta.text.end())
     started_from_ = said->second;
-  state.upload(engine_.store());
+  state.upload();
+  engine_.refresh();
   step_ = meta.step;
   saves_.resumed_from(step_);
   log_.info("Resumed from {}: {} of {} steps are done.", *folder, step_, plan_.total_steps);

@@ -150,6 +150,14 @@ std::vector<BadCall> bad_row_calls() {
        [=](Ops& o) {
          o.smooth_l1(x, {x, s}, 1, shaped(f32, {1}), x);
        }},
+      {"smooth_l1: shift is float32 (4, 5)",
+       [=](Ops& o) {
+         o.smooth_l1(x, {x, i, 0, y, v}, 1, shaped(f32, {1}), x);
+       }},
+      {"smooth_l1: factor is float32 (4)",
+       [=](Ops& o) {
+         o.smooth_l1(x, {x, i, 0, x, s}, 1, shaped(f32, {1}), x);
+       }},
       {"adamw_ema: a range of 6 elements",
        [=](Ops& o) {
          o.adamw_ema({v, v, v, v, {}, {}, {}, s}, {});

@@ -66,6 +66,10 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
       set_values(device_->ops(), values, run_.store.values(Role::weight, infos[i]));
     }
     const auto& c = run_.model.encoder().config();
+    TargetMoments moments(c.tokens(), c.width);
+    Rng numbers(4, Purpose::test);
+    for (double& v : moments.flat()) v = 0.3 + numbers.uniform();
+    run_.set_moments(moments);
     pixels_.resize(static_cast<std::size_t>(images * 3 * c.image_height * c.image_width));
     Rng rng(6, Purpose::test);
     for (double& v : pixels_) v = rng.normal();
@@ -211,6 +215,13 @@ INSTANTIATE_TEST_SUITE_P(
         Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
         Mode{"deep_predictor", 1, 1, 0.4, Recompute::none, 1, {}, false, 2},
         Mode{"pixels", 1, 4, 0, Recompute::none, 1, {0, 0, 0.8, 0}},
+        Mode{"centred_targets_of_two_blocks",
+             1,
+             1,
+             0,
+             Recompute::none,
+             1,
+             {0, 0.6, 0, 1, TargetScaling::centred, 2}},
         Mode{"joint_and_all_losses", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6, 0.5, 0.9}, true, 2},
         Mode{"everything", 2, 1, 0.4, Recompute::block}),
     mode_name);

@@ -38,7 +38,7 @@ TEST_F(RankedRun, HasThePooledLossesOfOneRankWithAnyMicroBatch) {
   constexpr int steps = 40;
   const auto pooled = [&](const std::string& run) {
     PretrainRecipe r = recipe(run);
-    r.loss = {1, 1};
+    r.loss = {1, 1, 0, 1, TargetScaling::centred};
     r.model.predictor.joint = true;
     r.optim.start_lr = r.optim.lr;
     return r;

@@ -56,6 +56,8 @@ const std::vector<SettingEffect> effects{
     {"mask.shape", "random", {"mask.context_patches=40", "mask.num_targets=1"}},
     {"loss.pixels", "1"},
     {"loss.features", "0", {"loss.pixels=1"}},
+    {"loss.targets", "centred"},
+    {"loss.target_blocks", "2"},
     {"loss.variance_covariance", "1"},
     {"loss.pooled_prediction", "1"},
     {"data.shards", "other"},

@@ -302,6 +302,14 @@ inline void add_elementwise(std::int64_t m, std::int64_t d, std::vector<OpCase>&
       },
       4);
   add(
+      "smooth_l1_centred",
+      {b, features, rows, in(parameter, {3, d}), in(parameter, {d}), inout(parameter, {1}),
+       out(compute, {m, d})},
+      [](Ops& o, const Tensors& t) {
+        o.smooth_l1(t[0], {t[1], t[2], 1e-5, t[3], t[4]}, 0.37, t[5], t[6]);
+      },
+      4);
+  add(
       "sum_squares", {b, inout(parameter, {1})},
       [](Ops& o, const Tensors& t) { o.sum_squares(t[0], t[1]); }, 4);
 }

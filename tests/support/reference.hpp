@@ -217,6 +217,11 @@ class ReferenceOps final : public Ops {
     layer_norm_forward({.sum = normed}, {}, {}, targets.epsilon, normed,
                        make_tensor(mean.data(), DType::f64, {prediction.rows()}),
                        make_tensor(rstd.data(), DType::f64, {prediction.rows()}));
+    for (std::int64_t i = 0; i < (targets.shift.empty() ? 0 : prediction.rows()); ++i)
+      for (std::int64_t j = 0; j < cols; ++j)
+        at(normed, i, j) = (at(targets.features, index(targets.rows, i), j) +
+                            at(targets.shift, index(targets.rows, i) % targets.shift.rows(), j)) *
+                           at(targets.factor, j);
     for (std::int64_t i = 0; i < prediction.numel(); ++i) {
       const double d = at(prediction, i) - at(normed, i);
       at(loss_accum, 0) += scale * (std::abs(d) < 1 ? d * d / 2 : std::abs(d) - 0.5);

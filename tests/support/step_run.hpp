@@ -61,7 +61,19 @@ struct StepRun {
       : device(dev),
         model(encoder, predictor, loss),
         precision(number_types),
-        store(dev, model.layout(), number_types, StoreUse::training) {}
+        store(dev, model.layout(), number_types, StoreUse::training) {
+    if (loss.targets == TargetScaling::normalised) return;
+    set_moments(TargetMoments(encoder.tokens(), encoder.width));
+  }
+
+  /// By which centred targets are scaled from here on.
+  void set_moments(const TargetMoments& moments) {
+    const auto shift = moments.shift(), factor = moments.factor();
+    scale_memory = Buffer(device, (shift.size() + factor.size()) * size_of(precision.param));
+    scale = target_scale(model.encoder().config(), precision.param, scale_memory.data());
+    set_values(device.ops(), shift, scale.shift);
+    set_values(device.ops(), factor, scale.factor);
+  }
 
   /// Images (B, 3, H, W), already normalised, in the parameter type.
   void set_images(const std::vector<double>& values, std::int64_t count) {
@@ -78,12 +90,13 @@ struct StepRun {
               Recompute recompute = Recompute::none, const DropPathDraw& drop_path = {},
               Write write = Write::overwrite,
               const std::function<void(PooledSums&)>& complete = {}) {
-    const StepInput input{{images, {}}, plan, loss_scale, drop_path, recompute, complete};
+    const StepInput input{{images, {}}, plan, loss_scale, drop_path, recompute, complete, scale};
     NullOps null;
     Arena measured = Arena::measuring();
     Pass dry{null, measured, precision, {}, nullptr, write};
     StepObserver blind;  // who watches makes a step compute more
     if (observer.targets) blind.targets = [](Tensor, Tensor) {};
+    if (observer.sources) blind.sources = [](Tensor) {};
     model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), blind, {});
     arena_bytes = measured.peak();
     Buffer memory(device, arena_bytes);
@@ -102,7 +115,7 @@ struct StepRun {
     NullOps null;
     Arena measured = Arena::measuring();
     Pass dry{null, measured, precision, {}};
-    const StepInput input{{images, {}}, plan, 1, drop_path};
+    const StepInput input{{images, {}}, plan, 1, drop_path, Recompute::none, {}, scale};
     model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
     Buffer memory(device, measured.peak());
     Arena arena(memory.data(), measured.peak());
@@ -122,7 +135,8 @@ struct StepRun {
   IJepa model;
   Precision precision;
   ParamStore store;
-  Buffer image_memory;
+  Buffer image_memory, scale_memory;
+  TargetScale scale;
   Tensor images;
   std::size_t arena_bytes = 0;
 };

@@ -24,18 +24,22 @@ inline PretrainRecipe tiny_checkpoint_recipe(const std::string& run) {
 }
 
 /// Both encoders start from `seed`, the context's weights `context_scale` times as large. The rank
-/// that calls it writes it.
+/// that calls it writes it, with `more` tensors, as trained by that `loss`.
 inline void write_tiny_checkpoint(const std::string& run, std::uint64_t seed = 2,
-                                  float context_scale = 1) {
+                                  float context_scale = 1, const LossConfig& loss = {},
+                                  const std::vector<NamedTensor>& more = {}) {
   TinyEncoder network(seed);
   for (const ParamInfo& info : network.store.layout().infos()) {
     const Tensor values = network.store.values(Role::weight, info);
     for (std::int64_t i = 0; i < values.numel(); ++i) values.as<float>()[i] *= context_scale;
   }
   RunState state(*network.device, network.store, {Role::weight, Role::target});
-  CheckpointStore(run, {}).save(*local_communicator(),
-                                {7, {{"config", recipe_text(tiny_checkpoint_recipe(run))}}},
-                                state.tensors());
+  auto tensors = state.tensors();
+  tensors.insert(tensors.end(), more.begin(), more.end());
+  PretrainRecipe recipe = tiny_checkpoint_recipe(run);
+  recipe.loss = loss;
+  CheckpointStore(run, {}).save(*local_communicator(), {7, {{"config", recipe_text(recipe)}}},
+                                tensors);
 }
 
 }  // namespace ijepa::test

@@ -101,6 +101,13 @@ TEST(Recipe, RefusesLossesAndRandomMasksThatCannotWork) {
       {{"loss.features=0"},
        "loss.features and loss.pixels are both 0: nothing is left to predict."},
       {{"loss.features=0", "loss.pixels=1"}, "accepted"},
+      {{"model.name=vit_tiny", "loss.target_blocks=13"},
+       "loss.target_blocks = 13 is more than the encoder's 12 blocks."},
+      {{"loss.targets=centred", "loss.features=0", "loss.pixels=1"},
+       "loss.targets = \"centred\" is about the features that loss.features = 0 leaves out."},
+      {{"loss.target_blocks=2", "loss.features=0", "loss.pixels=1"},
+       "loss.target_blocks = 2 is about targets that loss.features = 0 and loss.pooled_prediction "
+       "= 0 leave out."},
       {{"loss.pooled_prediction=1", "optim.global_batch=1", "mask.truncate_group=1"},
        "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
        "optim.global_batch = 1."},

@@ -90,6 +90,14 @@ INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
                                                    r.mask.context_patches = 8;
                                                    r.loss = {1, 1, 0.5, 1};
                                                  }},
+                                         Variant{"centred_targets_of_two_blocks",
+                                                 [](PretrainRecipe& r) {
+                                                   r.loss.targets = TargetScaling::centred;
+                                                   r.loss.target_blocks = 2;
+                                                   r.optim.micro_batch = 4;
+                                                   r.run.health_every = 4;
+                                                   r.run.health_images = 8;
+                                                 }},
                                          Variant{"masked_autoencoder",
                                                  [](PretrainRecipe& r) {
                                                    r.mask.shape = MaskShape::random;
@@ -158,7 +166,7 @@ TEST_F(TrainerRun, MicroBatchesOfAnySizeHaveTheSamePooledLosses) {
   constexpr int steps = 30;
   const auto pooled = [&](const std::string& run) {
     PretrainRecipe r = recipe(run);
-    r.loss = {1, 1};
+    r.loss = {1, 1, 0, 1, TargetScaling::centred};
     r.model.encoder.start = StartWeights::xavier;
     r.model.encoder.drop_path = 0.2;
     return r;

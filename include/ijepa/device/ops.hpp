@@ -57,10 +57,12 @@ struct BranchGradient {
 };
 
 /// Targets of predictions (M, D): row i is row rows[i] (int32) of features (T, D), residual type,
-/// less its mean and divided by its deviation: the second norm, without affine part.
+/// less its mean and divided by its deviation: the second norm, without affine part. With a shift
+/// it is (features + shift[rows[i] mod N]) * factor instead.
 struct TargetRows {
   Tensor features{}, rows{};
   double epsilon = 0;
+  Tensor shift{}, factor{};  // (N, D) and (D), statistics type, both or neither
 };
 
 /// One contiguous range of the flat parameter buffers for the optimizer. All tensors have the same

@@ -56,6 +56,11 @@ struct MaskConfig {
   std::int64_t context_multiple = 1;  // contexts are cut further, to a multiple of so many patches
 };
 
+/// How the target encoder's features become targets: each token by its own mean and deviation (the
+/// published runs), or less its position's mean over images and divided by each feature's deviation
+/// around it, both running over the steps.
+enum class TargetScaling : std::uint8_t { normalised, centred };
+
 /// Losses beside that of the predicted blocks' features; those on the mean of each image's context
 /// features are over the global batch. 0: none.
 struct LossConfig {
@@ -63,6 +68,8 @@ struct LossConfig {
   double pooled_prediction = 0;    // weight of a linear map of them that predicts the target's mean
   double pixels = 0;               // weight of the hidden patches' pixels, told by the predictor
   double features = 1;             // weight of the hidden patches' features: I-JEPA's own loss
+  TargetScaling targets = TargetScaling::normalised;
+  std::int64_t target_blocks = 1;  // features are the mean of so many last blocks' outputs
 
   bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0; }
 };

@@ -48,6 +48,12 @@ class Encoder {
   /// The same of the tokens at rows `wanted` (W) int32 alone: (W, D). The last block computes what
   /// they need.
   Tensor infer_rows(Pass& p, const ImageBatch& images, Tensor wanted) const;
+  /// What targets are made of, (B N, D) residual type, arena as with infer: its result; or, of more
+  /// than one of the last `blocks` blocks, the mean of their outputs, each token of which is
+  /// normalised over its features without affine part (epsilon 1e-5; data2vec, Baevski et al.,
+  /// arXiv 2202.03555, section 3.3). `final`, if given, sees infer's result.
+  Tensor infer_targets(Pass& p, const ImageBatch& images, std::int64_t blocks,
+                       const std::function<void(Tensor)>& final = {}) const;
   /// y = the final norm of x (T, D), for the outputs of earlier blocks, too. The arena is left as
   /// found.
   void final_norm(Pass& p, Tensor x, Tensor y) const;

@@ -8,17 +8,32 @@
 #include "ijepa/model/pixel_head.hpp"
 #include "ijepa/model/pooled_terms.hpp"
 #include "ijepa/model/predictor.hpp"
+#include "ijepa/model/target_moments.hpp"
 
 namespace ijepa {
 
 /// What a step shows of itself while the tensors live (tests, health of the features).
 struct StepObserver {
-  /// (B N, D) after the target encoder's norm, and (Tt, D) the targets; residual and parameter
-  /// type.
+  /// (B N, D) after the target encoder's norm, and (Tt, D) its target rows, normalised; residual
+  /// and parameter type.
   std::function<void(Tensor features, Tensor targets)> targets;
   /// (Tc, D) and (Tt, D), compute type.
   std::function<void(Tensor context, Tensor predictions)> predictions;
+  /// (B N, D) residual type: what targets are made of, the features or the mean of several blocks.
+  std::function<void(Tensor sources)> sources;
 };
+
+/// TargetMoments' shift (N, D) and factor (D) on the device, statistics type.
+struct TargetScale {
+  Tensor shift{}, factor{};
+};
+
+/// In one piece of memory (null while measuring): shift, then factor.
+inline TargetScale target_scale(const EncoderConfig& c, DType type, void* memory) {
+  const Tensor shift = make_tensor(memory, type, {c.tokens(), c.width});
+  auto* behind = memory == nullptr ? nullptr : static_cast<std::byte*>(memory) + shift.bytes();
+  return {shift, make_tensor(behind, type, {c.width})};
+}
 
 struct StepInput {
   ImageBatch images;
@@ -29,6 +44,9 @@ struct StepInput {
   /// Where pooled losses are on: makes this micro-batch's sums those of the whole step. Left out:
   /// it is the whole step.
   std::function<void(PooledSums& inout)> complete = {};
+  /// Where targets are centred: by what, and who is told target_sums() of this micro-batch.
+  TargetScale target_scale = {};
+  std::function<void(const std::vector<double>&)> told_target_sums = {};
 
   /// 1 / (pixels of the target patches of the global batch).
   double pixel_loss_scale(const EncoderConfig& c) const {
@@ -59,6 +77,12 @@ class IJepa {
   /// as found.
   PooledSums pooled_sums(Pass& online, Pass& target, const StepInput& input) const;
 
+  /// What targets are made of, of every patch: Encoder::infer_targets() as the loss wants it.
+  Tensor target_sources(Pass& target, const ImageBatch& images,
+                        const std::function<void(Tensor features)>& final = {}) const {
+    return encoder_->infer_targets(target, images, loss_.target_blocks, final);
+  }
+
   /// The step without loss and gradients, for what the observer sees. The arena is left as found.
   void evaluate(Pass& online, Pass& target, const StepInput& input,
                 const StepObserver& observer) const;
@@ -77,7 +101,8 @@ class IJepa {
   void predictor_backward(Pass& online, const StepInput& input, Forward& f, Tensor dcontext,
                           Tensor loss_accum, const ReadyCallback& ready) const;
   Tensor encode(Pass& online, const StepInput& input, Forward& f) const;
-  static void show_targets(Pass& target, const TargetRows& rows, const StepObserver& observer);
+  void make_targets(Pass& target, const StepInput& input, const StepObserver& observer,
+                    Forward& f) const;
 
   LossConfig loss_;
   ParamLayout layout_;

@@ -12,6 +12,7 @@
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/train/grad_sync.hpp"
 #include "ijepa/train/recipe.hpp"
+#include "ijepa/train/running_targets.hpp"
 
 namespace ijepa {
 
@@ -50,12 +51,21 @@ class Engine {
   /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
   /// all have equally many.
   StepSums finish(double context_tokens);
-  /// Multiplies the gradients so that their norm is at most `largest`, then AdamW and EMA.
+  /// Multiplies the gradients so that their norm is at most `largest`, then AdamW and EMA. Moves
+  /// the moments of centred targets on by what the step saw.
   void update(const AdamWStep& step);
   /// Whether every weight is a number, after any step.
   bool weights_finite();
   /// Targets and predictions without gradients, for diagnostics.
   void evaluate(const MicroBatch& batch, const StepObserver& observer);
+
+  /// What a checkpoint holds, in the device's memory: weights, moments of the optimizer, and those
+  /// of centred targets.
+  std::vector<NamedTensor> saved_tensors() const;
+  /// After those were set from outside.
+  void refresh();
+  /// By what centred targets are scaled; empty where they are normalised.
+  TargetScale target_scale() const { return targets_ ? targets_->scale() : TargetScale{}; }
 
   ParamStore& store() { return store_; }
   const IJepa& model() const { return model_; }
@@ -89,7 +99,8 @@ class Engine {
   std::size_t most_micros_;
   std::size_t micros_ = 0;  // of this step so far
   std::vector<double> micro_losses_;
-  std::optional<PooledSums> surveyed_;  // of the step, over all ranks
+  std::optional<PooledSums> surveyed_;     // of the step, over all ranks
+  std::optional<RunningTargets> targets_;  // where they are centred
   Buffer arena_;
   Buffer pixels_, next_pixels_;  // images of micro-batches take turns
   Buffer scalars_;

@@ -12,10 +12,11 @@ namespace ijepa {
 
 struct MemoryPlan {
   ParamStore::Bytes state;
+  std::size_t targets = 0;      // moments of centred targets
   std::size_t activations = 0;  // the arena, at the worst masks
   std::size_t images = 0;       // two micro-batches on the device, which take turns
   std::size_t libraries = 0;    // workspaces of a GPU's libraries and reductions
-  std::size_t total() const { return state.total() + activations + images + libraries; }
+  std::size_t total() const { return state.total() + targets + activations + images + libraries; }
 };
 
 /// Number types of a recipe.

@@ -27,11 +27,15 @@ class RunState {
   /// Where the device's memory is the host's own, the tensors are the store's own memory and
   /// nothing is copied.
   RunState(Device& device, const ParamStore& store, const std::vector<Role>& roles);
+  /// The same of `tensors` in the device's memory.
+  RunState(Device& device, std::vector<NamedTensor> tensors);
 
   const std::vector<NamedTensor>& tensors() const { return tensors_; }
   /// Device to host; before a save.
   void download();
-  /// Host to device, with the working copies; after a load.
+  /// Host to device; after a load.
+  void upload();
+  /// The same, with the working copies.
   void upload(ParamStore& store);
 
  private:

@@ -40,6 +40,54 @@ Tensor row_of(const Tensor& x, std::int64_t row) {
   return make_tensor(static_cast<std::byte*>(x.data) + row * bytes, x.dtype, {1, x.cols()});
 }
 
+/// What predictions of one row are compared with, each in a buffer of its own.
+template <class C>
+class TargetRow {
+ public:
+  TargetRow(const TargetRows& targets, const Kernels& kernels, DType type, C* buffer)
+      : targets_(targets), kernels_(kernels), type_(type), buffer_(buffer) {}
+
+  /// Numbers of the buffer that a row of `cols` takes.
+  static std::int64_t room(std::int64_t cols) {
+    return aligned((cols + 2) * static_cast<std::int64_t>(sizeof(C))) /
+           static_cast<std::int64_t>(sizeof(C));
+  }
+
+  const C* of(std::int32_t row) {
+    if (targets_.shift.empty()) {
+      normalise(row);
+    } else {
+      on_floats([&](const auto* features) { centre(features, row); }, targets_.features);
+    }
+    return buffer_;
+  }
+
+ private:
+  void normalise(std::int32_t row) {
+    const auto cols = targets_.features.cols();
+    const Tensor mean = make_tensor(buffer_ + cols, type_, {1}),
+                 rstd = make_tensor(buffer_ + cols + 1, type_, {1});
+    const NormRows n{cols, row_of(targets_.features, row), {}, {}, mean, rstd};
+    kernels_.layer_norm_forward(n, targets_.epsilon, make_tensor(buffer_, type_, {1, cols}),
+                                {0, 1});
+  }
+
+  template <class T>
+  void centre(const T* features, std::int32_t row) {
+    const auto cols = targets_.features.cols();
+    const T* feature = features + row * cols;
+    const C* shift = targets_.shift.as<C>() + row % targets_.shift.rows() * cols;
+    const C* factor = targets_.factor.as<C>();
+    for (std::int64_t j = 0; j < cols; ++j)
+      buffer_[j] = (convert<C>(feature[j]) + shift[j]) * factor[j];
+  }
+
+  const TargetRows& targets_;
+  const Kernels& kernels_;
+  DType type_;
+  C* buffer_;
+};
+
 /// The loss of a row of `cols` predictions; writes its gradient.
 template <class P, class C, class D>
 double smooth_l1_row(const P* prediction, const C* target, std::int64_t cols, C scale,
@@ -64,21 +112,14 @@ void CpuOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scal
   on_floats(
       [&]<class P, class D>(P* p, D* dp) {
         using C = Wide<P>;
-        const auto type = parameter_type(prediction.dtype);
-        const auto own = aligned((cols + 2) * static_cast<std::int64_t>(sizeof(C))) /
-                         static_cast<std::int64_t>(sizeof(C));
+        const auto own = TargetRow<C>::room(cols);
         C* buffers = scratch<C>(0, own * threads_);
         const auto sum_rows = [&](std::int64_t piece, Range range) {
-          C* target = buffers + piece * own;
-          const Tensor mean = make_tensor(target + cols, type, {1}),
-                       rstd = make_tensor(target + cols + 1, type, {1});
+          TargetRow<C> target(targets, kernels_, parameter_type(prediction.dtype),
+                              buffers + piece * own);
           double part = 0;
-          for (auto i = range.begin; i < range.end; ++i) {
-            const NormRows n{cols, row_of(targets.features, rows[i]), {}, {}, mean, rstd};
-            kernels_.layer_norm_forward(n, targets.epsilon, make_tensor(target, type, {1, cols}),
-                                        {0, 1});
-            part += smooth_l1_row(p + i * cols, target, cols, C(scale), dp + i * cols);
-          }
+          for (auto i = range.begin; i < range.end; ++i)
+            part += smooth_l1_row(p + i * cols, target.of(rows[i]), cols, C(scale), dp + i * cols);
           return part;
         };
         sum = sum_ranges(threads_, prediction.rows(), rows_of_sum, sum_rows);

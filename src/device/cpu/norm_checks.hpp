@@ -64,6 +64,11 @@ inline void expect_loss(std::string_view op, const Tensor& prediction, const Tar
   expect_vector(op, "rows", targets.rows, DType::i32, rows);
   expect_matrix(op, "dprediction", dprediction, rows, cols);
   expect_same_width(op, "dprediction", dprediction, prediction);
+  if (targets.shift.empty()) return;
+  const DType type = parameter_type(prediction.dtype);
+  expect_matrix(op, "shift", targets.shift, targets.shift.rows(), cols);
+  expect_type(op, "shift", targets.shift, type);
+  expect_vector(op, "factor", targets.factor, type, cols);
 }
 
 }  // namespace ijepa::cpu

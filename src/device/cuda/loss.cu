@@ -74,7 +74,24 @@ struct PredictionRows {
   const std::int32_t* rows;
   D* dprediction;
   float epsilon, scale;
+  const float *shift, *factor;  // null: rows are normalised
+  std::int64_t positions;
 };
+
+/// d (W) -= the target at `col` of a row whose features are t, with its statistics m and r.
+template <int W, class Rows, class V>
+__device__ __forceinline__ void subtract_target(const Rows& p, std::int32_t row, int cols, int col,
+                                                const V& t, RowStatistics s, V& d) {
+  if (p.shift == nullptr) {
+#pragma unroll
+    for (int j = 0; j < W; ++j) d[j] -= (t[j] - s.mean) * s.rstd;
+    return;
+  }
+  const auto shift = load<W>(p.shift + row % p.positions * cols + col);
+  const auto factor = load<W>(p.factor + col);
+#pragma unroll
+  for (int j = 0; j < W; ++j) d[j] -= (t[j] + shift[j]) * factor[j];
+}
 
 /// partial[warp of the grid] = the loss of its rows; writes their gradients.
 template <int W, class P, class T, class D>
@@ -86,15 +103,14 @@ __global__ void __launch_bounds__(32 * most_norm_rows)
   for (std::int64_t row = warp; row < rows; row += std::int64_t{gridDim.x} * blockDim.y) {
     const T* feature = p.features + std::int64_t{p.rows[row]} * cols;
     const float own = keep_row<W>(cols, kept, [&](int col) { return load<W>(feature + col); });
-    const auto [m, r] = row_statistics<W>(cols, kept, own, p.epsilon);
+    const auto statistics = row_statistics<W>(cols, kept, own, p.epsilon);
     float sum = 0;
 #pragma unroll 1
     for (int col = static_cast<int>(threadIdx.x) * W; col < cols; col += 32 * W) {
       auto d = load<W>(p.prediction + row * cols + col);
-      const auto t = load<W>(kept + col);
+      subtract_target<W>(p, p.rows[row], cols, col, load<W>(kept + col), statistics, d);
 #pragma unroll
       for (int j = 0; j < W; ++j) {
-        d[j] -= (t[j] - m) * r;
         sum += ijepa::smooth_l1(d[j]);
         d[j] = p.scale * smooth_l1_gradient(d[j]);
       }
@@ -118,6 +134,7 @@ void CudaOps::smooth_l1(Tensor prediction, const TargetRows& targets, double sca
   const auto blocks =
       static_cast<unsigned>(std::min<std::int64_t>(blocks_for(rows, warps), most_blocks));
   auto* partial = static_cast<double*>(workspace_.data);
+  const bool centred = !targets.shift.empty();
   on_types(
       [&]<class P, class T, class D>(const P* predictions, const T* features, D* dpredictions) {
         const PredictionRows<P, T, D> p{predictions,
@@ -125,7 +142,10 @@ void CudaOps::smooth_l1(Tensor prediction, const TargetRows& targets, double sca
                                         targets.rows.as<std::int32_t>(),
                                         dpredictions,
                                         static_cast<float>(targets.epsilon),
-                                        static_cast<float>(scale)};
+                                        static_cast<float>(scale),
+                                        centred ? targets.shift.as<float>() : nullptr,
+                                        centred ? targets.factor.as<float>() : nullptr,
+                                        centred ? targets.shift.rows() : 1};
         with_width(
             cols % vector_width == 0,
             [&]<int W>(std::integral_constant<int, W>) {
@@ -133,7 +153,7 @@ void CudaOps::smooth_l1(Tensor prediction, const TargetRows& targets, double sca
                   {dim3(blocks), dim3(32, warps), static_cast<std::size_t>(warps * bytes), stream_},
                   sum_row_losses<W, P, T, D>, rows, static_cast<int>(cols), p, partial);
             },
-            prediction, targets.features, dprediction);
+            prediction, targets.features, dprediction, targets.shift, targets.factor);
       },
       prediction, targets.features, dprediction);
   add_partials(stream_, partial, blocks * warps, scale, loss_accum);

@@ -187,7 +187,7 @@ class Prediction {
 
   void assemble(const std::vector<std::string>& asked, const std::vector<std::string>& directions) {
     std::vector<std::pair<Asked, std::vector<float>>> all;
-    const auto width = static_cast<std::size_t>(model_.features().width());
+    const auto width = static_cast<std::size_t>(model_.width());
     for (std::size_t rank = 0; rank < asked.size(); ++rank) {
       const auto own = values_of<float>(directions[rank]);
       auto from = own.begin();
@@ -244,14 +244,12 @@ class Prediction {
   }
 
   void compare(std::span<const std::int64_t> images, const std::vector<std::uint8_t>& pixels) {
-    Matrix<float> pooled(std::ssize(images), model_.features().width());
-    model_.features().apply({pixels.data(), std::ssize(images), model_.image_size()},
-                            pooled.view());
+    const auto targets = model_.targets(pixels, std::ssize(images));
     const auto tokens = model_.grid().tokens();
     for (std::size_t i = 0; i < images.size(); ++i) {
-      const auto vectors = block_vectors(
-          model_.features().tokens().view().slice(static_cast<std::int64_t>(i) * tokens, tokens),
-          model_.grid(), block_);
+      const auto vectors =
+          block_vectors(targets.view().slice(static_cast<std::int64_t>(i) * tokens, tokens),
+                        model_.grid(), block_);
       Matrix<float> similar(directions_.rows, vectors.rows);
       multiply_transposed<float>(directions_.view(), vectors.view(), similar.view());
       for (std::size_t q = 0; q < queries_.size(); ++q)

@@ -1,12 +1,14 @@
 #include "ijepa/tasks/prediction/whole_model.hpp"
 
 #include "ijepa/comm/cluster.hpp"
+#include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_state.hpp"
+#include "ijepa/train/running_targets.hpp"
 
 namespace ijepa {
 namespace {
@@ -43,16 +45,33 @@ WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator&
   auto device_recipe = recipe_;
   if (threads > 0) device_recipe.compute.threads = threads;
   device_ = open_device(device_recipe, parse_cluster(process_environment()), comm, log);
-  model_ = std::make_unique<IJepa>(recipe_.model.encoder, recipe_.model.predictor);
+  model_ = std::make_unique<IJepa>(recipe_.model.encoder, recipe_.model.predictor,
+                                   LossConfig{.target_blocks = recipe_.loss.target_blocks});
   store_ = std::make_unique<ParamStore>(*device_, model_->layout(), Precision::float32(),
                                         StoreUse::inference);
   RunState state(*device_, *store_, {Role::weight, Role::target});
   load_pretrained(checkpoint, state.tensors(), comm);
   state.upload(*store_);
   set_positions(device_->ops(), *store_, load_positions(checkpoint, comm));
-  features_ =
-      std::make_unique<EncoderFeatures>("target", *device_, *model_, *store_, EncoderChoice::target,
-                                        Normalisation{recipe_.data.mean, recipe_.data.std});
+  if (recipe_.loss.targets == TargetScaling::centred) load_moments(checkpoint, comm);
+}
+
+void WholeModel::load_moments(const std::string& checkpoint, Communicator& comm) {
+  RunningTargets moments(*device_, recipe_.model.encoder, DType::f32);
+  RunState state(*device_, moments.tensors());
+  load_pretrained(checkpoint, state.tensors(), comm);
+  state.upload();
+  moments.refresh();
+  shift_ = download_values(device_->ops(), moments.scale().shift);
+  factor_ = download_values(device_->ops(), moments.scale().factor);
+}
+
+void WholeModel::centre(Matrix<float>& sources) const {
+  if (shift_.empty()) return;
+  for (std::size_t i = 0; i < sources.values.size(); ++i)
+    sources.values[i] =
+        static_cast<float>((static_cast<double>(sources.values[i]) + shift_[i % shift_.size()]) *
+                           factor_[i % factor_.size()]);
 }
 
 Grid WholeModel::grid() const {
@@ -63,6 +82,29 @@ Grid WholeModel::grid() const {
 Size WholeModel::image_size() const {
   const auto& c = model_->encoder().config();
   return {static_cast<int>(c.image_height), static_cast<int>(c.image_width)};
+}
+
+Arena WholeModel::make_room(std::size_t bytes, const std::vector<std::uint8_t>& rgb) {
+  if (arena_.bytes() < bytes) arena_ = Buffer(*device_, bytes);
+  if (pixels_.bytes() < rgb.size()) pixels_ = Buffer(*device_, rgb.size());
+  device_->ops().upload(rgb.data(), make_tensor(pixels_.data(), DType::u8, {std::ssize(rgb)}));
+  return {arena_.data(), arena_.bytes()};
+}
+
+Matrix<float> WholeModel::targets(const std::vector<std::uint8_t>& rgb, std::int64_t count) {
+  const Size size = image_size();
+  const auto run = [&](Ops& ops, Arena& arena, void* pixels) {
+    Pass target{ops, arena, store_->precision(), store_->target()};
+    const Tensor images = make_tensor(pixels, DType::u8, {count, size.height, size.width, 3});
+    return model_->target_sources(target, {images, {recipe_.data.mean, recipe_.data.std}});
+  };
+  NullOps nothing;
+  auto measuring = Arena::measuring();
+  run(nothing, measuring, nullptr);
+  Arena arena = make_room(measuring.peak(), rgb);
+  auto sources = on_host(device_->ops(), run(device_->ops(), arena, pixels_.data()));
+  centre(sources);
+  return sources;
 }
 
 Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks) {
@@ -78,17 +120,17 @@ Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const Imag
   };
   NullOps nothing;
   auto measuring = Arena::measuring();
-  run(nothing, measuring, nullptr, {[](Tensor, Tensor) {}, {}});
-  if (arena_.bytes() < measuring.peak()) arena_ = Buffer(*device_, measuring.peak());
-  if (pixels_.bytes() < rgb.size()) pixels_ = Buffer(*device_, rgb.size());
+  // As it is watched below: the features of all tokens are kept.
+  run(nothing, measuring, nullptr, {{}, {}, [](Tensor) {}});
+  Arena arena = make_room(measuring.peak(), rgb);
   Ops& ops = device_->ops();
-  ops.upload(rgb.data(), make_tensor(pixels_.data(), DType::u8, {std::ssize(rgb)}));
-  Arena arena(arena_.data(), arena_.bytes());
   Expectations e;
   Matrix<float> predictions;
   run(ops, arena, pixels_.data(),
-      {[&](Tensor features, Tensor) { e.tokens = on_host(ops, features); },
-       [&](Tensor, Tensor predicted) { predictions = on_host(ops, predicted); }});
+      {{},
+       [&](Tensor, Tensor predicted) { predictions = on_host(ops, predicted); },
+       [&](Tensor sources) { e.tokens = on_host(ops, sources); }});
+  centre(e.tokens);
   sort_into_blocks(plan, predictions, e);
   return e;
 }

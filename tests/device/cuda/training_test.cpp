@@ -55,7 +55,7 @@ TEST_F(CudaTraining, FollowsTheCpu) {
 TEST_F(CudaTraining, FollowsTheCpuWithPooledLossesAndAJointPredictor) {
   const auto pooled = [&](const char* name, DeviceChoice device) {
     PretrainRecipe r = recipe(name, device);
-    r.loss = {1, 1, 0.5, 1};
+    r.loss = {1, 1, 0.5, 1, TargetScaling::centred, 2};
     r.model.predictor.joint = true;
     r.model.predictor.depth = 2;
     return r;

@@ -10,6 +10,7 @@
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
+#include "ijepa/train/running_targets.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"
@@ -82,11 +83,9 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
   const auto sizes = draw_block_sizes(model.recipe().mask, model.grid(), 0, 0);
   EXPECT_EQ(sizes.target, block);
   std::vector<Matrix<float>> bank;
-  Matrix<float> pooled(1, 24);
   for (std::int64_t i = 0; i < 12; ++i) {
     const auto pixels = read_pictures(*images, i, 1, {32, 32}, 1);
-    model.features().apply({pixels.data(), 1, {32, 32}}, pooled.view());
-    bank.push_back(block_vectors(model.features().tokens().view(), model.grid(), block));
+    bank.push_back(block_vectors(model.targets(pixels, 1).view(), model.grid(), block));
   }
   for (std::size_t q : {0U, 9U}) {
     const auto& query = result.queries[q];
@@ -121,6 +120,50 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
   EXPECT_EQ(result.others.candidates, 12);
   EXPECT_TRUE(std::filesystem::exists(path("out/predict.png")));
   EXPECT_NE(read_text_file(path("out/predict.json")).find("recall_at_5"), std::string::npos);
+}
+
+/// model.targets() of two pictures of the run.
+Matrix<float> targets_of(const std::string& run, const ImageSource& images) {
+  const auto comm = local_communicator();
+  WholeModel model(find_checkpoint(run, "", *comm, Log(1)), 1, *comm, Log(1));
+  return model.targets(read_pictures(images, 0, 2, {32, 32}, 1), 2);
+}
+
+TEST_F(Predict, ComparesWithTargetsAsTheyWereTrained) {
+  const auto comm = local_communicator();
+  const auto images = open_images(path("shards"));
+  FrozenEncoder encoder(find_checkpoint(path("run"), "", *comm, Log(1)), EncoderChoice::target, 1,
+                        *comm, Log(1));
+  Matrix<float> pooled(2, encoder.config().width);
+  const auto pixels = read_pictures(*images, 0, 2, {32, 32}, 1);
+  encoder.features().apply({pixels.data(), 2, {32, 32}}, pooled.view());
+  EXPECT_EQ(targets_of(path("run"), *images).values, encoder.features().tokens().values);
+
+  LossConfig loss{.target_blocks = 2};
+  write_tiny_checkpoint(path("blocks"), 2, 1, loss);
+  const auto blocks = targets_of(path("blocks"), *images);
+  for (std::int64_t i = 0; i < blocks.rows; ++i) {
+    const auto row = blocks.row(i);
+    EXPECT_NEAR(std::accumulate(row.begin(), row.end(), 0.0), 0, 1e-4);
+    const double square = std::inner_product(row.begin(), row.end(), row.begin(), 0.0);
+    EXPECT_LT(square, static_cast<double>(blocks.cols));  // of two vectors that are not the same
+    EXPECT_GT(square, 0.3 * static_cast<double>(blocks.cols));
+  }
+
+  const auto device = make_device({.name = "cpu", .threads = 1});
+  const RunningTargets moments(*device, encoder.config(), DType::f32);
+  const auto tensors = moments.tensors();  // in the host's memory
+  for (std::int64_t k = 0; k < encoder.config().tokens() * encoder.config().width; ++k)
+    static_cast<float*>(tensors[1].data)[k] = 0.01F * static_cast<float>(k);
+  std::fill_n(static_cast<float*>(tensors[2].data), encoder.config().width, 4.0F);
+  loss.targets = TargetScaling::centred;
+  write_tiny_checkpoint(path("centred"), 2, 1, loss, tensors);
+  const auto centred = targets_of(path("centred"), *images);
+  for (std::size_t i = 0; i < centred.values.size(); ++i) {
+    const auto k = static_cast<double>(i % (centred.values.size() / 2));
+    EXPECT_NEAR(centred.values[i], (static_cast<double>(blocks.values[i]) - 0.01 * k) / (2 + 1e-4),
+                1e-5);
+  }
 }
 
 TEST_F(Predict, AsksAboutAGivenBox) {

@@ -7,15 +7,17 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
+#include "ijepa/model/ijepa.hpp"
 #include "ijepa/model/masks.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/nn/param_store.hpp"
+#include "ijepa/tasks/image_source.hpp"
 #include "ijepa/train/recipe.hpp"
 
 namespace ijepa {
 
 /// Of one picture and one context.
 struct Expectations {
-  Matrix<float> tokens;                       // (N, D) target encoder, after its norm
+  Matrix<float> tokens;                       // (N, D) WholeModel::targets() of the picture
   std::vector<std::vector<std::int32_t>> at;  // patches of each predicted block, as predicted
   std::vector<Matrix<float>> predicted;       // of each block, (patches, D)
 };
@@ -28,19 +30,28 @@ class WholeModel {
   const PretrainRecipe& recipe() const { return recipe_; }
   Grid grid() const;
   Size image_size() const;
-  /// The target encoder's.
-  EncoderFeatures& features() { return *features_; }
+  /// What the targets of every patch are made of, (count N, D): the target encoder's features, or
+  /// the mean of several blocks where it was trained so; centred where the targets were. `rgb`
+  /// uint8 (count, height, width, 3) of image_size().
+  Matrix<float> targets(const std::vector<std::uint8_t>& rgb, std::int64_t count);
+  /// D.
+  std::int64_t width() const { return model_->encoder().config().width; }
 
   /// `rgb` uint8 (height, width, 3) of image_size(). Blocks come in the order of the masks'
   /// targets, but sorted by length where these differ.
   Expectations expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks);
 
  private:
+  void load_moments(const std::string& checkpoint, Communicator& comm);
+  void centre(Matrix<float>& sources) const;
+  /// Puts the pictures on the device; an arena of so many bytes beside them.
+  Arena make_room(std::size_t bytes, const std::vector<std::uint8_t>& rgb);
+
   PretrainRecipe recipe_;
   std::unique_ptr<Device> device_;
   std::unique_ptr<IJepa> model_;
   std::unique_ptr<ParamStore> store_;
-  std::unique_ptr<EncoderFeatures> features_;
+  std::vector<double> shift_, factor_;  // of centred targets, (N D) and (D)
   Buffer arena_, pixels_;
 };
 
