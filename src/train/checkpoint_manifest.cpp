@@ -3,7 +3,8 @@
 #include <xxhash.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
+
+#include "ijepa/core/json_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -136,10 +137,12 @@ std::string manifest_text(const CheckpointManifest& manifest) {
 }
 
 CheckpointManifest parse_manifest(const std::string& text, const std::string& path) {
+  const std::string problem = path + " is damaged or no checkpoint's manifest";
+  Json json = parse_json(text, problem);
   try {
-    return from_json(Json::parse(text));
+    return from_json(std::move(json));
   } catch (const std::exception& e) {
-    fail("{} is damaged or no checkpoint's manifest: {}.", path, e.what());
+    fail("{}: {}.", problem, e.what());
   }
 }
 

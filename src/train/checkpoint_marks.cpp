@@ -2,10 +2,10 @@
 
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/json_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -36,8 +36,9 @@ std::string CheckpointMarks::text(std::int64_t step) const {
 CheckpointMarks read_marks(const std::string& run_dir) {
   const std::string path = path_in(run_dir);
   if (!std::filesystem::exists(path)) return {};
+  const auto json = parse_json(read_text_file(path), path + " is damaged");
   try {
-    return from_json(nlohmann::json::parse(read_text_file(path)));
+    return from_json(json);
   } catch (const nlohmann::json::exception& e) {
     fail("{} does not say which checkpoints are protected ({}): remove it, and none is.", path,
          e.what());

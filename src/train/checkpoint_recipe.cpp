@@ -30,8 +30,9 @@ std::vector<double> table_of(const CheckpointMeta& meta, const char* key, std::i
   const auto found = meta.text.find(key);
   if (found == meta.text.end()) return {};
   const std::string& text = found->second;
-  std::vector<double> values(static_cast<std::size_t>(tokens * width));
-  bool sound = text.size() == values.size() * digits_each;
+  const auto count = static_cast<std::size_t>(tokens * width);
+  bool sound = text.size() == count * digits_each;
+  std::vector<double> values(sound ? count : 0);
   for (std::size_t i = 0; sound && i < values.size(); ++i) {
     std::uint32_t bits = 0;
     const char* first = text.data() + i * digits_each;

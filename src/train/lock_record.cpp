@@ -8,10 +8,12 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 #include <vector>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/json_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -93,7 +95,7 @@ std::string to_text(const LockRecord& r) {
 
 std::optional<LockRecord> parse_lock_record(const std::string& text) {
   try {
-    const Json j = Json::parse(text);
+    const Json j = parse_json(text, "the lock");
     LockRecord r;
     r.token = j.at("token");
     r.job_id = j.at("job_id");
@@ -102,10 +104,13 @@ std::optional<LockRecord> parse_lock_record(const std::string& text) {
     r.pid = j.at("pid");
     r.process_start = j.at("process_start");
     r.machine = j.at("machine");
-    r.heartbeat_ms = j.at("heartbeat_ms");
-    r.interval_ms = j.at("interval_ms");
+    // Within what sums of times can hold, whatever the file says.
+    r.heartbeat_ms = std::clamp<std::int64_t>(j.at("heartbeat_ms"), 0, std::int64_t{1} << 52);
+    r.interval_ms = std::clamp<std::int64_t>(j.at("interval_ms"), 0, std::int64_t{1} << 52);
     return r;
   } catch (const Json::exception&) {
+    return std::nullopt;
+  } catch (const Error&) {
     return std::nullopt;
   }
 }

@@ -26,7 +26,8 @@ std::int64_t wall_clock_ms();
 LockRecord own_record(const Cluster& cluster, std::int64_t interval_ms);
 /// JSON, always of the same length, so that a heartbeat overwrites the one before.
 std::string to_text(const LockRecord& record);
-/// Nothing when the text is no record (a holder that died or is about to write it).
+/// Nothing when the text is no record (a holder that died or is about to write it), or above the
+/// limits of parse_json(). Times outside 0 to 2^52 ms become the nearest one inside.
 std::optional<LockRecord> parse_lock_record(const std::string& text);
 /// Whether the holder's process still runs; unknown on another machine.
 Life life_of(const LockRecord& record);

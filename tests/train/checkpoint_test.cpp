@@ -9,6 +9,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "ijepa/train/checkpoint_recipe.hpp"
 #include "tests/train/checkpoint_support.hpp"
 
 namespace ijepa::test {
@@ -171,6 +172,33 @@ TEST_F(Checkpoint, RefusesANewerFormat) {
   EXPECT_NE(error_of([&] {
               read_manifest(checkpoint_folder(run_dir(), 1));
             }).find("format version 2, and this program reads version 1"),
+            std::string::npos);
+}
+
+// Its own checksum is of what was parsed and written again, level by level.
+TEST_F(Checkpoint, AManifestOfManyLevelsIsRefused) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  for (const char* key : {"extra", "version"}) {
+    const auto text = fmt::format(
+        R"({{"format": "ijepa-checkpoint", "checksum": "0123456789abcdef", "{}": {}}})", key, deep);
+    EXPECT_NE(error_of([&] { parse_manifest(text, "a"); }).find("nests more than"),
+              std::string::npos);
+  }
+}
+
+TEST_F(Checkpoint, PositionsAreAsManyAsTheirText) {
+  PretrainRecipe recipe;
+  recipe.model.encoder = {.name = "custom",
+                          .width = 65536,
+                          .depth = 1,
+                          .heads = 1,
+                          .mlp_hidden = 4,
+                          .patch = 16,
+                          .image_height = 4096,
+                          .image_width = 4096};
+  recipe.data.shards = recipe.run.dir = "x";
+  const CheckpointMeta meta{1, {{"config", recipe_text(recipe)}, {"positions", "00000000"}}};
+  EXPECT_NE(error_of([&] { positions_of_checkpoint(meta, "a"); }).find("no table of 65536 x 65536"),
             std::string::npos);
 }
 

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <thread>
 
@@ -145,6 +146,18 @@ TEST_F(RunLockTest, AHolderWithAWrongClockLives) {
   EXPECT_FALSE(refusal("18").empty());
   stop = true;
   holder.join();
+}
+
+// Sums of such times would overflow.
+TEST_F(RunLockTest, TimesOfALockAreTimes) {
+  LockRecord record = own_record(job("1"), 20);
+  record.heartbeat_ms = std::numeric_limits<std::int64_t>::min();
+  record.interval_ms = std::numeric_limits<std::int64_t>::max();
+  const auto read = parse_lock_record(to_text(record));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->heartbeat_ms, 0);
+  EXPECT_LE(read->interval_ms, std::int64_t{1} << 52);
+  EXPECT_FALSE(parse_lock_record("{\"token\": " + std::string(1'000'000, '[')).has_value());
 }
 
 TEST_F(RunLockTest, ALockThatNamesNobodyIsReplaced) {

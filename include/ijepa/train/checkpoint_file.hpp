@@ -56,8 +56,8 @@ std::string checkpoint_folder(const std::string& run_dir, std::int64_t step);
 /// The step in such a folder's name.
 std::int64_t checkpoint_step(const std::string& folder);
 
-/// An Error says what is missing or damaged. Checks the manifest's own checksum and that all
-/// tensors are complete; does not read the parts.
+/// An Error says what is missing or damaged, or that the file has more than 256 MiB. Checks the
+/// manifest's own checksum and that all tensors are complete; does not read the parts.
 CheckpointManifest read_manifest(const std::string& folder);
 /// An Error names the first part that is missing or cut short. Reads no part.
 void check_part_sizes(const std::string& folder, const CheckpointManifest& manifest);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
+#include "ijepa/core/json_text.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
@@ -57,7 +57,7 @@ std::string as_json(const ClassifierCard& c) {
 
 ClassifierCard parse_card(const std::string& text, const std::string& folder) {
   try {
-    const auto json = Json::parse(text);
+    const auto json = parse_json(text, "its text is damaged");
     ClassifierCard c;
     json.at("classes").get_to(c.classes);
     c.transform = transform_of(json.at("transform").get<std::string>());

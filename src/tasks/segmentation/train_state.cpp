@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/json_text.hpp"
 #include "ijepa/train/checkpoint.hpp"
 
 namespace ijepa {
@@ -55,7 +55,7 @@ std::string text_of(const std::vector<SegmentEpoch>& epochs) {
 std::vector<SegmentEpoch> epochs_of(const std::string& text, const std::string& folder) {
   try {
     std::vector<SegmentEpoch> epochs;
-    for (const Json& j : Json::parse(text))
+    for (const Json& j : parse_json(text, folder + " tells of epochs in damaged words"))
       epochs.push_back({number(j.at("learning_rate")), number(j.at("seconds")),
                         scores_of(j.at("train")), scores_of(j.at("valid"))});
     return epochs;

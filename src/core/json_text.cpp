@@ -1,0 +1,22 @@
+#include "ijepa/core/json_text.hpp"
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+
+nlohmann::json parse_json(std::string_view text, const std::string& problem) {
+  std::size_t values = 0;
+  const auto within_limits = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    check(depth < most_json_levels, "{}: it nests more than {} levels.", problem, most_json_levels);
+    check(++values <= most_json_values, "{}: it has more than {} values.", problem,
+          most_json_values);
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(text, within_limits);
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: {}.", problem, e.what());
+  }
+}
+
+}  // namespace ijepa

@@ -1,0 +1,45 @@
+#include "ijepa/core/json_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+std::string problem_of(const std::string& text) {
+  try {
+    parse_json(text, "a.json is damaged");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string nested(int levels) {
+  const auto n = static_cast<std::size_t>(levels);
+  return std::string(n, '[') + std::string(n, ']');
+}
+
+TEST(JsonText, IsReadAsTheLibraryReadsIt) {
+  const std::string text = R"({"a": [1, -2.5, null, true, "x"], "b": {"c": {}}})";
+  EXPECT_EQ(parse_json(text, ""), nlohmann::json::parse(text));
+}
+
+TEST(JsonText, BrokenSyntaxIsOneSentence) {
+  EXPECT_TRUE(problem_of("{\"a\":").starts_with("a.json is damaged: "));
+  EXPECT_FALSE(problem_of("").empty());
+}
+
+TEST(JsonText, DeepNestingAndTooManyValuesAreRefused) {
+  EXPECT_EQ(problem_of(nested(most_json_levels)), "");
+  EXPECT_EQ(problem_of(nested(most_json_levels + 1)),
+            "a.json is damaged: it nests more than 64 levels.");
+  EXPECT_EQ(problem_of(nested(1'000'000)), "a.json is damaged: it nests more than 64 levels.");
+  std::string many = "[0";
+  for (std::size_t i = 0; i < most_json_values; ++i) many += ",0";
+  EXPECT_EQ(problem_of(many + "]"), "a.json is damaged: it has more than 4000000 values.");
+}
+
+}  // namespace
+}  // namespace ijepa
