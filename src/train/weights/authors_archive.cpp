@@ -1,5 +1,7 @@
 #include "authors_archive.hpp"
 
+#include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "ijepa/core/error.hpp"
@@ -11,11 +13,25 @@
 namespace ijepa {
 namespace {
 
-/// A text of the checkpoint as a number, or `otherwise`.
+/// A text of the checkpoint as a number, or `otherwise`. An Error for other texts.
 double stated(const StoredWeights& weights, const char* key, double otherwise) {
   const auto& text = weights.manifest().meta.text;
   const auto it = text.find(key);
-  return it == text.end() ? otherwise : std::stod(it->second);
+  if (it == text.end()) return otherwise;
+  double value = 0;
+  const char* end = it->second.data() + it->second.size();
+  const auto [stop, error] = std::from_chars(it->second.data(), end, value);
+  check(error == std::errc{} && stop == end, "The checkpoint {} says {} = {}, which is no number.",
+        weights.folder(), key, it->second);
+  return value;
+}
+
+/// The same cut to a whole number. An Error for one that no training has.
+std::int64_t stated_whole(const StoredWeights& weights, const char* key, double otherwise) {
+  const double value = stated(weights, key, otherwise);
+  check(std::abs(value) < 1e15, "The checkpoint {} says {} = {}, which no training has.",
+        weights.folder(), key, value);
+  return static_cast<std::int64_t>(value);
 }
 
 class AuthorsArchive {
@@ -119,25 +135,21 @@ class AuthorsArchive {
     pickle_.text("scaler");
     const bool imported = weights_.manifest().meta.text.contains("scaler_scale");
     if (!imported && weights_.recipe().compute.precision != DType::bf16) return pickle_.none();
-    const auto whole = [&](const char* key, double otherwise) {
-      return static_cast<std::int64_t>(stated(weights_, key, otherwise));
-    };
     pickle_.begin_dict();
     add_real("scale", stated(weights_, "scaler_scale", 65536));
     add_real("growth_factor", stated(weights_, "scaler_growth_factor", 2));
     add_real("backoff_factor", stated(weights_, "scaler_backoff_factor", 0.5));
-    add_integer("growth_interval", whole("scaler_growth_interval", 2000));
-    add_integer("_growth_tracker", whole("scaler_growth_tracker", 0));
+    add_integer("growth_interval", stated_whole(weights_, "scaler_growth_interval", 2000));
+    add_integer("_growth_tracker", stated_whole(weights_, "scaler_growth_tracker", 0));
     pickle_.end_dict();
   }
   void add_progress(std::int64_t steps_per_epoch) {
     const auto begun = (step_ + steps_per_epoch - 1) / steps_per_epoch;
-    add_integer("epoch",
-                static_cast<std::int64_t>(stated(weights_, "epoch", static_cast<double>(begun))));
+    add_integer("epoch", stated_whole(weights_, "epoch", static_cast<double>(begun)));
     add_real("loss", stated(weights_, "loss", 0));
     const auto batch = static_cast<double>(weights_.recipe().optim.global_batch);
-    add_integer("batch_size", static_cast<std::int64_t>(stated(weights_, "batch_size", batch)));
-    add_integer("world_size", static_cast<std::int64_t>(stated(weights_, "world_size", 1)));
+    add_integer("batch_size", stated_whole(weights_, "batch_size", batch));
+    add_integer("world_size", stated_whole(weights_, "world_size", 1));
     add_real("lr", stated(weights_, "lr", schedule_.learning_rate(step_)));
   }
   void add_real(const char* key, double value) {
@@ -159,7 +171,7 @@ class AuthorsArchive {
 std::int64_t steps_per_epoch(const StoredWeights& weights, const ExportOptions& options) {
   if (options.steps_per_epoch > 0) return options.steps_per_epoch;
   const auto step = weights.manifest().meta.step;
-  const auto epoch = static_cast<std::int64_t>(stated(weights, "epoch", 0));
+  const auto epoch = stated_whole(weights, "epoch", 0);
   if (epoch > 0 && step > 0 && step % epoch == 0) return step / epoch;
   const auto& recipe = weights.recipe();
   try {

@@ -39,7 +39,10 @@ std::int64_t steps_of(WeightFile& file) {
           file.path(), step);
     return static_cast<std::int64_t>(step);
   }
-  return static_cast<std::int64_t>(file.number("opt/state/1/step", 0));
+  const double step = file.number("opt/state/1/step", 0);
+  check(step >= 0 && step < 1e12, "{} has done {} steps, which no training has.", file.path(),
+        step);
+  return static_cast<std::int64_t>(step);
 }
 
 CheckpointMeta meta_of(WeightFile& file, const PretrainRecipe& recipe, const WeightPlan& plan,

@@ -4,12 +4,12 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <tuple>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/json_text.hpp"
 #include "ijepa/model/mask_limits.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "naming.hpp"
@@ -30,6 +30,15 @@ const FileTensor& find(const WeightFile& file, const std::string& name, std::siz
   return *tensor;
 }
 
+/// A size that a model can have: at most the largest of any recipe, so that products of sizes stay
+/// far from overflow.
+std::int64_t size_in(const WeightFile& file, const char* what, std::int64_t size) {
+  constexpr std::int64_t largest = 65536;
+  check(size > 0 && size <= largest, "{} has {} = {}, which no model has: 1 to {}.", file.path(),
+        what, size, largest);
+  return size;
+}
+
 std::int64_t count_blocks(const WeightFile& file, const Naming& naming, const char* stack) {
   std::int64_t depth = 0;
   while (file.find(naming.of(fmt::format("{}.{}.norm1.weight", stack, depth))[0]) != nullptr)
@@ -42,12 +51,8 @@ std::int64_t count_blocks(const WeightFile& file, const Naming& naming, const ch
 Json json_beside(const std::string& path, const std::string& name) {
   for (const auto& candidate :
        {fs::path(path).parent_path() / name, fs::path(path).replace_extension(name)}) {
-    if (!fs::is_regular_file(candidate)) continue;
-    try {
-      return Json::parse(read_text_file(candidate.string()));
-    } catch (const Json::exception& e) {
-      fail("{} is damaged: {}.", candidate.string(), e.what());
-    }
+    if (fs::is_regular_file(candidate))
+      return parse_json(read_text_file(candidate.string()), candidate.string() + " is damaged");
   }
   return {};
 }
@@ -56,7 +61,8 @@ Json json_beside(const std::string& path, const std::string& name) {
 Json described(WeightFile& file) {
   Json config = Json::object();
   try {
-    if (const auto own = file.description(); !own.empty()) config = Json::parse(own);
+    if (const auto own = file.description(); !own.empty())
+      config = parse_json(own, file.path() + " describes its model in damaged words");
     for (const char* name : {"config.json", "preprocessor_config.json"})
       if (const auto beside = json_beside(file.path(), name); beside.is_object())
         config.update(beside);
@@ -80,14 +86,16 @@ std::int64_t number_in(const Json& config, std::initializer_list<const char*> po
 std::optional<std::array<std::int64_t, 2>> image_size_in(const Json& config) {
   for (const char* pointer : {"/image_size", "/model_args/img_size"}) {
     const Json::json_pointer at(pointer);
-    if (config.contains(at) && config.at(at).is_array() && config.at(at).size() == 2)
+    if (config.contains(at) && config.at(at).is_array() && config.at(at).size() == 2 &&
+        std::ranges::all_of(config.at(at), [](const Json& j) { return j.is_number_integer(); }))
       return config.at(at).get<std::array<std::int64_t, 2>>();
   }
   return std::nullopt;
 }
 
-void set_image_size(const ImportOptions& options, const Json& config, const std::string& path,
+void set_image_size(const ImportOptions& options, const Json& config, const WeightFile& file,
                     std::int64_t tokens, EncoderConfig& encoder) {
+  const auto& path = file.path();
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(tokens)));
   const auto said = image_size_in(config);
   check(options.image_height > 0 || said || side * side == tokens,
@@ -96,7 +104,8 @@ void set_image_size(const ImportOptions& options, const Json& config, const std:
         path, tokens);
   encoder.image_height = encoder.image_width = side * encoder.patch;
   if (said)
-    std::tie(encoder.image_height, encoder.image_width) = std::tuple((*said)[0], (*said)[1]);
+    std::tie(encoder.image_height, encoder.image_width) = std::tuple(
+        size_in(file, "an image height", (*said)[0]), size_in(file, "an image width", (*said)[1]));
   if (options.image_height > 0)
     std::tie(encoder.image_height, encoder.image_width) =
         std::tuple(options.image_height, options.image_width);
@@ -125,11 +134,12 @@ EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
   const auto& naming = held.naming;
   const auto& patches = find(file, naming.of("patch_embed.proj.weight")[0], 4);
   EncoderConfig encoder;
-  encoder.width = patches.shape[0];
-  encoder.patch = patches.shape[2];
+  encoder.width = size_in(file, "a width", patches.shape[0]);
+  encoder.patch = size_in(file, "a patch side", patches.shape[2]);
   encoder.depth = count_blocks(file, naming, "blocks");
   check(encoder.depth > 0, "{} holds no blocks of an encoder.", file.path());
-  encoder.mlp_hidden = find(file, naming.of("blocks.0.mlp.fc1.bias")[0], 1).shape[0];
+  encoder.mlp_hidden =
+      size_in(file, "an MLP width", find(file, naming.of("blocks.0.mlp.fc1.bias")[0], 1).shape[0]);
   encoder.heads = options.heads > 0
                       ? options.heads
                       : number_in(config, {"/num_attention_heads", "/model_args/num_heads"});
@@ -139,7 +149,8 @@ EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
         "{} does not say how many attention heads its {} blocks of width {} have; "
         "ijepa-weights import --heads N does.",
         file.path(), encoder.depth, encoder.width);
-  set_image_size(options, config, file.path(), find(file, naming.positions(held.group), 3).shape[1],
+  const auto& positions = find(file, naming.positions(held.group), 3);
+  set_image_size(options, config, file, size_in(file, "a number of patches", positions.shape[1]),
                  encoder);
   return encoder;
 }
@@ -149,9 +160,11 @@ PredictorConfig predictor_of(const WeightFile& file, const std::vector<HeldGroup
                              const EncoderConfig& encoder) {
   for (const auto& [group, naming] : held) {
     if (group != "predictor") continue;
-    return {find(file, naming.of("predictor_embed.weight")[0], 2).shape[0],
+    const auto width = find(file, naming.of("predictor_embed.weight")[0], 2).shape[0];
+    const auto hidden = find(file, naming.of("predictor_blocks.0.mlp.fc1.bias")[0], 1).shape[0];
+    return {size_in(file, "a predictor width", width),
             count_blocks(file, naming, "predictor_blocks"),
-            find(file, naming.of("predictor_blocks.0.mlp.fc1.bias")[0], 1).shape[0], 0};
+            size_in(file, "an MLP width of the predictor", hidden), 0};
   }
   return {encoder.width, 1, encoder.mlp_hidden, 0};
 }

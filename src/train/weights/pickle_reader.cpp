@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t most_values = 2'000'000;
 constexpr std::size_t most_dimensions = 64;
+constexpr std::size_t longest_key = 1024;  // of a storage: part of the name of an entry
+// Values may be shared, so that a few bytes make a tensor of many sizes.
+constexpr std::size_t most_sizes = 8'000'000;
 
 class Machine {
  public:
@@ -95,6 +98,8 @@ class Machine {
     require(items.size() <= most_dimensions, "its pickle has a tensor of {} dimensions",
             items.size());
     for (const auto item : items) numbers.push_back(as<std::int64_t>(item, "a size"));
+    sizes_ += numbers.size();
+    require(sizes_ <= most_sizes, "its tensors have more than {} sizes", most_sizes);
     return numbers;
   }
   void remember(std::uint32_t key) { memo_[key] = top(); }
@@ -189,7 +194,7 @@ class Machine {
 
   std::span<const std::uint8_t> bytes_;
   const std::string& source_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0, sizes_ = 0;
   bool stopped_ = false;
   PickleTree tree_;
   std::vector<PickleRef> stack_;
@@ -269,18 +274,20 @@ void Machine::global() {
 
 /// ('storage', class, key, location, elements)
 void Machine::persistent_id() {
-  const auto items = as<PickleTuple>(pop(), "a storage").items;
+  const auto& items = as<PickleTuple>(pop(), "a storage").items;
   require(items.size() == 5 && as<std::string>(items[0], "a storage") == "storage",
           "its pickle refers to something that is no storage");
   const auto& type = as<PickleGlobal>(items[1], "a storage's type");
   require(type.kind == PickleGlobal::Kind::storage || type.kind == PickleGlobal::Kind::untyped,
           "its pickle has a storage without a type");
-  push(PickleStorage{type.element, as<std::string>(items[2], "a storage's key"),
-                     as<std::int64_t>(items[4], "a storage's size")});
+  const auto& key = as<std::string>(items[2], "a storage's key");
+  require(key.size() <= longest_key, "its pickle has a storage with a key of {} bytes", key.size());
+  push(PickleStorage{type.element, key, as<std::int64_t>(items[4], "a storage's size")});
 }
 
 void Machine::reduce() {
-  const auto arguments = as<PickleTuple>(pop(), "arguments").items;
+  // No copy, of which there could be many: values stay where they are.
+  const auto& arguments = as<PickleTuple>(pop(), "arguments").items;
   call(as<PickleGlobal>(pop(), "an allowed function"), arguments);
 }
 

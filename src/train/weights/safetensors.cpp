@@ -1,10 +1,10 @@
 #include "safetensors.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "../checkpoint_disk.hpp"
 #include "element.hpp"
+#include "ijepa/core/json_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -24,10 +24,12 @@ class Safetensors final : public WeightFile {
     data_ = sizeof header_bytes + header_bytes;
     std::string header(header_bytes, '\0');
     file_.read(sizeof header_bytes, header.data(), header.size());
+    const std::string problem = fmt::format("The header of {} is damaged", path);
+    const Json json = parse_json(header, problem);
     try {
-      parse(Json::parse(header), bytes);
+      parse(json, bytes);
     } catch (const Json::exception& e) {
-      fail("The header of {} is damaged: {}.", path, e.what());
+      fail("{}: {}.", problem, e.what());
     }
   }
 

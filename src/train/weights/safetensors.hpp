@@ -7,7 +7,8 @@
 
 namespace ijepa {
 
-/// The header's free texts are the scalars "__metadata__/KEY".
+/// The header's free texts are the scalars "__metadata__/KEY". An Error above a header of 64 MiB,
+/// or the limits of parse_json().
 std::unique_ptr<WeightFile> open_safetensors(const std::string& path);
 
 /// The file appears whole or not at all.

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "../checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/json_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -20,12 +20,13 @@ class ShardedWeights final : public WeightFile {
   explicit ShardedWeights(const std::string& index) : WeightFile(index) {
     const auto bytes = open_regular_file(index).size();
     check(bytes <= most_index_bytes, "{} is no index of weights: it has {} bytes.", index, bytes);
+    const std::string problem = index + " is no index of weights";
+    const auto json = parse_json(read_text_file(index), problem);
     try {
-      const auto json = nlohmann::json::parse(read_text_file(index));
       for (const auto& [tensor, file] : json.at("weight_map").items())
         file_of_[tensor] = file.get<std::string>();
     } catch (const nlohmann::json::exception& e) {
-      fail("{} is no index of weights: {}.", index, e.what());
+      fail("{}: {}.", problem, e.what());
     }
     open_files();
     take_tensors();
