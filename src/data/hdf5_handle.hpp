@@ -3,6 +3,7 @@
 #pragma once
 #include <hdf5.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -63,6 +64,32 @@ template <class Result>
 Result hdf5_check(Result result, const std::string& path, const char* what) {
   if (result < 0) fail("{}: HDF5 could not {}: {}.", path, what, hdf5_reason());
   return result;
+}
+
+/// An attribute that is one whole number. An Error for anything else, which the library would write
+/// beyond the number's place.
+template <class T>
+T hdf5_number(hid_t object, const std::string& path, const char* name, hid_t memory_type) {
+  const Hdf5Handle id(hdf5_check(H5Aopen(object, name, H5P_DEFAULT), path, name), H5Aclose);
+  const Hdf5Handle space(hdf5_check(H5Aget_space(id), path, name), H5Sclose);
+  const Hdf5Handle type(hdf5_check(H5Aget_type(id), path, name), H5Tclose);
+  check(H5Sget_simple_extent_npoints(space) == 1 && H5Tget_class(type) == H5T_INTEGER,
+        "{}: {} is no whole number.", path, name);
+  T value = 0;
+  hdf5_check(H5Aread(id, memory_type, &value), path, name);
+  return value;
+}
+
+/// A dataset that lies in this file itself: an Error where its name is a link into another file, or
+/// its numbers lie in one.
+inline Hdf5Handle hdf5_dataset(hid_t file, const std::string& path, const char* name) {
+  H5L_info_t link;
+  hdf5_check(H5Lget_info(file, name, &link, H5P_DEFAULT), path, name);
+  check(link.type == H5L_TYPE_HARD, "{}: {} is a link to elsewhere.", path, name);
+  Hdf5Handle dataset(hdf5_check(H5Dopen2(file, name, H5P_DEFAULT), path, name), H5Dclose);
+  const Hdf5Handle creation(hdf5_check(H5Dget_create_plist(dataset), path, name), H5Pclose);
+  check(H5Pget_external_count(creation) == 0, "{}: {} lies in another file.", path, name);
+  return dataset;
 }
 
 /// File access without file locks, which parallel file systems often lack. The environment variable

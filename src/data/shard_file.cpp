@@ -14,10 +14,7 @@ namespace ijepa {
 namespace {
 
 std::uint64_t attribute(hid_t file, const std::string& path, const char* name) {
-  const Hdf5Handle a(hdf5_check(H5Aopen(file, name, H5P_DEFAULT), path, name), H5Aclose);
-  std::uint64_t value = 0;
-  hdf5_check(H5Aread(a, H5T_NATIVE_UINT64, &value), path, name);
-  return value;
+  return hdf5_number<std::uint64_t>(file, path, name, H5T_NATIVE_UINT64);
 }
 
 constexpr std::array<std::size_t, shard_table_count> fixed_widths{8, 8, 4, 8, 0};  // keys: any
@@ -67,6 +64,7 @@ void ShardFile::read_structure() {
   class_names_hash_ = attribute(file, path_, "class_names_hash");
   images_ = column_of(file, "images");
   class_names_ = column_of(file, "class_names");
+  check(images_.width == 1, "{}: the images are no bytes.", path_);
   for (std::size_t t = 0; t < shard_table_count; ++t) {
     tables_[t] = column_of(file, shard_table_names[t]);
     check(tables_[t].count == tables_[0].count, "{}: table {} has {} rows, not {}.", path_,
@@ -78,7 +76,7 @@ void ShardFile::read_structure() {
 }
 
 ShardFile::Column ShardFile::column_of(std::int64_t file_id, const char* name) const {
-  const Hdf5Handle d(hdf5_check(H5Dopen2(file_id, name, H5P_DEFAULT), path_, name), H5Dclose);
+  const Hdf5Handle d = hdf5_dataset(file_id, path_, name);
   const Hdf5Handle space(hdf5_check(H5Dget_space(d), path_, name), H5Sclose);
   const Hdf5Handle type(hdf5_check(H5Dget_type(d), path_, name), H5Tclose);
   check(H5Sget_simple_extent_ndims(space) == 1, "{}: dataset {} is not one-dimensional.", path_,

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <functional>
-#include <numeric>
 
 #include "../data/hdf5_handle.hpp"
 #include "ijepa/core/file.hpp"
@@ -16,6 +14,7 @@ namespace {
 
 constexpr std::int64_t version = 2;
 constexpr std::size_t longest_text = 4096;
+constexpr std::uintmax_t most_packed = 16;  // our files are not, but others may pack them anew
 
 /// Writes to memory: HDF5 does not recover from a disk that is full, the file written of it does.
 class PartWriter {
@@ -86,32 +85,37 @@ class PartReader {
         file_(hdf5_check(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access_), path, "open"), H5Fclose) {}
 
   std::int64_t number(const char* name) const {
-    std::int64_t value = 0;
-    const Hdf5Handle id(hdf5_check(H5Aopen(file_, name, H5P_DEFAULT), path_, name), H5Aclose);
-    hdf5_check(H5Aread(id, H5T_NATIVE_INT64, &value), path_, name);
-    return value;
+    return hdf5_number<std::int64_t>(file_, path_, name, H5T_NATIVE_INT64);
   }
   std::string text(const char* name) const {
     const Hdf5Handle id(hdf5_check(H5Aopen(file_, name, H5P_DEFAULT), path_, name), H5Aclose);
     const Hdf5Handle type(H5Aget_type(id), H5Tclose);
+    const Hdf5Handle space(hdf5_check(H5Aget_space(id), path_, name), H5Sclose);
     const auto size = H5Tget_size(type);
-    check(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && size <= longest_text,
+    check(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+              size <= longest_text && H5Sget_simple_extent_npoints(space) == 1,
           "{}: {} is no text.", path_, name);
     std::string value(size, '\0');
     hdf5_check(H5Aread(id, type, value.data()), path_, name);
     return value.c_str();
   }
   bool has(const char* name) const { return H5Lexists(file_, name, H5P_DEFAULT) > 0; }
-  std::vector<std::int64_t> shape(const char* name) const {
+  /// Of a dataset with so many dimensions, which may be read whole: its numbers or texts are at
+  /// most `most_packed` times as many bytes as the file.
+  std::vector<std::int64_t> shape(const char* name, std::size_t fewest, std::size_t most) const {
     const Hdf5Handle id = open(name);
+    const Hdf5Handle type(hdf5_check(H5Dget_type(id), path_, name), H5Tclose);
     const Hdf5Handle space(H5Dget_space(id), H5Sclose);
     std::vector<hsize_t> extent(
         static_cast<std::size_t>(std::max(0, H5Sget_simple_extent_ndims(space))));
     H5Sget_simple_extent_dims(space, extent.data(), nullptr);
-    const auto bytes =
-        std::accumulate(extent.begin(), extent.end(), hsize_t{1}, std::multiplies<>());
-    // More numbers than the file has bytes: it lies about itself.
-    check(bytes <= std::filesystem::file_size(path_), "{}: {} is damaged.", path_, name);
+    hsize_t bytes = std::max<std::size_t>(H5Tget_size(type), sizeof(float));
+    bool sound = extent.size() >= fewest && extent.size() <= most;
+    // A size of 0 does not excuse the others.
+    for (const auto n : extent)
+      sound = sound && !__builtin_mul_overflow(bytes, std::max<hsize_t>(n, 1), &bytes);
+    check(sound && bytes <= most_packed * std::filesystem::file_size(path_), "{}: {} is damaged.",
+          path_, name);
     return {extent.begin(), extent.end()};
   }
   void read(const char* name, hid_t type, void* out) const {
@@ -119,8 +123,7 @@ class PartReader {
     hdf5_check(H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out), path_, name);
   }
   Matrix<float> matrix(const char* name) const {
-    const auto extent = shape(name);
-    check(extent.size() >= 2, "{}: {} is no table.", path_, name);
+    const auto extent = shape(name, 2, 3);
     std::int64_t rows = 1;
     for (std::size_t i = 0; i + 1 < extent.size(); ++i) rows *= extent[i];
     Matrix<float> m(rows, extent.back());
@@ -134,7 +137,7 @@ class PartReader {
     check(
         H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && width <= longest_text,
         "{}: keys are no texts of one size.", path_);
-    const auto count = static_cast<std::size_t>(shape("keys").at(0));
+    const auto count = static_cast<std::size_t>(shape("keys", 1, 1)[0]);
     std::string all(count * width, '\0');
     read("keys", type, all.data());
     std::vector<std::string> keys;
@@ -146,9 +149,7 @@ class PartReader {
   }
 
  private:
-  Hdf5Handle open(const char* name) const {
-    return {hdf5_check(H5Dopen2(file_, name, H5P_DEFAULT), path_, name), H5Dclose};
-  }
+  Hdf5Handle open(const char* name) const { return hdf5_dataset(file_, path_, name); }
 
   std::string path_;
   Hdf5Handle access_, file_;
@@ -211,7 +212,7 @@ std::optional<std::int64_t> images_in_part(const std::string& path,
     const PartReader part(path);
     if (part.number("format_version") != version) return std::nullopt;
     found = {part.text("encoder"), part.text("images")};
-    images = part.shape("labels").at(0);
+    images = part.shape("labels", 1, 1)[0];
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -228,14 +229,16 @@ FeatureRows read_feature_part(const std::string& path) {
   FeatureRows rows;
   rows.first = part.number("first");
   rows.keys = part.keys();
-  rows.labels.resize(static_cast<std::size_t>(part.shape("labels").at(0)));
+  rows.labels.resize(static_cast<std::size_t>(part.shape("labels", 1, 1)[0]));
   part.read("labels", H5T_NATIVE_INT32, rows.labels.data());
   if (part.has("features")) rows.pooled = part.matrix("features");
   if (part.has("tokens")) rows.tokens = part.matrix("tokens");
   check(rows.keys.size() == rows.labels.size() &&
-            (rows.pooled.rows == 0 || rows.pooled.rows == std::ssize(rows.keys)),
-        "{} has {} keys, {} labels and {} rows of features.", path, rows.keys.size(),
-        rows.labels.size(), rows.pooled.rows);
+            (rows.pooled.rows == 0 || rows.pooled.rows == std::ssize(rows.keys)) &&
+            (rows.tokens.rows == 0 ||
+             (!rows.keys.empty() && rows.tokens.rows % std::ssize(rows.keys) == 0)),
+        "{} has {} keys, {} labels, {} rows of features and {} of tokens.", path, rows.keys.size(),
+        rows.labels.size(), rows.pooled.rows, rows.tokens.rows);
   check(part.text("xxh3") == checksum(rows), "{} is damaged: its checksum is wrong.", path);
   return rows;
 }

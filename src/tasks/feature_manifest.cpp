@@ -1,8 +1,8 @@
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 
@@ -18,7 +18,7 @@ std::string path_of(const std::string& folder) {
   return folder + "/features.json";
 }
 
-FeatureManifest parse(const Json& j) {
+FeatureManifest parse(const nlohmann::json& j) {
   check(j.at("format") == format_name && j.at("version") == format_version,
         "it is of another format or version");
   FeatureManifest m;
@@ -65,8 +65,9 @@ FeatureManifest read_feature_manifest(const std::string& folder) {
   const std::string path = path_of(folder);
   check(std::filesystem::is_regular_file(path),
         "{} holds no finished features: {} is missing; ijepa-infer makes them.", folder, path);
+  const auto json = parse_json(read_text_file(path), path + " is damaged");
   try {
-    return parse(Json::parse(read_text_file(path)));
+    return parse(json);
   } catch (const std::exception& e) {
     fail("{} is damaged: {}.", path, e.what());
   }
@@ -79,7 +80,8 @@ FeatureRows read_pooled_features(const std::string& folder, const FeatureManifes
     const std::string path = folder + "/" + name;
     check(images_in_part(path, manifest.identity).has_value(), "{} is missing or damaged.", path);
     const auto part = read_feature_part(path);
-    check(part.first == std::ssize(all.keys) && part.pooled.cols == manifest.width,
+    check(part.first == std::ssize(all.keys) && part.pooled.cols == manifest.width &&
+              part.pooled.rows == std::ssize(part.keys),
           "{} does not follow the part before it.", path);
     all.keys.insert(all.keys.end(), part.keys.begin(), part.keys.end());
     all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());

@@ -1,6 +1,6 @@
 // ShardFile: one shard opened for reading. Its tables are memory-mapped, its images are found by
-// file offset; nothing an image is held in memory. Damage that opening cannot see is found by the
-// bounds check of each access and by the image checksums.
+// file offset; no image and nothing larger than the file is held in memory. Damage that opening
+// cannot see is found by the bounds check of each access and by the image checksums.
 #pragma once
 #include <array>
 #include <cstdint>

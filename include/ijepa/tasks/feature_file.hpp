@@ -44,7 +44,7 @@ void write_feature_part(const std::string& path, const FeatureIdentity& identity
 /// does not say what it holds; an Error when it is of other features.
 std::optional<std::int64_t> images_in_part(const std::string& path,
                                            const FeatureIdentity& identity);
-/// An Error when it is damaged: every byte of its rows has a checksum.
+/// An Error when it is damaged (its rows have a checksum) or they are 16 times the file's bytes.
 FeatureRows read_feature_part(const std::string& path);
 
 std::string part_name(std::int64_t part);
