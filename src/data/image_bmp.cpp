@@ -110,13 +110,17 @@ Size bmp_size(Span bytes) {
   return read_header(bytes).size;
 }
 
+void check_bmp(Span bytes) {
+  const Header h = read_header(bytes);
+  if (h.pixels + h.stride() * static_cast<std::size_t>(h.size.height) > bytes.size() ||
+      h.palette + h.entry * h.colours > bytes.size())
+    fail_early();
+}
+
 void decode_bmp(Span bytes, const Size& size, std::uint8_t* rgb) {
   const Header h = read_header(bytes);
   const auto height = static_cast<std::size_t>(size.height);
   const auto width = static_cast<std::size_t>(size.width);
-  if (h.pixels + h.stride() * height > bytes.size() ||
-      h.palette + h.entry * h.colours > bytes.size())
-    fail_early();
   for (std::size_t y = 0; y < height; ++y)
     for (std::size_t x = 0; x < width; ++x)
       put_pixel(bytes, h, h.pixels + h.stride() * (h.top_down ? y : height - 1 - y), x,

@@ -1,4 +1,7 @@
-// Codec: what a picture format offers the decoder. Private to src/data.
+// Codec: what a picture format offers the decoder. Private to src/data. Each holds 3 bytes a pixel
+// of at most max_pixels, and its library what it needs beside: progressive JPEG 6 bytes a pixel,
+// WebP 8, TIFF 10 and at most 1 GiB for one of its strips. BMP and PNM have as many bytes as their
+// pixels need. A JPEG has at most 500 scans, and 4 thousand million pixels in all of them.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -70,6 +73,10 @@ Size tiff_size(std::span<const std::uint8_t> bytes);
 Size gif_size(std::span<const std::uint8_t> bytes);
 Size bmp_size(std::span<const std::uint8_t> bytes);
 Size netpbm_size(std::span<const std::uint8_t> bytes);
+/// Of formats that are not packed: an Error where there are fewer bytes than pixels need, before
+/// memory for those is asked for.
+void check_bmp(std::span<const std::uint8_t> bytes);
+void check_netpbm(std::span<const std::uint8_t> bytes);
 void decode_webp(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
 void decode_tiff(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);
 void decode_gif(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb);

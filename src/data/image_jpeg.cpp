@@ -20,8 +20,9 @@
 namespace ijepa {
 namespace {
 
-// More scans than any encoder writes: thousands of them in a small file would cost minutes.
-constexpr int max_scans = 500;
+// More scans than any encoder writes: thousands of them in a small file would cost minutes, and so
+// would hundreds of a huge picture.
+constexpr std::int64_t max_scans = 500, max_scan_pixels = 4'000'000'000;
 // Fancy upsampling blends each chroma sample with its neighbours, so a column needs one sample more
 // on each side to come out as in a full decode. A sample is at most four pixels wide.
 constexpr int column_margin = 8;
@@ -44,7 +45,10 @@ void on_message(j_common_ptr info, int level) {
 }
 
 void on_progress(j_common_ptr info) {
-  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > max_scans) {
+  const auto* picture = reinterpret_cast<j_decompress_ptr>(info);
+  const std::int64_t scans = picture->input_scan_number;
+  const auto pixels = std::int64_t{picture->image_height} * picture->image_width;
+  if (scans > max_scans || scans * pixels > max_scan_pixels) {
     info->err->msg_code = JERR_BAD_PROGRESSION;
     leave(info);
   }

@@ -70,6 +70,14 @@ Size netpbm_size(std::span<const std::uint8_t> bytes) {
   return Reader(bytes).size();
 }
 
+/// A sample is at least one byte, also as text.
+void check_netpbm(std::span<const std::uint8_t> bytes) {
+  const Reader reader(bytes);
+  const auto pixels = std::int64_t{reader.size().height} * reader.size().width;
+  check(pixels * static_cast<std::int64_t>(reader.channels()) <= std::ssize(bytes),
+        "The PPM or PGM data ends early.");
+}
+
 void decode_netpbm(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb) {
   Reader reader(bytes);
   const auto pixels = static_cast<std::size_t>(std::int64_t{size.height} * size.width);

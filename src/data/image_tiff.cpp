@@ -18,6 +18,8 @@
 namespace ijepa {
 namespace {
 
+constexpr tmsize_t most_bytes_at_once = tmsize_t{1} << 30;
+
 thread_local std::string last_message;
 
 void keep_message(const char*, const char* format, va_list values) {
@@ -53,12 +55,7 @@ struct Bytes {
 class Tiff {
  public:
   explicit Tiff(std::span<const std::uint8_t> bytes)
-      : bytes_{bytes},
-        tiff_((prepare(),
-               // "m": the bytes are not mapped, for they are in memory.
-               TIFFClientOpen("image", "rm", &bytes_, Bytes::read, Bytes::write, Bytes::seek,
-                              Bytes::close, Bytes::size, nullptr, nullptr)),
-              TIFFClose) {
+      : bytes_{bytes}, tiff_((prepare(), open(&bytes_)), TIFFClose) {
     require(tiff_ != nullptr);
   }
 
@@ -95,6 +92,21 @@ class Tiff {
       TIFFSetWarningHandler(nullptr);
     });
     last_message.clear();
+  }
+
+  /// "m": the bytes are not mapped, for they are in memory.
+  static TIFF* open(Bytes* bytes) {
+#if TIFFLIB_VERSION >= 20221213
+    // A strip or tile may claim any size; older versions have no such limit.
+    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(
+        TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
+    TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most_bytes_at_once);
+    return TIFFClientOpenExt("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek,
+                             Bytes::close, Bytes::size, nullptr, nullptr, options.get());
+#else
+    return TIFFClientOpen("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek,
+                          Bytes::close, Bytes::size, nullptr, nullptr);
+#endif
   }
 
   Bytes bytes_;

@@ -7,6 +7,7 @@ namespace {
 struct WholeFormat {
   Size (*size)(std::span<const std::uint8_t>);
   void (*decode)(std::span<const std::uint8_t>, const Size&, std::uint8_t*);
+  void (*check)(std::span<const std::uint8_t>) = nullptr;
 };
 
 WholeFormat functions_of(ImageFormat format) {
@@ -18,9 +19,9 @@ WholeFormat functions_of(ImageFormat format) {
     case ImageFormat::gif:
       return {gif_size, decode_gif};
     case ImageFormat::bmp:
-      return {bmp_size, decode_bmp};
+      return {bmp_size, decode_bmp, check_bmp};
     default:
-      return {netpbm_size, decode_netpbm};
+      return {netpbm_size, decode_netpbm, check_netpbm};
   }
 }
 
@@ -32,6 +33,7 @@ Size ImageDecoder::Whole::open(std::span<const std::uint8_t> bytes) {
   size_ = functions_of(format).size(bytes);
   check(size_.height > 0 && size_.width > 0, "The {} image has no pixels.", format_name(format));
   check_pixels(size_, max_pixels_);
+  if (const auto check_bytes = functions_of(format).check) check_bytes(bytes);
   return size_;
 }
 

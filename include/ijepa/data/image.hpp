@@ -58,7 +58,7 @@ struct ValueImage {
 /// EXIF orientation ignored, CMYK and YCCK as Adobe writes them, alpha dropped, the first picture
 /// of several. One exception: 16-bit grey keeps its upper byte, where PIL clips it to white.
 /// Truncated or damaged bytes, other formats and pictures above the pixel limit are an Error; no
-/// input crashes it.
+/// input crashes it. src/data/image_codec.hpp has the limits of each format.
 class ImageDecoder {
  public:
   static constexpr std::int64_t default_max_pixels = 100'000'000;
