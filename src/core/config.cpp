@@ -12,6 +12,7 @@
 
 #include "config_text.hpp"
 #include "ijepa/core/error.hpp"
+#include "toml_keys.hpp"
 
 namespace ijepa {
 namespace {
@@ -195,6 +196,8 @@ class Reader {
   std::string origin_;
 };
 
+constexpr std::size_t most_text_bytes = std::size_t{1} << 20;
+
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string::npos) return "";
@@ -212,6 +215,9 @@ std::string one_line(std::string_view text) {
 }  // namespace
 
 void read_toml(const Fields& fields, std::string_view text, const std::string& file) {
+  check(text.size() <= most_text_bytes, "{} is no configuration: it has more than {} bytes.", file,
+        most_text_bytes);
+  check_key_parts(text, file);
   toml::table table;
   try {
     table = toml::parse(text, file);
@@ -225,11 +231,12 @@ void read_toml(const Fields& fields, std::string_view text, const std::string& f
 void read_toml_file(const Fields& fields, const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   check(stream.is_open(), "The configuration {} cannot be opened: {}.", file, std::strerror(errno));
-  std::ostringstream text;
-  text << stream.rdbuf();
+  std::string text(most_text_bytes + 1, '\0');  // a device or pipe may have no end
+  stream.read(text.data(), std::ssize(text));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
   // Reading a folder opens well and fails here.
-  check(stream.good() && !text.fail(), "The configuration {} cannot be read or is empty.", file);
-  read_toml(fields, text.str(), file);
+  check(!stream.bad() && !text.empty(), "The configuration {} cannot be read or is empty.", file);
+  read_toml(fields, text, file);
 }
 
 std::string value_of(const Fields& fields, const std::string& path) {
@@ -258,6 +265,7 @@ void apply_override(const Fields& fields, const std::string& assignment) {
                        std::holds_alternative<Choice>(field->slot);
   const bool quoted = value.starts_with('"') || value.starts_with('\'');
   if (is_text && !quoted) value = quote(value);
+  check_key_parts(value, "--set");
   toml::table table;
   try {
     table = toml::parse("value = " + value);

@@ -243,6 +243,29 @@ TEST(Config, DeepNestingAndLongNamesAreRefused) {
   EXPECT_TRUE(refusal(std::string(1000000, 'a') + " = 1").starts_with("a.toml:1: "));
 }
 
+// toml++ 3.3 makes a table in a table of each part, and takes them down by recursion.
+TEST(Config, KeysOfManyPartsAreRefused) {
+  std::string parts = "a";
+  for (int i = 0; i < 500'000; ++i) parts += ".a";
+  const std::string refused = ": a key of more than 8 parts is not read.";
+  EXPECT_EQ(refusal("# a.a.a.a.a.a.a.a.a.a\n" + parts + " = 1"), "a.toml:2" + refused);
+  EXPECT_EQ(refusal("x = { " + parts + " = 1 }"), "a.toml:1" + refused);
+  EXPECT_EQ(refusal("[" + parts + "]"), "a.toml:1" + refused);
+  EXPECT_EQ(refusal(R"(a.'b=.'."c\",".d.e.f.g.h.i = 1)"), "a.toml:1" + refused);
+  // Dots elsewhere are none of keys.
+  for (const std::string value : {"'1.2.3.4.5.6.7.8.9.10'", R"("../../../../../../../../../../a")",
+                                  "[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]",
+                                  "\"\"\"\na.b.c.d.e.f.g.h.i\n\"\"\"", "'' # a.b.c.d.e.f.g.h.i.j"})
+    EXPECT_EQ(refusal("x = " + value).find("parts"), std::string::npos) << value;
+}
+
+TEST(Config, LargeFilesAreNoConfigurations) {
+  EXPECT_NE(refusal("# " + std::string(1 << 20, 'x')).find("more than 1048576 bytes"),
+            std::string::npos);
+  Outer outer;
+  EXPECT_THROW(read_toml_file(fields_of(outer), "/dev/zero"), Error);  // which has no end
+}
+
 TEST(Config, FilesThatCannotBeReadAreNamed) {
   Outer outer;
   const auto folder = std::filesystem::temp_directory_path();

@@ -147,7 +147,7 @@ class Fields {
 /// Reads TOML `text` into the fields; those it does not name keep their values. Throws Error with
 /// `file`, the line, the key and what was expected for broken syntax, unknown keys (with the
 /// nearest right name), wrong types and values out of range. Integers are accepted where a float is
-/// wanted.
+/// wanted. Refused, too: above 1 MiB, keys of more than 8 parts, values of more than 256 levels.
 void read_toml(const Fields& fields, std::string_view text, const std::string& file);
 
 /// The same for a file on disk.
