@@ -54,6 +54,7 @@ void ArchiveLinks::remove(const std::string& path) {
 
 std::string ArchiveLinks::followed(std::string path) const {
   for (int step = 0; step < most_steps; ++step) {
+    if (path.size() > longest_path) return path.substr(0, longest_path);  // no member has that name
     const bool again = any_ancestor(path, [&](const std::string& folder) {
       const auto link = targets_.find(folder);
       if (link == targets_.end()) return false;
@@ -92,7 +93,9 @@ std::vector<std::string> ArchiveLinks::names_of(const std::string& member) {
       used_.insert(folder);
       for (const auto& link : links->second) {
         std::string other = link + from.path.substr(folder.size());
-        if (from.through.contains(link) || !seen.insert(other).second) continue;
+        if (other.size() > longest_path || from.through.contains(link) ||
+            !seen.insert(other).second)
+          continue;
         names.push_back({std::move(other), from.through});
         names.back().through.insert(link);
       }

@@ -1,6 +1,7 @@
 // ArchiveLinks: the hard and symbolic links of an archive, and which further names each member has
 // through them. What unpacking would give as good files are images like the others.
 #pragma once
+#include <cstddef>
 #include <map>
 #include <set>
 #include <string>
@@ -8,6 +9,9 @@
 #include <vector>
 
 namespace ijepa::tools {
+
+/// Longer than any path of a system. Following names and links looks at each folder on the way.
+constexpr std::size_t longest_path = 4096;
 
 /// The member's name as the path that unpacking gives it: no leading "/", "./" or "//", "a/../b" as
 /// "b". What would lead out keeps its "..".

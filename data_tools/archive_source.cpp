@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t read_block_bytes = std::size_t{1} << 20;
 // More than any image that is packed; only members of unknown size are cut off there.
 constexpr std::size_t max_unknown_bytes = std::size_t{512} << 20;
+constexpr std::int64_t largest_size = std::int64_t{1} << 38;  // so that sums of sizes have room
 
 std::string reason_of(archive* a) {
   const char* text = archive_error_string(a);
@@ -29,7 +30,12 @@ std::string member_path(archive_entry* member) {
 }
 
 SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
-  SourceEntry entry{prefix + member_path(member), archive_entry_size(member), false, false, "", ""};
+  SourceEntry entry{prefix + member_path(member),
+                    std::clamp<std::int64_t>(archive_entry_size(member), 0, largest_size),
+                    false,
+                    false,
+                    "",
+                    ""};
   const auto type = archive_entry_filetype(member);
   entry.is_directory = type == AE_IFDIR;
   if (leads_out(entry.path.substr(prefix.size())))
@@ -38,6 +44,10 @@ SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
     entry.problem = "not a file";
   else if (archive_entry_is_encrypted(member))
     entry.problem = "encrypted";
+  if (entry.path.size() > prefix.size() + longest_path) {
+    entry.path = utf8_name(entry.path.substr(0, prefix.size() + longest_path));
+    entry.problem = fmt::format("its name is longer than {} bytes", longest_path);
+  }
   return entry;
 }
 
@@ -103,6 +113,7 @@ bool ArchiveSource::take_link(archive_entry* member, const std::string& prefix,
                               const SourceEntry& entry) {
   const char* target = archive_entry_hardlink(member);
   const bool symbolic = archive_entry_filetype(member) == AE_IFLNK;
+  if (entry.path.size() >= prefix.size() + longest_path) return false;  // cut off
   // A hard link may bring its bytes along (pax, cpio).
   if (leads_out(entry.path) || (!symbolic && (target == nullptr || entry.bytes > 0))) {
     if (!for_links_ && !entry.is_directory) links_.remove(entry.path);
@@ -122,7 +133,7 @@ bool ArchiveSource::take_link(archive_entry* member, const std::string& prefix,
     const auto inside = normal_path(target);
     path = leads_out(inside) ? inside : prefix + inside;
   }
-  links_.add(entry.path, utf8_name(path));
+  links_.add(entry.path, utf8_name(path.substr(0, longest_path)));
   return true;
 }
 
@@ -236,10 +247,12 @@ Payload ArchiveSource::fetch() {
 
 std::vector<std::uint8_t> ArchiveSource::read_member() {
   archive* from = inner_ != nullptr ? inner_.get() : outer_.get();
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(member_.bytes));
+  const auto size = size_unknown_ ? max_unknown_bytes : static_cast<std::size_t>(member_.bytes);
+  std::vector<std::uint8_t> bytes;
   std::size_t done = 0;
-  while (size_unknown_ ? done < max_unknown_bytes : done < bytes.size()) {
-    if (size_unknown_) bytes.resize(done + read_block_bytes);
+  while (done < size) {
+    // As much more as there was: a header may claim any size, and memory follows what comes.
+    bytes.resize(std::min(size, done + std::max(done, read_block_bytes)));
     const auto n = archive_read_data(from, bytes.data() + done, bytes.size() - done);
     if (n == 0 && size_unknown_) break;
     check(n > 0, "{} is damaged or cut short in member {}: {}.", path_, members_,

@@ -1,6 +1,7 @@
 // ArchiveSource: the members of a tar (plain, gzip, bzip2, xz or zstd), zip or 7z in the archive's
 // order, read through libarchive. A member that is itself a tar is entered and appears as a folder.
-// What links name follows at the end, in a second reading of an archive that has links.
+// What links name follows at the end, in a second reading of an archive that has links. A member's
+// memory grows with what comes of it; names above 4096 bytes are cut and a problem of their entry.
 #pragma once
 #include <deque>
 #include <memory>
