@@ -93,17 +93,15 @@ void Datagrams::send(const Beat& beat) const {
 std::optional<Beat> Datagrams::receive(std::uint64_t token, int rank, double seconds) {
   pollfd ready{socket_, POLLIN, 0};
   if (::poll(&ready, 1, static_cast<int>(std::ceil(seconds * 1e3))) <= 0) return std::nullopt;
-  Beat beat;
+  std::array<std::byte, sizeof(Beat)> bytes{};
   sockaddr_in source{};
   socklen_t size = sizeof source;
-  const auto n = ::recvfrom(socket_, &beat, sizeof beat, MSG_TRUNC,
+  const auto n = ::recvfrom(socket_, bytes.data(), bytes.size(), MSG_TRUNC,
                             reinterpret_cast<sockaddr*>(&source), &size);
-  const auto known = static_cast<int>(peers_.size());
-  if (n != static_cast<ssize_t>(sizeof beat) || beat.token != token || beat.to != rank ||
-      beat.from < 0 || beat.from >= known) {
-    return std::nullopt;
-  }
-  Peer& peer = peers_[static_cast<std::size_t>(beat.from)];
+  if (n != std::ssize(bytes)) return std::nullopt;
+  const auto beat = beat_of(bytes, static_cast<int>(peers_.size()));
+  if (!beat || beat->token != token || beat->to != rank) return std::nullopt;
+  Peer& peer = peers_[static_cast<std::size_t>(beat->from)];
   if (!std::exchange(peer.heard, true)) peer.addresses = {source};
   return beat;
 }

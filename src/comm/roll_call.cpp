@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <numeric>
 
 namespace ijepa {
@@ -12,7 +14,37 @@ namespace {
 /// round of asking.
 constexpr int window_size = 8;
 
+/// A field of a datagram as a number: a bool or enum without such a value must not be read as one.
+template <class T>
+T number_at(std::span<const std::byte> datagram, std::size_t offset) {
+  T value;
+  std::memcpy(&value, datagram.data() + offset, sizeof value);
+  return value;
+}
+
+bool is_time(double seconds) {
+  return std::isfinite(seconds) && seconds >= 0 && seconds < 1e9;
+}
+
 }  // namespace
+
+std::optional<Beat> beat_of(std::span<const std::byte> datagram, int ranks) {
+  constexpr auto state = offsetof(Beat, state);
+  if (datagram.size() != sizeof(Beat) ||
+      number_at<std::uint32_t>(datagram, offsetof(Beat, kind)) >
+          static_cast<std::uint32_t>(Beat::Kind::end) ||
+      number_at<std::uint8_t>(datagram, state + offsetof(RankState, phase)) >
+          static_cast<std::uint8_t>(Phase::ending) ||
+      number_at<std::uint8_t>(datagram, state + offsetof(RankState, stopping)) > 1)
+    return std::nullopt;
+  const auto beat = number_at<Beat>(datagram, 0);
+  const auto exists = [ranks](std::int32_t rank) { return rank >= 0 && rank < ranks; };
+  const bool ends_well = beat.kind == Beat::Kind::end && (beat.code < 1 || beat.code > 255);
+  if (!exists(beat.from) || !exists(beat.to) || !exists(beat.leader) || ends_well ||
+      !is_time(beat.interval) || !is_time(beat.state.phase_seconds))
+    return std::nullopt;
+  return beat;
+}
 
 RollCall::RollCall(int rank, int ranks, double now)
     : rank_(rank),

@@ -2,8 +2,10 @@
 // of ranks in no time. Every rank beats to the leader, the lowest rank that answers, at first rank
 // 0; the leader alone judges. Messages per beat grow with the ranks, not with their square.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,10 @@ struct Beat {
   RankState state;
 };
 
+/// The beat that a datagram of a job of `ranks` ranks is; nothing for other bytes: another size, a
+/// rank that does not exist, a kind, phase or flag that no program sends, a time that is none.
+std::optional<Beat> beat_of(std::span<const std::byte> datagram, int ranks);
+
 /// Ranks that do not answer (silence) or, where no rank gets on, those that the others wait for;
 /// `disobedience` is a standstill after a signal.
 struct Verdict {
@@ -43,7 +49,7 @@ class RollCall {
   /// To be called once an interval, with this rank's own state: the ranks to send a beat to. After
   /// a pause of this process (a stopped machine) everybody's silence counts from now.
   std::vector<int> beat(double now, const RankState& own);
-  /// A datagram to this rank; true when it is to be answered.
+  /// A datagram to this rank, as beat_of() gives it; true when it is to be answered.
   bool hear(const Beat& beat, double now);
   /// The leader as others are to be told.
   int leader_told(double now) const;
