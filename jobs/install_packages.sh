@@ -20,6 +20,7 @@ build=(
 tests=(
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv
   patchelf xz-utils                         # the bundle
+  clang libclang-rt-dev                     # fuzz targets
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )
 

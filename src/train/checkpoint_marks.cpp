@@ -36,10 +36,9 @@ std::string CheckpointMarks::text(std::int64_t step) const {
 CheckpointMarks read_marks(const std::string& run_dir) {
   const std::string path = path_in(run_dir);
   if (!std::filesystem::exists(path)) return {};
-  const auto json = parse_json(read_text_file(path), path + " is damaged");
   try {
-    return from_json(json);
-  } catch (const nlohmann::json::exception& e) {
+    return from_json(parse_json(read_text_file(path), "it is damaged"));
+  } catch (const std::exception& e) {
     fail("{} does not say which checkpoints are protected ({}): remove it, and none is.", path,
          e.what());
   }

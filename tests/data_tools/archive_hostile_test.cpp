@@ -21,6 +21,7 @@ std::string tar_header(const std::string& name, std::int64_t size, char type = '
   for (int i = 0; i < 8; ++i)
     header[static_cast<std::size_t>(135 - i)] = static_cast<char>(size >> (8 * i));
   header[156] = type;
+  if (type == '2') header[157] = 'a';  // the beginning of the link
   header.replace(257, 7, "ustar  ");
   header.replace(148, 8, "        ");
   unsigned sum = 0;
@@ -33,6 +34,7 @@ std::string tar_header(const std::string& name, std::int64_t size, char type = '
 std::string long_name(std::size_t bytes) {
   std::string name;
   while (name.size() < bytes) name += "a/";
+  name[bytes - 1] = 'b';  // else it is a folder
   name.resize((bytes + 511) / 512 * 512, '\0');
   return tar_header("././@LongLink", static_cast<std::int64_t>(bytes), 'L') + name;
 }

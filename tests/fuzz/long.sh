@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Fuzzes each reader for a while and prints a table of inputs tried, coverage, memory and finds:
+#   long.sh [SECONDS [FOLDER [CORPUS ...]]]
+# SECONDS for each corpus, 1800 if not said. FOLDER (build/fuzz/runs) keeps corpora, which a later run
+# goes on from, logs, finds and table.txt. CORPUS: names such as zip, image.png; all if not said.
+# FUZZ_JOBS run side by side, one a core if not said. Exits 1 if there are finds. Build before:
+#   bash jobs/configure.sh fuzz all && cmake --build build/fuzz --target fuzz_targets
+# fuzz() is called through xargs, which shellcheck cannot see.
+# shellcheck disable=SC2016,SC2317
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+export seconds=${1:-1800} folder=${2:-build/fuzz/runs} bin=$PWD/build/fuzz/bin
+shift $(($# < 2 ? $# : 2))
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "usage: $0 [SECONDS [FOLDER [CORPUS ...]]]" >&2; exit 2; }
+[[ -x $bin/fuzz_seeds ]] || { echo "$bin holds no fuzz targets; the head of $0 says how to build them." >&2; exit 2; }
+
+mkdir -p "$folder"/{corpus,finds,logs}
+"$bin/fuzz_seeds" "$folder/corpus"
+corpora=("$@")
+(($#)) || mapfile -t corpora < <(find "$folder/corpus" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort)
+for corpus in "${corpora[@]}"; do
+  [[ -d $folder/corpus/$corpus ]] || { echo "There is no corpus $corpus in $folder/corpus." >&2; exit 2; }
+done
+
+# Inputs are written as files, which memory serves best.
+shm=/dev/shm
+[[ -w $shm ]] || shm=${TMPDIR:-/tmp}
+TMPDIR=$(mktemp -d -p "$shm" ijepa_fuzz_XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
+fuzz() {
+  local corpus=$1 longest=4096
+  case $corpus in
+    archive.*) longest=32768 ;;
+    manifest | recipe) longest=16384 ;;
+  esac
+  "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$seconds" -max_len="$longest" -timeout=20 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
+    "$folder/corpus/$corpus" >"$folder/logs/$corpus" 2>&1 || true
+}
+export -f fuzz
+printf '%s\0' "${corpora[@]}" | xargs -0 -n 1 -P "${FUZZ_JOBS:-$(nproc)}" bash -c 'fuzz "$1"' fuzz
+
+# row CORPUS: from its log. A run that did not end as it should counts as a find, too.
+row() {
+  local log=$folder/logs/$1 tried coverage memory finds
+  tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
+  coverage=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d ' ' -f 2 || true)
+  memory=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log" | tail -n 1)
+  finds=$(find "$folder/finds" -name "$1.*" | wc -l)
+  if ((finds == 0)) && ! grep -q '^Done [0-9]* runs' "$log"; then finds=1; fi
+  printf '%-14s %12s %9s %8s MB %6s\n' "$1" "${tried:--}" "${coverage:--}" "${memory:--}" "$finds"
+  ((finds == 0))
+}
+status=0
+{
+  printf '%-14s %12s %9s %11s %6s\n' corpus 'inputs tried' coverage 'peak memory' finds
+  for corpus in "${corpora[@]}"; do row "$corpus" || status=1; done
+} >"$folder/table.txt"
+cat "$folder/table.txt"
+for corpus in "${corpora[@]}"; do
+  grep -h -A 12 '==ERROR\|runtime error\|libFuzzer: ' "$folder/logs/$corpus" | head -n 40 || true
+done
+exit "$status"
