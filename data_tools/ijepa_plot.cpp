@@ -6,6 +6,7 @@
 
 #include "data_tools/log_curves.hpp"
 #include "data_tools/plot_cli.hpp"
+#include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace {
@@ -16,11 +17,11 @@ struct CurvesCommand {
   std::int64_t points = 500;
 
   void add_to(CLI::App& app) {
-    app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE");
+    app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE")->type_name("PATH");
     app.add_option("--column", column,
                    "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
     app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
-    app.add_option("--out", out, "the picture (PNG)");
+    app.add_option("--out", out, "the picture (PNG)")->type_name("FILE");
   }
 
   void run() const {
@@ -37,6 +38,19 @@ struct CurvesCommand {
     fmt::print("{}\n", out);
   }
 };
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-plot",
+          .examples = {{"The loss of two runs, with names",
+                        "ijepa-plot slow=runs/first fast=runs/second"},
+                       {"The rank of the features over epochs",
+                        "ijepa-plot runs/first --column rankme --out rank.png"},
+                       {"A page to read", "ijepa-plot report runs/first --out report.html"},
+                       {"How all runs stand", "ijepa-plot runs runs"}},
+          .pages = {"docs/watch.md"},
+          .statuses = {},
+          .settings = {}};
+}
 
 }  // namespace
 
@@ -56,6 +70,7 @@ int main(int argc, char** argv) {
   auto* runs_app = app.add_subcommand("runs", "how the runs of a folder stand, a line each");
   runs.add_to(*runs_app);
   app.require_subcommand(0, 1);
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   try {
     if (report_app->parsed()) {

@@ -5,6 +5,22 @@
 
 #include "data_tools/packer.hpp"
 #include "data_tools/shards_cli.hpp"
+#include "ijepa/cli/program.hpp"
+
+namespace {
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-shards",
+          .examples = {{"A folder or archive of class folders", "ijepa-shards images --out shards"},
+                       {"Photographs without classes, a tenth put aside, none larger than needed",
+                        "ijepa-shards photos --out shards --test-share 0.1 --short-side 256"},
+                       {"On four processes", "mpirun -n 4 ijepa-shards images.tar --out shards"}},
+          .pages = {"docs/formats.md"},
+          .statuses = {},
+          .settings = {}};
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   ijepa::tools::PackOptions options = ijepa::tools::default_pack_options();
@@ -12,11 +28,20 @@ int main(int argc, char** argv) {
       "Packs images into HDF5 shards, in a random order. Start it again to go on after an "
       "interruption; start it under mpirun or srun to share the work.");
   ijepa::tools::add_pack_options(app, options);
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   try {
     const ijepa::tools::Ranks ranks = ijepa::tools::ranks_from_environment();
-    const auto summary = ijepa::tools::pack(options, ranks, ijepa::Log(ranks.rank));
+    const ijepa::Log log(ranks.rank);
+    const auto summary = ijepa::tools::pack(options, ranks, log);
     if (ranks.rank == 0) fmt::print("{}", ijepa::tools::summary_text(summary));
+    if (summary.sets.empty()) return 0;
+    std::fflush(stdout);
+    const auto set = ijepa::tools::set_to_train_on(summary);
+    ijepa::say_next(
+        log, {{"A picture of them", fmt::format("ijepa-inspect {} --contact-sheet sheet.png", set)},
+              {"A configuration to train with",
+               fmt::format("ijepa-pretrain --suggest {} > mine.toml", set)}});
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ijepa-shards: {}\n", error.what());

@@ -5,6 +5,7 @@
 
 #include "data_tools/synth.hpp"
 #include "data_tools/synth_write.hpp"
+#include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace {
@@ -12,6 +13,16 @@ namespace {
 using ijepa::synth::Encoding;
 using ijepa::synth::Kind;
 using ijepa::synth::Layout;
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-synth",
+          .examples = {{"Five thousand images of ten materials", "ijepa-synth --out images"},
+                       {"A few small ones, to try a program",
+                        "ijepa-synth --out images --classes 3 --train 30 --test 12 --size 32"}},
+          .pages = {"docs/recipes.md"},
+          .statuses = {},
+          .settings = {}};
+}
 
 int run(int argc, char** argv) {
   ijepa::synth::WriteOptions options;
@@ -23,7 +34,9 @@ int run(int argc, char** argv) {
   CLI::App app{
       "Makes labelled images whose classes need material or shape, not colour, to be told apart."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--out", options.out, "Folder to make: train/CLASS/*, test/CLASS/*")->required();
+  app.add_option("--out", options.out, "Folder to make: train/CLASS/*, test/CLASS/*")
+      ->required()
+      ->type_name("FOLDER");
   app.add_option(
          "--kind", kind,
          "materials: patterns that fill the image, learned in minutes; shapes: one shape at "
@@ -39,6 +52,7 @@ int run(int argc, char** argv) {
   app.add_option("--encoding", encoding, "How each image is stored")
       ->check(CLI::IsMember({"jpeg", "png"}));
   app.add_option("--threads", options.threads, "Threads that draw")->check(CLI::Range(1, 1024));
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   options.layout = layout == "tar" ? Layout::tar : Layout::folder;
   options.encoding = encoding == "png" ? Encoding::png : Encoding::jpeg;
@@ -48,6 +62,10 @@ int run(int argc, char** argv) {
       {kind == "shapes" ? Kind::shapes : Kind::materials, classes, size, seed}, options);
   fmt::print("{}: {} training and {} test images, {} classes, {} x {} pixels.\n",
              options.out.string(), options.train, options.test, classes, size, size);
+  std::fflush(stdout);
+  ijepa::say_next(
+      ijepa::Log(),
+      {{"Pack them", fmt::format("ijepa-shards {} --out shards", options.out.string())}});
   return 0;
 }
 

@@ -4,11 +4,30 @@
 #include <CLI/CLI.hpp>
 
 #include "data_tools/weights_cli.hpp"
+#include "ijepa/cli/program.hpp"
+
+namespace {
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-weights",
+          .examples = {{"What a file of weights holds",
+                        "ijepa-weights show IN1K-vit.h.14-300e.pth.tar"},
+                       {"As a run that all programs take",
+                        "ijepa-weights import IN1K-vit.h.14-300e.pth.tar --out runs/published"},
+                       {"The encoder of a run for transformers' AutoModel",
+                        "ijepa-weights export runs/first --format huggingface --out encoder"}},
+          .pages = {"docs/weights.md"},
+          .statuses = {},
+          .settings = {}};
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   ijepa::tools::WeightsOptions options;
   CLI::App app("Reads and writes weights in the formats of other programs.");
   ijepa::tools::add_weights_options(app, options);
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   try {
     ijepa::tools::run_weights(app, options);

@@ -102,14 +102,16 @@ void add_inspect_options(CLI::App& app, InspectOptions& o) {
   app.add_option(
          "path", o.path,
          "A shard set, a folder of them, one shard, a checkpoint, or a run (all its checkpoints)")
-      ->required();
+      ->required()
+      ->type_name("PATH");
   app.add_flag("--verify", o.verify, "Read everything and compare checksums");
   app.add_flag("--list", o.list, "One line an image (index, bytes, label, class, key) or a tensor");
-  auto* out = app.add_option("--out", o.out, "File for --extract");
+  auto* out = app.add_option("--out", o.out, "File for --extract")->type_name("FILE");
   app.add_option("--extract", o.extract, "Write the bytes of the image of this index to --out")
       ->check(CLI::NonNegativeNumber)
       ->needs(out);
-  app.add_option("--contact-sheet", o.contact_sheet, "Write a PNG of images spread over the set");
+  app.add_option("--contact-sheet", o.contact_sheet, "Write a PNG of images spread over the set")
+      ->type_name("FILE");
   app.add_option("--threads", o.threads, "Threads that verify")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

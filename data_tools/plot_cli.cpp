@@ -28,10 +28,11 @@ void rename_twins(std::vector<ReportRun>& runs) {
 }  // namespace
 
 void ReportCommand::add_to(CLI::App& app) {
-  app.add_option("runs", runs, "RUN or NAME=RUN: folders of runs")->required();
-  app.add_option("--out", out, "the page (HTML)");
+  app.add_option("runs", runs, "RUN or NAME=RUN: folders of runs")->required()->type_name("PATH");
+  app.add_option("--out", out, "the page (HTML)")->type_name("FILE");
   app.add_option("--picture", pictures,
-                 "pictures to show beside the first run's (PNG): neighbours, sheets, ...");
+                 "pictures to show beside the first run's (PNG): neighbours, sheets, ...")
+      ->type_name("FILE");
   app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
 }
 
@@ -56,7 +57,9 @@ void ReportCommand::run() const {
 }
 
 void RunsCommand::add_to(CLI::App& app) {
-  app.add_option("folder", folder, "folder with runs, at any depth")->required();
+  app.add_option("folder", folder, "folder with runs, at any depth")
+      ->required()
+      ->type_name("FOLDER");
 }
 
 void RunsCommand::run() const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "data_tools/archive_links.hpp"
 #include "data_tools/progress.hpp"
@@ -63,9 +64,11 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
                  "Folder of class folders, tar (plain, gz, bz2, xz, zst) or zip of them, or folder "
                  "or tar of "
                  "class tars; images without folders get no label")
-      ->required();
+      ->required()
+      ->type_name("PATH");
   app.add_option("--out", o.out, "Folder of the shard set, or of one set a split (train, val, ...)")
-      ->required();
+      ->required()
+      ->type_name("FOLDER");
   app.add_option("--subdir", o.layout.subdir,
                  "Pack only what lies below this folder of the input (A/B/C at any depth)");
   auto* splits =
@@ -106,6 +109,14 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.final_callback([&o] { o.layout.subdir = folder_below(o.layout.subdir, "--subdir"); });
+}
+
+std::string set_to_train_on(const PackSummary& s) {
+  const auto named = std::ranges::find_if(s.sets, [](const auto& set) {
+    return std::filesystem::path(set.path).filename().string().starts_with("train");
+  });
+  if (named != s.sets.end()) return named->path;
+  return std::ranges::max_element(s.sets, {}, [](const auto& set) { return set.images; })->path;
 }
 
 std::string summary_text(const PackSummary& s) {

@@ -11,5 +11,7 @@ namespace ijepa::tools {
 PackOptions default_pack_options();
 void add_pack_options(CLI::App& app, PackOptions& options);
 std::string summary_text(const PackSummary& summary);
+/// The set named like a training split, else the largest. There must be one.
+std::string set_to_train_on(const PackSummary& summary);
 
 }  // namespace ijepa::tools

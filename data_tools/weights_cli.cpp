@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "data_tools/progress.hpp"
+#include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
 
@@ -24,7 +25,8 @@ void add_source_options(CLI::App& app, WeightsOptions& o) {
          "file", o.import.file,
          "A torch archive (.pth.tar, .pt, .bin), a safetensors file, the index of several, or "
          "their folder")
-      ->required();
+      ->required()
+      ->type_name("PATH");
   app.add_option("--heads", o.import.heads, "Attention heads, where the file does not say")
       ->check(CLI::Range(1, 1024));
   app.add_option("--image-size", o.image_size,
@@ -34,7 +36,9 @@ void add_source_options(CLI::App& app, WeightsOptions& o) {
 
 void add_import(CLI::App& app, WeightsOptions& o) {
   add_source_options(app, o);
-  app.add_option("--out", o.import.run, "Run folder to make: OUT/checkpoints/step_N")->required();
+  app.add_option("--out", o.import.run, "Run folder to make: OUT/checkpoints/step_N")
+      ->required()
+      ->type_name("FOLDER");
   app.add_option("--holds", o.import.holds,
                  "Which encoder a file with one holds, where it does not say")
       ->check(CLI::IsMember({"target", "context"}));
@@ -50,10 +54,12 @@ void add_import(CLI::App& app, WeightsOptions& o) {
 void add_export(CLI::App& app, WeightsOptions& o) {
   app.add_option("checkpoint", o.export_to.checkpoint,
                  "Folder of a checkpoint, or of a run: its newest")
-      ->required();
+      ->required()
+      ->type_name("FOLDER");
   app.add_option("--out", o.export_to.out,
                  "File (authors, hdf5) or folder (huggingface, timm) to make")
-      ->required();
+      ->required()
+      ->type_name("PATH");
   app.add_option("--format", o.format,
                  "authors: .pth.tar; huggingface, timm: safetensors and config.json; hdf5")
       ->check(CLI::IsMember(formats))
@@ -88,6 +94,12 @@ void run_import(const WeightsOptions& o) {
       result.report.unused.size(), result.checkpoint);
   for (const auto& name : result.report.missing) fmt::print("missing      {}\n", name);
   for (const auto& name : result.report.unused) fmt::print("unused       {}\n", name);
+  std::fflush(stdout);
+  say_next(Log(),
+           {{"What it is worth",
+             fmt::format("ijepa-probe --run {} --train SHARDS --test SHARDS", o.import.run)},
+            {"A new run from it",
+             fmt::format("ijepa-pretrain CONFIG --init-from {} --set run.dir=NEW", o.import.run)}});
 }
 
 void run_export(ExportOptions o) {

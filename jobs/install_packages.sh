@@ -21,6 +21,8 @@ tests=(
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv
   patchelf xz-utils                         # the bundle
   clang libclang-rt-dev                     # fuzz targets
+  man-db bash-completion zsh fish           # manual pages and completions
+  dpkg-dev file                             # the package
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )
 

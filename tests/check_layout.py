@@ -17,6 +17,7 @@ import tempfile
 # folder -> folders it may include and link directly; what those may, it may too.
 ARROWS = {
     "core": [],
+    "cli": ["core"],
     "device": ["core"],
     "nn": ["device"],
     "model": ["nn"],
@@ -24,8 +25,8 @@ ARROWS = {
     "data": ["core"],
     "train": ["model", "data", "comm"],
     "tasks": ["train", "model", "data"],
-    "apps": ["tasks", "train"],
-    "data_tools": ["tasks", "train"],
+    "apps": ["tasks", "train", "cli"],
+    "data_tools": ["tasks", "train", "cli"],
 }
 # Folders inside another's that are libraries of their own: they use what lies around them, not the
 # other way round, and not one another.

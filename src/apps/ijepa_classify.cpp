@@ -38,7 +38,7 @@ struct TrainArguments {
 
 void add_train(CLI::App& app, TrainArguments& a) {
   auto& train = *app.add_subcommand("train", "trains a linear layer, or the encoder too");
-  train.add_option("--config", a.config, "settings (TOML); docs/classify.md");
+  train.add_option("--config", a.config, "settings (TOML); docs/classify.md")->type_name("FILE");
   ijepa::ClassifySettings standard;
   const auto fields = ijepa::fields_of(standard);
   for (const auto& [names, key] : short_forms) {
@@ -75,6 +75,12 @@ int train(const TrainArguments& arguments, ijepa::Communicator& comm) {
     fmt::print("best epoch {}: validation loss {:.4f}, top-1 {:.2f} %, top-5 {:.2f} %\n{}\n{}\n",
                best->epoch, best->valid_loss, 100 * best->valid_top1, 100 * best->valid_top5,
                result.best, result.last);
+  std::fflush(stdout);
+  ijepa::say_next(
+      ijepa::Log(comm.rank()),
+      {{"Classes of images",
+        fmt::format("ijepa-classify infer --weights {} --input IMAGES --out-dir ANSWERS",
+                    result.best)}});
   return ijepa::end_of_run(result.bad_images, settings.run.out_dir, comm);
 }
 
@@ -82,9 +88,13 @@ void add_infer(CLI::App& app, ijepa::ClassifyInferSettings& s, bool& no_pictures
   auto& infer = *app.add_subcommand("infer", "the classes of images");
   infer.option_defaults()->always_capture_default();
   infer.add_option("-w,--weights", s.weights, "folder that training wrote, OUT/best_NAME")
-      ->required();
-  infer.add_option("--input", s.input, "folder of images, shards, or one image")->required();
-  infer.add_option("--out-dir", s.out, "folder for predictions.csv and pictures");
+      ->required()
+      ->type_name("FOLDER");
+  infer.add_option("--input", s.input, "folder of images, shards, or one image")
+      ->required()
+      ->type_name("PATH");
+  infer.add_option("--out-dir", s.out, "folder for predictions.csv and pictures")
+      ->type_name("FOLDER");
   infer.add_option("--top", s.top, "classes in the table");
   infer.add_flag("--no-pictures", no_pictures, "the table alone");
   ijepa::add_skip_bad_option(infer, s.skip_bad);
@@ -102,6 +112,23 @@ int infer(const ijepa::ClassifyInferSettings& settings, ijepa::Communicator& com
   return code;
 }
 
+ijepa::ProgramWords words() {
+  ijepa::ClassifySettings standard;
+  return {.name = "ijepa-classify",
+          .examples = {{"A linear layer on the features of a run",
+                        "ijepa-classify train --run runs/first --train-dir images/train "
+                        "--valid-dir images/test --out-dir classified"},
+                       {"Train the encoder, too",
+                        "ijepa-classify train --run runs/first --train-dir images/train "
+                        "--valid-dir images/test --fine-tune --set optim.layer_decay=0.75"},
+                       {"Classes of new images",
+                        "ijepa-classify infer --weights classified/best_model --input photos "
+                        "--out-dir answers"}},
+          .pages = {"docs/classify.md", "docs/classify_settings.md"},
+          .statuses = ijepa::rank_statuses(true),
+          .settings = ijepa::field_texts(ijepa::fields_of(standard))};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -112,6 +139,7 @@ int main(int argc, char** argv) {
   bool no_pictures = false;
   add_train(app, arguments);
   add_infer(app, settings, no_pictures);
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   settings.pictures = !no_pictures;
   return ijepa::run_on_ranks(argc, argv, [&](ijepa::Communicator& comm) {

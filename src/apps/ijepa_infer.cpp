@@ -15,7 +15,26 @@ int infer(const ijepa::InferSettings& settings, ijepa::Communicator& comm) {
   if (comm.rank() == 0)
     fmt::print("{} images, {} features each, in {} files of {}\n", made.images, made.width,
                made.parts.size(), settings.out);
+  std::fflush(stdout);
+  ijepa::say_next(log,
+                  {{"Nearest images of the first",
+                    fmt::format("ijepa-search --features {} --query 0 --out HITS", settings.out)},
+                   {"In Python", "docs/tutorial.md"}});
   return ijepa::end_of_run(made.bad_images, settings.out, comm);
+}
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-infer",
+          .examples = {{"Features of shards into HDF5 files",
+                        "ijepa-infer --run runs/first --input shards/test --out features/test"},
+                       {"Of a folder of photographs, also as a table",
+                        "ijepa-infer --run runs/first --input photos --out features/photos --csv"},
+                       {"Patches of three images in the colours of their features",
+                        "ijepa-infer --run runs/first --input photos --out features/photos --pca "
+                        "0 1 2"}},
+          .pages = {"docs/infer.md"},
+          .statuses = ijepa::rank_statuses(true),
+          .settings = {}};
 }
 
 }  // namespace
@@ -26,8 +45,10 @@ int main(int argc, char** argv) {
   CLI::App app{"Writes the features of images. Start it again to go on after an interruption."};
   app.option_defaults()->always_capture_default();
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
-  app.add_option("--input", settings.input, "shards, a folder of images, or one image")->required();
-  app.add_option("--out", settings.out, "folder for the features")->required();
+  app.add_option("--input", settings.input, "shards, a folder of images, or one image")
+      ->required()
+      ->type_name("PATH");
+  app.add_option("--out", settings.out, "folder for the features")->required()->type_name("FOLDER");
   ijepa::add_any_encoder_option(app, settings.encoder);
   app.add_option("--keep", keep, "mean over patches, every patch, or both")
       ->check(CLI::IsMember({"pooled", "tokens", "both"}));
@@ -37,6 +58,7 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   ijepa::add_skip_bad_option(app, settings.skip_bad);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   settings.pooled = keep != "tokens";
   settings.tokens = keep != "pooled";

@@ -19,6 +19,27 @@
 
 namespace {
 
+ijepa::ProgramWords words() {
+  ijepa::PretrainRecipe recipe;
+  return {
+      .name = "ijepa-pretrain",
+      .examples =
+          {{"Steps, schedule and memory of a run, without starting it",
+            "ijepa-pretrain configs/synthetic.toml --set data.shards=shards/train --dry-run"},
+           {"Train on two ranks; the same command goes on after an interruption",
+            "mpirun -n 2 ijepa-pretrain configs/synthetic.toml --set data.shards=shards/train"},
+           {"Save and end with code 85 after an hour",
+            "ijepa-pretrain configs/cifar10_3min.toml --max-seconds 3600"},
+           {"A new run from published weights",
+            "ijepa-pretrain configs/in1k_vith14_ep300.toml --init-from "
+            "IN1K-vit.h.14-300e.pth.tar --set run.dir=runs/continued"}},
+      .pages = {"docs/configuration.md", "docs/recipes.md", "docs/slurm.md"},
+      .statuses = {{ijepa::exit_code::saved, "Stopped and saved: start it again to go on."},
+                   {ijepa::exit_code::hung, "Ended by force, because ranks hung: start it again."},
+                   {ijepa::exit_code::not_finite, "Loss, gradients or weights are not finite."}},
+      .settings = ijepa::field_texts(ijepa::fields_of(recipe))};
+}
+
 struct Arguments {
   std::string config;
   std::vector<std::string> settings;
@@ -86,7 +107,8 @@ int main(int argc, char** argv) {
       "another error. docs/slurm.md tells more."};
   Arguments arguments;
   app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
-      ->required();
+      ->required()
+      ->type_name("FILE");
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
   app.add_option("--max-seconds", arguments.max_seconds,
                  "save and end with code 85 after this time; the same as run.max_seconds")
@@ -111,6 +133,7 @@ int main(int argc, char** argv) {
        {"context", ijepa::StartEncoder::context}},
       "own: online encoder from the context encoder, EMA target from the target encoder");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   if (!arguments.max_seconds.empty())
     arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);

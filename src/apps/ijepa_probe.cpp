@@ -39,6 +39,16 @@ int probe(Arguments arguments, ijepa::Communicator& comm) {
     fmt::print("{}", ijepa::as_table(report));
     ijepa::write_report(report, out);
     fmt::print("{}: probe.csv, probe.json, grid.csv, per_class.csv, confusion.csv, .png\n", out);
+    std::fflush(stdout);
+    const auto from =
+        settings.run.empty() ? "--checkpoint " + settings.checkpoint : "--run " + settings.run;
+    ijepa::say_next(
+        log,
+        {{"A classifier to use",
+          fmt::format("ijepa-classify train {} --train-dir TRAIN --valid-dir VALID --out-dir OUT",
+                      from)},
+         {"Features of images",
+          fmt::format("ijepa-infer {} --input IMAGES --out FEATURES", from)}});
   });
   return 0;
 }
@@ -69,6 +79,20 @@ void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
   app.add_option("--seed", linear.seed, "of the heads' order, validation part, views and subset");
 }
 
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-probe",
+          .examples = {{"Judge a run on other images of the same classes",
+                        "ijepa-probe --run runs/first --test shards/test"},
+                       {"With one percent of the labels",
+                        "ijepa-probe --run runs/first --test shards/test --subset 1%"},
+                       {"Published weights by the protocol of the paper",
+                        "ijepa-probe --checkpoint IN1K-vit.h.14-300e.pth.tar --train shards/train "
+                        "--test shards/val --protocol paper"}},
+          .pages = {"docs/probe.md"},
+          .statuses = ijepa::rank_statuses(false),
+          .settings = {}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,8 +106,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Judges the features of a checkpoint by k-NN and linear heads."};
   app.option_defaults()->always_capture_default();
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
-  app.add_option("--train", settings.train, "labelled shards; default: those of the run");
-  app.add_option("--test", settings.test, "labelled shards of the same classes")->required();
+  app.add_option("--train", settings.train, "labelled shards; default: those of the run")
+      ->type_name("FOLDER");
+  app.add_option("--test", settings.test, "labelled shards of the same classes")
+      ->required()
+      ->type_name("FOLDER");
   ijepa::add_encoder_option(app, settings.encoder);
   app.add_option("--layers", settings.layers, "heads see the last, and the last so many together");
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
@@ -98,9 +125,12 @@ int main(int argc, char** argv) {
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
-  app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features");
+  app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features")
+      ->type_name("FOLDER");
   app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");
-  app.add_option("--out", arguments.out, "folder for the results; default: RUN/probe/STEP");
+  app.add_option("--out", arguments.out, "folder for the results; default: RUN/probe/STEP")
+      ->type_name("FOLDER");
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return probe(arguments, comm); });

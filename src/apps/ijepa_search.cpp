@@ -20,8 +20,28 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
     return 0;
   }
   const auto result = ijepa::search_images(settings, comm, log);
-  if (comm.rank() == 0) fmt::print("{}", ijepa::as_text(result));
+  if (comm.rank() != 0) return 0;
+  fmt::print("{}", ijepa::as_text(result));
+  if (!settings.out.empty())
+    fmt::print("{}: nearest.csv{}{}\n", settings.out,
+               result.precision.empty() ? "" : ", precision.csv", settings.all ? "" : ", hits.png");
   return 0;
+}
+
+ijepa::ProgramWords words() {
+  return {
+      .name = "ijepa-search",
+      .examples = {{"The ten nearest images of the first one, as a table and a sheet",
+                    "ijepa-search --features features/test --query 0 --k 10 --out nearest"},
+                   {"Nearest images of a new photograph",
+                    "ijepa-search --features features/test --image photo.jpg --run runs/first "
+                    "--out nearest"},
+                   {"How often neighbours share a class, over all images",
+                    "ijepa-search --features features/test --all --out nearest"},
+                   {"How alike two files are", "ijepa-search --pair a.jpg b.jpg --run runs/first"}},
+      .pages = {"docs/search.md"},
+      .statuses = ijepa::rank_statuses(false),
+      .settings = {}};
 }
 
 }  // namespace
@@ -32,21 +52,27 @@ int main(int argc, char** argv) {
   auto choice = ijepa::EncoderChoice::target;
   CLI::App app{"Finds the nearest images by cosine similarity of their features."};
   app.option_defaults()->always_capture_default();
-  app.add_option("--features", settings.features, "folder that ijepa-infer wrote");
+  app.add_option("--features", settings.features, "folder that ijepa-infer wrote")
+      ->type_name("FOLDER");
   app.add_option("--beside", settings.beside,
-                 "other features of the same images: hits.png has their hits to the right");
+                 "other features of the same images: hits.png has their hits to the right")
+      ->type_name("FOLDER");
   app.add_option("--query", settings.queries, "images of the features, by key or number");
-  app.add_option("--image", settings.files, "image files");
+  app.add_option("--image", settings.files, "image files")->type_name("FILE");
   app.add_flag("--all", settings.all, "every image of the features is a query");
-  app.add_option("--pair", pair, "two image files: prints their similarity")->expected(2);
+  app.add_option("--pair", pair, "two image files: prints their similarity")
+      ->expected(2)
+      ->type_name("FILE");
   app.add_option("--k", settings.k, "neighbours of each");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint,
                                 "run folder, for --image and --pair");
   ijepa::add_any_encoder_option(app, choice);
-  app.add_option("--images", settings.images, "images of the features; default: where they were");
-  app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png");
+  app.add_option("--images", settings.images, "images of the features; default: where they were")
+      ->type_name("PATH");
+  app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png")
+      ->type_name("FOLDER");
   app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
   app.callback([&] {
     if (settings.features.empty() && pair.empty())
@@ -54,6 +80,7 @@ int main(int argc, char** argv) {
           "--features",
           "name the folder that ijepa-infer wrote, or two image files by --pair A B --run RUN");
   });
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(
       argc, argv, [&](ijepa::Communicator& comm) { return search(settings, pair, choice, comm); });

@@ -16,6 +16,11 @@ int train(const ijepa::SegmentTrainSettings& settings, ijepa::Communicator& comm
              loss.loss, result.best_loss + 1, 100 * iou.scores.mean_iou,
              100 * iou.scores.pixel_accuracy, result.best_iou + 1);
   fmt::print("{}: best_model_loss, best_model_iou, last_model, epochs.csv\n", settings.out);
+  std::fflush(stdout);
+  ijepa::say_next(ijepa::Log(0), {{"Labels of images",
+                                   fmt::format("ijepa-segment infer --weights {}/best_model_iou "
+                                               "--input IMAGES --out-dir RESULTS --legend",
+                                               settings.out)}});
   return 0;
 }
 
@@ -27,6 +32,24 @@ int infer(const ijepa::SegmentInferSettings& settings, bool video, ijepa::Commun
     fmt::print("{} {}, {:.2f} a second; results in {}\n", result.images,
                video ? "frames" : "images", result.images_per_second, settings.out);
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
+}
+
+ijepa::ProgramWords words() {
+  return {.name = "ijepa-segment",
+          .examples = {{"Train a head on the features of a run",
+                        "ijepa-segment train --run runs/camvid --config configs/tasks/camvid.toml "
+                        "--train-images camvid/train/images --train-masks camvid/train/masks "
+                        "--valid-images camvid/valid/images --valid-masks camvid/valid/masks "
+                        "--imgsz 480 352 --out-dir segmented"},
+                       {"Apply it to a folder of pictures",
+                        "ijepa-segment infer --weights segmented/best_model_iou --input photos "
+                        "--out-dir labels --legend"},
+                       {"And to a video",
+                        "ijepa-segment video --weights segmented/best_model_iou --input drive.mp4 "
+                        "--out-dir labels"}},
+          .pages = {"docs/segment.md"},
+          .statuses = ijepa::rank_statuses(true),
+          .settings = {}};
 }
 
 }  // namespace
@@ -45,6 +68,7 @@ int main(int argc, char** argv) {
   ijepa::add_skip_bad_option(*infer_command, images.skip_bad);
   auto* video_command = app.add_subcommand("video", "labels of a video's frames");
   ijepa::add_video_options(*video_command, video);
+  ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   return ijepa::run_on_ranks(argc, argv, [&](ijepa::Communicator& comm) {
     if (train_command->parsed()) return train(training, comm);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "ijepa/cli/program.hpp"
 #include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 
@@ -37,10 +38,11 @@ void add_choice(CLI::App& app, const std::string& flag, T& value,
 inline void add_checkpoint_options(
     CLI::App& app, std::string& run, std::string& checkpoint,
     const std::string& help = "run folder: its newest valid checkpoint is used") {
-  app.add_option("--run", run, help);
+  app.add_option("--run", run, help)->type_name("FOLDER");
   app.add_option(
-      "--checkpoint", checkpoint,
-      "or one checkpoint's folder, or another program's weights (.pth.tar, .safetensors)");
+         "--checkpoint", checkpoint,
+         "or one checkpoint's folder, or another program's weights (.pth.tar, .safetensors)")
+      ->type_name("PATH");
 }
 
 inline void add_encoder_option(CLI::App& app, EncoderChoice& encoder,
@@ -65,6 +67,16 @@ inline void add_skip_bad_option(CLI::App& app, bool& skip_bad) {
 
 /// Beside those of comm/exit_codes.hpp: all was done but for the images that --skip-bad left out.
 constexpr int left_out_code = 3;
+
+/// The exit statuses of programs on ranks, and where --skip-bad is an option that of its.
+inline std::vector<ExitStatus> rank_statuses(bool skip_bad) {
+  std::vector<ExitStatus> statuses{
+      {exit_code::hung, "Ended by force, because ranks fell silent: start it again."}};
+  if (skip_bad)
+    statuses.insert(statuses.begin(),
+                    {left_out_code, "Done, but for images that --skip-bad left out."});
+  return statuses;
+}
 
 /// The exit code, and on rank 0 a sentence about what was left out.
 inline int end_of_run(std::int64_t bad_images, const std::string& out, const Communicator& comm) {

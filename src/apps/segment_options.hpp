@@ -28,18 +28,25 @@ inline void add_compute_options(CLI::App& app, int& threads, std::string& device
 
 inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
   add_checkpoint_options(app, s.run, s.checkpoint);
-  app.add_option("--config", s.config, "classes and colours (TOML)")->required();
-  app.add_option("--train-images", s.train_images, "folder")->required();
-  app.add_option("--train-masks", s.train_masks, "folder of PNGs")->required();
-  app.add_option("--valid-images", s.valid_images, "folder")->required();
-  app.add_option("--valid-masks", s.valid_masks, "folder of PNGs")->required();
+  app.add_option("--config", s.config, "classes and colours (TOML)")->required()->type_name("FILE");
+  app.add_option("--train-images", s.train_images, "pictures to train on")
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--train-masks", s.train_masks, "their masks, of the same names")
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--valid-images", s.valid_images, "pictures to judge by")
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--valid-masks", s.valid_masks, "their masks")->required()->type_name("FOLDER");
   app.add_option("--train-list", s.train_list, "file with a name a line: these images alone");
   app.add_option("--valid-list", s.valid_list, "the same for validation");
   app.add_option("--image-suffix", s.image_suffix,
                  "of the images' names before their ending, such as _leftImg8bit");
   app.add_option("--mask-suffix", s.mask_suffix, "of the masks', such as _gtFine_labelIds");
   app.add_flag("!--ignore-exif", s.exif, "masks were drawn on the pictures as they are stored");
-  app.add_option("--out-dir", s.out, "folder for weights, tables and pictures");
+  app.add_option("--out-dir", s.out, "folder for weights, tables and pictures")
+      ->type_name("FOLDER");
   add_image_size(app, s.image, "width and height in pixels; default 448 448");
   app.add_option("--epochs", s.epochs, "passes over the training images");
   app.add_option("--batch", s.batch, "images of a step, over all ranks");
@@ -62,15 +69,18 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
 
 inline void add_infer_options(CLI::App& app, SegmentInferSettings& s, const std::string& input) {
   app.add_option("--weights", s.weights, "folder written by train, such as best_model_iou")
-      ->required();
-  app.add_option("--input", s.input, input)->required();
-  app.add_option("--out-dir", s.out, "folder for the results")->required();
+      ->required()
+      ->type_name("FOLDER");
+  app.add_option("--input", s.input, input)->required()->type_name("PATH");
+  app.add_option("--out-dir", s.out, "folder for the results")->required()->type_name("FOLDER");
   add_image_size(app, s.open.image, "width and height the network sees; default: as trained");
   app.add_flag("--window", s.sliding.enabled, "slide a window of that size over the picture");
   app.add_option("--stride", s.sliding.stride, "of the window, as a share of its side");
   app.add_flag("--legend", s.legend, "classes and their shares beside each picture");
-  app.add_option("--run", s.open.run, "where the encoder is, if not where it was at training");
-  app.add_option("--checkpoint", s.open.checkpoint, "or the folder of that checkpoint");
+  app.add_option("--run", s.open.run, "where the encoder is, if not where it was at training")
+      ->type_name("FOLDER");
+  app.add_option("--checkpoint", s.open.checkpoint, "or the folder of that checkpoint")
+      ->type_name("FOLDER");
   add_compute_options(app, s.open.threads, s.open.device);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/field_text.hpp"
 
 namespace ijepa {
 namespace {
@@ -24,11 +25,16 @@ std::string key_of(const std::string& path) {
   return path.substr(path.rfind('.') + 1);
 }
 
-std::string allowed(const Field& field) {
+FieldText text_of(const Field& field) {
+  FieldText text{field.path, value_text(field.slot), type_name(field.slot), field.range.text(), {},
+                 field.help};
+  if (std::holds_alternative<bool*>(field.slot)) text.choices = {"true", "false"};
   if (const auto* choice = std::get_if<Choice>(&field.slot)) {
-    return fmt::format("{}", fmt::join(choice->names, ", "));
+    text.choices = choice->names;
+    text.type = "text";
+    text.allowed = fmt::format("{}", fmt::join(choice->names, ", "));
   }
-  return field.range.text();
+  return text;
 }
 
 std::string help_of(const Fields& fields, const std::string& section) {
@@ -115,19 +121,23 @@ std::string to_toml(const Fields& fields) {
   return out;
 }
 
+std::vector<FieldText> field_texts(const Fields& fields) {
+  std::vector<FieldText> texts;
+  for (const auto& field : fields.fields()) texts.push_back(text_of(field));
+  return texts;
+}
+
 std::string to_markdown(const Fields& fields) {
   std::string out, section = "\n";  // no section has this name
-  for (const auto& field : fields.fields()) {
+  for (const auto& field : field_texts(fields)) {
     const std::string current = section_of(field.path);
     if (current != section) {
       out += fmt::format("\n## [{}]\n\n{}\n\n", current, help_of(fields, current));
       out += "| key | default | type | allowed | meaning |\n|---|---|---|---|---|\n";
     }
     section = current;
-    const bool is_choice = std::holds_alternative<Choice>(field.slot);
-    out +=
-        fmt::format("| `{}` | `{}` | {} | {} | {} |\n", key_of(field.path), value_text(field.slot),
-                    is_choice ? "text" : type_name(field.slot), allowed(field), field.help);
+    out += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", key_of(field.path), field.value,
+                       field.type, field.allowed, field.help);
   }
   return out;
 }

@@ -58,7 +58,7 @@ class Program:
     def options(self):
         text = run(*self.words, "--help").stdout
         return {names.split(",")[-1] for names in re.findall(r"^  (-[^\s{]+)", text, re.MULTILINE)
-                } - {"--help"}
+                } - {"--help", "--version", "--print"}
 
     def results(self, words):
         subprocess.run(["rm", "-rf", "OUT"], check=True)
