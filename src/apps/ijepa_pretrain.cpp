@@ -14,6 +14,7 @@
 #include "ijepa/tasks/start_from.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/run_watch.hpp"
+#include "ijepa/train/suggest.hpp"
 #include "ijepa/train/trainer.hpp"
 #include "options.hpp"
 
@@ -24,7 +25,9 @@ ijepa::ProgramWords words() {
   return {
       .name = "ijepa-pretrain",
       .examples =
-          {{"Steps, schedule and memory of a run, without starting it",
+          {{"A configuration for your images, as far as this machine gets in two hours",
+            "ijepa-pretrain --suggest shards/train --hours 2 > mine.toml"},
+           {"Steps, schedule and memory of a run, without starting it",
             "ijepa-pretrain configs/synthetic.toml --set data.shards=shards/train --dry-run"},
            {"Train on two ranks; the same command goes on after an interruption",
             "mpirun -n 2 ijepa-pretrain configs/synthetic.toml --set data.shards=shards/train"},
@@ -43,14 +46,22 @@ ijepa::ProgramWords words() {
 struct Arguments {
   std::string config;
   std::vector<std::string> settings;
-  std::string max_seconds, show;
+  std::string max_seconds, show, suggest;
+  double hours = 1;
   ijepa::StartOptions start;
   bool dry_run = false, extend = false;
 };
 
-/// For job scripts: one setting, without ranks.
-int show(const Arguments& arguments) {
+/// For job scripts: one setting, without ranks. Or a configuration for these images.
+int answer(const Arguments& arguments) {
   try {
+    if (!arguments.suggest.empty()) {
+      const auto images = ijepa::look_at_images(arguments.suggest);
+      const auto machine = ijepa::look_at_machine();
+      const auto suggestion = ijepa::suggest(images, machine, arguments.hours);
+      fmt::print("{}", ijepa::suggestion_text(suggestion, images, machine));
+      return 0;
+    }
     const auto loaded = ijepa::load_recipe(arguments.config, arguments.settings);
     fmt::print("{}\n", ijepa::setting_text(loaded.recipe, arguments.show));
     return 0;
@@ -98,6 +109,17 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   return ijepa::exit_code::saved;
 }
 
+void add_suggest_options(CLI::App& app, Arguments& arguments) {
+  auto* suggest = app.add_option("--suggest", arguments.suggest,
+                                 "print a commented configuration for these shards and this "
+                                 "machine, and stop")
+                      ->type_name("FOLDER");
+  app.add_option("--hours", arguments.hours, "of which a suggested run may take about so many")
+      ->check(CLI::Range(0.01, 10000.0))
+      ->needs(suggest)
+      ->capture_default_str();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -107,7 +129,6 @@ int main(int argc, char** argv) {
       "another error. docs/slurm.md tells more."};
   Arguments arguments;
   app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
-      ->required()
       ->type_name("FILE");
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
   app.add_option("--max-seconds", arguments.max_seconds,
@@ -133,12 +154,16 @@ int main(int argc, char** argv) {
        {"context", ijepa::StartEncoder::context}},
       "own: online encoder from the context encoder, EMA target from the target encoder");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
+  add_suggest_options(app, arguments);
+  app.callback([&] {
+    if (arguments.config.empty() && arguments.suggest.empty()) throw CLI::RequiredError("config");
+  });
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   if (!arguments.max_seconds.empty())
     arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);
   if (arguments.extend) arguments.settings.push_back("run.used_folder=extend");
-  if (!arguments.show.empty()) return show(arguments);
+  if (!arguments.show.empty() || !arguments.suggest.empty()) return answer(arguments);
   return ijepa::run_on_ranks(argc, argv,
                              [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
 }

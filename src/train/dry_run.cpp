@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "ijepa/data/shard_set.hpp"
+#include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint_writer.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/run_data.hpp"
@@ -65,6 +66,18 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
   return flops / samples * static_cast<double>(plan.micro_batches * ranks);
 }
 
+/// Core-hours of the run at the rate of products that a core here reaches; nothing of GPUs.
+std::string time_text(double flops, const ComputeSettings& compute) {
+  if (compute.device == DeviceChoice::cuda) return "";
+  const auto core = make_device({.threads = 1, .cpu_kernels = compute.cpu_kernels});
+  const double gflops =
+      measure_gflops(*core, compute.precision == DType::bf16 ? DType::bf16 : DType::f32);
+  return fmt::format(
+      "time: {:.3g} core-hours at the peak of a core here, {:.0f} GFLOP/s. Very small networks "
+      "take four times as long, ViT-S and larger a tenth to a third more.\n",
+      flops / gflops * 1e-9 / 3600, gflops);
+}
+
 }  // namespace
 
 DryRunReport dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
@@ -85,8 +98,9 @@ DryRunReport dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   const std::int64_t images = shards ? shards->size() : recipe.optim.global_batch;
   const RunPlan plan = plan_run(recipe, images, ranks);
   if (shards) text += fmt::format("data: {} images\n", images) + schedule_text(recipe, plan);
-  text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n",
-                      mean_step_flops(model, recipe, plan, ranks));
+  const double flops = mean_step_flops(model, recipe, plan, ranks);
+  text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n", flops);
+  if (shards) text += time_text(flops * static_cast<double>(plan.total_steps), recipe.compute);
   text += memory_text(plan_memory(model, recipe, plan.micro_batch)) +
           checkpoint_text(model.layout(), precision_of(recipe.compute), ranks);
   return {text, missing};

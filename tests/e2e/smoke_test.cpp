@@ -25,8 +25,9 @@ TEST_F(Smoke, FortyStepsBringTheLossBelowThatOfTheZeroPredictor) {
 TEST_F(Smoke, ADryRunTellsWhatARunWouldTakeAndLeavesNothing) {
   const Ended ended = run(command() + Words{"--dry-run"});
   EXPECT_EQ(ended.code, 0) << ended.output;
-  for (const char* part : {"70 images", "steps: 4 an epoch, 100 in all, 8 of warm-up",
-                           "activations (worst mask)", "FLOPs a step", "host memory of a rank"})
+  for (const char* part :
+       {"70 images", "steps: 4 an epoch, 100 in all, 8 of warm-up", "activations (worst mask)",
+        "FLOPs a step", "core-hours at the peak", "host memory of a rank"})
     EXPECT_THAT(ended.output, HasSubstr(part));
   EXPECT_FALSE(std::filesystem::exists(path("run")));
 }
@@ -36,6 +37,24 @@ TEST_F(Smoke, ADryRunWithoutShardsSaysSoAndFails) {
   EXPECT_EQ(ended.code, 1) << ended.output;
   EXPECT_THAT(ended.output, HasSubstr("FLOPs a step"));
   EXPECT_THAT(ended.output, HasSubstr("A run could not start: There is no shard set at nowhere"));
+}
+
+TEST_F(Smoke, ASuggestedConfigurationTrains) {
+  const Ended suggested =
+      run({IJEPA_PRETRAIN, "--suggest", path("shards").string(), "--hours", "0.01"});
+  ASSERT_EQ(suggested.code, 0) << suggested.output;
+  EXPECT_THAT(suggested.output, HasSubstr("# Suggested for the 70 images of"));
+  write_text(path("config.toml"), suggested.output);
+  const Ended ended = run(command({steps(2), run_dir("run"), "run.health_every=0"}));
+  EXPECT_EQ(ended.code, 0) << ended.output;
+  EXPECT_EQ(read_metrics(path("run")).size(), 2U);
+}
+
+TEST_F(Smoke, NothingIsSuggestedWhereThereIsNothing) {
+  expect_refusal({IJEPA_PRETRAIN, "--suggest", path("none").string()}, "There is no shard set at");
+  const Ended without = run({IJEPA_PRETRAIN});
+  EXPECT_GT(without.code, 100);
+  EXPECT_THAT(without.output, HasSubstr("config is required"));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Dry run: what a configuration will do, before anything is computed: steps and schedule, memory by
-// class at the worst masks, arithmetic a step.
+// class at the worst masks, arithmetic a step, core-hours.
 #pragma once
 #include <string>
 

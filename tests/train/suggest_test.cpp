@@ -1,0 +1,131 @@
+// Suggestions: the recipe grows with pixels, images, cores and hours, and what is printed is a
+// configuration that loads as it was meant.
+#include "ijepa/train/suggest.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+#include "ijepa/core/error.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/support/tiny_run.hpp"
+
+namespace ijepa {
+namespace {
+
+ImageFacts images_of(std::int64_t images, Size size) {
+  return {.shards = "shards/train",
+          .test_shards = "",
+          .images = images,
+          .median = size,
+          .mean = {0.4, 0.5, 0.6},
+          .std = {0.2, 0.25, 0.3},
+          .decode_seconds = 1e-4};
+}
+
+/// Time goes by the weights that each token meets.
+MachineFacts machine_of(int cores, double speed = 1) {
+  return {.cores = cores,
+          .memory = std::size_t{16} << 30,
+          .step_seconds = [speed](const PretrainRecipe& r) {
+            const auto& e = r.model.encoder;
+            const double width = e.width > 0 ? static_cast<double>(e.width) : 384;
+            const double depth = e.depth > 0 ? static_cast<double>(e.depth) : 12;
+            return static_cast<double>(e.tokens()) * width * width * depth * 1e-9 / speed;
+          }};
+}
+
+std::string config_for(const ImageFacts& images, const MachineFacts& machine, double hours) {
+  return suggest(images, machine, hours).based_on;
+}
+
+TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
+  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_3min.toml");
+  EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
+  // Pixels, images or time alone are not enough for the larger ones.
+  EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(64, 100), 1000),
+            "configs/synthetic.toml");
+  EXPECT_EQ(config_for(images_of(100'000, {96, 96}), machine_of(64, 100), 24),
+            "configs/stl10_96.toml");
+  EXPECT_EQ(config_for(images_of(100'000, {64, 64}), machine_of(64, 100), 24),
+            "configs/synthetic.toml");
+  EXPECT_EQ(config_for(images_of(1'000'000, {480, 640}), machine_of(64, 100), 1e4),
+            "configs/imagenet_vits16.toml");
+  EXPECT_EQ(config_for(images_of(1'000'000, {480, 640}), machine_of(2), 1),
+            "configs/synthetic.toml");
+}
+
+TEST(Suggest, MoreHoursNeverMakeItShorterAndTheTimeIsKept) {
+  const auto images = images_of(20'000, {64, 64});
+  double before = 0;
+  for (const double hours : {0.01, 0.05, 0.1, 0.5, 1.0, 10.0}) {
+    const auto s = suggest(images, machine_of(2, 0.05), hours);
+    EXPECT_GE(s.seconds, before) << hours;
+    EXPECT_GE(s.images_seen, 39'000) << hours;
+    // The shortest useful run is suggested whatever it takes; an epoch is not cut.
+    if (s.images_seen > 41'000) {
+      EXPECT_LE(s.seconds, 3600 * hours * 1.5) << hours;
+    }
+    before = s.seconds;
+  }
+}
+
+TEST(Suggest, AMillionImagesAreNotSeenWholeByASmallNetwork) {
+  const auto s = suggest(images_of(1'200'000, {64, 64}), machine_of(2), 0.02);
+  EXPECT_EQ(s.recipe.optim.epochs, 1);
+  EXPECT_GT(s.recipe.optim.max_steps, 600);
+  EXPECT_LT(s.images_seen, 1'000'000);
+  EXPECT_NEAR(s.recipe.optim.ipe_scale, static_cast<double>(s.images_seen) / 1'200'000, 1e-3);
+}
+
+TEST(Suggest, TooFewImagesAreRefused) {
+  try {
+    suggest(images_of(63, {64, 64}), machine_of(2), 1);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(std::string(e.what()).find("shards/train holds 63 images, too few to train on"), 0U)
+        << e.what();
+  }
+}
+
+/// What a run of it would be, and what was meant.
+void expect_loads_as_meant(const ImageFacts& images, const MachineFacts& machine,
+                           const std::filesystem::path& folder) {
+  const auto suggestion = suggest(images, machine, 1);
+  const std::string text = suggestion_text(suggestion, images, machine);
+  const auto file = (folder / "suggested.toml").string();
+  std::ofstream(file) << text;
+  PretrainRecipe meant = suggestion.recipe;
+  resolve(meant);
+  const auto loaded = load_recipe(file, {});
+  EXPECT_EQ(recipe_text(loaded.recipe), recipe_text(meant)) << text;
+  EXPECT_GT(plan_run(loaded.recipe, images.images, suggestion.ranks).total_steps, 0) << text;
+}
+
+TEST(Suggest, WhatIsPrintedLoadsAsItWasMeantForImagesOfAnyShape) {
+  const test::TemporaryFolder folder;
+  for (const Size size : {Size{8, 8}, Size{32, 32}, Size{64, 64}, Size{100, 300}, Size{300, 90},
+                          Size{2000, 3000}, Size{1, 5000}, Size{5000, 1}})
+    for (const std::int64_t images : {64, 1000, 300'000, 14'000'000})
+      for (const double speed : {1.0, 1e4})
+        expect_loads_as_meant(images_of(images, size), machine_of(6, speed), folder.path());
+}
+
+TEST(Suggest, ALookAtShardsFindsNumberSizeAndPixels) {
+  const test::TemporaryFolder folder;
+  test::write_tiny_shard(folder.path() / "train", 70, 3);
+  const auto facts = look_at_images((folder.path() / "train").string());
+  EXPECT_EQ(facts.images, 70);
+  EXPECT_EQ(facts.median, (Size{32, 32}));
+  for (const double value : facts.mean) EXPECT_TRUE(value > 0.05 && value < 0.95) << value;
+  for (const double value : facts.std) EXPECT_TRUE(value >= 0.01 && value < 0.6) << value;
+  EXPECT_EQ(facts.test_shards, "");  // none there
+  const auto machine = look_at_machine();
+  EXPECT_GE(machine.cores, 1);
+  EXPECT_GT(machine.memory, std::size_t{1} << 20);
+  EXPECT_THROW(look_at_images((folder.path() / "none").string()), Error);
+}
+
+}  // namespace
+}  // namespace ijepa
