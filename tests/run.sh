@@ -80,7 +80,8 @@ if phase "build asan" build asan unit_tests; then
   phase "unit under asan and ubsan" run_labels asan '^unit$' || true
 fi
 if phase "build fuzz targets" build fuzz fuzz_targets; then
-  phase "6 s of each fuzz target" bash tests/fuzz/long.sh 6 build/fuzz/short || true
+  rm -rf build/fuzz/short
+  phase "1,000 inputs of each fuzz corpus" env FUZZ_RUNS=1000 bash tests/fuzz/long.sh 60 build/fuzz/short || true
 fi
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
 # Names begin with the folder: these are the tests of the target threaded_tests.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes each reader for a while and prints a table of inputs tried, coverage, memory and finds:
 #   long.sh [SECONDS [FOLDER [CORPUS ...]]]
-# SECONDS for each corpus, 1800 if not said. FOLDER (build/fuzz/runs) keeps corpora, which a later run
+# SECONDS for each corpus, 1800 if not said, or FUZZ_RUNS inputs if those are fewer: the same ones each
+# time, from an empty FOLDER. FOLDER (build/fuzz/runs) keeps corpora, which a later run
 # goes on from, logs, finds and table.txt. CORPUS: names such as zip, image.png; all if not said.
 # FUZZ_JOBS run side by side, one a core if not said. Exits 1 if there are finds. Build before:
 #   bash jobs/configure.sh fuzz all && cmake --build build/fuzz --target fuzz_targets
@@ -36,7 +37,7 @@ fuzz() {
     archive.*) longest=32768 ;;
     manifest | recipe) longest=16384 ;;
   esac
-  "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$seconds" -max_len="$longest" -timeout=20 \
+  "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$seconds" -runs="${FUZZ_RUNS:--1}" -max_len="$longest" -timeout=20 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
     "$folder/corpus/$corpus" >"$folder/logs/$corpus" 2>&1 || true
 }
