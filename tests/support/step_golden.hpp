@@ -134,9 +134,15 @@ class GoldenRun {
       const auto got = run_.values(role, info);
       check(got.size() == wanted.size(), "{} has {} values, the file {}.", info.name, got.size(),
             wanted.size());
+      // Softmax does not see what is added to all scores of a query, so the gradient of the keys'
+      // biases is zero. AdamW makes steps out of what rounding leaves of it: only float64 leaves
+      // so little that they end where the reference's do.
+      const bool rounded = bounds_.precision.param != DType::f64;
+      const bool has_keys = rounded && info.name.ends_with("attn.qkv.bias");
+      const std::size_t third = got.size() / 3;
       double worst = 0;
       for (std::size_t i = 0; i < got.size(); ++i)
-        worst = std::max(worst, distance(got[i], wanted[i]));
+        if (!has_keys || i / third != 1) worst = std::max(worst, distance(got[i], wanted[i]));
       add("final " + group + " " + info.name, worst, bounds_.weights);
     };
     for (const auto& info : run_.model.layout().infos()) {
