@@ -1,5 +1,6 @@
 #include "ijepa/train/memory_plan.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,26 +18,52 @@ Precision precision_of(const ComputeSettings& compute) {
   return Precision::float32();
 }
 
+namespace {
+
+/// A micro-batch with the plan's shapes, for a pass that only measures.
+struct DryInput {
+  DryInput(const EncoderConfig& c, Precision precision, const TokenPlan& plan, Recompute recompute)
+      : positions(static_cast<std::size_t>(plan.images)),
+        input{.images = {make_tensor(nullptr, DType::u8,
+                                     {plan.images, c.image_height, c.image_width, 3}),
+                         {}},
+              .plan = plan,
+              .drop_path = {0, 0, positions},
+              .recompute = recompute,
+              .target_scale = target_scale(c, precision.statistics(), nullptr)} {}
+
+  std::vector<std::int64_t> positions;
+  StepInput input;
+};
+
+std::size_t look_bytes(const IJepa& model, Precision precision, const TokenPlan& plan,
+                       Recompute recompute) {
+  NullOps nothing;
+  Arena arena = Arena::measuring();
+  Pass dry{nothing, arena, precision, {}};
+  const DryInput in(model.encoder().config(), precision, plan, recompute);
+  model.evaluate(dry, dry, in.input, {[](Tensor, Tensor) {}, {}});
+  return arena.peak();
+}
+
+std::size_t arena_bytes_of(const IJepa& model, const PretrainRecipe& recipe,
+                           const TokenPlan& plan) {
+  const Precision precision = precision_of(recipe.compute);
+  return std::max(dry_step(model, precision, plan, recipe.compute.recompute).arena_bytes,
+                  look_bytes(model, precision, plan, recipe.compute.recompute));
+}
+
+}  // namespace
+
 DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
                  Recompute recompute) {
   NullOps nothing;
   CountingOps ops(nothing);
   Arena arena = Arena::measuring();
   Pass dry{ops, arena, precision, {}};
-  const EncoderConfig& c = model.encoder().config();
-  const std::vector<std::int64_t> positions(static_cast<std::size_t>(plan.images));
-  const Tensor pixels =
-      make_tensor(nullptr, DType::u8, {plan.images, c.image_height, c.image_width, 3});
-  const StepInput input{.images = {pixels, {}},
-                        .plan = plan,
-                        .drop_path = {0, 0, positions},
-                        .recompute = recompute,
-                        .target_scale = target_scale(c, precision.statistics(), nullptr)};
-  model.step(dry, dry, input, make_tensor(nullptr, precision.param, {1}), {}, {});
-  const double flops = ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops;
-  // Health is measured in the same memory, with the features of all tokens.
-  model.evaluate(dry, dry, input, {[](Tensor, Tensor) {}, {}});
-  return {arena.peak(), flops};
+  const DryInput in(model.encoder().config(), precision, plan, recompute);
+  model.step(dry, dry, in.input, make_tensor(nullptr, precision.param, {1}), {}, {});
+  return {arena.peak(), ops.count(OpClass::linear).flops + ops.count(OpClass::attention).flops};
 }
 
 TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
@@ -48,8 +75,7 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
   for (const MaskLengths& lengths : worst_case_lengths(recipe.mask, grid)) {
     TokenPlan plan = uniform_token_plan(recipe.mask, lengths, micro_batch, grid.tokens(),
                                         sequences_of(recipe.model.predictor));
-    const std::size_t bytes =
-        dry_step(model, precision_of(recipe.compute), plan, recipe.compute.recompute).arena_bytes;
+    const std::size_t bytes = arena_bytes_of(model, recipe, plan);
     if (bytes <= most) continue;
     most = bytes;
     worst = std::move(plan);
@@ -59,9 +85,7 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
 
 std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
                                std::int64_t micro_batch) {
-  return dry_step(model, precision_of(recipe.compute), worst_token_plan(model, recipe, micro_batch),
-                  recipe.compute.recompute)
-      .arena_bytes;
+  return arena_bytes_of(model, recipe, worst_token_plan(model, recipe, micro_batch));
 }
 
 MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch) {

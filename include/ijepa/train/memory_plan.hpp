@@ -24,8 +24,8 @@ Precision precision_of(const ComputeSettings& compute);
 
 /// One micro-batch with the plan's shapes, run on no device.
 struct DryStep {
-  std::size_t arena_bytes = 0;  // what a look at the features on the way takes as well
-  double flops = 0;             // of matrix products and attention, recomputation included
+  std::size_t arena_bytes = 0;
+  double flops = 0;  // of matrix products and attention, recomputation included
 };
 DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
                  Recompute recompute);
@@ -33,7 +33,8 @@ DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
 /// The plan of `micro_batch` images that takes the most memory of all that can be drawn.
 TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
                            std::int64_t micro_batch);
-/// Arena bytes of that plan.
+/// Arena bytes of that plan: of a step, or of a look at the features of all tokens for their health,
+/// which is made in the same memory.
 std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
                                std::int64_t micro_batch);
 
