@@ -33,8 +33,8 @@ DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
 /// The plan of `micro_batch` images that takes the most memory of all that can be drawn.
 TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
                            std::int64_t micro_batch);
-/// Arena bytes of that plan: of a step, or of a look at the features of all tokens for their health,
-/// which is made in the same memory.
+/// Arena bytes of that plan: of a step, or of a look at the features of all tokens for their
+/// health, which is made in the same memory.
 std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
                                std::int64_t micro_batch);
 
