@@ -13,6 +13,7 @@
 #include "ijepa/tasks/probing/online_evaluation.hpp"
 #include "ijepa/tasks/start_from.hpp"
 #include "ijepa/train/dry_run.hpp"
+#include "ijepa/train/precision_choice.hpp"
 #include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/suggest.hpp"
 #include "ijepa/train/trainer.hpp"
@@ -78,12 +79,13 @@ int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
   ijepa::LoadedRecipe loaded;
   ijepa::on_all_ranks(comm,
                       [&] { loaded = ijepa::load_recipe(arguments.config, arguments.settings); });
-  const auto& [recipe, notes] = loaded;
-  for (const std::string& note : notes) log.info("note: {}", note);
+  for (const std::string& note : loaded.notes) log.info("note: {}", note);
+  ijepa::choose_precision(loaded.recipe, comm, log);
+  const auto& recipe = loaded.recipe;
   const auto start = ijepa::start_from(arguments.start, recipe, comm, log);
   if (arguments.dry_run) {
     // Alike on all ranks, so that all end with one code.
-    ijepa::on_rank_0(comm, [&, &recipe = recipe] {
+    ijepa::on_rank_0(comm, [&] {
       const auto report = ijepa::dry_run_report(recipe, comm.size());
       fmt::print("{}", report.text);
       std::fflush(stdout);

@@ -61,6 +61,10 @@ void CheckedOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   checked("linear_backward_input", {{"dy", dy}, {"w", w}}, {{"dx", dx}},
           [&] { inner_.linear_backward_input(dy, w, dx); });
 }
+void CheckedOps::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) {
+  checked("linear_backward_input_gelu", {{"dy", dy}, {"w", w}, {"pre", pre}},
+          {{"dx", dx}, {"y", y}}, [&] { inner_.linear_backward_input_gelu(dy, w, pre, dx, y); });
+}
 void CheckedOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) {
   checked("linear_backward_params", {{"dy", dy}, {"x", x}}, {{"dw", dw}, {"db", db}},
           [&] { inner_.linear_backward_params(dy, x, dw, db, mode); });

@@ -80,6 +80,10 @@ void CountingOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
   note(OpClass::linear, 2 * times(dy.rows(), dy.cols(), w.cols()), {dy, w, dx});
   inner_.linear_backward_input(dy, w, dx);
 }
+void CountingOps::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) {
+  note(OpClass::linear, 2 * times(dy.rows(), dy.cols(), w.cols()), {dy, w, pre, dx, y});
+  inner_.linear_backward_input_gelu(dy, w, pre, dx, y);
+}
 void CountingOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) {
   const bool again = mode == Write::accumulate;
   note(OpClass::linear, 2 * times(dy.rows(), dy.cols(), x.cols()),

@@ -13,4 +13,10 @@ void Ops::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y
   gelu_forward(pre, y);
 }
 
+void Ops::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) {
+  linear_backward_input(dy, w, dx);
+  gelu_backward(pre, dx);
+  gelu_forward(pre, y);
+}
+
 }  // namespace ijepa

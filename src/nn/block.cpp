@@ -29,9 +29,11 @@ void Block::forward(Pass& p, Tensor x, const Sequences& sequences, const BranchS
   attention_branch(p, x, sequences, h, s);
   const std::int64_t rows = sequences.outputs(x.rows());
   s.pre = p.arena.keep(p.precision.compute, {rows, fc1_.out()});
-  s.activated = p.arena.keep(p.precision.compute, {rows, fc1_.out()});
-  fc1_.forward_gelu(p, s.normed2, s.pre, s.activated);
-  if (!branch.empty()) fc2_.forward(p, s.activated, branch);
+  if (branch.empty()) return fc1_.forward(p, s.normed2, s.pre);
+  Arena::ScratchScope scope(p.arena);
+  const Tensor activated = p.arena.scratch(p.precision.compute, {rows, fc1_.out()});
+  fc1_.forward_gelu(p, s.normed2, s.pre, activated);
+  fc2_.forward(p, activated, branch);
 }
 
 // q of the rows that ask, k and v of all.
@@ -92,10 +94,10 @@ void Block::mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattenti
                          const Saved& s) const {
   Arena::ScratchScope scope(p.arena);
   const DType type = p.precision.compute;
-  Tensor dhidden = p.arena.scratch(type, {dbranch.rows(), fc1_.out()});
-  fc2_.backward_params(p, dbranch, s.activated);
-  fc2_.backward_input(p, dbranch, dhidden);
-  p.ops.gelu_backward(s.pre, dhidden);
+  const Tensor dhidden = p.arena.scratch(type, {dbranch.rows(), fc1_.out()}),
+               activated = p.arena.scratch(type, {dbranch.rows(), fc1_.out()});
+  fc2_.backward_input_gelu(p, dbranch, s.pre, dhidden, activated);
+  fc2_.backward_params(p, dbranch, activated);
   Tensor dnormed = p.arena.scratch(type, {dbranch.rows(), fc1_.in()});
   fc1_.backward_params(p, dhidden, s.normed2);
   fc1_.backward_input(p, dhidden, dnormed);

@@ -42,7 +42,7 @@ std::size_t look_bytes(const IJepa& model, Precision precision, const TokenPlan&
   Arena arena = Arena::measuring();
   Pass dry{nothing, arena, precision, {}};
   const DryInput in(model.encoder().config(), precision, plan, recompute);
-  model.evaluate(dry, dry, in.input, {[](Tensor, Tensor) {}, {}});
+  model.evaluate(dry, dry, in.input, {[](Tensor, Tensor) {}, {}, {}});
   return arena.peak();
 }
 

@@ -1,4 +1,7 @@
 // The fields of a recipe: keys, ranges and help texts, which also make docs/configuration.md.
+#include <algorithm>
+#include <iterator>
+
 #include "ijepa/train/recipe.hpp"
 
 namespace ijepa {
@@ -175,15 +178,31 @@ static void describe(OptimSettings& o, Fields& f) {
     "Largest norm of the whole gradient. 0: no clipping.");
 }
 
+/// "auto" stands beside the type, which is float32 until one is chosen.
+static Choice precision_choice(ComputeSettings& c) {
+  static constexpr DType types[] = {DType::f32, DType::bf16, DType::f64};
+  static constexpr std::size_t automatic = std::size(types);
+  Choice choice{{"float32", "bfloat16", "float64", "auto"}, {}, {}};
+  choice.get = [&c]() -> std::size_t {
+    if (c.automatic_precision) return automatic;
+    return static_cast<std::size_t>(std::ranges::find(types, c.precision) - std::begin(types));
+  };
+  choice.set = [&c](std::size_t i) {
+    c.automatic_precision = i == automatic;
+    c.precision = c.automatic_precision ? DType::f32 : types[i];
+  };
+  return choice;
+}
+
 static void describe(ComputeSettings& c, Fields& f) {
   f.choice(
       "device", c.device,
       {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}},
       "`auto`: the CPU; GPUs are used when asked for.");
-  f.choice("precision", c.precision,
-           {{"float32", DType::f32}, {"bfloat16", DType::bf16}, {"float64", DType::f64}},
-           "Of matrix products and activations; master weights are float32. float64 is for checks "
-           "on the CPU.");
+  f.choice_of("precision", precision_choice(c),
+              "Of matrix products and activations; master weights are float32. `auto`: bfloat16 "
+              "where the machine multiplies it faster, as on GPUs and CPUs with AMX, chosen when "
+              "the run is begun. float64 is for checks on the CPU.");
   f.choice("residual", c.residual, {{"float32", DType::f32}, {"bfloat16", DType::bf16}},
            "Of the residual stream, where precision is bfloat16.");
   f("threads", c.threads, between(0, 1024),

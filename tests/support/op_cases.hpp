@@ -119,6 +119,9 @@ inline void add_linear(std::int64_t m, std::int64_t k, std::int64_t n, std::vect
       [](Ops& o, const Tensors& t) { o.linear_gelu_forward(t[0], t[1], t[2], t[3], t[4]); });
   add("linear_backward_input", {dy, w, out(compute, {m, k})},
       [](Ops& o, const Tensors& t) { o.linear_backward_input(t[0], t[1], t[2]); });
+  const Operand dx = out(compute, {m, k});
+  add("linear_backward_input_gelu", {dy, w, in(compute, {m, k}), dx, dx},
+      [](Ops& o, const Tensors& t) { o.linear_backward_input_gelu(t[0], t[1], t[2], t[3], t[4]); });
   add("linear_backward_params", {dy, x, out(parameter, {n, k}), out(parameter, {n})},
       [](Ops& o, const Tensors& t) {
         o.linear_backward_params(t[0], t[1], t[2], t[3], Write::overwrite);

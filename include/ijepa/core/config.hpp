@@ -108,6 +108,10 @@ class Fields {
       return i;
     };
     choice.set = [&value, table](std::size_t i) { value = table[i].second; };
+    choice_of(key, std::move(choice), help);
+  }
+  /// The same where a choice is not kept as one value.
+  void choice_of(std::string_view key, Choice choice, std::string_view help) {
     add(key, std::move(choice), {}, help);
   }
 

@@ -22,6 +22,7 @@ class CheckedOps final : public Ops {
   void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) override;
   void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override;
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override;
+  void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) override;
   void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) override;
   void layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
                           Tensor mean, Tensor rstd) override;

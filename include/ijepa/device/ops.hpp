@@ -103,6 +103,9 @@ class Ops {
   virtual void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y);
   /// dx = dy w.
   virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
+  /// dx = (dy w) gelu'(pre), of the product as dx stores it; y = gelu(pre), which forward need not
+  /// keep.
+  virtual void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y);
   /// dw (+)= dy^T x, db (+)= column sums of dy. dw, db in the parameter type. db may be empty.
   virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) = 0;
 

@@ -62,10 +62,10 @@ class Block {
  public:
   struct Saved {
     LayerNorm::Saved norm1, norm2;
-    Tensor normed1, asking;          // (U, D), (Tq, D): its rows that ask, unless all do
-    AttentionRows projected;         // (T, 3 D), or (Tq, D) and (T, 2 D), compute type as all here
-    Tensor attended, lse;            // (Tq, D), (Tq, heads) statistics type
-    Tensor normed2, pre, activated;  // (Tq, D), (Tq, hidden), (Tq, hidden)
+    Tensor normed1, asking;   // (U, D), (Tq, D): its rows that ask, unless all do
+    AttentionRows projected;  // (T, 3 D), or (Tq, D) and (T, 2 D), compute type as all here
+    Tensor attended, lse;     // (Tq, D), (Tq, heads) statistics type
+    Tensor normed2, pre;      // (Tq, D), (Tq, hidden)
     BranchScales scales;
   };
 

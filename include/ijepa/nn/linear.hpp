@@ -55,6 +55,10 @@ class Linear {
   void backward_input(Pass& p, Tensor dy, Tensor dx) const {
     p.ops.linear_backward_input(dy, p.matrix(weight_), dx);
   }
+  /// dpre = (dy W) gelu'(pre), where x = gelu(pre) went in, and x again.
+  void backward_input_gelu(Pass& p, Tensor dy, Tensor pre, Tensor dpre, Tensor x) const {
+    p.ops.linear_backward_input_gelu(dy, p.matrix(weight_), pre, dpre, x);
+  }
 
  private:
   Param weight_, bias_;

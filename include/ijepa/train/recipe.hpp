@@ -66,8 +66,9 @@ struct OptimSettings {
 struct ComputeSettings {
   DeviceChoice device = DeviceChoice::automatic;
   DType precision = DType::f32;
-  DType residual = DType::f32;  // of the residual stream where precision is bfloat16
-  std::int64_t threads = 0;     // compute threads a rank; 0: the rank's cores
+  bool automatic_precision = false;  // chosen when the run is begun (precision_choice.hpp)
+  DType residual = DType::f32;       // of the residual stream where precision is bfloat16
+  std::int64_t threads = 0;          // compute threads a rank; 0: the rank's cores
   std::string cpu_kernels = "auto";
   Recompute recompute = Recompute::none;
   std::int64_t bucket_mib = 16;  // gradient bytes reduced in one go

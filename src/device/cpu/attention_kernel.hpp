@@ -104,17 +104,25 @@ IJEPA_INLINE void accumulate_panels(std::int64_t rows, std::int64_t k, std::int6
             __attribute__((always_inline)) { store_pair<I, C>(v, width, sums + r * cols + j); });
 }
 
+IJEPA_INLINE float natural_log(float x) {
+  return __builtin_logf(x);
+}
+IJEPA_INLINE double natural_log(double x) {
+  return __builtin_log(x);
+}
+
 /// scores <- exp(scores - their largest), padding <- 0. Returns their sum; `largest` too.
 template <class I, class C>
 IJEPA_INLINE C exponentials(C* scores, std::int64_t length, std::int64_t padded, C& largest) {
   constexpr std::int64_t n = lanes<I, C>;
-  for (std::int64_t j = length; j < padded; ++j) scores[j] = -C(1e30);
-  Vec<I, C> top = load<I>(scores);
-  for (std::int64_t j = n; j < padded; j += n) top = max(top, load<I>(scores + j));
+  Vec<I, C> top = splat<I>(-C(1e30));
+  for (std::int64_t j = 0; j < padded; j += n)
+    top = max(top, first_lanes<I, C>(load<I>(scores + j), length - j, -C(1e30)));
   largest = max_lane<I, C>(top);
   Vec<I, C> sum{};
   for (std::int64_t j = 0; j < padded; j += n) {
-    const Vec<I, C> e = exp<I>(load<I>(scores + j) - splat<I>(largest));
+    const Vec<I, C> e =
+        first_lanes<I, C>(exp<I>(load<I>(scores + j) - splat<I>(largest)), length - j);
     store<I>(e, scores + j);
     sum += e;
   }
@@ -159,8 +167,7 @@ void attention_forward_head(const Head& h, const AttentionParts<const T>& all, C
       C largest;
       const C sum = exponentials<I, C>(scores + r * s.keys, s.length, s.keys, largest);
       scales[r] = C(1) / sum;
-      lse[(h.query + first + r) * h.heads + h.column / h.dim] =
-          largest + static_cast<C>(__builtin_log(static_cast<double>(sum)));
+      lse[(h.query + first + r) * h.heads + h.column / h.dim] = largest + natural_log(sum);
     }
     T* o = out + (h.query + first) * h.width + h.column;
     multiply_panels<I, C>(

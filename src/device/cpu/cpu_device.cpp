@@ -1,6 +1,7 @@
 #include "cpu_device.hpp"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <cstdlib>
 
@@ -10,6 +11,8 @@
 
 namespace ijepa::cpu {
 namespace {
+
+constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -24,10 +27,14 @@ class CpuDevice final : public Device {
   Ops& ops() override { return ops_; }
 
   void* allocate(std::size_t bytes) override {
-    const std::size_t padded = (bytes + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
-    void* memory = std::aligned_alloc(Arena::alignment, std::max(padded, Arena::alignment));
+    const std::size_t unit = bytes < 2 * huge_page ? Arena::alignment : huge_page;
+    const std::size_t padded = (std::max<std::size_t>(bytes, 1) + unit - 1) / unit * unit;
+    void* memory = std::aligned_alloc(unit, padded);
     check(memory != nullptr, "This machine has not enough memory for another {:.1f} MiB.",
           static_cast<double>(bytes) / (1024.0 * 1024.0));
+    // A step walks through all of it many times: with small pages the processor spends its time on
+    // finding them. Where the system has no huge ones, nothing changes.
+    if (unit == huge_page) ::madvise(memory, padded, MADV_HUGEPAGE);
     return memory;
   }
 

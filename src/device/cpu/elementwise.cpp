@@ -54,7 +54,7 @@ void CpuOps::gelu_backward(Tensor x, Tensor dy_inout) {
   expect_same_size("gelu_backward", "dy", dy_inout, x);
   expect_same_width("gelu_backward", "dy", dy_inout, x);
   parallel_for(threads_, x.numel(), 1 << 11, [&](std::int64_t begin, std::int64_t end) {
-    kernels_.gelu_backward(x, dy_inout, {begin, end});
+    kernels_.gelu_backward(x, dy_inout, {}, {begin, end});
   });
 }
 

@@ -46,7 +46,20 @@ IJEPA_INLINE void finish_row(const Product& p, std::int64_t row, std::int64_t co
           for (int h = 0; h < 2; ++h) v[h] = gelu<I>(as_stored<I, T>(v[h]));
         });
   with_type<C>(
-      p.c_type, p.c, [&](auto* c) __attribute__((always_inline)) {
+      p.c_type, p.c, [&]<class T>(T * c) __attribute__((always_inline)) {
+        if (p.then == Then::gelu_slope) {
+          with_type<C>(
+              p.extra_type, p.extra, [&](auto* pre) __attribute__((always_inline)) {
+                load_pair<I, C>(pre + at, width, other);
+              });
+          Vec<I, C> activated[2];
+          for (int h = 0; h < 2; ++h) {
+            const auto cdf = normal_cdf<I>(other[h]);
+            activated[h] = other[h] * cdf;
+            v[h] = as_stored<I, T>(v[h]) * gelu_gradient<I>(other[h], cdf);
+          }
+          store_pair<I, C>(activated, width, static_cast<T*>(p.also) + at);
+        }
         if (p.then == Then::accumulate) {
           load_pair<I, C>(c + at, width, other);
           for (int h = 0; h < 2; ++h) v[h] += other[h];

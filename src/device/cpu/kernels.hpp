@@ -18,7 +18,8 @@ struct Range {
 enum class Then : std::uint8_t {
   store,       // c = it
   accumulate,  // c += it
-  gelu         // extra = it, c = gelu(extra as stored)
+  gelu,        // extra = it, c = gelu(extra as stored)
+  gelu_slope   // c = it, as stored, times gelu'(extra); also = gelu(extra)
 };
 
 /// c (m, n) = a (m, k) b (k, n), with element (i, l) of a at a[i * a_row + l * a_col].
@@ -35,6 +36,7 @@ struct Product {
   const void* bias = nullptr;  // (n), parameter type; may be null
   void* extra = nullptr;
   DType extra_type = DType::f32;
+  void* also = nullptr;  // of extra's type
 };
 
 /// One head of one sequence: its rows and columns in the packed tensors.
@@ -86,7 +88,9 @@ class Kernels {
 
   // ---- rows and elements ----
   virtual void gelu_forward(const Tensor& x, const Tensor& y, Range elements) const = 0;
-  virtual void gelu_backward(const Tensor& x, const Tensor& dy, Range elements) const = 0;
+  /// dy *= gelu'(x); y = gelu(x), of dy's type, where it is not empty.
+  virtual void gelu_backward(const Tensor& x, const Tensor& dy, const Tensor& y,
+                             Range elements) const = 0;
   virtual void layer_norm_forward(const NormRows& n, double epsilon, const Tensor& y,
                                   Range rows) const = 0;
   /// Adds to dx; dw and db (cols, parameter type) are added to as well.

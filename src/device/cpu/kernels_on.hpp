@@ -80,10 +80,11 @@ class KernelsOn final : public Kernels {
       });
     });
   }
-  void gelu_backward(const Tensor& x, const Tensor& dy, Range e) const override {
+  void gelu_backward(const Tensor& x, const Tensor& dy, const Tensor& y, Range e) const override {
     with_pointer(x, [&](const auto* xs) {
-      with_partner(xs, dy, [&](auto* dys) {
-        gelu_backward_range<I>(xs + e.begin, e.end - e.begin, dys + e.begin);
+      with_partner(xs, dy, [&]<class D>(D* dys) {
+        auto* ys = y.empty() ? nullptr : static_cast<D*>(y.data) + e.begin;
+        gelu_backward_range<I>(xs + e.begin, e.end - e.begin, dys + e.begin, ys);
       });
     });
   }

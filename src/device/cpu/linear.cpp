@@ -29,11 +29,30 @@ Product product(DType type, std::int64_t m, std::int64_t n, std::int64_t k) {
   return p;
 }
 
+/// dx = dy w.
+Product input_gradient(std::string_view op, Tensor dy, Tensor w, Tensor dx) {
+  const auto m = dy.rows(), n = dy.cols(), k = w.cols();
+  expect_matrix(op, "w", w, n, k);
+  expect_matrix(op, "dx", dx, m, k);
+  expect_type(op, "w", w, dy.dtype);
+  expect_type(op, "dx", dx, dy.dtype);
+  auto p = product(dy.dtype, m, k, n);
+  p.a = dy.data;
+  p.a_row = n;
+  p.a_col = 1;
+  p.b = w.data;
+  p.b_row = k;
+  p.b_col = 1;
+  p.c = dx.data;
+  p.c_type = dx.dtype;
+  return p;
+}
+
 }  // namespace
 
 void CpuOps::multiply(const Product& p) {
   if (p.m == 0 || p.n == 0) return;
-  if (onednn_ && OneDnn::handles(p.type)) return onednn_->multiply(p);
+  if (onednn_ && onednn_->handles(p.type)) return onednn_->multiply(p);
   auto* packed = scratch<std::byte>(0, kernels_.packed_bytes(p));
   const auto panels = kernels_.panels(p);
   parallel_for(threads_, panels, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -93,21 +112,20 @@ void CpuOps::check_linear(std::string_view op, Tensor x, Tensor w, Tensor b, Ten
 }
 
 void CpuOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {
-  constexpr auto op = "linear_backward_input";
-  const auto m = dy.rows(), n = dy.cols(), k = w.cols();
-  expect_matrix(op, "w", w, n, k);
-  expect_matrix(op, "dx", dx, m, k);
-  expect_type(op, "w", w, dy.dtype);
-  expect_type(op, "dx", dx, dy.dtype);
-  auto p = product(dy.dtype, m, k, n);
-  p.a = dy.data;
-  p.a_row = n;
-  p.a_col = 1;
-  p.b = w.data;
-  p.b_row = k;
-  p.b_col = 1;
-  p.c = dx.data;
-  p.c_type = dx.dtype;
+  multiply(input_gradient("linear_backward_input", dy, w, dx));
+}
+
+void CpuOps::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) {
+  constexpr auto op = "linear_backward_input_gelu";
+  auto p = input_gradient(op, dy, w, dx);
+  expect_matrix(op, "pre", pre, dx.rows(), dx.cols());
+  expect_type(op, "pre", pre, dy.dtype);
+  expect_matrix(op, "y", y, dx.rows(), dx.cols());
+  expect_type(op, "y", y, dy.dtype);
+  p.then = Then::gelu_slope;
+  p.also = y.data;
+  p.extra = pre.data;
+  p.extra_type = pre.dtype;
   multiply(p);
 }
 

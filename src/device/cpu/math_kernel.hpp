@@ -80,12 +80,12 @@ IJEPA_INLINE V gelu(V x) {
   return x * normal_cdf<I>(x);
 }
 
-/// Phi(x) + x phi(x).
+/// Phi(x) + x phi(x), given Phi(x).
 template <class I, class V>
-IJEPA_INLINE V gelu_gradient(V x) {
+IJEPA_INLINE V gelu_gradient(V x, V cdf) {
   using C = std::remove_reference_t<decltype(x[0])>;
   const V density = exp<I>(V(x * x * C(-0.5))) * C(0.39894228040143267794);
-  return normal_cdf<I>(x) + x * density;
+  return cdf + x * density;
 }
 
 }  // namespace ijepa::cpu

@@ -1,12 +1,9 @@
 #include "onednn.hpp"
 
-#include <omp.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
 #include <algorithm>
-#include <compare>
 #include <cstring>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <ranges>
 #include <string_view>
 
@@ -15,41 +12,14 @@
 namespace ijepa::cpu {
 namespace {
 
-using Desc = dnnl::memory::desc;
-using Tag = dnnl::memory::format_tag;
-using Dims = dnnl::memory::dims;
-
-/// Rows of c multiplied by one call: a few sizes, so that few primitives serve every length.
-constexpr std::int64_t row_steps[] = {128, 64, 32, 16};
+/// Rows of c multiplied by one call: a few sizes, so that few plans serve every length.
+constexpr std::int64_t row_steps[] = {512, 256, 128, 64, 32, 16};
 constexpr std::int64_t smallest_step = 16;
+/// What a call reads and writes may take of the second-level cache, where the activation after it
+/// finds it again.
+constexpr std::int64_t cached_bytes = 768 << 10;
 /// Depth of a weight gradient is a number of tokens, any at all; zeros round it up to a multiple.
 constexpr std::int64_t depth_step = 64;
-
-/// oneDNN plans and runs for as many threads as OpenMP offers; here each call belongs to one
-/// thread.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-dnnl::memory::data_type type_of(DType type) {
-  return type == DType::f32 ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
-}
-
-dnnl::memory memory_at(const Desc& desc, const void* data) {
-  return {desc, engine(), const_cast<void*>(data)};
-}
 
 std::byte* at(void* data, DType type, std::int64_t elements) {
   return static_cast<std::byte*>(data) + elements * static_cast<std::int64_t>(size_of(type));
@@ -59,22 +29,6 @@ const std::byte* at(const void* data, DType type, std::int64_t elements) {
   return at(const_cast<void*>(data), type, elements);
 }
 
-void run(const dnnl::primitive& primitive, const std::unordered_map<int, dnnl::memory>& operands) {
-  thread_local dnnl::stream stream(engine());
-  primitive.execute(stream, operands);
-  stream.wait();
-}
-
-/// An empty `bias` is none. oneDNN 3 took the descriptions of operations out of its interface.
-dnnl::matmul::primitive_desc plan(const Desc& a, const Desc& b, const Desc& bias, const Desc& c,
-                                  const dnnl::primitive_attr& attributes) {
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine(), a, b, bias, c, attributes};
-#else
-  return {{a, b, bias, c}, attributes, engine()};
-#endif
-}
-
 /// How many of the `left` rows the next call takes.
 std::int64_t rows_of_call(std::int64_t left, std::int64_t largest_step) {
   for (const auto step : row_steps)
@@ -82,52 +36,32 @@ std::int64_t rows_of_call(std::int64_t left, std::int64_t largest_step) {
   return left;
 }
 
+std::int64_t bytes_of_row(const Product& p) {
+  const auto of = [](std::int64_t count, DType type) {
+    return count * static_cast<std::int64_t>(size_of(type));
+  };
+  return of(p.k, p.type) + of(p.n, p.c_type) + (p.extra != nullptr ? of(p.n, p.extra_type) : 0) +
+         (p.also != nullptr ? of(p.n, p.c_type) : 0);
+}
+
+bool instructions_include(dnnl::cpu_isa wanted) {
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & static_cast<unsigned>(wanted)) ==
+         static_cast<unsigned>(wanted);
+}
+
 }  // namespace
 
-/// All that a primitive depends on.
-struct OneDnn::Shape {
-  std::int64_t m, n, k;
-  DType type, c_type;
-  Then then;
-  bool bias, b_transposed;
-  std::int64_t a_row, a_col;
-  auto operator<=>(const Shape&) const = default;
-
-  static Shape of(const Product& p, std::int64_t rows) {
-    // GELU is applied afterwards, to what was stored as extra.
-    return {rows,
-            p.n,
-            p.k,
-            p.type,
-            p.then == Then::gelu ? p.extra_type : p.c_type,
-            p.then == Then::gelu ? Then::store : p.then,
-            p.bias != nullptr,
-            p.b_row == 1 && p.b_col != 1,
-            p.a_row,
-            p.a_col};
-  }
-};
-
-struct OneDnn::Primitive {
-  dnnl::matmul::primitive_desc desc;
-  dnnl::matmul matmul;
-  dnnl::reorder pack;  // of b
-  Desc a, bias, c, b_as_given, b_packed;
-};
-
 OneDnn::OneDnn(int threads, const Kernels& row_kernels)
-    : threads_(threads), row_kernels_(row_kernels), own_(static_cast<std::size_t>(threads)) {}
+    : float32_(instructions_include(dnnl::cpu_isa::avx512_core)),
+      bfloat16_(instructions_include(dnnl::cpu_isa::avx512_core_bf16)),
+      threads_(threads),
+      row_kernels_(row_kernels),
+      own_(static_cast<std::size_t>(threads)) {}
 
 OneDnn::~OneDnn() = default;
 
-bool OneDnn::handles(DType type) {
-  const auto isa = dnnl::get_effective_cpu_isa();
-  const auto at_least = [&](dnnl::cpu_isa wanted) {
-    return (static_cast<unsigned>(isa) & static_cast<unsigned>(wanted)) ==
-           static_cast<unsigned>(wanted);
-  };
-  if (type == DType::f32) return at_least(dnnl::cpu_isa::avx512_core);
-  return type == DType::bf16 && at_least(dnnl::cpu_isa::avx512_core_bf16);
+bool OneDnn::handles(DType type) const {
+  return type == DType::f32 ? float32_ : type == DType::bf16 && bfloat16_;
 }
 
 std::string OneDnn::describe() {
@@ -140,30 +74,16 @@ std::string OneDnn::describe() {
                      hints == dnnl_cpu_isa_no_hints ? "" : dnnl_cpu_isa_hints2str(hints));
 }
 
-const OneDnn::Primitive& OneDnn::primitive(const Shape& s) {
+OneDnnPlan& OneDnn::Plans::of(std::int64_t rows) {
   const std::lock_guard lock(mutex_);
-  auto& known = primitives_[s];
-  if (known != nullptr) return *known;
-  const auto type = type_of(s.type), c_type = type_of(s.c_type);
-  const Desc a({s.m, s.k}, type, Dims{s.a_row, s.a_col});
-  const Desc b({s.k, s.n}, type, Tag::any);
-  const Desc c({s.m, s.n}, c_type, Tag::ab);
-  const Desc bias = s.bias ? Desc({1, s.n}, dnnl::memory::data_type::f32, Tag::ab) : Desc();
-  dnnl::post_ops then;
-  if (s.then == Then::accumulate) then.append_sum(1);
-  dnnl::primitive_attr attributes;
-  attributes.set_post_ops(then);
-  // A variable (ONEDNN_DEFAULT_FPMATH_MODE) would else let it multiply float32 as bfloat16.
-  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
-  // The library's own scratchpad belongs to the thread that made the primitive.
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const auto desc = plan(a, b, bias, c, attributes);
-  const Desc b_as_given({s.k, s.n}, type, s.b_transposed ? Tag::ba : Tag::ab);
-  const Desc b_packed = desc.weights_desc();
-  const dnnl::reorder pack({engine(), b_as_given, engine(), b_packed});
-  known = std::make_unique<Primitive>(
-      Primitive{desc, dnnl::matmul(desc), pack, a, bias, c, b_as_given, b_packed});
+  auto& known = by_rows_[rows];
+  if (known == nullptr) known = std::make_unique<OneDnnPlan>(kind_, rows, threads_);
   return *known;
+}
+
+OneDnn::Plans& OneDnn::plans_of(const Product& p) {
+  const auto kind = OneDnnKind::of(p);
+  return plans_.try_emplace(kind, kind, threads_).first->second;
 }
 
 /// The same product with rows of zeros after the last of a and b.
@@ -187,12 +107,12 @@ Product OneDnn::with_padded_depth(const Product& p) {
 /// The library packs the weights of narrow products otherwise for few rows than for many, and adds
 /// up in another order. Rows of such a product are cut alike whatever the number of threads: into
 /// the most rows for which, and for all fewer, it packs as for the fewest.
-std::int64_t OneDnn::largest_step(const Product& p) {
+std::int64_t OneDnn::largest_step(const Product& p, Plans& plans) {
   auto largest = smallest_step;
+  const auto most = std::min(p.m, std::max(smallest_step, cached_bytes / bytes_of_row(p)));
+  const auto& fewest = plans.of(smallest_step);
   for (const auto step : std::views::reverse(row_steps)) {
-    if (step > p.m ||
-        primitive(Shape::of(p, step)).b_packed != primitive(Shape::of(p, smallest_step)).b_packed)
-      break;
+    if (step > most || !plans.of(step).packs_like(fewest)) break;
     largest = step;
   }
   return largest;
@@ -201,51 +121,49 @@ std::int64_t OneDnn::largest_step(const Product& p) {
 void OneDnn::multiply(const Product& p) {
   const bool weight_gradient = p.a_row == 1 && p.a_col != 1;
   const Product q = weight_gradient ? with_padded_depth(p) : p;
-  const auto step = largest_step(q);
-  {
-    const OneThread one;
-    pack(q, primitive(Shape::of(q, rows_of_call(q.m, step))), packed_);
-  }
+  auto& plans = plans_of(q);
+  const auto step = largest_step(q, plans);
+  const auto& first = plans.of(rows_of_call(q.m, step));
+  if (first.packs()) first.pack(q.b, packed_.of<std::byte>(first.packed_bytes()));
   const auto tiles = (q.m + smallest_step - 1) / smallest_step;
   parallel_pieces(
       threads_, tiles, 1, [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
         const OneThread one;
-        multiply_rows(q, step, {begin * smallest_step, std::min(q.m, end * smallest_step)},
-                      own_[static_cast<std::size_t>(piece)]);
+        multiply_rows(q, plans, step, {begin * smallest_step, std::min(q.m, end * smallest_step)},
+                      piece);
       });
 }
 
-void* OneDnn::pack(const Product& p, const Primitive& user, Scratch& to) {
-  void* packed = to.of<std::byte>(static_cast<std::int64_t>(user.b_packed.get_size()));
-  run(user.pack, {{DNNL_ARG_FROM, memory_at(user.b_as_given, p.b)},
-                  {DNNL_ARG_TO, memory_at(user.b_packed, packed)}});
-  return packed;
-}
-
-void OneDnn::multiply_rows(const Product& p, std::int64_t step, Range rows, Own& own) {
-  const Desc& packed = primitive(Shape::of(p, rows_of_call(p.m, step))).b_packed;
-  const auto target_type = p.then == Then::gelu ? p.extra_type : p.c_type;
-  void* target = p.then == Then::gelu ? p.extra : p.c;
+void OneDnn::multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
+                           std::int64_t thread) {
+  auto& own = own_[static_cast<std::size_t>(thread)];
+  const auto& packer = plans.of(rows_of_call(p.m, step));
+  const Stored target = stored_by(p);
   for (auto row = rows.begin; row < rows.end;) {
     const auto count = rows_of_call(rows.end - row, step);
-    const auto& part = primitive(Shape::of(p, count));
-    // The last rows may be fewer than the smallest step.
-    void* weights = part.b_packed == packed ? packed_.of<std::byte>(0) : pack(p, part, own.packed);
-    const auto space = part.desc.scratchpad_desc();
-    std::unordered_map<int, dnnl::memory> operands{
-        {DNNL_ARG_SRC, memory_at(part.a, at(p.a, p.type, row * p.a_row))},
-        {DNNL_ARG_WEIGHTS, memory_at(part.b_packed, weights)},
-        {DNNL_ARG_DST, memory_at(part.c, at(target, target_type, row * p.n))},
-        {DNNL_ARG_SCRATCHPAD,
-         memory_at(space, own.space.of<std::byte>(static_cast<std::int64_t>(space.get_size())))}};
-    if (p.bias != nullptr) operands.emplace(DNNL_ARG_BIAS, memory_at(part.bias, p.bias));
-    run(part.matmul, operands);
-    if (p.then == Then::gelu)
-      row_kernels_.gelu_forward(make_tensor(p.extra, p.extra_type, {p.m, p.n}),
-                                make_tensor(p.c, p.c_type, {p.m, p.n}),
-                                {row * p.n, (row + count) * p.n});
+    auto& part = plans.of(count);
+    const void* weights = part.packs() ? packed_.of<std::byte>(0) : p.b;
+    if (part.packs() && !part.packs_like(packer)) {  // the last rows may be fewer than a step
+      auto* packed = own.packed.of<std::byte>(part.packed_bytes());
+      part.pack(p.b, packed);
+      weights = packed;
+    }
+    part.run(thread, at(p.a, p.type, row * p.a_row), weights, p.bias,
+             at(target.data, target.type, row * p.n),
+             own.space.of<std::byte>(part.workspace_bytes()));
+    finish(p, {row, row + count});
     row += count;
   }
+}
+
+/// The activation, while the rows are in the cache.
+void OneDnn::finish(const Product& p, Range rows) const {
+  const auto extra = make_tensor(p.extra, p.extra_type, {p.m, p.n}),
+             c = make_tensor(p.c, p.c_type, {p.m, p.n});
+  const Range elements{rows.begin * p.n, rows.end * p.n};
+  if (p.then == Then::gelu) row_kernels_.gelu_forward(extra, c, elements);
+  if (p.then == Then::gelu_slope)
+    row_kernels_.gelu_backward(extra, c, make_tensor(p.also, p.c_type, {p.m, p.n}), elements);
 }
 
 }  // namespace ijepa::cpu

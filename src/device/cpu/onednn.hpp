@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels.hpp"
+#include "onednn_plan.hpp"
 #include "scratch.hpp"
 
 namespace ijepa::cpu {
@@ -21,7 +22,7 @@ class OneDnn {
 
   /// float32 needs AVX-512, bfloat16 AVX512_BF16 or AMX: without them oneDNN has no product that
   /// takes packed weights. Never float64.
-  static bool handles(DType type);
+  bool handles(DType type) const;
 
   /// "oneDNN 2.6.3 (avx512_core_bf16)": its version and the instructions that it takes, which the
   /// processor and variables of its own (ONEDNN_MAX_CPU_ISA, ONEDNN_CPU_ISA_HINTS) decide.
@@ -31,22 +32,34 @@ class OneDnn {
   void multiply(const Product& p);
 
  private:
-  struct Shape;
-  struct Primitive;
-  const Primitive& primitive(const Shape& shape);
-  Product with_padded_depth(const Product& p);
+  /// Plans of one kind by their number of rows, made when they are first needed.
+  class Plans {
+   public:
+    Plans(const OneDnnKind& kind, int threads) : kind_(kind), threads_(threads) {}
+    OneDnnPlan& of(std::int64_t rows);
+
+   private:
+    OneDnnKind kind_;
+    int threads_;
+    std::mutex mutex_;
+    std::map<std::int64_t, std::unique_ptr<OneDnnPlan>> by_rows_;
+  };
   /// What a thread needs for its rows.
   struct Own {
     Scratch space, packed;
   };
-  void* pack(const Product& p, const Primitive& user, Scratch& to);
-  std::int64_t largest_step(const Product& p);
-  void multiply_rows(const Product& p, std::int64_t step, Range rows, Own& own);
 
+  Plans& plans_of(const Product& p);
+  Product with_padded_depth(const Product& p);
+  static std::int64_t largest_step(const Product& p, Plans& plans);
+  void multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
+                     std::int64_t thread);
+  void finish(const Product& p, Range rows) const;
+
+  bool float32_, bfloat16_;
   int threads_;
   const Kernels& row_kernels_;
-  std::mutex mutex_;  // of primitives_
-  std::map<Shape, std::unique_ptr<Primitive>> primitives_;
+  std::map<OneDnnKind, Plans> plans_;
   Scratch packed_, padded_a_, padded_b_;
   std::vector<Own> own_;  // of each thread
 };

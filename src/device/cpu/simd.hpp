@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "ijepa/core/scalar.hpp"
 
@@ -127,26 +128,44 @@ IJEPA_INLINE V min(V a, V b) {
   return a < b ? a : b;
 }
 
-/// The first `count` lanes; the rest zero.
+/// The first `count` lanes, which may be all or none; the rest `other`.
 template <class I, class C>
-IJEPA_INLINE Vec<I, C> first_lanes(Vec<I, C> v, std::int64_t count) {
-  for (int i = 0; i < lanes<I, C>; ++i) v[i] = i < count ? v[i] : C(0);
-  return v;
+IJEPA_INLINE Vec<I, C> first_lanes(Vec<I, C> v, std::int64_t count, C other = C(0)) {
+  using Index = std::conditional_t<sizeof(C) == 8, std::int64_t, std::int32_t>;
+  constexpr auto numbers = []<int... L>(std::integer_sequence<int, L...>) {
+    return Vec<I, Index>{L...};
+  }
+  (std::make_integer_sequence<int, lanes<I, C>>{});
+  return numbers < splat<I>(static_cast<Index>(count)) ? v : splat<I>(other);
+}
+
+/// f(f(lower half, upper half)'s lower half, its upper half) and so on. Whole vectors are moved:
+/// taking lanes one by one costs more than a row of attention's products.
+template <class I, class T, int Half = lanes<I, T> / 2, class F>
+IJEPA_INLINE T fold_lanes(Vec<I, T> v, F f) {
+  if constexpr (Half == 0) {
+    return v[0];
+  } else {
+    const auto upper = [&]<int... L>(std::integer_sequence<int, L...>)
+        __attribute__((always_inline)) {
+      return __builtin_shufflevector(v, v, ((L + Half) % lanes<I, T>)...);
+    }
+    (std::make_integer_sequence<int, lanes<I, T>>{});
+    return fold_lanes<I, T, Half / 2>(f(v, upper), f);
+  }
 }
 
 /// Sum of the lanes, by halves.
 template <class I, class T>
 IJEPA_INLINE T sum_lanes(Vec<I, T> v) {
-  for (int n = lanes<I, T> / 2; n > 0; n /= 2)
-    for (int i = 0; i < n; ++i) v[i] += v[i + n];
-  return v[0];
+  return fold_lanes<I, T>(
+      v, [](Vec<I, T> a, Vec<I, T> b) __attribute__((always_inline)) { return a + b; });
 }
 
 template <class I, class T>
 IJEPA_INLINE T max_lane(Vec<I, T> v) {
-  T m = v[0];
-  for (int i = 1; i < lanes<I, T>; ++i) m = v[i] > m ? v[i] : m;
-  return m;
+  return fold_lanes<I, T>(
+      v, [](Vec<I, T> a, Vec<I, T> b) __attribute__((always_inline)) { return a > b ? a : b; });
 }
 
 }  // namespace ijepa::cpu

@@ -9,6 +9,7 @@ namespace {
 using cpu::expect_matrix;
 using cpu::expect_same_size;
 using cpu::expect_same_width;
+using cpu::expect_type;
 using cpu::expect_vector;
 
 template <class X, class Y>
@@ -38,13 +39,18 @@ template <class X, class D>
 struct GeluBackward {
   const X* x;
   D* dy;
+  D* y;  // null: not wanted
   template <int W>
   __device__ void at(std::int64_t i) const {
-    const auto v = load<W>(x + i);
+    auto v = load<W>(x + i);
     auto d = load<W>(dy + i);
 #pragma unroll
     for (int j = 0; j < W; ++j) d[j] *= gelu_gradient(v[j]);
     store<W>(dy + i, d);
+    if (y == nullptr) return;
+#pragma unroll
+    for (int j = 0; j < W; ++j) v[j] = gelu(v[j]);
+    store<W>(y + i, v);
   }
 };
 
@@ -137,9 +143,23 @@ void CudaOps::gelu_backward(Tensor x, Tensor dy_inout) {
   expect_same_width("gelu_backward", "dy", dy_inout, x);
   on_types(
       [&]<class X, class D>(X* xs, D* dys) {
-        run_elements(stream_, x.numel(), GeluBackward<X, D>{xs, dys}, x, dy_inout);
+        run_elements(stream_, x.numel(), GeluBackward<X, D>{xs, dys, nullptr}, x, dy_inout);
       },
       x, dy_inout);
+}
+
+void CudaOps::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) {
+  constexpr auto op = "linear_backward_input_gelu";
+  linear_backward_input(dy, w, dx);
+  expect_same_size(op, "pre", pre, dx);
+  expect_same_size(op, "y", y, dx);
+  expect_type(op, "pre", pre, dx.dtype);
+  expect_type(op, "y", y, dx.dtype);
+  on_types(
+      [&]<class X, class D>(X* xs, D* dxs) {
+        run_elements(stream_, dx.numel(), GeluBackward<X, D>{xs, dxs, y.as<D>()}, pre, dx, y);
+      },
+      pre, dx);
 }
 
 void CudaOps::add(Tensor a, Tensor b, Tensor y) {

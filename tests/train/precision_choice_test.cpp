@@ -1,0 +1,71 @@
+// compute.precision = "auto": what is put in its place, and that a run keeps it.
+#include "ijepa/train/precision_choice.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/device/peak.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace ijepa::test {
+namespace {
+
+PretrainRecipe automatic(const std::string& folder) {
+  PretrainRecipe recipe;
+  recipe.run.dir = folder;
+  recipe.compute.automatic_precision = true;
+  return recipe;
+}
+
+DType chosen(PretrainRecipe recipe) {
+  const auto comm = local_communicator();
+  choose_precision(recipe, *comm, Log(1));
+  EXPECT_FALSE(recipe.compute.automatic_precision);
+  EXPECT_EQ(setting_text(recipe, "compute.precision"), name_of(recipe.compute.precision));
+  return recipe.compute.precision;
+}
+
+TEST(FasterPrecision, IsBfloat16OnlyWhereItGainsATenth) {
+  EXPECT_EQ(faster_precision(100, 180), DType::bf16);
+  EXPECT_EQ(faster_precision(100, 105), DType::f32);
+  EXPECT_EQ(faster_precision(150, 75), DType::f32);
+}
+
+TEST(ChoosePrecision, LeavesWhatWasAskedFor) {
+  PretrainRecipe recipe;
+  recipe.compute.precision = DType::f64;
+  const auto comm = local_communicator();
+  choose_precision(recipe, *comm, Log(1));
+  EXPECT_EQ(recipe.compute.precision, DType::f64);
+}
+
+// AVX2's kernels widen bfloat16 to float32, so what is measured there is known.
+TEST(ChoosePrecision, MeasuresTheKernelsOfTheRun) {
+  const TemporaryFolder folder;
+  auto recipe = automatic(folder.path().string());
+  recipe.compute.cpu_kernels = "avx2";
+  EXPECT_EQ(chosen(recipe), DType::f32);
+}
+
+TEST(ChoosePrecision, GoesOnAsTheRunWasBegun) {
+  const TemporaryFolder folder;
+  auto recipe = automatic(folder.path().string());
+  recipe.compute.cpu_kernels = "avx2";
+  std::ofstream(folder.path() / "config.toml") << "[compute]\nprecision = \"bfloat16\"\n";
+  EXPECT_EQ(chosen(recipe), DType::bf16);
+}
+
+TEST(ChoosePrecision, TakesBfloat16OnGpus) {
+  auto recipe = automatic("nowhere");
+  recipe.compute.device = DeviceChoice::cuda;
+  EXPECT_EQ(chosen(recipe), DType::bf16);
+}
+
+TEST(ChoosePrecision, AutoIsASettingLikeOthers) {
+  EXPECT_EQ(setting_text(automatic("nowhere"), "compute.precision"), "auto");
+}
+
+}  // namespace
+}  // namespace ijepa::test
