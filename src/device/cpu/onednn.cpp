@@ -108,9 +108,10 @@ Product OneDnn::with_padded_depth(const Product& p) {
 /// up in another order. Rows of such a product are cut alike whatever the number of threads: into
 /// the most rows for which, and for all fewer, it packs as for the fewest.
 std::int64_t OneDnn::largest_step(const Product& p, Plans& plans) {
-  auto largest = smallest_step;
+  if (p.m < smallest_step) return smallest_step;
   const auto most = std::min(p.m, std::max(smallest_step, cached_bytes / bytes_of_row(p)));
   const auto& fewest = plans.of(smallest_step);
+  auto largest = smallest_step;
   for (const auto step : std::views::reverse(row_steps)) {
     if (step > most || !plans.of(step).packs_like(fewest)) break;
     largest = step;
