@@ -120,6 +120,10 @@ OneDnn::OneDnn(int threads, const Kernels& row_kernels)
 
 OneDnn::~OneDnn() = default;
 
+bool OneDnn::is_built_in() {
+  return true;
+}
+
 bool OneDnn::handles(DType type) {
   const auto isa = dnnl::get_effective_cpu_isa();
   const auto at_least = [&](dnnl::cpu_isa wanted) {

@@ -19,6 +19,9 @@ class OneDnn {
   OneDnn(int threads, const Kernels& row_kernels);
   ~OneDnn();
 
+  /// False in a build without the library, where handles() is never true.
+  static bool is_built_in();
+
   /// float32 needs AVX-512, bfloat16 AVX512_BF16 or AMX: without them oneDNN has no product that
   /// takes packed weights. Never float64.
   static bool handles(DType type);
