@@ -22,7 +22,7 @@ tests=(
   patchelf xz-utils                         # the bundle
   clang libclang-rt-dev                     # fuzz targets
   man-db bash-completion zsh fish           # manual pages and completions
-  dpkg-dev file                             # the package
+  dpkg-dev file environment-modules         # the package, the modulefile
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )
 
