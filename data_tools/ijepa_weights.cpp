@@ -15,7 +15,9 @@ ijepa::ProgramWords words() {
                        {"As a run that all programs take",
                         "ijepa-weights import IN1K-vit.h.14-300e.pth.tar --out runs/published"},
                        {"The encoder of a run for transformers' AutoModel",
-                        "ijepa-weights export runs/first --format huggingface --out encoder"}},
+                        "ijepa-weights export runs/first --format huggingface --out encoder"},
+                       {"The same as a model for onnxruntime",
+                        "ijepa-weights export runs/first --format onnx --out encoder.onnx"}},
           .pages = {"docs/weights.md"},
           .statuses = {},
           .settings = {}};

@@ -18,7 +18,8 @@ namespace {
 const std::map<std::string, ExportFormat> formats{{"authors", ExportFormat::authors},
                                                   {"huggingface", ExportFormat::hugging_face},
                                                   {"timm", ExportFormat::timm},
-                                                  {"hdf5", ExportFormat::hdf5}};
+                                                  {"hdf5", ExportFormat::hdf5},
+                                                  {"onnx", ExportFormat::onnx}};
 
 void add_source_options(CLI::App& app, WeightsOptions& o) {
   app.add_option(
@@ -57,19 +58,24 @@ void add_export(CLI::App& app, WeightsOptions& o) {
       ->required()
       ->type_name("FOLDER");
   app.add_option("--out", o.export_to.out,
-                 "File (authors, hdf5) or folder (huggingface, timm) to make")
+                 "File (authors, hdf5, onnx) or folder (huggingface, timm) to make")
       ->required()
       ->type_name("PATH");
   app.add_option("--format", o.format,
-                 "authors: .pth.tar; huggingface, timm: safetensors and config.json; hdf5")
+                 "authors: .pth.tar; huggingface, timm: safetensors and config.json; hdf5; "
+                 "onnx: a model to run")
       ->check(CLI::IsMember(formats))
       ->capture_default_str();
-  app.add_option("--encoder", o.export_to.encoder, "The one that huggingface and timm hold")
+  app.add_option("--encoder", o.export_to.encoder, "The one that huggingface, timm and onnx hold")
       ->check(CLI::IsMember({"target", "context"}))
       ->capture_default_str();
   app.add_option("--steps-per-epoch", o.export_to.steps_per_epoch,
                  "Of the run, where its shards are not here (authors)")
       ->check(CLI::PositiveNumber);
+  app.add_flag("--include-normalization", o.export_to.include_normalization,
+               "The model takes pixels as decoded, uint8 (B, H, W, 3), and normalises them (onnx)");
+  app.add_flag("--external-data", o.export_to.external_data,
+               "Weights in OUT.data beside OUT, as always above 2 GiB (onnx)");
 }
 
 std::optional<std::array<double, 3>> three(const std::vector<double>& values) {
@@ -109,6 +115,7 @@ void run_export(ExportOptions o) {
   fmt::print("checkpoint   {}\nholds        {}\ntensors      {}, {}\nwritten      {}\n",
              o.checkpoint, result.holds, result.tensors,
              bytes_text(static_cast<std::int64_t>(result.bytes)), o.out);
+  if (!result.beside.empty()) fmt::print("weights      {}\n", result.beside);
 }
 
 }  // namespace

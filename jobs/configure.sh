@@ -33,13 +33,18 @@ configure() {
   cmake --preset "$preset" "${options[@]}" >"$log" 2>&1
 }
 
-if configure; then exit 0; fi
+# What a build lacks is worth a word, though the rest of the log is not.
+lost() {
+  grep "^Built without" "$log" || true
+}
+
+if configure; then lost; exit 0; fi
 # CMake keeps what it once found: a generator, the place of the sources, compilers, packages. Objects
 # stay when it forgets that, so little is compiled again.
 if [[ -e $cache ]]; then
   echo "build/$preset does not fit any more and is configured anew: $(grep -m 1 -A 2 'CMake Error' "$log" | tr -s ' \n' ' ')"
   rm -rf "$cache" "build/$preset/CMakeFiles"
-  if configure; then exit 0; fi
+  if configure; then lost; exit 0; fi
 fi
 cat "$log" >&2
 exit 1

@@ -12,7 +12,7 @@ build=(
   libjpeg-dev libpng-dev libwebp-dev zlib1g-dev  # pictures
   libtiff-dev libgif-dev libarchive-dev     # pictures and tars
   libzip-dev                                # torch archives
-  libprotobuf-dev protobuf-compiler         # event files of TensorBoard
+  libprotobuf-dev protobuf-compiler         # event files of TensorBoard, ONNX models
   libutf8proc-dev                           # names of classes that look alike
   libfaiss-dev libblas-dev liblapack-dev    # search; OpenBLAS in their place is faster
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
@@ -22,7 +22,7 @@ tests=(
   patchelf xz-utils                         # the bundle
   clang libclang-rt-dev                     # fuzz targets
   man-db bash-completion zsh fish           # manual pages and completions
-  dpkg-dev file                             # the package
+  dpkg-dev file environment-modules         # the package, the modulefile
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed
 )
 

@@ -18,9 +18,35 @@ in_container=()
 programs=${IJEPA_BIN:-build/release/bin}
 if [[ -z ${IJEPA_BIN:-} && ! -d $programs ]]; then programs=bin; fi
 if [[ -n ${IJEPA_CONTAINER:-} ]]; then
-  in_container=(apptainer exec --bind "$PWD" "$IJEPA_CONTAINER")
+  in_container=(apptainer exec --bind "$PWD")
+  # The job has GPUs: the image takes the host's driver.
+  if [[ -n ${SLURM_JOB_GPUS:-}${SLURM_GPUS_ON_NODE:-} ]]; then in_container+=(--nv); fi
+  in_container+=("$IJEPA_CONTAINER")
   programs=${IJEPA_BIN:-/usr/local/bin}
 fi
+
+# Joules of the job's ended steps, since it last started, where Slurm measures them (AcctGatherEnergyType
+# and accounting); nothing elsewhere.
+joules() {
+  timeout 10 sacct --noheader --parsable2 --jobs="$SLURM_JOB_ID" --format=JobID,ConsumedEnergyRaw 2>/dev/null |
+    awk -F'|' '$1 ~ /\.[0-9]+$/ && $2 > 0 && $2 < 1e18 { sum += $2 } END { if (sum) printf "%.0f\n", sum }'
+}
+
+# What the job did and cost since it last started, as its last line. pretrain sets the work done.
+work_done=
+job_summary() {
+  local nodes=${SLURM_JOB_NUM_NODES:-1} energy
+  energy=$(joules) || energy=
+  awk -v job="$SLURM_JOB_ID" -v nodes="$nodes" -v s="$SECONDS" -v work="$work_done" -v joules="$energy" 'BEGIN {
+    printf "job %s: %d node%s for %d h %02d min %02d s, %.3g node hours", job, nodes, nodes == 1 ? "" : "s",
+      s / 3600, s % 3600 / 60, s % 60, nodes * s / 3600
+    if (work) printf "; %s", work
+    if (joules) printf "; %.3g MJ (%.3g kWh) by Slurm'"'"'s measure", joules / 1e6, joules / 3.6e6
+    print ""
+  }'
+}
+# Not where a person sources this file outside of a job. Its own failure leaves the job's code as it is.
+if [[ -n ${SLURM_JOB_ID:-} ]]; then trap 'job_summary || true' EXIT; fi
 
 # What ijepa-pretrain with these arguments takes a setting to be: setting KEY ARGUMENT...
 setting() {
@@ -69,6 +95,16 @@ newest_step() {
     [[ $folder =~ /step_0*([0-9]+)$ ]] && ((BASH_REMATCH[1] > step)) && step=${BASH_REMATCH[1]}
   done
   echo "$step"
+}
+
+# steps_since RUN STEP ARGUMENT...: what a run has done after that step, as its metrics tell.
+steps_since() {
+  local last steps batch
+  last=$(tail -n 1 "$1/metrics.csv" 2>/dev/null) || return 0
+  steps=$((${last##*,} - $2))
+  ((steps > 0)) || return 0
+  batch=$(setting optim.global_batch "${@:3}")
+  echo "$steps steps of $batch images, $((steps * batch)) images"
 }
 
 # RUN/restarts holds "STEP COUNT": the newest checkpoint's step when this job last started, and how
@@ -131,11 +167,12 @@ start_again() {
 # pretrain ARGUMENT...: trains in the run folder. A job that Slurm or a signal interrupts goes on by
 # itself, unless restarts bring nothing any more.
 pretrain() {
-  local run code=0 ended_by_slurm=
+  local run first code=0 ended_by_slurm=
   run=$(setting run.dir "$@")
   mkdir -p "$run"
   count_restart "$run"
   may_restart "$run" 0
+  first=$(newest_step "$run")
   # At scancel, the time limit or the end of a preemption's grace time Slurm ends the job itself and
   # knows whether it comes back; requeueing a cancelled job would bring it back to life.
   trap 'ended_by_slurm=1' TERM
@@ -143,6 +180,7 @@ pretrain() {
   : >"$IJEPA_RANK_CODES"
   on_ranks ijepa-pretrain "$@" || code=$?
   code=$(code_of_all "$code")
+  work_done=$(steps_since "$run" "$first" "$@") || work_done=
   if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run" 1; then start_again; fi
   return "$code"
 }

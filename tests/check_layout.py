@@ -40,7 +40,7 @@ CONFINED = {
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
                          "tests/*"],
     "faiss/*": ["src/tasks/similarity_index*", "benchmarks/search/*"],
-    "*.pb.h": ["src/train/event_files*"],
+    "*.pb.h": ["src/train/event_files*", "src/train/weights/onnx_*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*.h": ["src/device/cuda/*", "src/comm/nccl/*", "tests/support/cuda_emulation/*",
                 "tests/device/cuda/*"],

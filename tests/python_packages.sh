@@ -4,16 +4,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(tensorboard pandas)
+packages=(tensorboard pandas h5py onnx onnxruntime pillow)
 folder=build/python
-if [[ -e $folder/complete ]]; then
+if [[ $(cat "$folder/complete" 2>/dev/null) == "${packages[*]}" ]]; then
   echo "python: ${packages[*]} are there"
   exit 0
 fi
 rm -rf "$folder"
 if /usr/bin/python3 -m venv "$folder" &&
   "$folder/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"; then
-  touch "$folder/complete"
+  echo "${packages[*]}" >"$folder/complete"
   exit 0
 fi
 echo "python: ${packages[*]} could not be installed; tests that read with them are skipped" >&2

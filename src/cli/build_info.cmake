@@ -12,8 +12,11 @@ function(header_version result file)
   set(${result} "${version}" PARENT_SCOPE)
 endfunction()
 
-header_version(onednn ${DNNL_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h
-               DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
+set(onednn "none")
+if(IJEPA_WITH_ONEDNN)
+  header_version(onednn ${DNNL_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h
+                 DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH)
+endif()
 set(cuda "none")
 set(cudnn "none")
 set(nccl "none")

@@ -1,5 +1,5 @@
-// Matrix products of the probes: float32 by oneDNN, float64 (tests against reference numbers) by
-// OpenCV.
+// Matrix products of the probes: float32 by oneDNN where the build has it, else, and float64 (tests
+// against reference numbers), by OpenCV.
 #pragma once
 #include "ijepa/core/matrix.hpp"
 

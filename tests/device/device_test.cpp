@@ -46,7 +46,17 @@ TEST(MakeDevice, KernelsMustBeKnownAndRunHere) {
       EXPECT_NE(std::string(e.what()).find("this processor lacks"), std::string::npos);
     }
   EXPECT_FALSE(cpu::choose_kernels("auto", false).onednn);
-  EXPECT_TRUE(cpu::choose_kernels("auto", true).onednn);
+  EXPECT_EQ(cpu::choose_kernels("auto", true).onednn, bool{IJEPA_WITH_ONEDNN});
+}
+
+TEST(MakeDevice, KernelsMustBeInTheBuild) {
+  std::string said;
+  try {
+    cpu::choose_kernels("onednn", true);
+  } catch (const Error& e) {
+    said = e.what();
+  }
+  EXPECT_EQ(said.find("-DIJEPA_ONEDNN=ON") == std::string::npos, bool{IJEPA_WITH_ONEDNN}) << said;
 }
 
 TEST(MakeDevice, CpuDescribesItsThreads) {
@@ -57,6 +67,7 @@ TEST(MakeDevice, CpuDescribesWhatItsBitsDependOn) {
   const std::string told = make_device({"cpu", 1})->describe();
   EXPECT_THAT(told,
               testing::AnyOf(testing::EndsWith(", avx2"),
+                             testing::EndsWith(IJEPA_WITH_ONEDNN ? ", avx2" : ", avx512"),
                              testing::ContainsRegex(", avx512 with oneDNN [0-9.]+ \\([a-z]")));
 }
 
@@ -67,6 +78,7 @@ TEST(MakeDevice, DISABLED_Tell) {
 
 /// In a process of its own, since oneDNN reads the variable once.
 TEST(MakeDevice, CpuTellsOfAVariableThatLimitsOneDnn) {
+  if (!IJEPA_WITH_ONEDNN) GTEST_SKIP() << "this build has no oneDNN";
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   const auto close = [](FILE* file) { ::pclose(file); };
   const std::unique_ptr<FILE, decltype(close)> output(

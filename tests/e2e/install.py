@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `cmake --install` makes of the programs that were built: each tells its version and its
-examples, man shows its page, and TAB in bash, zsh and fish completes its command line. And the
-Debian package of them.
+examples, man shows its page, TAB in bash, zsh and fish completes its command line, and `module load`
+finds them. And the Debian package of them.
 usage: install.py BUILD_FOLDER"""
 import fcntl
 import os
@@ -70,6 +70,28 @@ def check_page(program, pages):
         fail_unless(not missing, f"man {program.name} does not tell of {missing}")
     name = run(["lexgrog", page])
     fail_unless(name.returncode == 0, f"whatis would not find {program.name}: {name.stderr}")
+
+
+# Where the distribution's Environment Modules or Lmod teach a shell `module`.
+MODULES = [pathlib.Path(path) for path in ("/usr/share/modules/init/bash", "/usr/share/lmod/lmod/init/bash",
+                                           "/etc/profile.d/modules.sh", "/etc/profile.d/lmod.sh")]
+
+
+def check_module(prefix, programs):
+    """module load finds the programs and their completions, module unload leaves what was there."""
+    init = next(path for path in MODULES if path.exists())
+    lines = [f". {init}", f"module use {prefix}/share/modulefiles", "echo before $PATH", "module load ijepa",
+             *(f"command -v {program.name}" for program in programs), "echo data $XDG_DATA_DIRS",
+             "echo bin $IJEPA_BIN", "module help ijepa 2>&1", "module unload ijepa", "echo after $PATH",
+             "echo none ${IJEPA_BIN:-}"]
+    done = run(["bash", "--noprofile", "--norc", "-c", "\n".join(lines)],
+               env={"PATH": "/usr/bin:/bin", "HOME": str(prefix), "TERM": "dumb"})
+    said = done.stdout.splitlines()
+    for line in [*map(str, programs), f"data {prefix}/share:/usr/local/share:/usr/share", f"bin {prefix}/bin", "none"]:
+        fail_unless(line in said, f"module: {line} is missing in {done.stdout}{done.stderr}")
+    paths = {line.split()[0]: line.split()[1] for line in said if line.startswith(("before ", "after "))}
+    fail_unless(len(paths) == 2 and paths["before"] == paths["after"], f"module unload: {paths}")
+    fail_unless("pretrains vision transformers" in done.stdout, f"module help: {done.stdout}")
 
 
 # What is typed before TAB, and words that the answer holds.
@@ -167,12 +189,14 @@ def check_package(scratch):
     wanted = [f"/usr/bin/{name}" for name in names] + [f"/usr/share/man/man1/{name}.1" for name in names]
     wanted += ["/usr/share/ijepa/configs/synthetic.toml", "/usr/share/doc/ijepa/docs/tutorial.md"]
     missing = [name for name in wanted if name not in content]
+    fail_unless("modulefiles" not in content, "a package of the distribution has a modulefile")
     fail_unless(not missing, f"{files[0].name} lacks {missing}")
 
 
 def main():
     shells = {"bash": check_bash, "zsh": check_zsh, "fish": check_fish}
-    lacking = [tool for tool in [*shells, "man", "lexgrog", "dpkg-shlibdeps", "file"] if not shutil.which(tool)]
+    lacking = [] if any(path.exists() for path in MODULES) else ["environment-modules"]
+    lacking += [tool for tool in [*shells, "man", "lexgrog", "dpkg-shlibdeps", "file"] if not shutil.which(tool)]
     if not pathlib.Path("/usr/share/bash-completion/bash_completion").exists():
         lacking.append("bash-completion")
     if lacking:
@@ -197,6 +221,7 @@ def main():
                                  ("fish", "fish/vendor_completions.d/{}.fish")):
                 syntax = run([shell, "-n", prefix / "share" / place.format(program.name)])
                 fail_unless(syntax.returncode == 0, f"{shell}, {program.name}: {syntax.stderr}")
+        check_module(prefix, programs)
         check_package(pathlib.Path(scratch))
         environment = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": scratch, "TERM": "dumb", "LC_ALL": "C.UTF-8",
                        "XDG_DATA_DIRS": f"{prefix}/share:/usr/share"}

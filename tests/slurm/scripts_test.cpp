@@ -17,14 +17,21 @@ class SlurmScripts : public SlurmJobs {
   }
   /// Puts a script in the place of ijepa-pretrain, which still tells its run folder.
   void pretend(const std::string& body) const {
-    const auto folder = path("pretended");
-    std::filesystem::create_directory(folder);
-    const auto program = folder / "ijepa-pretrain";
-    write_text(program, "#!/usr/bin/env bash\nfor last; do :; done\nrun=" + path("run").string() +
-                            "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" + body +
-                            "\n");
+    executable("ijepa-pretrain", "for last; do :; done\nrun=" + path("run").string() +
+                                     "\nif [[ $last == run.dir ]]; then echo \"$run\"; exit; fi\n" +
+                                     body);
+    ::setenv("IJEPA_BIN", path("pretended").c_str(), 1);
+  }
+  /// A program that jobs submitted with_path() find before the system's.
+  void executable(const std::string& name, const std::string& body) const {
+    const auto program = path("pretended") / name;
+    std::filesystem::create_directories(path("pretended"));
+    write_text(program, "#!/usr/bin/env bash\n" + body + "\n");
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-    ::setenv("IJEPA_BIN", folder.c_str(), 1);
+  }
+  std::string with_path(const std::string& more = "") const {
+    return "--export=ALL," + more + "PATH=" + path("pretended").string() + ":" +
+           std::getenv("PATH");
   }
   std::string submit_pretended(const Words& options = {}) const {
     return submit(options, "pretrain.sbatch", {"config.toml"});
@@ -83,12 +90,8 @@ TEST_F(SlurmScripts, WhereNoRankRanTheJobIsNotTakenForFinished) {
 
 TEST_F(SlurmScripts, WithoutSlurmsCommandsOnNodesTheJobSaysWhatToDo) {
   pretend("exit 85");
-  for (const char* name : {"scontrol", "sbatch"}) {
-    write_text(path("pretended") / name, "#!/bin/sh\nexit 1\n");
-    std::filesystem::permissions(path("pretended") / name, std::filesystem::perms::owner_all);
-  }
-  const std::string job = submit_pretended(
-      {"--export=ALL,PATH=" + path("pretended").string() + ":" + std::getenv("PATH")});
+  for (const char* name : {"scontrol", "sbatch"}) executable(name, "exit 1");
+  const std::string job = submit_pretended({with_path()});
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
   EXPECT_THAT(log(job), HasSubstr("submit the same line again to go on"));
 }
@@ -144,6 +147,48 @@ TEST_F(SlurmScripts, AJobFromAnotherFolderSaysWhereToSubmit) {
   ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED"));
   EXPECT_THAT(log(job),
               HasSubstr("Submit from the top of the project, not from " + top().string()));
+}
+
+TEST_F(SlurmScripts, AJobEndsWithWhatItDidAndCost) {
+  const std::string job =
+      submit({}, "pretrain.sbatch",
+             {path("config.toml").string(), "--set", steps(7), "--set", "optim.global_batch=6"});
+  ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
+  EXPECT_THAT(last_line(log(job)),
+              ContainsRegex("^job " + job +
+                            ": 2 nodes for 0 h 0[0-9] min [0-9]+ s, [0-9.e-]+ node hours; "
+                            "7 steps of 6 images, 42 images$"));
+  // Going on counts what this job did alone. A Slurm that measures energy tells its steps'.
+  executable("sacct",
+             "printf '%s\\n' '7|' 7.batch\\|5 7.0\\|1500000 7.1\\|500000 "
+             "7.2\\|18446744073709551614");
+  const std::string next = submit({with_path()}, "pretrain.sbatch",
+                                  {path("config.toml").string(), "--set", steps(9), "--set",
+                                   "optim.global_batch=6", "--extend"});
+  ASSERT_TRUE(SlurmCluster::wait_for_state(next, "COMPLETED")) << log(next);
+  EXPECT_THAT(last_line(log(next)),
+              HasSubstr("; 2 steps of 6 images, 12 images; 2 MJ (0.556 kWh)"));
+}
+
+TEST_F(SlurmScripts, ASummaryThatFailsLeavesTheJobsCode) {
+  executable("awk", "exit 9");
+  executable("sacct", "exit 9");
+  const std::string job =
+      submit({with_path()}, "probe.sbatch", {"--run", "/nowhere", "--test", "/nowhere"});
+  ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
+  EXPECT_EQ(SlurmCluster::field(job, "ExitCode"), "1:0");
+}
+
+TEST_F(SlurmScripts, AContainerTakesTheHostsDriverWhereTheJobHasGpus) {
+  executable("apptainer", "echo apptainer \"$@\"");
+  ::setenv("IJEPA_CONTAINER", "x.sif", 1);
+  for (const std::string gpus : {"", "SLURM_JOB_GPUS=0,"}) {
+    const std::string job = submit({with_path(gpus)}, "probe.sbatch", {"--help"});
+    ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
+    EXPECT_THAT(log(job), HasSubstr("apptainer exec --bind " + top().string() +
+                                    (gpus.empty() ? " x.sif " : " --nv x.sif ")));
+  }
+  ::unsetenv("IJEPA_CONTAINER");
 }
 
 TEST_F(SlurmScripts, MpirunInsideAJob) {

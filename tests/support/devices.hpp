@@ -7,9 +7,10 @@
 
 namespace ijepa::test {
 
-/// What this processor can run of the CPU's kernels.
+/// What this processor can run of the CPU's kernels, and this build has.
 inline std::vector<std::string> available_kernels() {
   if (!__builtin_cpu_supports("avx512vl")) return {"avx2"};
+  if (!IJEPA_WITH_ONEDNN) return {"avx2", "avx512"};
   return {"avx2", "avx512", "onednn"};
 }
 

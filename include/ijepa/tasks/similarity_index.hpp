@@ -21,7 +21,8 @@ Matrix<float> unit_rows(const Matrix<float>& features);
 class SimilarityIndex {
  public:
   /// `rows` (n, D) of length 1. `kind` is a text of Faiss's index factory: "Flat" is exact,
-  /// "HNSW32" or "IVF1024,Flat" are faster and approximate. An Error when Faiss refuses it.
+  /// "HNSW32" or "IVF1024,Flat" are faster and approximate. An Error when Faiss refuses it, and for
+  /// all but "Flat" in a build without Faiss.
   SimilarityIndex(const Matrix<float>& rows, const std::string& kind);
   ~SimilarityIndex();
   SimilarityIndex(const SimilarityIndex&) = delete;

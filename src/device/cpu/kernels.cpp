@@ -1,6 +1,7 @@
 #include "kernels.hpp"
 
 #include "ijepa/core/error.hpp"
+#include "onednn.hpp"
 
 namespace ijepa::cpu {
 
@@ -13,8 +14,11 @@ KernelChoice choose_kernels(const std::string& name, bool has_avx512) {
       "The CPU kernels \"{}\" need AVX-512, which this processor lacks: set compute.cpu_kernels to "
       "\"auto\" or \"avx2\".",
       name);
+  check(name != "onednn" || OneDnn::is_built_in(),
+        "The CPU kernels \"onednn\" are not in this build, which has no oneDNN: set "
+        "compute.cpu_kernels to \"auto\", or configure with -DIJEPA_ONEDNN=ON.");
   if (name == "avx2" || !has_avx512) return {avx2_kernels(), false};
-  return {avx512_kernels(), name != "avx512"};
+  return {avx512_kernels(), name != "avx512" && OneDnn::is_built_in()};
 }
 
 }  // namespace ijepa::cpu

@@ -112,7 +112,7 @@ struct KernelChoice {
 };
 
 /// "avx2", "avx512", "onednn" (AVX-512 kernels and oneDNN's products), or "auto": the last of these
-/// that the processor can run. An Error if it cannot run what was asked for.
+/// that the processor can run and the build has. An Error for what it cannot run or has not.
 KernelChoice choose_kernels(const std::string& name, bool has_avx512);
 
 const Kernels& avx2_kernels();

@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <ranges>
 #include <string_view>
+#include <vector>
 
 #include "ijepa/core/error.hpp"
+#include "onednn_plan.hpp"
+#include "scratch.hpp"
 
 namespace ijepa::cpu {
 namespace {
@@ -49,45 +54,70 @@ bool instructions_include(dnnl::cpu_isa wanted) {
          static_cast<unsigned>(wanted);
 }
 
-}  // namespace
+/// Plans of one kind by their number of rows, made when they are first needed.
+class Plans {
+ public:
+  Plans(const OneDnnKind& kind, int threads) : kind_(kind), threads_(threads) {}
+  OneDnnPlan& of(std::int64_t rows);
 
-OneDnn::OneDnn(int threads, const Kernels& row_kernels)
-    : float32_(instructions_include(dnnl::cpu_isa::avx512_core)),
-      bfloat16_(instructions_include(dnnl::cpu_isa::avx512_core_bf16)),
-      threads_(threads),
-      row_kernels_(row_kernels),
-      own_(static_cast<std::size_t>(threads)) {}
+ private:
+  OneDnnKind kind_;
+  int threads_;
+  std::mutex mutex_;
+  std::map<std::int64_t, std::unique_ptr<OneDnnPlan>> by_rows_;
+};
 
-OneDnn::~OneDnn() = default;
-
-bool OneDnn::handles(DType type) const {
-  return type == DType::f32 ? float32_ : type == DType::bf16 && bfloat16_;
-}
-
-std::string OneDnn::describe() {
-  const std::string_view isa = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()), prefix = "cpu_isa_";
-  const auto hints = dnnl_get_cpu_isa_hints();
-  const dnnl_version_t& v = *dnnl_version();
-  return fmt::format("oneDNN {}.{}.{} ({}{}{})", v.major, v.minor, v.patch,
-                     isa.substr(isa.starts_with(prefix) ? prefix.size() : 0),
-                     hints == dnnl_cpu_isa_no_hints ? "" : " ",
-                     hints == dnnl_cpu_isa_no_hints ? "" : dnnl_cpu_isa_hints2str(hints));
-}
-
-OneDnnPlan& OneDnn::Plans::of(std::int64_t rows) {
+OneDnnPlan& Plans::of(std::int64_t rows) {
   const std::lock_guard lock(mutex_);
   auto& known = by_rows_[rows];
   if (known == nullptr) known = std::make_unique<OneDnnPlan>(kind_, rows, threads_);
   return *known;
 }
 
-OneDnn::Plans& OneDnn::plans_of(const Product& p) {
+}  // namespace
+
+class OneDnn::Products {
+ public:
+  Products(int threads, const Kernels& row_kernels)
+      : float32_(instructions_include(dnnl::cpu_isa::avx512_core)),
+        bfloat16_(instructions_include(dnnl::cpu_isa::avx512_core_bf16)),
+        threads_(threads),
+        row_kernels_(row_kernels),
+        own_(static_cast<std::size_t>(threads)) {}
+
+  bool handles(DType type) const {
+    return type == DType::f32 ? float32_ : type == DType::bf16 && bfloat16_;
+  }
+  void multiply(const Product& p);
+
+ private:
+  /// What a thread needs for its rows.
+  struct Own {
+    Scratch space, packed;
+  };
+
+  Plans& plans_of(const Product& p);
+  Product with_padded_depth(const Product& p);
+  static std::int64_t largest_step(const Product& p, Plans& plans);
+  void multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
+                     std::int64_t thread);
+  void finish(const Product& p, Range rows) const;
+
+  bool float32_, bfloat16_;
+  int threads_;
+  const Kernels& row_kernels_;
+  std::map<OneDnnKind, Plans> plans_;
+  Scratch packed_, padded_a_, padded_b_;
+  std::vector<Own> own_;  // of each thread
+};
+
+Plans& OneDnn::Products::plans_of(const Product& p) {
   const auto kind = OneDnnKind::of(p);
   return plans_.try_emplace(kind, kind, threads_).first->second;
 }
 
 /// The same product with rows of zeros after the last of a and b.
-Product OneDnn::with_padded_depth(const Product& p) {
+Product OneDnn::Products::with_padded_depth(const Product& p) {
   const auto k = (p.k + depth_step - 1) / depth_step * depth_step;
   if (k == p.k) return p;
   const auto size = static_cast<std::int64_t>(size_of(p.type));
@@ -107,7 +137,7 @@ Product OneDnn::with_padded_depth(const Product& p) {
 /// The library packs the weights of narrow products otherwise for few rows than for many, and adds
 /// up in another order. Rows of such a product are cut alike whatever the number of threads: into
 /// the most rows for which, and for all fewer, it packs as for the fewest.
-std::int64_t OneDnn::largest_step(const Product& p, Plans& plans) {
+std::int64_t OneDnn::Products::largest_step(const Product& p, Plans& plans) {
   if (p.m < smallest_step) return smallest_step;
   const auto most = std::min(p.m, std::max(smallest_step, cached_bytes / bytes_of_row(p)));
   const auto& fewest = plans.of(smallest_step);
@@ -119,7 +149,7 @@ std::int64_t OneDnn::largest_step(const Product& p, Plans& plans) {
   return largest;
 }
 
-void OneDnn::multiply(const Product& p) {
+void OneDnn::Products::multiply(const Product& p) {
   const bool weight_gradient = p.a_row == 1 && p.a_col != 1;
   const Product q = weight_gradient ? with_padded_depth(p) : p;
   auto& plans = plans_of(q);
@@ -135,8 +165,8 @@ void OneDnn::multiply(const Product& p) {
       });
 }
 
-void OneDnn::multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
-                           std::int64_t thread) {
+void OneDnn::Products::multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
+                                     std::int64_t thread) {
   auto& own = own_[static_cast<std::size_t>(thread)];
   const auto& packer = plans.of(rows_of_call(p.m, step));
   const Stored target = stored_by(p);
@@ -158,13 +188,40 @@ void OneDnn::multiply_rows(const Product& p, Plans& plans, std::int64_t step, Ra
 }
 
 /// The activation, while the rows are in the cache.
-void OneDnn::finish(const Product& p, Range rows) const {
+void OneDnn::Products::finish(const Product& p, Range rows) const {
   const auto extra = make_tensor(p.extra, p.extra_type, {p.m, p.n}),
              c = make_tensor(p.c, p.c_type, {p.m, p.n});
   const Range elements{rows.begin * p.n, rows.end * p.n};
   if (p.then == Then::gelu) row_kernels_.gelu_forward(extra, c, elements);
   if (p.then == Then::gelu_slope)
     row_kernels_.gelu_backward(extra, c, make_tensor(p.also, p.c_type, {p.m, p.n}), elements);
+}
+
+OneDnn::OneDnn(int threads, const Kernels& row_kernels)
+    : products_(std::make_unique<Products>(threads, row_kernels)) {}
+
+OneDnn::~OneDnn() = default;
+
+bool OneDnn::is_built_in() {
+  return true;
+}
+
+bool OneDnn::handles(DType type) const {
+  return products_->handles(type);
+}
+
+std::string OneDnn::describe() {
+  const std::string_view isa = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa()), prefix = "cpu_isa_";
+  const auto hints = dnnl_get_cpu_isa_hints();
+  const dnnl_version_t& v = *dnnl_version();
+  return fmt::format("oneDNN {}.{}.{} ({}{}{})", v.major, v.minor, v.patch,
+                     isa.substr(isa.starts_with(prefix) ? prefix.size() : 0),
+                     hints == dnnl_cpu_isa_no_hints ? "" : " ",
+                     hints == dnnl_cpu_isa_no_hints ? "" : dnnl_cpu_isa_hints2str(hints));
+}
+
+void OneDnn::multiply(const Product& p) {
+  products_->multiply(p);
 }
 
 }  // namespace ijepa::cpu

@@ -2,15 +2,10 @@
 // faster choice. b is packed once a product; each thread multiplies its own blocks of rows of c, so
 // that sums are made in the same order whatever the number of threads.
 #pragma once
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
 #include "kernels.hpp"
-#include "onednn_plan.hpp"
-#include "scratch.hpp"
 
 namespace ijepa::cpu {
 
@@ -19,6 +14,9 @@ class OneDnn {
   /// `row_kernels` apply the activations.
   OneDnn(int threads, const Kernels& row_kernels);
   ~OneDnn();
+
+  /// False in a build without the library, where handles() is never true.
+  static bool is_built_in();
 
   /// float32 needs AVX-512, bfloat16 AVX512_BF16 or AMX: without them oneDNN has no product that
   /// takes packed weights. Never float64.
@@ -32,36 +30,8 @@ class OneDnn {
   void multiply(const Product& p);
 
  private:
-  /// Plans of one kind by their number of rows, made when they are first needed.
-  class Plans {
-   public:
-    Plans(const OneDnnKind& kind, int threads) : kind_(kind), threads_(threads) {}
-    OneDnnPlan& of(std::int64_t rows);
-
-   private:
-    OneDnnKind kind_;
-    int threads_;
-    std::mutex mutex_;
-    std::map<std::int64_t, std::unique_ptr<OneDnnPlan>> by_rows_;
-  };
-  /// What a thread needs for its rows.
-  struct Own {
-    Scratch space, packed;
-  };
-
-  Plans& plans_of(const Product& p);
-  Product with_padded_depth(const Product& p);
-  static std::int64_t largest_step(const Product& p, Plans& plans);
-  void multiply_rows(const Product& p, Plans& plans, std::int64_t step, Range rows,
-                     std::int64_t thread);
-  void finish(const Product& p, Range rows) const;
-
-  bool float32_, bfloat16_;
-  int threads_;
-  const Kernels& row_kernels_;
-  std::map<OneDnnKind, Plans> plans_;
-  Scratch packed_, padded_a_, padded_b_;
-  std::vector<Own> own_;  // of each thread
+  class Products;
+  std::unique_ptr<Products> products_;
 };
 
 }  // namespace ijepa::cpu

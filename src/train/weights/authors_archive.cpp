@@ -197,8 +197,10 @@ ExportResult write_authors_archive(const StoredWeights& weights, const ExportOpt
           weights.folder(), group);
   AuthorsArchive archive(weights, steps_per_epoch(weights, options));
   write_torch_archive(options.out, archive.pickle(), archive.tensors(), weights.description());
-  ExportResult result{std::ssize(archive.tensors()), 0,
-                      "context encoder, predictor, target encoder, optimizer"};
+  ExportResult result{std::ssize(archive.tensors()),
+                      0,
+                      "context encoder, predictor, target encoder, optimizer",
+                      {}};
   for (const auto& t : archive.tensors()) result.bytes += t.tensor.bytes();
   return result;
 }

@@ -11,6 +11,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/resize.hpp"
+#include "onnx_export.hpp"
 #include "safetensors.hpp"
 
 namespace ijepa {
@@ -106,11 +107,8 @@ std::uint64_t bytes_of(const std::vector<OutTensor>& tensors) {
 /// A folder that is complete when it appears.
 ExportResult write_encoder_folder(const StoredWeights& weights, const ExportOptions& options) {
   const bool timm = options.format == ExportFormat::timm;
-  const std::string group = options.encoder == "target" ? "target_encoder" : "encoder";
-  check(weights.holds(group), "{} holds no {} encoder; choose the other by --encoder.",
-        weights.folder(), options.encoder);
-  const auto tensors =
-      weights.group(group, {timm ? NameStyle::plain : NameStyle::hugging_face, ""});
+  const auto tensors = weights.group(weights.encoder_group(options.encoder),
+                                     {timm ? NameStyle::plain : NameStyle::hugging_face, ""});
   const fs::path unfinished = options.out + ".unfinished";
   std::error_code error;
   fs::remove_all(unfinished, error);
@@ -129,13 +127,13 @@ ExportResult write_encoder_folder(const StoredWeights& weights, const ExportOpti
     fs::remove_all(unfinished, error);
     throw;
   }
-  return {std::ssize(tensors), bytes_of(tensors), options.encoder + " encoder"};
+  return {std::ssize(tensors), bytes_of(tensors), options.encoder + " encoder", {}};
 }
 
 /// All tensors of the checkpoint as GROUP/NAME, and its texts as bytes under "meta".
 ExportResult write_hdf5(const StoredWeights& weights, const ExportOptions& options) {
   auto tensors = weights.manifest().tensors;
-  ExportResult result{std::ssize(tensors), 0, "everything in the checkpoint"};
+  ExportResult result{std::ssize(tensors), 0, "everything in the checkpoint", {}};
   for (const auto& t : tensors) result.bytes += t.bytes();
   std::vector<std::string> texts;
   for (const auto& [name, text] : weights.manifest().meta.text) {
@@ -168,12 +166,17 @@ ExportResult write_hdf5(const StoredWeights& weights, const ExportOptions& optio
 
 ExportResult export_weights(const ExportOptions& options) {
   check(!fs::exists(options.out), "{} exists already; exports replace nothing.", options.out);
+  const bool onnx = options.format == ExportFormat::onnx;
+  check(onnx || !(options.include_normalization || options.external_data),
+        "--include-normalization and --external-data are of --format onnx.");
   const StoredWeights weights(options.checkpoint);
   switch (options.format) {
     case ExportFormat::authors:
       return write_authors_archive(weights, options);
     case ExportFormat::hdf5:
       return write_hdf5(weights, options);
+    case ExportFormat::onnx:
+      return export_onnx(weights, options);
     default:
       return write_encoder_folder(weights, options);
   }

@@ -30,6 +30,12 @@ bool StoredWeights::holds(const std::string& group) const {
   return std::ranges::any_of(manifest_.tensors, [&](const auto& t) { return t.group == group; });
 }
 
+std::string StoredWeights::encoder_group(const std::string& encoder) const {
+  const std::string group = encoder == "target" ? "target_encoder" : "encoder";
+  check(holds(group), "{} holds no {} encoder; choose the other by --encoder.", folder_, encoder);
+  return group;
+}
+
 std::string StoredWeights::description() const {
   const auto& e = recipe_.model.encoder;
   const nlohmann::ordered_json json{{"num_attention_heads", e.heads},

@@ -23,6 +23,8 @@ class StoredWeights {
   const PretrainRecipe& recipe() const { return recipe_; }
   const ParamLayout& layout() const { return model_.layout(); }
   bool holds(const std::string& group) const;
+  /// Its group of the "target" or "context" encoder. An Error when it holds no such one.
+  std::string encoder_group(const std::string& encoder) const;
   /// What the shapes do not tell of the model: WeightFile::description() of what is exported.
   std::string description() const;
 

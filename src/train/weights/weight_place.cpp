@@ -59,6 +59,11 @@ constexpr std::array<Kind, 16> kinds{{
     {0, "\x89PNG"sv, "a PNG image"},
 }};
 
+/// A message of ONNX begins with its field 1, the version, and goes on with field 2, its maker.
+bool is_onnx(std::string_view start) {
+  return start.size() > 2 && start[0] == 0x08 && start[2] == 0x12;
+}
+
 bool has_ending(const std::string& name) {
   return !name.starts_with('.') && !name.starts_with("training_args") &&
          (std::ranges::any_of(endings, [&](auto e) { return name.ends_with(e); }) ||
@@ -116,6 +121,8 @@ void refuse_as_weights(const std::string& path, std::string_view start) {
     if (from.size() >= kind.offset && from.substr(kind.offset).starts_with(kind.signature))
       fail("{} is {}.", path, kind.text);
   }
+  check(!is_onnx(start),
+        "{} is an ONNX model: weights are read from torch archives and safetensors.", path);
   fail("{} is neither a torch archive (.pth.tar, .pt, .bin) nor a safetensors file.", path);
 }
 
