@@ -175,6 +175,15 @@ TEST_F(Checkpoint, RefusesANewerFormat) {
             std::string::npos);
 }
 
+TEST_F(Checkpoint, AManifestHasAtMost256MiB) {
+  TinyModel model(1);
+  save(model, 1);
+  const auto folder = checkpoint_folder(run_dir(), 1);
+  std::filesystem::resize_file(folder + "/manifest.json", (std::uintmax_t{256} << 20) + 1);
+  const auto said = error_of([&] { read_manifest(folder); });
+  EXPECT_NE(said.find("of 268435457 bytes is no checkpoint's manifest"), std::string::npos) << said;
+}
+
 // Its own checksum is of what was parsed and written again, level by level.
 TEST_F(Checkpoint, AManifestOfManyLevelsIsRefused) {
   const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
