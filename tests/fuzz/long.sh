@@ -48,7 +48,8 @@ fuzz() {
   esac
   {
     time "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$2" -runs="${FUZZ_RUNS:--1}" -max_len="$longest" \
-      -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
+      -timeout="${FUZZ_TIMEOUT:-20}" -report_slow_units="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=2048 \
+      -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
       "$folder/corpus/$corpus" >"$folder/logs/$corpus" 2>&1
   } 2>"$folder/logs/$corpus.times" || true
 }

@@ -7,6 +7,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
@@ -47,7 +48,7 @@ std::string as_json(const ClassifierCard& c) {
                   {"mean", c.normalisation.mean},
                   {"std", c.normalisation.std},
                   {"encoder", c.encoder},
-                  {"checkpoint", c.checkpoint},
+                  {"checkpoint", utf8_name(c.checkpoint)},
                   {"fine_tuned", c.fine_tuned},
                   {"epoch", c.epoch},
                   {"valid_loss", c.valid_loss},
