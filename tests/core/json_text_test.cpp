@@ -26,6 +26,13 @@ TEST(JsonText, IsReadAsTheLibraryReadsIt) {
   EXPECT_EQ(parse_json(text, ""), nlohmann::json::parse(text));
 }
 
+// Found by fuzzing a lock: as a time in milliseconds that is undefined behaviour.
+TEST(JsonText, NumbersThatNoWholeNumberCanHoldAreNone) {
+  const auto read =
+      parse_json(R"([1e18, 9.3e18, -1e300, 123456789012345678901234567890, 5e-324])", "");
+  EXPECT_EQ(read, nlohmann::json::parse("[1e18, null, null, null, 5e-324]"));
+}
+
 TEST(JsonText, BrokenSyntaxIsOneSentence) {
   EXPECT_TRUE(problem_of("{\"a\":").starts_with("a.json is damaged: "));
   EXPECT_FALSE(problem_of("").empty());

@@ -136,6 +136,11 @@ TEST_F(RunLockTest, TimesHaveSums) {
   const auto read = parse_lock_record(to_text(record)).value();
   EXPECT_EQ(read.heartbeat_ms, std::int64_t{1} << 52);
   EXPECT_EQ(read.interval_ms, 0);
+  auto text = to_text(record);
+  const std::string number = "\"heartbeat_ms\":9223372036854775807";
+  ASSERT_NE(text.find(number), std::string::npos) << text;
+  text.replace(text.find(number), number.size(), "\"heartbeat_ms\":1e300");
+  EXPECT_FALSE(parse_lock_record(text).has_value());
 }
 
 TEST_F(RunLockTest, AHolderWithAWrongClockLives) {

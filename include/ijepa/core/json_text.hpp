@@ -10,7 +10,8 @@ namespace ijepa {
 constexpr int most_json_levels = 64;
 constexpr std::size_t most_json_values = 4'000'000;  // of some 100 bytes each
 
-/// An Error "PROBLEM: why." for broken syntax, deeper nesting, or more values.
+/// An Error "PROBLEM: why." for broken syntax, deeper nesting, or more values. Numbers of 2^63 and
+/// more that are not written as whole ones become null.
 nlohmann::json parse_json(std::string_view text, const std::string& problem);
 
 }  // namespace ijepa
