@@ -27,4 +27,19 @@ nlohmann::json parse_json(std::string_view text, const std::string& problem) {
   }
 }
 
+void WholeNumber::refuse() const {
+  throw NoWholeNumber(
+      fmt::format("{} stands where a whole number must be",
+                  value_.is_number() ? value_.dump() : std::string("a ") + value_.type_name()));
+}
+
+std::vector<std::int64_t> whole_numbers(const nlohmann::json& list) {
+  if (!list.is_array())
+    throw NoWholeNumber(
+        fmt::format("a {} stands where a list of whole numbers must be", list.type_name()));
+  std::vector<std::int64_t> numbers;
+  for (const auto& value : list) numbers.push_back(WholeNumber(value));
+  return numbers;
+}
+
 }  // namespace ijepa

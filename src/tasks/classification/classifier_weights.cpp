@@ -62,13 +62,13 @@ ClassifierCard parse_card(const std::string& text, const std::string& folder) {
     ClassifierCard c;
     json.at("classes").get_to(c.classes);
     c.transform = transform_of(json.at("transform").get<std::string>());
-    c.image = {json.at("image_height").get<int>(), json.at("image_width").get<int>()};
+    c.image = {WholeNumber(json.at("image_height")), WholeNumber(json.at("image_width"))};
     json.at("mean").get_to(c.normalisation.mean);
     json.at("std").get_to(c.normalisation.std);
     json.at("encoder").get_to(c.encoder);
     json.at("checkpoint").get_to(c.checkpoint);
     json.at("fine_tuned").get_to(c.fine_tuned);
-    json.at("epoch").get_to(c.epoch);
+    c.epoch = WholeNumber(json.at("epoch"));
     json.at("valid_loss").get_to(c.valid_loss);
     json.at("valid_top1").get_to(c.valid_top1);
     check(c.classes.size() > 1, "It names {} classes.", c.classes.size());
