@@ -17,15 +17,14 @@ name = "custom"
 width = 48
 depth = 2
 heads = 2
-patch = 8
+patch = 4
 image_height = 32
 image_width = 32
 [model.predictor]
 width = 24
 depth = 1
 [mask]
-min_keep = 1
-context_scale_min = 0.85
+min_keep = 2
 truncate_group = 16
 [optim]
 global_batch = 16
@@ -89,7 +88,8 @@ def use(run):
     run("shards", images, "--out", out[0])
     run("infer", "--run", odd, "--input", images, "--out", out[1], "--csv")
     run("search", "--features", out[1], "--query", "0", "--k", "2", "--out", out[2])
-    run("probe", "--run", odd, "--train", out[0], "--test", out[0], "--out", out[3], "--epochs", "1")
+    run("probe", "--run", odd, "--train", "shards/train", "--test", "shards/test", "--out", out[3],
+        "--linear-epochs", "1")
     run("predict", "--run", odd, "--input", images, "--out", out[4])
     run("weights", "export", odd, "--format", "huggingface", "--out", out[5])
     run("weights", "import", out[5], "--out", out[6])
