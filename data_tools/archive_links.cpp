@@ -1,5 +1,7 @@
 #include "data_tools/archive_links.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -85,7 +87,8 @@ std::vector<std::string> ArchiveLinks::names_of(const std::string& member) {
   };
   std::vector<Name> names{{member, {}}};
   std::set<std::string> seen{member};
-  for (std::size_t i = 0; i < names.size() && (i == 0 || names.size() < most_chained); ++i) {
+  bool full = false;
+  for (std::size_t i = 0; i < names.size() && !full; ++i) {
     const Name from = names[i];
     any_ancestor(from.path, [&](const std::string& folder) {
       const auto links = links_to_.find(folder);
@@ -96,6 +99,14 @@ std::vector<std::string> ArchiveLinks::names_of(const std::string& member) {
         if (other.size() > longest_path || from.through.contains(link) ||
             !seen.insert(other).second)
           continue;
+        full = i > 0 && names.size() >= most_chained;
+        if (full) {
+          problems_[other] = fmt::format(
+              "one of more than {} names of one file through links, of which others are left out "
+              "as well",
+              most_chained);
+          return true;
+        }
         names.push_back({std::move(other), from.through});
         names.back().through.insert(link);
       }

@@ -31,7 +31,8 @@ class ArchiveLinks {
 
   /// After the last add(): follows links to links.
   void resolve();
-  /// The names that links give to the member, a file.
+  /// The names that links give to the member, a file: all that one link gives, and through links in
+  /// linked folders 4096 together, the first left out being a Dead.
   std::vector<std::string> names_of(const std::string& member);
   /// Links that led to no member asked for.
   std::vector<Dead> dead() const;
@@ -41,7 +42,7 @@ class ArchiveLinks {
 
   std::map<std::string, std::string> targets_;                // by link
   std::map<std::string, std::vector<std::string>> links_to_;  // by where it leads in the end
-  std::map<std::string, std::string> problems_;               // by link that leads nowhere
+  std::map<std::string, std::string> problems_;               // by name that is no file
   std::set<std::string> used_;                                // of these, those asked for
 };
 

@@ -36,7 +36,8 @@ Names level_below(const FoundSplit& split, const Names& classes) {
 
 /// Error for cat/{train,test}, dog/{train,test}, and for leftImg8bit/{train,val} beside gtFine.
 void check_no_splits_below(const FoundSplit& split, const Names& classes) {
-  const Names below = level_below(split, classes);
+  Names below = level_below(split, classes);
+  std::erase_if(below, is_annotation_name);  // bottle/{ground_truth,test,train}
   const bool all = std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
     const Folder& inner = folder_in(*split.folder, name);
     return !has_direct_images(inner) && !folders_with_images(inner).empty();
@@ -46,9 +47,50 @@ void check_no_splits_below(const FoundSplit& split, const Names& classes) {
          some_of(classes), some_of(below), ways_to_choose);
 }
 
+/// Error for cell_images/{a,b,cell_images/{a,b}}: a class would hold the others once more.
+void check_not_in_itself(const FoundSplit& split, const Names& classes) {
+  for (const auto& name : classes) {
+    const Folder& inner = folder_in(*split.folder, name);
+    const Names below = folders_with_images(inner);
+    if (below.size() < 2 || has_direct_images(inner) || !missing_in(below, classes).empty())
+      continue;
+    fail(
+        "As classes, the folder {}{} holds folders of the same names as those beside it ({}): the "
+        "same images once more? Move it away, or choose a level with --subdir FOLDER.",
+        split.prefix, name, some_of(below));
+  }
+}
+
+/// Error for a_json/img.png, a_json/label.png: each image in a folder of its own.
+void check_no_labelme(const FoundSplit& split, const Names& classes) {
+  if (std::all_of(classes.begin(), classes.end(),
+                  [](const auto& name) { return name.size() > 5 && name.ends_with("_json"); }))
+    fail(
+        "The folders {}{} are named as labelme unpacks an image and its labels, one folder each: "
+        "they are no classes. Copy the images to one folder.",
+        split.prefix, some_of(classes));
+}
+
+/// Folds, batches or years, each with the same classes, or classes with the same folders?
+bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Names& below) {
+  return classes.size() > 1 && below.size() > 1 &&
+         std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
+           const Folder& inner = folder_in(*split.folder, name);
+           return !has_direct_images(inner) && folders_with_images(inner) == below;
+         });
+}
+
 void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
   const Names below = level_below(split, classes);
   if (below.empty()) return;
+  if (all_hold_the_same(split, classes, below)) {
+    layout.warnings.push_back(fmt::format(
+        "The folders {} in {} were taken as classes, but each of them holds the same folders, {}. "
+        "If those are the classes, pack one with --subdir, or several as splits with --split "
+        "NAME=FOLDER.",
+        some_of(classes), split.prefix.empty() ? "the input" : split.prefix, some_of(below)));
+    return;
+  }
   layout.notes.push_back(fmt::format(
       "The classes are the folders in {}: {}. Folders in them ({}) belong to their class; --subdir "
       "chooses another level.",
@@ -129,6 +171,8 @@ void check_classes(const std::vector<FoundSplit>& splits, const std::vector<Name
   for (std::size_t i = 0; i < splits.size(); ++i) {
     if (classes[i].empty()) continue;
     if (!choice.no_splits) check_no_splits_below(splits[i], classes[i]);
+    check_not_in_itself(splits[i], classes[i]);
+    check_no_labelme(splits[i], classes[i]);
     note_level(splits[i], classes[i], layout);
     warn_of_images_beside(splits[i], layout);
     warn_of_split_names(classes[i], choice, layout);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 namespace ijepa::tools {
@@ -39,6 +40,13 @@ constexpr std::array annotation_words{"annotation",
                                       "bbox",
                                       "bboxes"};
 
+// Of what tools name after these: SegmentationClassPNG, masks_machine.
+constexpr std::array annotation_beginnings{"segmentationclass", "segmentationobject", "masks_",
+                                           "annotations_"};
+// Behind the name of a folder whose annotations it holds: trainannot, val_labels.
+constexpr std::array beside_annotations{"annot",  "annots", "annotation", "annotations", "label",
+                                        "labels", "mask",   "masks",      "gt"};
+
 template <class Table>
 bool holds(const Table& table, std::string_view word) {
   return std::find(table.begin(), table.end(), word) != table.end();
@@ -55,24 +63,45 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// "imagenet-Train_01" to imagenet, train, 01: at signs, and between letters and digits. "testset"
-/// is two words.
+bool is_capital(char c) {
+  return c >= 'A' && c <= 'Z';
+}
+
+/// "traindata" is two words: a split's and one that stands beside it. So is "minival".
+void part_joined_words(Words& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (const std::string mini = "mini";
+        words[i].starts_with(mini) && holds(split_words, words[i].substr(mini.size()))) {
+      words.insert(words.begin() + static_cast<std::ptrdiff_t>(i), mini);
+      words[++i].erase(0, mini.size());
+    }
+    for (const std::string beside : beside_split_words) {
+      if (!words[i].ends_with(beside)) continue;
+      const auto bare = words[i].substr(0, words[i].size() - beside.size());
+      if (!holds(split_words, bare)) continue;
+      words[i] = bare;
+      words.insert(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, beside);
+      break;
+    }
+  }
+}
+
+/// "imagenet-TrainData_01" to imagenet, train, data, 01: at signs, between letters and digits, and
+/// where a capital follows a small letter.
 Words words_of(std::string_view name) {
   Words words;
   bool open = false;
-  for (const char c : lower(name)) {
+  char before = '\0';
+  for (const char c : name) {
     const bool sign = c == '_' || c == '-' || c == '.' || c == ' ' || c == '(' || c == ')';
-    if (open && !sign && is_digit(c) != is_digit(words.back().back())) open = false;
+    const bool small = before >= 'a' && before <= 'z';
+    if (is_digit(c) != is_digit(before) || (is_capital(c) && small)) open = false;
     if (!sign && !open) words.emplace_back();
-    if (!sign) words.back() += c;
+    if (!sign) words.back() += lower({&c, 1});
     open = !sign;
+    before = c;
   }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto bare = words[i].size() > 3 ? words[i].substr(0, words[i].size() - 3) : "";
-    if (words[i] != bare + "set" || !holds(split_words, bare)) continue;
-    words[i] = bare;
-    words.insert(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, "set");
-  }
+  part_joined_words(words);
   return words;
 }
 
@@ -131,7 +160,23 @@ bool is_heap_name(std::string_view name) {
 }
 
 bool is_annotation_name(std::string_view name) {
-  return holds(annotation_words, lower(name));
+  const std::string small = lower(name);
+  return holds(annotation_words, small) ||
+         std::any_of(annotation_beginnings.begin(), annotation_beginnings.end(),
+                     [&](const char* begin) { return small.starts_with(begin); });
+}
+
+std::vector<std::string> annotations_of_each(const std::vector<std::string>& names) {
+  std::map<std::string, std::string> small;
+  for (const auto& name : names) small.emplace(lower(name), name);
+  for (const std::string word : beside_annotations)
+    for (const char* sign : {"", "_", "-", " "}) {
+      std::vector<std::string> found;
+      for (const auto& [name, whole] : small)
+        if (small.contains(name + sign + word)) found.push_back(small.at(name + sign + word));
+      if (!found.empty() && 2 * found.size() == names.size()) return found;
+    }
+  return {};
 }
 
 }  // namespace ijepa::tools

@@ -27,7 +27,10 @@ bool are_framed_splits(const std::vector<std::string>& names);
 
 /// Images, img, JPEGImages, ...: says what is in it, not which class.
 bool is_heap_name(std::string_view name);
-/// Annotations, labels, masks, ...
+/// Annotations, labels, masks, SegmentationClassPNG, ...
 bool is_annotation_name(std::string_view name);
+/// Those of `names` that hold the annotations of the others, one of each: trainannot and valannot
+/// beside train and val; default_masks beside default. Empty where not all are such pairs.
+std::vector<std::string> annotations_of_each(const std::vector<std::string>& names);
 
 }  // namespace ijepa::tools

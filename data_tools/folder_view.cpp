@@ -21,6 +21,10 @@ bool has_direct_images(const Folder& folder) {
 std::vector<std::string> content_folders(const Folder& folder) {
   const auto names = folders_with_images(folder);
   auto others = names;
+  if (const auto paired = annotations_of_each(names); !paired.empty()) {
+    std::erase_if(others, [&](const auto& name) { return std::ranges::count(paired, name) > 0; });
+    return others;
+  }
   std::erase_if(others, is_annotation_name);
   // images beside masks; or one folder of folders, which is no class beside masks either
   const bool heap = std::any_of(names.begin(), names.end(), is_heap_name);

@@ -93,12 +93,14 @@ void TwinSource::read_group() {
         ahead_.payload = source_->fetch();
     }
     has_ahead_ = true;
+    // Some archives tell a member's size only behind it.
+    const auto held = std::max<std::int64_t>(ahead_.entry.bytes, std::ssize(ahead_.payload.bytes));
     // A group that is no group, as of files named ".jpg", is cut: memory is bounded.
     if (!group_.empty() && (stem_of(ahead_.entry.path) != stem_of(group_.front().entry.path) ||
-                            bytes + ahead_.entry.bytes > max_held_bytes))
+                            bytes + held > max_held_bytes))
       break;
     if (holds_label(ahead_.entry)) label = text_of(ahead_.payload);
-    bytes += ahead_.entry.bytes;
+    bytes += held;
     group_.push_back(std::move(ahead_));
     has_ahead_ = false;
   }

@@ -104,7 +104,7 @@ void note_web_dataset(const FoundSplit& split, const Names& twin_classes, Layout
       "classes there. {}",
       split.name.empty() ? "" : split.name + ": ",
       out.twins ? "The labels are those of the .cls files; without one an image has none."
-                : "There are no .cls files that name classes, so the images get no label."));
+                : "No .cls files name classes (at most 100,000), so the images get no label."));
 }
 
 /// The names of all classes, and which splits have labels.

@@ -11,6 +11,7 @@ namespace ijepa::tools {
 namespace {
 
 constexpr std::int64_t max_image_bytes = std::int64_t{256} << 20;
+constexpr const char* too_large = "larger than 256 MiB";
 constexpr std::uint64_t max_pending_bytes = std::uint64_t{256} << 20;  // read and not yet spilled
 constexpr std::size_t pending_per_thread = 32;
 constexpr std::size_t stray_shard = 0;  // whose list of rejected files has those of no class
@@ -80,8 +81,12 @@ void PackPass::take_entry(Source& source, const SourceEntry& entry, std::uint64_
     pending.record.key = place->key;
   }
   const std::string problem = problem_of(entry, pending, place.has_value(), comes_again);
-  pending_bytes_ += pending.record.source_bytes;
-  workers_->submit(problem.empty() ? source.fetch() : Payload{{}, "", problem});
+  Payload payload = problem.empty() ? source.fetch() : Payload{{}, "", problem};
+  // Some archives tell a member's size only behind it.
+  if (std::ssize(payload.bytes) > max_image_bytes) payload = {{}, "", too_large};
+  pending.held = std::max<std::uint64_t>(pending.record.source_bytes, payload.bytes.size());
+  pending_bytes_ += pending.held;
+  workers_->submit(std::move(payload));
   pending_.push_back(std::move(pending));
   const std::size_t most = pending_per_thread * static_cast<std::size_t>(options_.threads);
   while (pending_.size() > most || (pending_bytes_ > max_pending_bytes && !pending_.empty()))
@@ -100,7 +105,7 @@ std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pendin
   if (comes_again) return "the input holds it again later, and the last one counts";
   if (pending.record.key.size() > max_key_bytes)
     return fmt::format("its path is longer than {} bytes", max_key_bytes);
-  if (entry.bytes > max_image_bytes) return "larger than 256 MiB";
+  if (entry.bytes > max_image_bytes) return too_large;
   return "";
 }
 
@@ -118,7 +123,7 @@ void PackPass::settle_oldest() {
     p.spill->append(p.record, image.bytes);
   }
   progress_.add(1, static_cast<std::int64_t>(image.bytes.size()), rejected ? 1 : 0);
-  pending_bytes_ -= p.record.source_bytes;
+  pending_bytes_ -= p.held;
   pending_.pop_front();
 }
 

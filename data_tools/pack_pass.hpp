@@ -26,7 +26,8 @@ class PackPass {
   struct Pending {
     Spill* spill = nullptr;
     SpillRecord record;
-    std::string path;  // in the input
+    std::string path;        // in the input
+    std::uint64_t held = 0;  // bytes in memory, or that will be
   };
 
   void take_entry(Source& source, const SourceEntry& entry, std::uint64_t number);

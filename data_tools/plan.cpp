@@ -7,6 +7,7 @@
 
 #include "data_tools/label_twins.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_format.hpp"
 
 namespace ijepa::tools {
@@ -40,7 +41,7 @@ void ListingHash::add(const SourceEntry& entry) {
 }
 
 json Plan::identity_of(const PackOptions& o) {
-  json identity{{"input", fs::weakly_canonical(o.input).string()},
+  json identity{{"input", utf8_name(fs::weakly_canonical(o.input).string())},
                 {"subdir", o.layout.subdir},
                 {"seed", o.seed},
                 {"shard_bytes", o.images_per_shard > 0 ? 0 : o.shard_bytes},

@@ -34,7 +34,7 @@ std::vector<LayoutChoice::NamedSplit> named_splits(const std::vector<std::string
     if (name.empty() || name.find('/') != std::string::npos || is_hidden_name(name) ||
         leads_out(name) || name == "." || folder.empty())
       throw CLI::ValidationError("--split", text + " is not of the form NAME=FOLDER");
-    splits.push_back({name, folder});
+    splits.push_back({utf8_name(name), folder});
   }
   return splits;
 }

@@ -81,7 +81,7 @@ if phase "build asan" build asan unit_tests; then
 fi
 if phase "build fuzz targets" build fuzz fuzz_targets; then
   rm -rf build/fuzz/short
-  phase "1,000 inputs of each fuzz corpus" env FUZZ_RUNS=1000 bash tests/fuzz/long.sh 60 build/fuzz/short || true
+  phase "1,000 inputs of each fuzz corpus" env FUZZ_RUNS=1000 bash tests/fuzz/long.sh 480 build/fuzz/short || true
 fi
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/tsan.supp"
 # Names begin with the folder: these are the tests of the target threaded_tests.

@@ -25,13 +25,22 @@ class ControlGroup:
         self.folder = pathlib.Path("/sys/fs/cgroup" if unified else "/sys/fs/cgroup/cpu",
                                    f"waiting_{os.getpid()}")
         self.folder.mkdir()
-        if unified:
-            (self.folder / "cpu.max").write_text(f"{int(cpus * 100000)} 100000")
-        else:
-            (self.folder / "cpu.cfs_quota_us").write_text(str(int(cpus * 100000)))
+        try:
+            if unified:
+                (self.folder / "cpu.max").write_text(f"{int(cpus * 100000)} 100000")
+            else:
+                (self.folder / "cpu.cfs_quota_us").write_text(str(int(cpus * 100000)))
+        except OSError:
+            self.remove()
+            raise
 
     def enter(self):
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def throttled(self):
+        """The share of periods in which the quota was the limit: none where others took the cores."""
+        stat = dict(line.split() for line in (self.folder / "cpu.stat").read_text().splitlines())
+        return int(stat["nr_throttled"]) / max(int(stat["nr_periods"]), 1)
 
     def remove(self):
         self.folder.rmdir()
@@ -87,8 +96,11 @@ def main():
         except OSError as problem:
             print(f"quota: left out, for no control group can be made: {problem}", file=sys.stderr)
         else:
-            measure(f"quota of {options.quota:g}", options, folder, group.enter)
-            group.remove()
+            try:
+                measure(f"quota of {options.quota:g}", options, folder, group.enter)
+                print(f"  the quota was the limit in {100 * group.throttled():.0f} % of its periods", flush=True)
+            finally:
+                group.remove()
         others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
                   for _ in range(os.cpu_count())]
         try:

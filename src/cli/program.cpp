@@ -2,9 +2,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <map>
 
@@ -37,6 +43,18 @@ void add_footers(CLI::App& app, const ProgramWords& words) {
     command->footer(examples_text(words.examples, words.name + " " + command->get_name() + " "));
 }
 
+/// What a program says may go to a file whose disk is full: then it has not ended well. A reader
+/// that has had enough (head) is no fault.
+void end_with_all_said() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  const std::string why = errno != 0 ? std::strerror(errno) : "an earlier write failed";
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) return;
+  fmt::print(stderr, "error: Standard output could not be written: {}.\n", why);
+  std::_Exit(1);
+}
+
 }  // namespace
 
 void say_next(const Log& log, const std::vector<Example>& next) {
@@ -46,6 +64,7 @@ void say_next(const Log& log, const std::vector<Example>& next) {
 }
 
 void add_program_words(CLI::App& app, const ProgramWords& words) {
+  std::atexit(end_with_all_said);
   app.name(words.name);
   add_footers(app, words);
   app.set_version_flag(

@@ -270,6 +270,11 @@ void apply_override(const Fields& fields, const std::string& assignment) {
   try {
     table = toml::parse("value = " + value);
   } catch (const toml::parse_error&) {
+    check(
+        !is_text || quoted,
+        "--set: {} is no text in UTF-8, which settings are. Of a file or folder with such a name, "
+        "give a link to it.",
+        path);
     fail("--set: {} must be {}, but here it is {}.", path, type_name(field->slot), value);
   }
   // A line break inside the value could otherwise bring in further keys.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -14,9 +15,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Tables and pictures of any program.
+constexpr std::uintmax_t least_bytes = std::uintmax_t{1} << 17;
+
 std::string size_text(std::uintmax_t bytes) {
-  constexpr double gib = 1024.0 * 1024.0 * 1024.0;
-  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / gib);
+  auto size = static_cast<double>(bytes) / 1024;
+  const char* unit = "KiB";
+  for (const char* larger : {"MiB", "GiB"})
+    if (size >= 1024) {
+      size /= 1024;
+      unit = larger;
+    }
+  return fmt::format("{:.1f} {}", size, unit);
 }
 
 }  // namespace
@@ -39,9 +49,9 @@ void prepare_output_folder(const std::string& folder, std::int64_t bytes) {
   ::unlink(trial.c_str());
   std::error_code error;
   const auto space = fs::space(folder, error);
-  check(error || space.available >= static_cast<std::uintmax_t>(bytes),
-        "The folder {} has {} free, but the results need {}.", folder, size_text(space.available),
-        size_text(static_cast<std::uintmax_t>(bytes)));
+  const auto needed = std::max(least_bytes, static_cast<std::uintmax_t>(bytes));
+  check(error || space.available >= needed, "The folder {} has {} free, but the results need {}.",
+        folder, size_text(space.available), size_text(needed));
 }
 
 }  // namespace ijepa

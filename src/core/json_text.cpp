@@ -1,15 +1,23 @@
 #include "ijepa/core/json_text.hpp"
 
+#include <cmath>
+
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
 
 nlohmann::json parse_json(std::string_view text, const std::string& problem) {
   std::size_t values = 0;
-  const auto within_limits = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+  const auto within_limits = [&](int depth, nlohmann::json::parse_event_t event,
+                                 nlohmann::json& value) {
     check(depth < most_json_levels, "{}: it nests more than {} levels.", problem, most_json_levels);
     check(++values <= most_json_values, "{}: it has more than {} values.", problem,
           most_json_values);
+    // Where a reader wants a whole number, what becomes of such a one is not defined.
+    constexpr double beyond = 0x1p63;
+    if (event == nlohmann::json::parse_event_t::value && value.is_number_float() &&
+        !(std::abs(value.get<double>()) < beyond))
+      value = nullptr;
     return true;
   };
   try {
@@ -17,6 +25,21 @@ nlohmann::json parse_json(std::string_view text, const std::string& problem) {
   } catch (const nlohmann::json::exception& e) {
     fail("{}: {}.", problem, e.what());
   }
+}
+
+void WholeNumber::refuse() const {
+  throw NoWholeNumber(
+      fmt::format("{} stands where a whole number must be",
+                  value_.is_number() ? value_.dump() : std::string("a ") + value_.type_name()));
+}
+
+std::vector<std::int64_t> whole_numbers(const nlohmann::json& list) {
+  if (!list.is_array())
+    throw NoWholeNumber(
+        fmt::format("a {} stands where a list of whole numbers must be", list.type_name()));
+  std::vector<std::int64_t> numbers;
+  for (const auto& value : list) numbers.push_back(WholeNumber(value));
+  return numbers;
 }
 
 }  // namespace ijepa

@@ -44,14 +44,21 @@ void on_message(j_common_ptr info, int level) {
   if (level < 0 && info->err->msg_code == JWRN_JPEG_EOF) leave(info);
 }
 
+/// As leave(), in words of ours.
+[[noreturn]] void leave_saying(j_common_ptr info, const char* text, std::int64_t number) {
+  auto* errors = reinterpret_cast<Errors*>(info->err);
+  auto& message = errors->message;
+  *fmt::format_to_n(message.data(), message.size() - 1, fmt::runtime(text), number).out = '\0';
+  std::longjmp(errors->jump, 1);
+}
+
 void on_progress(j_common_ptr info) {
   const auto* picture = reinterpret_cast<j_decompress_ptr>(info);
   const std::int64_t scans = picture->input_scan_number;
   const auto pixels = std::int64_t{picture->image_height} * picture->image_width;
-  if (scans > max_scans || scans * pixels > max_scan_pixels) {
-    info->err->msg_code = JERR_BAD_PROGRESSION;
-    leave(info);
-  }
+  if (scans > max_scans) leave_saying(info, "it has more than {} scans", max_scans);
+  if (scans * pixels > max_scan_pixels)
+    leave_saying(info, "its scans have more than {} pixels in all", max_scan_pixels);
 }
 
 // a * b / 255, rounded, in PIL's integer form.

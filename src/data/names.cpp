@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <memory>
 
@@ -74,6 +75,21 @@ std::string utf8_name(std::string_view name) {
     i += std::max<std::size_t>(length, 1);
   }
   return out;
+}
+
+std::string path_of_text(const std::string& text) {
+  std::error_code none;
+  if (std::filesystem::exists(text, none)) return text;
+  std::string path;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* digits = text.data() + i + 2;
+    const bool is_byte = i + 3 < text.size() && text[i] == '\\' && text[i + 1] == 'x' &&
+                         std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    path += is_byte ? static_cast<char>(byte) : text[i];
+    if (is_byte) i += 3;
+  }
+  return path;
 }
 
 bool is_hidden_name(std::string_view name) {

@@ -25,11 +25,11 @@ FeatureManifest parse(const nlohmann::json& j) {
   m.identity = {j.at("encoder_identity"), j.at("image_identity")};
   m.checkpoint = j.at("checkpoint");
   m.input = j.at("input");
-  m.images = j.at("images");
-  m.width = j.at("width");
-  m.tokens = j.at("tokens");
+  m.images = WholeNumber(j.at("images"));
+  m.width = WholeNumber(j.at("width"));
+  m.tokens = WholeNumber(j.at("tokens"));
   m.pooled = j.at("pooled");
-  m.bad_images = j.value("bad_images", std::int64_t{0});
+  if (j.contains("bad_images")) m.bad_images = WholeNumber(j.at("bad_images"));
   m.class_names = j.at("class_names");
   m.parts = j.at("parts");
   for (const std::string& part : m.parts)

@@ -111,7 +111,7 @@ class Search {
   void add_files(const Log& log) {
     const bool named = !settings_.run.empty() || !settings_.checkpoint.empty();
     const auto checkpoint = named ? find_checkpoint(settings_.run, settings_.checkpoint, comm_, log)
-                                  : manifest_.checkpoint;
+                                  : path_of_text(manifest_.checkpoint);
     FrozenEncoder encoder(checkpoint, choice_of_identity(manifest_.identity.encoder),
                           settings_.threads, comm_, log);
     on_all_ranks(comm_, [&] {
@@ -233,12 +233,13 @@ class Search {
     std::int64_t at = 0;
     while (at < images.size() && images.key(at) != key) ++at;
     check(at < images.size(), "The image {} of the features is not at {}: name them by --images.",
-          key, settings_.images.empty() ? manifest_.input : settings_.images);
+          key, settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
     return at;
   }
 
   void show(const SearchResult& result) const {
-    const auto images = open_images(settings_.images.empty() ? manifest_.input : settings_.images);
+    const auto images =
+        open_images(settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
     const auto picture = [&](std::int64_t image) {
       std::vector<std::uint8_t> encoded;
       images->read(place_of(*images, image), encoded);

@@ -61,16 +61,18 @@ Json to_json(const StoredTensor& tensor) {
 }
 
 StoredTensor tensor_from(const Json& j) {
-  StoredTensor tensor{j.at("group"), j.at("name"), type_named(j.at("dtype")), j.at("shape"), {}};
+  StoredTensor tensor{
+      j.at("group"), j.at("name"), type_named(j.at("dtype")), whole_numbers(j.at("shape")), {}};
   for (const auto& p : j.at("pieces")) {
-    tensor.pieces.push_back(
-        {p.at("part"), p.at("first"), p.at("count"), p.at("file_offset"), from_hex(p.at("xxh3"))});
+    tensor.pieces.push_back({WholeNumber(p.at("part")), WholeNumber(p.at("first")),
+                             WholeNumber(p.at("count")), WholeNumber(p.at("file_offset")),
+                             from_hex(p.at("xxh3"))});
   }
   return tensor;
 }
 
 PartFile part_from(const Json& j) {
-  PartFile part{j.at("file"), j.at("bytes"), from_hex(j.at("xxh3"))};
+  PartFile part{j.at("file"), WholeNumber(j.at("bytes")), from_hex(j.at("xxh3"))};
   check(!part.file.empty() && part.file[0] != '.' && part.file.find('/') == std::string::npos,
         "\"{}\" is no part file's name", part.file);
   return part;
@@ -100,7 +102,7 @@ CheckpointManifest from_json(Json j) {
   j.erase("checksum");
   check(checksum(j) == stated, "its checksum is wrong");
   CheckpointManifest manifest;
-  manifest.meta.step = j.at("step");
+  manifest.meta.step = WholeNumber(j.at("step"));
   manifest.meta.text = j.at("text").get<std::map<std::string, std::string>>();
   for (const auto& part : j.at("parts")) manifest.parts.push_back(part_from(part));
   for (const auto& tensor : j.at("tensors")) {

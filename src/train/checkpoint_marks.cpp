@@ -16,10 +16,10 @@ std::string path_in(const std::string& run_dir) {
 
 CheckpointMarks from_json(const nlohmann::json& j) {
   CheckpointMarks marks;
-  if (j.contains("healthy")) marks.healthy = j.at("healthy").at("step").get<std::int64_t>();
+  if (j.contains("healthy")) marks.healthy = std::int64_t{WholeNumber(j.at("healthy").at("step"))};
   if (j.contains("best")) {
     const auto& best = j.at("best");
-    marks.best = BestCheckpoint{best.at("step"), best.at("figure"), best.at("value")};
+    marks.best = BestCheckpoint{WholeNumber(best.at("step")), best.at("figure"), best.at("value")};
   }
   return marks;
 }

@@ -99,14 +99,16 @@ std::optional<LockRecord> parse_lock_record(const std::string& text) {
     LockRecord r;
     r.token = j.at("token");
     r.job_id = j.at("job_id");
-    r.restart_count = j.at("restart_count");
+    r.restart_count = WholeNumber(j.at("restart_count"));
     r.host = j.at("host");
-    r.pid = j.at("pid");
-    r.process_start = j.at("process_start");
+    r.pid = WholeNumber(j.at("pid"));
+    r.process_start = WholeNumber(j.at("process_start"));
     r.machine = j.at("machine");
     // Within what sums of times can hold, whatever the file says.
-    r.heartbeat_ms = std::clamp<std::int64_t>(j.at("heartbeat_ms"), 0, std::int64_t{1} << 52);
-    r.interval_ms = std::clamp<std::int64_t>(j.at("interval_ms"), 0, std::int64_t{1} << 52);
+    r.heartbeat_ms =
+        std::clamp<std::int64_t>(WholeNumber(j.at("heartbeat_ms")), 0, std::int64_t{1} << 52);
+    r.interval_ms =
+        std::clamp<std::int64_t>(WholeNumber(j.at("interval_ms")), 0, std::int64_t{1} << 52);
     return r;
   } catch (const Json::exception&) {
     return std::nullopt;

@@ -89,5 +89,18 @@ TEST(ProgramWords, AnUnknownFormatIsRefusedWithThoseThereAre) {
   EXPECT_TRUE(holds(text, "tcsh not in {man,bash,zsh,fish}")) << text;
 }
 
+void say_into(const char* file) {
+  if (std::freopen(file, "w", stdout) == nullptr) std::_Exit(2);
+  const Sample sample;
+  std::puts("what it has to say");
+  std::exit(0);
+}
+
+TEST(ProgramDeathTest, DoesNotEndWellWhereItsOutputIsLost) {
+  EXPECT_EXIT(say_into("/dev/full"), ::testing::ExitedWithCode(1),
+              "Standard output could not be written: No space left");
+  EXPECT_EXIT(say_into("/dev/null"), ::testing::ExitedWithCode(0), "");
+}
+
 }  // namespace
 }  // namespace ijepa

@@ -191,7 +191,7 @@ TEST(Config, OverridesAreCheckedLikeTheFile) {
   for (const char* malformed : {"sample.count", "=3", ""}) {
     EXPECT_NE(override_refusal(malformed).find("write --set section.key=value"), std::string::npos);
   }
-  EXPECT_NE(override_refusal("sample.text=\xff").find("sample.text must be text"),
+  EXPECT_NE(override_refusal("sample.text=\xff").find("sample.text is no text in UTF-8"),
             std::string::npos);
 }
 

@@ -26,6 +26,39 @@ TEST(JsonText, IsReadAsTheLibraryReadsIt) {
   EXPECT_EQ(parse_json(text, ""), nlohmann::json::parse(text));
 }
 
+// Found by fuzzing a lock: as a time in milliseconds that is undefined behaviour.
+TEST(JsonText, NumbersThatNoWholeNumberCanHoldAreNone) {
+  const auto read =
+      parse_json(R"([1e18, 9.3e18, -1e300, 123456789012345678901234567890, 5e-324])", "");
+  EXPECT_EQ(read, nlohmann::json::parse("[1e18, null, null, null, 5e-324]"));
+}
+
+template <class T>
+std::string refusal_of(const std::string& number) {
+  try {
+    const auto json = parse_json(number, "");
+    const T value = WholeNumber(json);
+    return std::to_string(value);
+  } catch (const nlohmann::json::exception& error) {
+    return error.what();
+  }
+}
+
+TEST(JsonText, WholeNumbersAreWhole) {
+  EXPECT_EQ(refusal_of<int>("-7"), "-7");
+  EXPECT_EQ(refusal_of<std::int64_t>("-9223372036854775808"), "-9223372036854775808");
+  EXPECT_EQ(refusal_of<std::uint64_t>("18446744073709551615"), "18446744073709551615");
+  EXPECT_EQ(refusal_of<int>("3000000000"), "3000000000 stands where a whole number must be");
+  EXPECT_EQ(refusal_of<std::int64_t>("9223372036854775808"),
+            "9223372036854775808 stands where a whole number must be");
+  EXPECT_EQ(refusal_of<std::uint64_t>("-1"), "-1 stands where a whole number must be");
+  EXPECT_EQ(refusal_of<int>("1.5"), "1.5 stands where a whole number must be");
+  EXPECT_EQ(refusal_of<int>("1e300"), "a null stands where a whole number must be");
+  EXPECT_EQ(refusal_of<int>("\"7\""), "a string stands where a whole number must be");
+  EXPECT_EQ(whole_numbers(parse_json("[1, 2]", "")), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_THROW(whole_numbers(parse_json("3", "")), NoWholeNumber);
+}
+
 TEST(JsonText, BrokenSyntaxIsOneSentence) {
   EXPECT_TRUE(problem_of("{\"a\":").starts_with("a.json is damaged: "));
   EXPECT_FALSE(problem_of("").empty());

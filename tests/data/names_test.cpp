@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/temporary_folder.hpp"
+
 namespace ijepa::test {
 namespace {
 
@@ -15,6 +17,16 @@ TEST(Names, BecomeOneLineOfUtf8) {
   EXPECT_EQ(utf8_name("\xC0\xAF \xE0\x80\xAF"), "\\xC0\\xAF \\xE0\\x80\\xAF") << "overlong";
   EXPECT_EQ(utf8_name("\xED\xA0\x80"), "\\xED\\xA0\\x80") << "a surrogate, which JSON refuses";
   EXPECT_EQ(utf8_name("\xF4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80") << "beyond Unicode";
+}
+
+TEST(Names, APathIsFoundAgainByItsText) {
+  const TemporaryFolder folder;
+  for (const char* name : {"caf\xE9", "plain", "a\\xE9"}) {
+    const auto path = (folder.path() / name).string();
+    fs::create_directory(path);
+    EXPECT_EQ(path_of_text(utf8_name(path)), path);
+  }
+  EXPECT_EQ(path_of_text("/no/x\\xE9\\x0\\q\\x2"), "/no/x\xE9\\x0\\q\\x2");
 }
 
 TEST(Names, HiddenOnes) {

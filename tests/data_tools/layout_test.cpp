@@ -1,90 +1,13 @@
-#include "data_tools/layout.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "ijepa/core/error.hpp"
+#include "tests/data_tools/layout_reading.hpp"
 
 namespace ijepa::test {
 namespace {
 
-using namespace tools;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-using Paths = std::vector<std::string>;
-
-struct Read {
-  Layout layout;
-  std::string text;  // layout_text()
-};
-
-/// "a/" is a folder, "a.tar/" one that is in truth a tar.
-Read read(const Paths& paths, const LayoutChoice& choice) {
-  FolderTree tree(choice.subdir);
-  for (const auto& path : paths) {
-    SourceEntry entry{path, 10, false, false, "", ""};
-    if (path.ends_with("/")) entry = {path.substr(0, path.size() - 1), 0, true, false, "", ""};
-    if (path.ends_with(".tar/")) entry = {path.substr(0, path.size() - 5), 0, true, true, "", ""};
-    tree.add(entry);
-  }
-  tree.finish();
-  Read out{find_layout(tree, choice, {"2", "10"}), ""};
-  out.text = layout_text(out.layout, tree, choice);
-  return out;
-}
-
-/// "train[train/]L2 cat,dog," a split with labels and two candidates, and the classes.
-std::string summary_of(const Paths& paths, const LayoutChoice& choice = {}) {
-  const Layout layout = read(paths, choice).layout;
-  std::string text;
-  std::vector<std::int64_t> found(layout.splits.size());
-  for (const auto& path : paths)
-    if (const auto place = layout.place(path); place && !path.ends_with("/")) ++found[place->split];
-  for (std::size_t s = 0; s < layout.splits.size(); ++s) {
-    const Split& split = layout.splits[s];
-    EXPECT_EQ(split.candidates, found[s]) << "place() and the counts must agree";
-    EXPECT_EQ(split.bytes, 10 * found[s]);
-    text += split.name + "[" + split.prefix + (split.labelled ? "]L" : "]") +
-            std::to_string(split.candidates) + " ";
-  }
-  for (const auto& name : layout.class_names) text += name + ",";
-  return text;
-}
-
-std::string summary_below(const Paths& paths, const std::string& subdir) {
-  LayoutChoice choice;
-  choice.subdir = subdir;
-  return summary_of(paths, choice);
-}
-
-/// With --no-splits.
-std::string classes_of(const Paths& paths) {
-  LayoutChoice choice;
-  choice.no_splits = true;
-  return summary_of(paths, choice);
-}
-
-std::string refusal_of(const Paths& paths, const LayoutChoice& choice = {}) {
-  try {
-    return "not refused: " + summary_of(paths, choice);
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
-Paths below(const std::string& prefix, const Paths& paths) {
-  Paths out;
-  for (const auto& path : paths) out.push_back(prefix + path);
-  return out;
-}
-
-Paths together(Paths some, const Paths& others) {
-  some.insert(some.end(), others.begin(), others.end());
-  return some;
-}
-
-const Paths cats_and_dogs{"cat/1.jpg", "cat/2.jpg", "dog/1.jpg"};
 
 TEST(Layout, IsFoundFromTheFolders) {
   EXPECT_EQ(summary_of({"a/1.jpg", "b/2.jpg"}), "[]L2 a,b,");
@@ -182,62 +105,6 @@ TEST(Layout, HiddenNamesCountNowhere) {
   EXPECT_EQ(refusal_of({".DS_Store", "__MACOSX/1.jpg"}), "The input holds no files.");
 }
 
-TEST(Layout, SplitNamesInEverySpelling) {
-  for (const std::string train :
-       {"train", "Train", "TRAIN", "Training", "train2017", "training_set", "train_images",
-        "Training Data", "trainset", "images_train"}) {
-    const std::string test = train == "trainset" ? "testset" : "Test";
-    const auto read =
-        summary_of(together(below(train + "/", cats_and_dogs), below(test + "/", cats_and_dogs)));
-    const auto one = train + "[" + train + "/]L3 ", other = test + "[" + test + "/]L3 ";
-    EXPECT_EQ(read, (train < test ? one + other : other + one) + "cat,dog,");
-  }
-  for (const std::string other : {"val", "valid", "validation", "Validation", "dev", "eval",
-                                  "evaluation", "testing", "unlabeled", "unlabelled"})
-    EXPECT_THAT(summary_of(together(below("train/", cats_and_dogs), {other + "/1.jpg"})),
-                HasSubstr(other + "[" + other + "/]1 "));
-  EXPECT_EQ(summary_of({"train2017/1.jpg", "val2017/1.jpg", "annotations/x.json"}),
-            "train2017[train2017/]1 val2017[val2017/]1 ");
-  EXPECT_EQ(
-      summary_of({"ILSVRC2012_img_train.tar/", "ILSVRC2012_img_train/a/1.jpg",
-                  "ILSVRC2012_img_val.tar/", "ILSVRC2012_img_val/1.jpg"}),
-      "ILSVRC2012_img_train[ILSVRC2012_img_train/]L1 ILSVRC2012_img_val[ILSVRC2012_img_val/]1 "
-      "a,");
-}
-
-TEST(Layout, FramedSplitsWithAFolderOfTheirOwnNameInside) {
-  Paths intel = {"seg_pred/seg_pred/1.jpg"};
-  for (const std::string split : {"seg_train", "seg_test"})
-    intel = together(intel, below(split + "/" + split + "/", cats_and_dogs));
-  const auto r = read(intel, {});
-  EXPECT_EQ(summary_of(intel),
-            "seg_pred[seg_pred/]1 seg_test[seg_test/seg_test/]L3 seg_train[seg_train/seg_train/]L3 "
-            "cat,dog,");
-  EXPECT_THAT(r.layout.notes, Contains(HasSubstr("--subdir")));
-}
-
-TEST(Layout, NamesLikePartsOfSplitsAreRefused) {
-  EXPECT_THAT(refusal_of({"test1/1.jpg", "test2/1.jpg"}), HasSubstr("--no-splits"));
-  EXPECT_THAT(refusal_of({"train_cat/1.jpg", "test_cat/1.jpg", "train_dog/1.jpg"}),
-              HasSubstr("--split"));
-  EXPECT_EQ(classes_of({"test1/1.jpg", "test2/1.jpg"}), "[]L2 test1,test2,");
-  EXPECT_EQ(summary_of({"train_station/1.jpg", "harbour/1.jpg"}), "[]L2 harbour,train_station,");
-  EXPECT_EQ(summary_of({"strain/1.jpg", "attest/1.jpg"}), "[]L2 attest,strain,");
-}
-
-TEST(Layout, AClassMayBeCalledTrain) {
-  const Paths vehicles{"bus/1.jpg", "car/1.jpg", "train/1.jpg"};
-  EXPECT_THAT(refusal_of(vehicles), HasSubstr("--no-splits"));
-  EXPECT_EQ(classes_of(vehicles), "[]L3 bus,car,train,");
-  EXPECT_EQ(classes_of({"test/1.jpg", "train/1.jpg"}), "[]L2 test,train,");
-  const Paths cifar = together(below("train/", vehicles), below("test/", vehicles));
-  EXPECT_EQ(summary_of(cifar), "test[test/]L3 train[train/]L3 bus,car,train,");
-  EXPECT_EQ(summary_below(cifar, "train"), "[train/]L3 bus,car,train,");
-  LayoutChoice of_folder;
-  of_folder.input_name = "train";
-  EXPECT_EQ(summary_of(vehicles, of_folder), "[]L3 bus,car,train,");
-}
-
 TEST(Layout, StraysBesideSplits) {
   const Paths splits = together(below("train/", cats_and_dogs), below("test/", cats_and_dogs));
   const std::string right = "test[test/]L3 train[train/]L3 cat,dog,";
@@ -275,12 +142,55 @@ TEST(Layout, MasksBesideImagesAreNoClass) {
             "[CUB/images/]L2 a,b,");
 }
 
+TEST(Layout, WhatToolsWriteBesideImagesIsNoClass) {
+  EXPECT_EQ(summary_of({"JPEGImages/1.jpg", "SegmentationClass/1.npy", "SegmentationClassPNG/1.png",
+                        "SegmentationClassVisualization/1.jpg"}),
+            "[JPEGImages/]1 ");
+  EXPECT_EQ(summary_of({"train/1.png", "trainannot/1.png", "val/2.png", "valannot/2.png"}),
+            "train[train/]1 val[val/]1 ");
+  EXPECT_EQ(summary_of({"train/1.png", "train_labels/1.png", "test/2.png", "test_labels/2.png"}),
+            "test[test/]1 train[train/]1 ");
+  EXPECT_EQ(summary_of({"img/1.jpg", "masks_machine/1.png", "masks_human/1.png"}), "[img/]1 ");
+  EXPECT_EQ(summary_of({"with/1.jpg", "with_mask/1.jpg", "without_mask/1.jpg"}),
+            "[]L3 with,with_mask,without_mask,");
+  EXPECT_THAT(refusal_of({"a_json/img.png", "a_json/label.png", "b_json/img.png"}),
+              HasSubstr("labelme"));
+}
+
+TEST(Layout, FoldersThatAllHoldTheSameFoldersAreTold) {
+  const auto warnings = [](const Paths& paths) { return read(paths, {}).layout.warnings; };
+  const auto folds = together(below("fold1/", cats_and_dogs), below("fold2/", cats_and_dogs));
+  EXPECT_THAT(warnings(folds), Contains(HasSubstr("holds the same folders, cat, dog")));
+  EXPECT_TRUE(warnings({"animals/cat/1.jpg", "animals/dog/1.jpg", "cars/a/1.jpg"}).empty());
+}
+
 TEST(Layout, SplitsBelowClassesAreRefused) {
   EXPECT_THAT(refusal_of({"cat/train/1.jpg", "cat/test/1.jpg", "dog/train/1.jpg"}),
               HasSubstr("which would be mixed"));
   EXPECT_THAT(refusal_of({"leftImg8bit/train/a/1.png", "gtFine/train/a/1.png"}),
               HasSubstr("--subdir"));
+  EXPECT_THAT(refusal_of({"bottle/train/good/1.png", "bottle/test/bad/1.png",
+                          "bottle/ground_truth/bad/1.png", "cable/train/good/1.png"}),
+              HasSubstr("named like splits (test, train)"));
   EXPECT_EQ(classes_of({"cat/train/1.jpg", "dog/train/1.jpg"}), "[]L2 cat,dog,");
+}
+
+// cell_images/{Parasitized,Uninfected,cell_images/{Parasitized,Uninfected}}: downloads do that.
+TEST(Layout, ASetThatLiesInItselfOnceMoreIsRefused) {
+  EXPECT_THAT(refusal_of(together(cats_and_dogs, below("pets/", cats_and_dogs))),
+              HasSubstr("the folder pets holds folders of the same names as those beside it (cat, "
+                        "dog)"));
+  EXPECT_THAT(refusal_of(together(
+                  below("train/", cats_and_dogs),
+                  together(below("train/train/", cats_and_dogs), below("test/", cats_and_dogs)))),
+              HasSubstr("train/train holds"));
+  EXPECT_EQ(summary_below(together(cats_and_dogs, below("pets/", cats_and_dogs)), "pets"),
+            "[pets/]L3 cat,dog,");
+  EXPECT_EQ(summary_of({"cat/1.jpg", "dog/1.jpg", "wolf/dog/1.jpg"}), "[]L3 cat,dog,wolf,")
+      << "one name may be chance";
+  EXPECT_EQ(
+      summary_of({"cat/1.jpg", "dog/1.jpg", "pets/1.jpg", "pets/cat/1.jpg", "pets/dog/1.jpg"}),
+      "[]L5 cat,dog,pets,");
 }
 
 TEST(Layout, OneSplitWithItsClassesALevelDeeperIsRefused) {

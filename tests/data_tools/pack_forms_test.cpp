@@ -1,4 +1,6 @@
 // Every form of input becomes the same shards; labels, splits and orders are what they should be.
+#include <gmock/gmock.h>
+
 #include <fstream>
 #include <set>
 #include <thread>
@@ -12,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using PackForms = PackFixture;
+using ::testing::HasSubstr;
 const std::vector<std::string> three_classes{"bird", "cat", "Ürsus 熊"};
 
 struct Form {
@@ -201,6 +204,17 @@ TEST_F(PackForms, WhatIsEncodedAnewKeepsItsOrientation) {
   EXPECT_NE(bytes, large);
   EXPECT_EQ(exif_orientation(bytes), 6);
   EXPECT_EQ(decode_upright(bytes).height, 48);
+}
+
+TEST_F(PackForms, InputAndOutputMayHaveNamesThatAreNoUtf8) {
+  const InputTree tree = class_tree({"a", "b"}, 2);
+  write_folder(tree, at("in\xE9"));
+  PackOptions o = options("in\xE9", "out\xE9");
+  run(o);
+  EXPECT_EQ(contents(at("out\xE9")), expected(tree));
+  EXPECT_THAT(read_text_file(at("out\xE9/manifest.json")), HasSubstr(R"(in\\xE9)"));
+  o.seed = 7;
+  EXPECT_THAT(message_of(o), HasSubstr("seed"));
 }
 
 TEST_F(PackForms, LinksAreFollowedOnceAndNamesAreKeptPrintable) {

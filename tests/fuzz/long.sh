@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Fuzzes each reader for a while and prints a table of inputs tried, coverage, memory and finds:
+# Fuzzes each reader for a while and prints a table of inputs tried, coverage, memory, processor time
+# and finds:
 #   long.sh [SECONDS [FOLDER [CORPUS ...]]]
-# SECONDS for each corpus, 1800 if not said, or FUZZ_RUNS inputs if those are fewer: the same ones each
-# time, from an empty FOLDER. FOLDER (build/fuzz/runs) keeps corpora, which a later run
-# goes on from, logs, finds and table.txt. CORPUS: names such as zip, image.png; all if not said.
-# FUZZ_JOBS run side by side, one a core if not said. Exits 1 if there are finds. Build before:
+# SECONDS for each target, 1800 if not said, which its corpora share, or FUZZ_RUNS inputs of each
+# corpus if those are fewer: the same ones each time, from an empty FOLDER. FOLDER (build/fuzz/runs)
+# keeps corpora, which a later run goes on from, logs, finds and table.txt. CORPUS: names such as zip,
+# image.png; all if not said. FUZZ_JOBS run side by side, one a core if not said; an input may take
+# FUZZ_TIMEOUT seconds, 20 if not said (more where others have the cores). Exits 1 if there are finds.
+# Build before:
 #   bash jobs/configure.sh fuzz all && cmake --build build/fuzz --target fuzz_targets
 # fuzz() is called through xargs, which shellcheck cannot see.
 # shellcheck disable=SC2016,SC2317
@@ -31,33 +34,45 @@ TMPDIR=$(mktemp -d -p "$shm" ijepa_fuzz_XXXXXX)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 
+# Corpora in which target a corpus's reader is tried.
+of_target() {
+  printf '%s\n' "${corpora[@]%%.*}" | grep -cx "${1%%.*}"
+}
+
+# fuzz CORPUS SECONDS
 fuzz() {
-  local corpus=$1 longest=4096
+  local corpus=$1 longest=4096 TIMEFORMAT='%U %S'
   case $corpus in
     archive.*) longest=32768 ;;
     manifest | recipe) longest=16384 ;;
   esac
-  "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$seconds" -runs="${FUZZ_RUNS:--1}" -max_len="$longest" -timeout=20 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
-    "$folder/corpus/$corpus" >"$folder/logs/$corpus" 2>&1 || true
+  {
+    time "$bin/fuzz_${corpus%%.*}" -seed=1 -max_total_time="$2" -runs="${FUZZ_RUNS:--1}" -max_len="$longest" \
+      -timeout="${FUZZ_TIMEOUT:-20}" -report_slow_units="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=2048 \
+      -print_final_stats=1 -artifact_prefix="$folder/finds/$corpus." \
+      "$folder/corpus/$corpus" >"$folder/logs/$corpus" 2>&1
+  } 2>"$folder/logs/$corpus.times" || true
 }
 export -f fuzz
-printf '%s\0' "${corpora[@]}" | xargs -0 -n 1 -P "${FUZZ_JOBS:-$(nproc)}" bash -c 'fuzz "$1"' fuzz
+for corpus in "${corpora[@]}"; do
+  printf '%s\0%s\0' "$corpus" $(((seconds + $(of_target "$corpus") - 1) / $(of_target "$corpus")))
+done | xargs -0 -n 2 -P "${FUZZ_JOBS:-$(nproc)}" bash -c 'fuzz "$1" "$2"' fuzz
 
 # row CORPUS: from its log. A run that did not end as it should counts as a find, too.
 row() {
-  local log=$folder/logs/$1 tried coverage memory finds
+  local log=$folder/logs/$1 tried coverage memory spent finds
   tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -n 1)
   coverage=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d ' ' -f 2 || true)
   memory=$(sed -n 's/^stat::peak_rss_mb: *//p' "$log" | tail -n 1)
+  spent=$(awk '{ print int($1 + $2 + 0.5) }' "$log.times")
   finds=$(find "$folder/finds" -name "$1.*" | wc -l)
   if ((finds == 0)) && ! grep -q '^Done [0-9]* runs' "$log"; then finds=1; fi
-  printf '%-14s %12s %9s %8s MB %6s\n' "$1" "${tried:--}" "${coverage:--}" "${memory:--}" "$finds"
+  printf '%-14s %12s %9s %8s MB %13s s %6s\n' "$1" "${tried:--}" "${coverage:--}" "${memory:--}" "${spent:--}" "$finds"
   ((finds == 0))
 }
 status=0
 {
-  printf '%-14s %12s %9s %11s %6s\n' corpus 'inputs tried' coverage 'peak memory' finds
+  printf '%-14s %12s %9s %11s %15s %6s\n' corpus 'inputs tried' coverage 'peak memory' 'processor time' finds
   for corpus in "${corpora[@]}"; do row "$corpus" || status=1; done
 } >"$folder/table.txt"
 cat "$folder/table.txt"

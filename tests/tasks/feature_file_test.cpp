@@ -67,6 +67,12 @@ TEST_F(FeatureFile, AttributesAreOneNumberOrText) {
   EXPECT_NE(texts.find("xxh3 is no text"), std::string::npos) << texts;
 }
 
+TEST_F(FeatureFile, TextsAreShort) {
+  write_feature_part(path(), {"e", "i"}, {0, {std::string(4097, 'k')}, {0}, {1, 4}, {}});
+  const auto key = problem_of([&] { read_feature_part(path()); });
+  EXPECT_NE(key.find("keys are no texts"), std::string::npos) << key;
+}
+
 TEST_F(FeatureFile, DatasetsHaveTheirDimensions) {
   const std::vector<std::pair<const char*, std::vector<hsize_t>>> wrong{
       {"labels", {3, 2000}}, {"labels", {}}, {"features", {3}}, {"features", {1, 1, 3, 4}}};

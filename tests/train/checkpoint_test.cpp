@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <numeric>
 
 #include "ijepa/train/checkpoint_recipe.hpp"
@@ -173,6 +174,34 @@ TEST_F(Checkpoint, RefusesANewerFormat) {
               read_manifest(checkpoint_folder(run_dir(), 1));
             }).find("format version 2, and this program reads version 1"),
             std::string::npos);
+}
+
+TEST_F(Checkpoint, PiecesLieInsideTheirParts) {
+  TinyModel model(1);
+  save(model, 1);
+  const auto good = read_manifest(checkpoint_folder(run_dir(), 1));
+  const auto refused = [&](const std::function<void(TensorPiece&)>& change) {
+    auto manifest = good;
+    change(manifest.tensors.at(0).pieces.at(0));
+    return error_of([&] { parse_manifest(manifest_text(manifest), "a"); });
+  };
+  const auto bytes = good.parts.at(0).bytes;
+  for (const auto offset : {bytes, bytes - 1, ~std::uint64_t{0} - 3})
+    EXPECT_NE(
+        refused([&](auto& piece) { piece.file_offset = offset; }).find("reaches beyond its part"),
+        std::string::npos)
+        << offset;
+  EXPECT_NE(refused([&](auto& piece) { piece.part = good.parts.size(); }), "no error");
+  EXPECT_EQ(refused([](auto&) {}), "no error");
+}
+
+TEST_F(Checkpoint, AManifestHasAtMost256MiB) {
+  TinyModel model(1);
+  save(model, 1);
+  const auto folder = checkpoint_folder(run_dir(), 1);
+  std::filesystem::resize_file(folder + "/manifest.json", (std::uintmax_t{256} << 20) + 1);
+  const auto said = error_of([&] { read_manifest(folder); });
+  EXPECT_NE(said.find("of 268435457 bytes is no checkpoint's manifest"), std::string::npos) << said;
 }
 
 // Its own checksum is of what was parsed and written again, level by level.

@@ -129,6 +129,20 @@ TEST_F(RunLockTest, ASilentHolderIsReplaced) {
   EXPECT_NE(warning(job("18")).find("silent for 5 s"), std::string::npos);
 }
 
+TEST_F(RunLockTest, TimesHaveSums) {
+  LockRecord record = own_record(job("1"), 20);
+  record.heartbeat_ms = std::numeric_limits<std::int64_t>::max();
+  record.interval_ms = std::numeric_limits<std::int64_t>::min();
+  const auto read = parse_lock_record(to_text(record)).value();
+  EXPECT_EQ(read.heartbeat_ms, std::int64_t{1} << 52);
+  EXPECT_EQ(read.interval_ms, 0);
+  auto text = to_text(record);
+  const std::string number = "\"heartbeat_ms\":9223372036854775807";
+  ASSERT_NE(text.find(number), std::string::npos) << text;
+  text.replace(text.find(number), number.size(), "\"heartbeat_ms\":1e300");
+  EXPECT_FALSE(parse_lock_record(text).has_value());
+}
+
 TEST_F(RunLockTest, AHolderWithAWrongClockLives) {
   write_foreign("17", wall_clock_ms() - 1'000'000);
   std::atomic<bool> stop{false};

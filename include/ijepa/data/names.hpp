@@ -11,6 +11,9 @@ namespace ijepa {
 /// The name as one line of UTF-8: bytes that are none and control characters become "\\xE9". Every
 /// name from the file system goes through it before it reaches a file, a table or a message.
 std::string utf8_name(std::string_view name);
+/// The path that utf8_name() wrote as `text` into a file: `text` itself, or, where nothing lies
+/// there, with "\\xE9" as that byte again.
+std::string path_of_text(const std::string& text);
 
 /// What no program takes for an image, a class or a shard: names that begin with ".", and what
 /// systems leave behind (__MACOSX, @eaDir, lost+found, ...). One name, not a path.

@@ -7,6 +7,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
@@ -47,7 +48,7 @@ std::string as_json(const ClassifierCard& c) {
                   {"mean", c.normalisation.mean},
                   {"std", c.normalisation.std},
                   {"encoder", c.encoder},
-                  {"checkpoint", c.checkpoint},
+                  {"checkpoint", utf8_name(c.checkpoint)},
                   {"fine_tuned", c.fine_tuned},
                   {"epoch", c.epoch},
                   {"valid_loss", c.valid_loss},
@@ -61,13 +62,13 @@ ClassifierCard parse_card(const std::string& text, const std::string& folder) {
     ClassifierCard c;
     json.at("classes").get_to(c.classes);
     c.transform = transform_of(json.at("transform").get<std::string>());
-    c.image = {json.at("image_height").get<int>(), json.at("image_width").get<int>()};
+    c.image = {WholeNumber(json.at("image_height")), WholeNumber(json.at("image_width"))};
     json.at("mean").get_to(c.normalisation.mean);
     json.at("std").get_to(c.normalisation.std);
     json.at("encoder").get_to(c.encoder);
     json.at("checkpoint").get_to(c.checkpoint);
     json.at("fine_tuned").get_to(c.fine_tuned);
-    json.at("epoch").get_to(c.epoch);
+    c.epoch = WholeNumber(json.at("epoch"));
     json.at("valid_loss").get_to(c.valid_loss);
     json.at("valid_top1").get_to(c.valid_top1);
     check(c.classes.size() > 1, "It names {} classes.", c.classes.size());

@@ -10,6 +10,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/probing/confusion_report.hpp"
 
 namespace ijepa {
@@ -135,7 +136,7 @@ std::string grid_csv(const ProbeReport& r) {
 }
 
 std::string as_json(const ProbeReport& r) {
-  Json out{{"checkpoint", r.checkpoint},
+  Json out{{"checkpoint", utf8_name(r.checkpoint)},
            {"encoder", r.encoder},
            {"subset", r.subset},
            {"views", r.views},

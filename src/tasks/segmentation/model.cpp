@@ -5,6 +5,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "ijepa/train/run_start.hpp"
 
@@ -45,13 +46,13 @@ std::string find_encoder(const SegmentationInfo& info, const OpenOptions& option
   const bool named = !options.run.empty() || !options.checkpoint.empty();
   if (!named)
     on_rank_0(comm, [&] {
-      check(std::filesystem::exists(info.checkpoint),
+      check(std::filesystem::exists(path_of_text(info.checkpoint)),
             "The checkpoint {} that {} was trained on is not there: name its place by --run or "
             "--checkpoint.",
             info.checkpoint, folder);
     });
-  const auto found =
-      named ? find_checkpoint(options.run, options.checkpoint, comm, log) : info.checkpoint;
+  const auto found = named ? find_checkpoint(options.run, options.checkpoint, comm, log)
+                           : path_of_text(info.checkpoint);
   const auto identity = encoder_identity(found, info.encoder, comm);
   on_rank_0(comm, [&] {
     check(identity == info.identity,
@@ -105,7 +106,7 @@ SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const Segment
   network_->initialise(static_cast<std::uint64_t>(recipe.run.seed),
                        static_cast<std::uint64_t>(info.seed));
   if (info.tokens == TokenSource::encoder && !(info.fine_tuned && training == Training::none))
-    network_->encoder()->load(info.checkpoint, info.encoder, comm);
+    network_->encoder()->load(path_of_text(info.checkpoint), info.encoder, comm);
 }
 
 std::vector<RunState> SegmentationModel::states(const std::vector<Role>& roles) {

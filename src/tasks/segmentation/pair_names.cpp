@@ -47,18 +47,42 @@ constexpr std::array<std::string_view, 31> mask_suffixes{"_gtfine_labeltrainids"
                                                          "_m",
                                                          "_l"};
 
+// Before a name, and, whole, of files in a folder for each image.
+constexpr std::array<std::string_view, 5> image_words{"image", "images", "img", "rgb", "photo"};
+constexpr std::array<std::string_view, 7> mask_words{"mask", "masks", "label",       "labels",
+                                                     "gt",   "seg",   "segmentation"};
+
+std::string last_part(std::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+/// "a/mask_1" to "a/1", "a/1/mask" to "a/1", and of labelme "a/1_json/label" to "a/1".
 template <std::size_t n>
-std::string without(const std::string& name, const std::array<std::string_view, n>& suffixes) {
+std::string without_word(const std::string& name, const std::string& small,
+                         const std::array<std::string_view, n>& words) {
+  const auto begin = name.size() - last_part(name).size();
+  for (const auto word : words) {
+    const auto rest = std::string_view(small).substr(begin);
+    if (!rest.starts_with(word)) continue;
+    if (rest.size() > word.size() + 1 && (rest[word.size()] == '_' || rest[word.size()] == '-'))
+      return name.substr(0, begin) + name.substr(begin + word.size() + 1);
+    if (rest != word || begin < 2) continue;
+    const std::string_view folder(name.data(), begin - 1), labelme = "_json";
+    return std::string(
+        folder.substr(0, folder.size() - (folder.size() > 5 && folder.ends_with(labelme) ? 5 : 0)));
+  }
+  return name;
+}
+
+template <std::size_t n, std::size_t m>
+std::string without(const std::string& name, const std::array<std::string_view, n>& suffixes,
+                    const std::array<std::string_view, m>& words) {
   std::string small = name;
   std::ranges::transform(small, small.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const auto suffix : suffixes)
     if (small.size() > suffix.size() && small.ends_with(suffix))
       return name.substr(0, name.size() - suffix.size());
-  return name;
-}
-
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
+  return without_word(name, small, words);
 }
 
 std::string trimmed(const std::string& line) {
@@ -69,11 +93,11 @@ std::string trimmed(const std::string& line) {
 }  // namespace
 
 std::string bare_image_name(const std::string& name) {
-  return without(name, image_suffixes);
+  return without(name, image_suffixes, image_words);
 }
 
 std::string bare_mask_name(const std::string& name) {
-  return without(name, mask_suffixes);
+  return without(name, mask_suffixes, mask_words);
 }
 
 std::set<std::string> listed_images(const std::string& file,

@@ -10,6 +10,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/optimizer.hpp"
@@ -39,7 +40,7 @@ SegmentationInfo info_of(const SegmentTrainSettings& s, const Labels& labels,
                          const std::string& checkpoint, Communicator& comm) {
   SegmentationInfo info;
   // An absolute path is found from anywhere.
-  info.checkpoint = fs::absolute(checkpoint).lexically_normal().string();
+  info.checkpoint = utf8_name(fs::absolute(checkpoint).lexically_normal().string());
   info.identity = encoder_identity(checkpoint, s.encoder, comm);
   info.encoder = s.encoder;
   info.tokens = s.tokens;

@@ -6,6 +6,7 @@
 
 #include "../checkpoint_folder.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint_recipe.hpp"
 #include "naming.hpp"
 #include "stored_positions.hpp"
@@ -49,8 +50,8 @@ CheckpointMeta meta_of(WeightFile& file, const PretrainRecipe& recipe, const Wei
                        const PositionTables& positions) {
   CheckpointMeta meta{steps_of(file), texts_of_positions(positions)};
   meta.text["config"] = recipe_text(recipe);
-  meta.text["imported"] = fmt::format("{} ({}), holding {}\n", file.path(), file.format(),
-                                      fmt::join(plan.groups(), ", "));
+  meta.text["imported"] = fmt::format("{} ({}), holding {}\n", utf8_name(file.path()),
+                                      file.format(), fmt::join(plan.groups(), ", "));
   for (const auto& [key, name] : progress_names)
     if (const double value = file.number(name, NAN); std::isfinite(value))
       meta.text[key] = fmt::format("{}", value);

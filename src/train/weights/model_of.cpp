@@ -10,6 +10,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/model/mask_limits.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "naming.hpp"
@@ -221,7 +222,7 @@ PretrainRecipe recipe_of_weights(WeightFile& file, const ImportOptions& options)
     fail("The mean and deviation beside {} are damaged: {}.", file.path(), e.what());
   }
   recipe.data.shards = imported_shards;
-  recipe.run.dir = options.run.empty() ? "(none)" : options.run;
+  recipe.run.dir = options.run.empty() ? "(none)" : utf8_name(options.run);
   fit_masks(recipe);
   resolve(recipe);
   return recipe;

@@ -66,9 +66,9 @@ class Safetensors final : public WeightFile {
     const auto element = element_of_safetensors(type);
     check(element.has_value(), "{} in {} is of the type {}, which this program does not read.",
           name, path(), type);
-    FileTensor tensor{name, *element, entry.at("shape").get<std::vector<std::int64_t>>()};
-    const auto begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
-    const auto end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+    FileTensor tensor{name, *element, whole_numbers(entry.at("shape"))};
+    const std::uint64_t begin = WholeNumber(entry.at("data_offsets").at(0));
+    const std::uint64_t end = WholeNumber(entry.at("data_offsets").at(1));
     check(begin <= end && end <= data_bytes && end - begin == tensor.bytes(),
           "{} in {} is {}, but lies at bytes {} to {} of {}: the file is damaged or cut short.",
           name, path(), describe(tensor), begin, end, data_bytes);

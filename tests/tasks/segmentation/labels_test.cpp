@@ -230,6 +230,10 @@ TEST(Labels, RefuseWhatCannotWork) {
   EXPECT_NE(problem("[[class]]\nname = \"a\"\nmask = [0, 0, 0]\n").find("here is 1"),
             std::string::npos);
   EXPECT_NE(problem("").find("here are 0"), std::string::npos);
+  std::string many;
+  for (int i = 0; i < 256; ++i)
+    many += fmt::format("[[class]]\nname = \"c{0}\"\nmask = [0, 0, {0}]\n", i);
+  EXPECT_NE(problem(many).find("2 to 255 classes"), std::string::npos) << problem(many);
   const std::string first = "[[class]]\nname = \"a\"\nmask = [0, 0, 0]\n";
   EXPECT_NE(problem(first + "[[class]]\nname = \"b\"\n").find("b has no colour"),
             std::string::npos);

@@ -84,6 +84,19 @@ TEST_F(Pairing, NamesOfDataSetsAndTools) {
   }
 }
 
+TEST_F(Pairing, WordsBeforeANameOrInAFolderForEachImage) {
+  files(
+      {"i/image_1.jpg", "m/mask_1.png", "i/2.jpg", "m/label-2.png", "i/IMG_3.jpg", "m/Mask_3.png"});
+  EXPECT_EQ(pairs(), (Strings{"i/2.jpg m/label-2.png", "i/IMG_3.jpg m/Mask_3.png",
+                              "i/image_1.jpg m/mask_1.png"}));
+  source_.images = source_.masks = (folder_.path() / "each").string();
+  files({"each/a/image.png", "each/a/mask.png", "each/b_json/img.png", "each/b_json/label.png",
+         "each/c.jpg", "each/c_json/label.png"});
+  EXPECT_EQ(pairs(), (Strings{"each/a/image.png each/a/mask.png",
+                              "each/b_json/img.png each/b_json/label.png",
+                              "each/c.jpg each/c_json/label.png"}));
+}
+
 TEST_F(Pairing, OneFolderForBoth) {
   files({"i/1_jpg.rf.01.jpg", "i/1_jpg.rf.01_mask.png", "i/1.jpg", "i/1_mask.png", "i/2.jpg",
          "i/2.png", "i/3.jpg", "i/3.jpg.png", "i/4.png", "i/4_mask.png"});

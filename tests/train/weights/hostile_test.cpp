@@ -53,6 +53,18 @@ TEST(HostilePickle, KeysOfStoragesAreShort) {
   EXPECT_NE(said.find("a key of 2000 bytes"), std::string::npos) << said;
 }
 
+TEST(HostilePickle, SoManyValuesAndDimensions) {
+  const auto many = pickle_problem(std::string(2'000'001, 'N'));
+  EXPECT_NE(many.find("more than 2000000 values"), std::string::npos) << many;
+  const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
+                             "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x04tQK" + zero;
+  const auto deep = pickle_problem(tensor + "(" + repeated("K\x01", 65) + "t");
+  EXPECT_EQ(deep.find("dimensions"), std::string::npos) << "not yet a tensor: " << deep;
+  const auto sizes = "(" + repeated("K\x01", 65) + "t";
+  const auto said = pickle_problem(tensor + sizes + sizes + "tR");
+  EXPECT_NE(said.find("a tensor of 65 dimensions"), std::string::npos) << said;
+}
+
 TEST(HostilePickle, TensorsHaveSoManySizesInAll) {
   const std::string storage =
       "(" + text("storage") + "ctorch\nFloatStorage\n" + text("0") + text("cpu") + "K\x04tQq\x01";
@@ -115,6 +127,44 @@ TEST_F(HostileWeights, SharedTextsTakeNoMoreThanTheirShare) {
   expect_refused(archive(dictionary(inside)), "nests more than weights need");
 }
 
+// A list of a thousand values that is there a thousand times and once more.
+TEST_F(HostileWeights, SharedListsUnfoldToSoManyValues) {
+  std::string inside = text("a") + long_tuple(1000);
+  for (int i = 0; i < 1000; ++i) inside += text(std::to_string(i)) + recall_0;
+  expect_refused(archive(dictionary(inside)), "nests more than weights need");
+}
+
+TEST_F(HostileWeights, APickleHas16MiB) {
+  const auto file = archive(dictionary(text("a") + text_of_any_length(std::string(16 << 20, 't'))));
+  expect_refused(file, "its pickle has 167772");
+}
+
+TEST_F(HostileWeights, HeadersAndIndexesAreNotReadWhereTheyAreTooLong) {
+  const std::uint64_t too_long = (std::uint64_t{64} << 20) + 1;
+  {
+    std::ofstream out(path("x.safetensors"), std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&too_long), 8);
+    out << "{";
+    std::ofstream(path("x.safetensors.index.json")) << "{}";
+  }
+  std::filesystem::resize_file(path("x.safetensors"), too_long + 8);
+  expect_refused(path("x.safetensors"), "its header would have 67108865 bytes");
+  std::filesystem::resize_file(path("x.safetensors.index.json"), too_long);
+  expect_refused(path("x.safetensors.index.json"), "it has 67108865 bytes");
+}
+
+TEST_F(HostileWeights, AnIndexNamesAtMost1000Files) {
+  std::string map;
+  write_safetensors(path("0.safetensors"), {fuzz::tiny_tensors()[0]}, {});
+  for (int i = 0; i <= 1000; ++i) {
+    const auto name = fmt::format("{}.safetensors", i);
+    if (i > 0) std::filesystem::create_hard_link(path("0.safetensors"), path(name));
+    map += fmt::format("{}\"t{}\": \"{}\"", i > 0 ? ", " : "", i, name);
+  }
+  std::ofstream(path("x.index.json")) << "{\"weight_map\": {" << map << "}}";
+  expect_refused(path("x.index.json"), "names more than 1000 files");
+}
+
 // Its strides are fewer than its sizes, and the product of those overflows.
 TEST_F(HostileWeights, EmptyTensorsAreReadWithoutALook) {
   const std::string large = "\x8a\x08" + std::string(7, '\0') + "\x40";
@@ -132,6 +182,7 @@ TEST_F(HostileWeights, SizesOfAModelAreSizes) {
   for (const std::int64_t patch : {std::int64_t{0}, std::int64_t{1} << 62})
     expect_refused(tiny("patch_embed.proj.weight", {8, 0, patch, patch}), "a patch side");
   expect_refused(tiny("pos_embed", {1, 0, 8}), "a number of patches = 0");
+  expect_refused(tiny("pos_embed", {1, 65537, 8}), "a number of patches = 65537");
   expect_refused(tiny("blocks.0.mlp.fc1.bias", {0}), "an MLP width = 0");
 }
 
@@ -145,6 +196,49 @@ TEST_F(HostileWeights, WhatLiesBesideIsNotBelieved) {
   expect_refused(file, "an image width = -8");
   describe_by(std::string(1'000'000, '['));
   expect_refused(file, "nests more than");
+}
+
+/// Of training as the authors keep it: a number of steps in the optimizer.
+TEST_F(HostileWeights, NoTrainingHasSoManySteps) {
+  const auto import_of = [&](const std::vector<OutTensor>& steps, double whole) {
+    auto tensors = target(NameStyle::plain, "");
+    PickleWriter pickle;
+    pickle.begin_dict();
+    pickle.text("target_encoder");
+    pickle.begin_dict();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      pickle.text(tensors[i].tensor.name);
+      pickle.tensor(tensors[i].tensor, std::to_string(i));
+    }
+    pickle.end_dict();
+    for (const char* key : {"opt", "state", "1"}) {
+      pickle.text(key);
+      pickle.begin_dict();
+    }
+    pickle.text("step");
+    if (steps.empty())
+      pickle.real(whole);
+    else
+      pickle.tensor(steps[0].tensor, std::to_string(tensors.size()));
+    for (int i = 0; i < 4; ++i) pickle.end_dict();
+    tensors.insert(tensors.end(), steps.begin(), steps.end());
+    std::filesystem::remove(path("steps.pth.tar"));
+    write_torch_archive(path("steps.pth.tar"), pickle.finish(), tensors);
+    auto o = options(path("steps.pth.tar"), "steps_run");
+    o.allow_missing = o.allow_unused = true;
+    return problem(o);
+  };
+  const auto tensor = [](float value) {
+    return std::vector<OutTensor>{
+        {{"opt/state/1/step", Element::f32, {}},
+         [value](std::span<std::byte> out) { std::memcpy(out.data(), &value, out.size()); }}};
+  };
+  for (const double steps : {1e12, -1.0, 1e300, std::nan("")}) {
+    const auto said = import_of({}, steps);
+    EXPECT_NE(said.find("steps, which no training has"), std::string::npos) << steps << said;
+    const auto of_tensor = import_of(tensor(static_cast<float>(steps)), 0);
+    EXPECT_NE(of_tensor.find("is no number of steps"), std::string::npos) << steps << of_tensor;
+  }
 }
 
 TEST_F(HostileWeights, TextsOfACheckpointAreNumbersWhereThatIsMeant) {
