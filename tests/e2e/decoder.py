@@ -37,7 +37,7 @@ def prepare():
                 "model.patch": 8, "model.image_height": 32, "model.image_width": 32,
                 "model.predictor.width": 12, "model.predictor.depth": 1, "mask.min_keep": 1,
                 "mask.target_scale_min": 0.3, "mask.target_scale_max": 0.5, "mask.truncate_group": 6,
-                "data.shards": "shards/train", "data.threads": 1, "optim.global_batch": 20,
+                "data.shards": "shards/train", "data.threads": 1, "optim.global_batch": 24,
                 "optim.epochs": 1, "optim.warmup_epochs": 0, "run.health_every": 0}
     pathlib.Path("run.toml").write_text("[run]\n", encoding="utf-8")
     for name, seed in (("run", 0), ("other", 1)):
@@ -65,7 +65,7 @@ def check_stops():
     if program.returncode not in (0, 85):
         found.append(f"after SIGTERM: code {program.returncode}\n{output}")
     expect(0, *words)
-    if newest("whole") != newest("parts"):
+    if not found and newest("whole") != newest("parts"):
         found.append("a training that was stopped twice has other bits")
 
 
@@ -92,7 +92,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for part in (prepare, check_stops, check_sketch, check_refusals):
-            part()
+            if not found:
+                part()
         os.chdir("/")
     print(*found, f"decoder: {len(found)} complaints", sep="\n\n")
     return 1 if found else 0
