@@ -45,7 +45,7 @@ double pixelwise_loss(std::span<const double> variances, double time);
 
 struct HeunSettings {
   std::int64_t steps = 25;
-  double guidance = 2;  // f = f(no s) + guidance (f(s) - f(no s)); 1: none (arXiv 2207.12598)
+  double guidance = 1.5;  // f = f(no s) + guidance (f(s) - f(no s)); 1: none (arXiv 2207.12598)
 };
 
 /// f(z, t) for all samples at one time.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 #include "ijepa/comm/agree.hpp"
 
@@ -48,7 +47,9 @@ BlockSize parse_block(const std::string& text, Grid grid) {
 
 DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
                          const ConditionRequest& request, DecoderDraws draws, Communicator& comm)
-    : conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
+    : images_(images),
+      request_(request),
+      conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
       draws_(std::move(draws)),
       views_(images, picture_views(model.image_size()), 0, request.threads),
       sampler_(conditions_.size(), draws_.seed) {}
@@ -59,36 +60,47 @@ std::vector<std::uint8_t> DecoderData::pictures(std::span<const std::int64_t> bl
   return with_margin(views_.evaluate(images), draws_.shape);
 }
 
-DecoderStatistics DecoderData::statistics(DecoderNetwork& network, Communicator& comm) {
+void DecoderData::add_crops(DecoderNetwork& network, DecoderStatistics& s) {
+  constexpr std::int64_t most_crops = 2000, at_once = 100;
+  const auto chosen = spread_numbers(most_crops, blocks());
+  Matrix<float> crops(std::ssize(chosen), draws_.shape.model.crop_size());
+  for (std::int64_t first = 0; first < crops.rows; first += at_once) {
+    const auto count = std::min(at_once, crops.rows - first);
+    const auto blocks =
+        std::span(chosen).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    std::vector<std::int32_t> position;
+    for (const auto b : blocks)
+      position.push_back(conditions_.position[static_cast<std::size_t>(b)]);
+    std::ranges::copy(network.crops(pictures(blocks), position),
+                      crops.values.begin() + first * crops.cols);
+  }
+  auto m = moments_of(crops.view());
+  s.crop_mean = std::move(m.mean);
+  s.crop_variance = std::move(m.variance);
+}
+
+DecoderStatistics DecoderData::statistics(WholeModel& model, DecoderNetwork& network,
+                                          Communicator& comm) {
+  constexpr std::int64_t most_images = 500;  // whose blocks' target features are looked at, too
   DecoderStatistics s;
-  auto conditions = moments_of(conditions_.means.predicted.view());
-  s.mean = std::move(conditions.mean);
-  for (const double v : conditions.variance) s.deviation.push_back(std::sqrt(v) + 1e-6);
-  const auto size = static_cast<std::size_t>(draws_.shape.model.crop_size());
-  std::string bytes(2 * size * sizeof(double), '\0');
-  on_rank_0(comm, [&] {
-    constexpr std::int64_t most_crops = 2000, at_once = 100;
-    const auto chosen = spread_numbers(most_crops, blocks());
-    Matrix<float> crops(std::ssize(chosen), static_cast<std::int64_t>(size));
-    for (std::int64_t first = 0; first < crops.rows; first += at_once) {
-      const auto count = std::min(at_once, crops.rows - first);
-      const auto blocks = std::span(chosen).subspan(static_cast<std::size_t>(first),
-                                                    static_cast<std::size_t>(count));
-      std::vector<std::int32_t> position;
-      for (const auto b : blocks)
-        position.push_back(conditions_.position[static_cast<std::size_t>(b)]);
-      std::ranges::copy(network.crops(pictures(blocks), position),
-                        crops.values.begin() + first * crops.cols);
-    }
-    const auto m = moments_of(crops.view());
-    std::memcpy(bytes.data(), m.mean.data(), size * sizeof(double));
-    std::memcpy(bytes.data() + size * sizeof(double), m.variance.data(), size * sizeof(double));
-  });
-  comm.broadcast(std::as_writable_bytes(std::span(bytes)), 0);
-  s.crop_mean.resize(size);
-  s.crop_variance.resize(size);
-  std::memcpy(s.crop_mean.data(), bytes.data(), size * sizeof(double));
-  std::memcpy(s.crop_variance.data(), bytes.data() + size * sizeof(double), size * sizeof(double));
+  const auto of_conditions = [](const Matrix<float>& means, auto& mean, auto& deviation) {
+    auto m = moments_of(means.view());
+    mean = std::move(m.mean);
+    for (const double v : m.variance) deviation.push_back(std::sqrt(v) + 1e-6);
+  };
+  of_conditions(conditions_.means.predicted, s.mean, s.deviation);
+  auto some = request_;
+  some.encoded = true;
+  some.images.clear();
+  for (const auto i : spread_numbers(most_images, std::ssize(request_.images)))
+    some.images.push_back(request_.images[static_cast<std::size_t>(i)]);
+  of_conditions(collect_conditions(model, images_, some, "", comm).means.encoded, s.encoded_mean,
+                s.encoded_deviation);
+  on_rank_0(comm, [&] { add_crops(network, s); });
+  for (auto* values : {&s.crop_mean, &s.crop_variance}) {
+    values->resize(static_cast<std::size_t>(draws_.shape.model.crop_size()));
+    comm.broadcast(std::as_writable_bytes(std::span(*values)), 0);
+  }
   return s;
 }
 

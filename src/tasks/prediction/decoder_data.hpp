@@ -40,7 +40,7 @@ class DecoderData {
 
   std::int64_t blocks() const { return conditions_.size(); }
   /// Of the conditions, and of up to 2000 crops. Collective.
-  DecoderStatistics statistics(DecoderNetwork& network, Communicator& comm);
+  DecoderStatistics statistics(WholeModel& model, DecoderNetwork& network, Communicator& comm);
   /// By which conditions are standardised from here on. Before the first batch.
   void tell(const DecoderStatistics& statistics);
   /// Step `step` from 0. One call at a time.
@@ -48,7 +48,11 @@ class DecoderData {
 
  private:
   std::vector<std::uint8_t> pictures(std::span<const std::int64_t> blocks);
+  /// Mean and variance of crops, on rank 0 alone.
+  void add_crops(DecoderNetwork& network, DecoderStatistics& s);
 
+  const ImageSource& images_;
+  ConditionRequest request_;
   BlockConditions conditions_;
   DecoderDraws draws_;
   TaskViews views_;

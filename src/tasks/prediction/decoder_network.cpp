@@ -13,16 +13,27 @@
 namespace ijepa {
 namespace {
 
-constexpr std::array statistic_names{"condition_mean", "condition_deviation", "crop_mean",
-                                     "crop_variance"};
+constexpr std::array statistic_names{"condition_mean",    "condition_deviation", "encoded_mean",
+                                     "encoded_deviation", "crop_mean",           "crop_variance"};
 
 std::vector<double>& values_of(DecoderStatistics& s, std::size_t i) {
-  const std::array all{&s.mean, &s.deviation, &s.crop_mean, &s.crop_variance};
+  const std::array all{&s.mean,      &s.deviation,    &s.encoded_mean, &s.encoded_deviation,
+                       &s.crop_mean, &s.crop_variance};
   return *all.at(i);
 }
 
 std::int64_t length_of(const BlockDecoderConfig& c, std::size_t i) {
-  return i < 2 ? c.condition : c.crop_size();
+  return i < 4 ? c.condition : c.crop_size();
+}
+
+Matrix<float> standardised_by(MatrixView<const float> s, const std::vector<double>& mean,
+                              const std::vector<double>& deviation) {
+  Matrix<float> out(s.rows, s.cols);
+  for (std::int64_t i = 0; i < s.rows; ++i)
+    for (std::size_t c = 0; c < mean.size(); ++c)
+      out.row(i)[c] =
+          static_cast<float>((static_cast<double>(s.row(i)[c]) - mean[c]) / deviation[c]);
+  return out;
 }
 
 }  // namespace
@@ -49,12 +60,11 @@ std::vector<std::uint8_t> with_margin(std::span<const std::uint8_t> rgb,
 }
 
 Matrix<float> DecoderStatistics::standardised(MatrixView<const float> s) const {
-  Matrix<float> out(s.rows, s.cols);
-  for (std::int64_t i = 0; i < s.rows; ++i)
-    for (std::size_t c = 0; c < mean.size(); ++c)
-      out.row(i)[c] =
-          static_cast<float>((static_cast<double>(s.row(i)[c]) - mean[c]) / deviation[c]);
-  return out;
+  return standardised_by(s, mean, deviation);
+}
+
+Matrix<float> DecoderStatistics::standardised_encoded(MatrixView<const float> s) const {
+  return standardised_by(s, encoded_mean, encoded_deviation);
 }
 
 DecoderNetwork::DecoderNetwork(Device& device, const DecoderShape& shape, StoreUse use)
@@ -64,9 +74,9 @@ DecoderNetwork::DecoderNetwork(Device& device, const DecoderShape& shape, StoreU
       decoder_(layout_, shape.model),
       store_(device, layout_, Precision::float32(), use),
       average_(device, layout_, Precision::float32(), StoreUse::inference),
-      statistics_memory_(
-          device, static_cast<std::size_t>(2 * (shape.model.condition + shape.model.crop_size())) *
-                      sizeof(float)),
+      statistics_memory_(device, static_cast<std::size_t>(4 * shape.model.condition +
+                                                          2 * shape.model.crop_size()) *
+                                     sizeof(float)),
       loss_(device, sizeof(float)) {}
 
 void DecoderNetwork::initialise(std::uint64_t seed) {

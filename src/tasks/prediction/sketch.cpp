@@ -118,10 +118,11 @@ class Sketching {
       Matrix<float> out(count(), means.cols);
       for (std::int64_t i = 0; i < count(); ++i)
         std::ranges::copy(means.row(i * blocks), out.row(i).begin());
-      return network_->statistics().standardised(out.view());
+      return out;
     };
-    predicted_ = first_of_each(all.means.predicted);
-    encoded_ = first_of_each(all.means.encoded);
+    const auto& statistics = network_->statistics();
+    predicted_ = statistics.standardised(first_of_each(all.means.predicted).view());
+    encoded_ = statistics.standardised_encoded(first_of_each(all.means.encoded).view());
     masks_ = std::move(all.masks);
     for (std::int64_t i = 0; i < count(); ++i)
       position_.push_back(all.position[static_cast<std::size_t>(i * blocks)]);
@@ -258,13 +259,14 @@ class Sketching {
           std::memcpy(told.back().data(), from, size * sizeof(double));
         }
       for (const auto& told : all)
-        sheet.white_level = std::max(sheet.white_level, std::ranges::max(deviation_of(told)));
+        sheet.white_level =
+            std::max(sheet.white_level, std::ranges::max(grey_of(deviation_of(told))));
     }
     sheet.white_level = std::max(1.0, std::ceil(sheet.white_level));
     sheet.title = fmt::format(
-        "What a decoder draws for a hidden block of {} x {} patches and a ring of one; {} steps, "
-        "guidance {:g}. Deviation between samples in levels of 0 to 255, white as stated.",
-        result_.rows, result_.cols, settings_.steps, settings_.guidance);
+        "Blocks of {} x {} patches with a ring of one, as a decoder draws them; {} steps, guidance "
+        "{:g}. Deviation: between the samples, levels of 0 to 255, white at {:.0f}.",
+        result_.rows, result_.cols, settings_.steps, settings_.guidance, sheet.white_level);
     for (std::size_t q = 0; q < drawn.size(); ++q)
       sheet.images.push_back(lines_of(static_cast<std::int64_t>(q), drawn[q], sheet.white_level));
     return sheet;
@@ -285,7 +287,7 @@ class Sketching {
       if (told == Told::encoded) line.told = crop_picture(truth(query), shape());
       for (const auto& sample : drawn.at(t)) line.samples.push_back(crop_picture(sample, shape()));
       line.mean = crop_picture(mean_of(drawn.at(t)), shape());
-      auto deviation = deviation_of(drawn.at(t));
+      auto deviation = grey_of(deviation_of(drawn.at(t)));
       for (double& v : deviation) v *= 255 / white_level;
       line.deviation = crop_picture(deviation, shape());
     }

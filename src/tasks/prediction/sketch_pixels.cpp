@@ -97,6 +97,12 @@ std::vector<double> deviation_of(const Samples& samples) {
   return deviation;
 }
 
+std::vector<double> grey_of(std::vector<double> levels) {
+  for (std::size_t i = 0; i + 2 < levels.size(); i += 3)
+    levels[i] = levels[i + 1] = levels[i + 2] = (levels[i] + levels[i + 1] + levels[i + 2]) / 3;
+  return levels;
+}
+
 double root_mean_square(std::span<const double> a, std::span<const double> b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);

@@ -30,6 +30,8 @@ std::int32_t canvas_position(const DecoderShape& shape);
 std::vector<double> mean_of(const Samples& samples);
 /// Deviation, n - 1 in the divisor; 0 of one sample.
 std::vector<double> deviation_of(const Samples& samples);
+/// Each pixel's three levels replaced by their mean.
+std::vector<double> grey_of(std::vector<double> levels);
 double root_mean_square(std::span<const double> a, std::span<const double> b);
 
 }  // namespace ijepa

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int side = 76, gap = 4, label_width = 132, header = 46, block_gap = 10;
+constexpr int side = 76, gap = 4, label_width = 160, header = 46, block_gap = 10;
 constexpr double text_size = 0.38;
 
 void write_text(Image& sheet, const std::string& text, int x, int y) {

@@ -43,13 +43,14 @@ void check_settings(const TrainDecoderSettings& s, const Communicator& comm) {
         "--images, --cache-mib, --checkpoint-minutes and --max-seconds cannot be negative.");
 }
 
-/// A training's own files may be there; anything else belongs to somebody.
+/// A training's own files may be there, and what a kill left of one; anything else belongs to
+/// somebody.
 void check_own_folder(const std::string& folder) {
-  constexpr std::array own{"checkpoints", "training.csv", "training.png", "run.lock",
-                           "bad_images.csv"};
+  constexpr std::array own{"checkpoints", "training.csv",   "training.png",
+                           "run.lock",    "bad_images.csv", "events.jsonl"};
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
-    check(std::ranges::find(own, name) != own.end(),
+    check(std::ranges::any_of(own, [&](const char* mine) { return name.starts_with(mine); }),
           "The folder {} holds {}, which is not of a decoder's training: choose another by --out.",
           folder, name);
   }
@@ -172,7 +173,7 @@ class DecoderTraining {
       log_.info("Resumed from {}: {} of {} steps are done.", *newest, step_, settings_.steps);
     } else {
       network_->initialise(seed());
-      network_->statistics() = data_->statistics(*network_, comm_);
+      network_->statistics() = data_->statistics(*model_, *network_, comm_);
       network_->store_statistics();
     }
     data_->tell(network_->statistics());

@@ -30,11 +30,15 @@ std::vector<std::uint8_t> with_margin(std::span<const std::uint8_t> rgb, const D
 
 /// What a decoder knows of its training data, and is told s by.
 struct DecoderStatistics {
-  std::vector<double> mean, deviation;           // (C) of s
+  std::vector<double> mean, deviation;                  // (C) of s
+  std::vector<double> encoded_mean, encoded_deviation;  // (C) of the target encoder's s
   std::vector<double> crop_mean, crop_variance;  // (T 3 p p) of normalised crops, patch by patch
 
   /// (s - mean) / deviation, (n, C).
   Matrix<float> standardised(MatrixView<const float> s) const;
+  /// The same of the target encoder's s, by its own mean and deviation: what varies in it varies
+  /// more than in a prediction, and the decoder knows predictions alone.
+  Matrix<float> standardised_encoded(MatrixView<const float> s) const;
 };
 
 class DecoderNetwork {

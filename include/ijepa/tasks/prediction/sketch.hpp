@@ -20,7 +20,7 @@ struct SketchSettings {
   std::int64_t queries = 32;        // images spread over the input, a block each
   std::int64_t samples = 6;
   std::int64_t steps = 25;  // of Heun's method
-  double guidance = 2;
+  double guidance = 1.5;
   std::int64_t shown = 4;  // images in the picture
   std::int64_t seed = 0;   // of masks and noise
   std::string out = "outputs/sketch";
