@@ -206,7 +206,7 @@ def programs():
         "--run": ("other", DECODER.replace("--run run", "")),
         "--input": ("shards/test", DECODER.replace("--input shards/train", "")),
         "--block": ("2,1", DECODER.replace("--block 2,2", "")), "--width": ("24", DECODER.replace("--width 16", "")),
-        "--depth": ("2", DECODER.replace("--depth 1", "")), "--heads": ("4", DECODER.replace("--heads 2", "")),
+        "--depth": ("2", DECODER.replace("--depth 1", "")), "--heads": ("1", DECODER.replace("--heads 2", "")),
         "--steps": ("13", DECODER.replace("--steps 12", "")), "--batch": ("5", DECODER.replace("--batch 4", "")),
         "--lr": ("0.01", DECODER.replace("--lr 0.02", "")), "--images": ("5",), "--seed": ("1",)},
         {"--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT, "--skip-bad": BAD,
