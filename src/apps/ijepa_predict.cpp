@@ -1,12 +1,11 @@
 // ijepa-predict: what the predictor expects inside hidden blocks, shown by the nearest blocks of
-// other images.
+// other images, or drawn by a decoder that is trained for it.
 #include <fmt/core.h>
 
-#include <CLI/CLI.hpp>
+#include <csignal>
 
 #include "ijepa/comm/session.hpp"
-#include "ijepa/tasks/prediction/predict.hpp"
-#include "options.hpp"
+#include "predict_options.hpp"
 
 namespace {
 
@@ -18,42 +17,79 @@ int predict(const ijepa::PredictSettings& settings, ijepa::Communicator& comm) {
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
+int train(const ijepa::TrainDecoderSettings& settings, ijepa::Communicator& comm) {
+  const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
+  const ijepa::StopSignal stop(comm.rank() == 0 ? ijepa::stop_words(cluster) : ijepa::StopWords{});
+  const ijepa::Log log(comm.rank());
+  const auto result = ijepa::train_decoder(settings, cluster, stop, comm, log);
+  if (!result.finished) {
+    log.info("Saved {}; the same command goes on from here (exit code {}{}).",
+             ijepa::text_of(result.reason), ijepa::exit_code::saved,
+             stop.received() == SIGCONT ? "; mpirun's own is 1" : "");
+    return ijepa::exit_code::saved;
+  }
+  if (comm.rank() == 0) {
+    fmt::print("{} steps, loss {:.4f}, {:.3f} of what each pixel alone gives\n", result.step,
+               result.last.loss, result.last.loss / result.last.pixelwise);
+    fmt::print("{}, {}/training.csv, training.png\n", result.checkpoint, settings.out);
+    std::fflush(stdout);
+    ijepa::say_next(log, {{"What it draws",
+                           fmt::format("ijepa-predict sketch --decoder {} --input IMAGES --out "
+                                       "SKETCH",
+                                       settings.out)}});
+  }
+  return ijepa::end_of_run(result.bad_images, settings.out, comm);
+}
+
+int sketch(const ijepa::SketchSettings& settings, ijepa::Communicator& comm) {
+  const auto result = ijepa::sketch_blocks(settings, comm, ijepa::Log(comm.rank()));
+  if (comm.rank() == 0)
+    fmt::print("{}{}/sketch.csv, sketch.json, sketch.png\n", ijepa::as_text(result), settings.out);
+  return ijepa::end_of_run(result.bad_images, settings.out, comm);
+}
+
 ijepa::ProgramWords words() {
+  auto statuses = ijepa::rank_statuses(true);
+  statuses.push_back(
+      {ijepa::exit_code::saved, "train-decoder was stopped and saved: start it again to go on."});
+  statuses.push_back({ijepa::exit_code::not_finite, "Loss or gradients are not finite."});
   return {.name = "ijepa-predict",
           .examples = {{"Blocks of eight images and the blocks the predictor takes them for",
                         "ijepa-predict --run runs/first --input shards/test --out predicted"},
                        {"A box of your own: top, left, rows and columns in patches",
                         "ijepa-predict --run runs/first --input shards/test --image 0 --box "
-                        "1,1,4,4 --out predicted"}},
+                        "1,1,4,4 --out predicted"},
+                       {"Train a decoder that draws what the predictor says",
+                        "ijepa-predict train-decoder --run runs/first --input shards/train --out "
+                        "decoder"},
+                       {"Draw it: six samples a block, and the controls",
+                        "ijepa-predict sketch --decoder decoder --input shards/test --out sketch"}},
           .pages = {"docs/predict.md"},
-          .statuses = ijepa::rank_statuses(true),
+          .statuses = statuses,
           .settings = {}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  ijepa::PredictSettings s;
+  ijepa::PredictSettings nearest;
+  ijepa::TrainDecoderSettings training;
+  ijepa::SketchSettings drawing;
   CLI::App app{"Shows what the predictor expects inside blocks that it cannot see."};
+  app.require_subcommand(0, 1);
   app.option_defaults()->always_capture_default();
-  ijepa::add_checkpoint_options(app, s.run, s.checkpoint);
-  app.add_option("--input", s.input, "shards or a folder: images asked about")
-      ->required()
-      ->type_name("PATH");
-  app.add_option("--image", s.images, "these images of it, by key or number");
-  app.add_option("--queries", s.queries, "without --image: so many, spread over the input");
-  app.add_option("--box", s.box, "TOP,LEFT,ROWS,COLS in patches; default: the recipe's masks");
-  app.add_option("--bank", s.bank, "images looked through; default: the input")->type_name("PATH");
-  app.add_option("--bank-images", s.bank_images, "at most so many, spread over the bank");
-  app.add_option("--k", s.k, "nearest blocks, each of another image");
-  app.add_option("--show", s.shown, "images in predict.png")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", s.seed, "of the masks")->check(CLI::NonNegativeNumber);
-  app.add_option("--out", s.out, "folder for the table, the figures and the picture")
-      ->type_name("FOLDER");
-  ijepa::add_skip_bad_option(app, s.skip_bad);
-  app.add_option("--threads", s.threads, "a rank; 0: as the run was configured");
+  ijepa::add_nearest_options(app, nearest);
+  auto* train_command = app.add_subcommand("train-decoder", "trains a model that draws blocks");
+  ijepa::add_decoder_options(*train_command, training);
+  auto* sketch_command = app.add_subcommand("sketch", "draws blocks, with controls");
+  ijepa::add_sketch_options(*sketch_command, drawing);
+  app.callback([&] {
+    if (app.get_subcommands().empty() && nearest.input.empty()) throw CLI::RequiredError("--input");
+  });
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
-  return ijepa::run_on_ranks(argc, argv,
-                             [&](ijepa::Communicator& comm) { return predict(s, comm); });
+  return ijepa::run_on_ranks(argc, argv, [&](ijepa::Communicator& comm) {
+    if (train_command->parsed()) return train(training, comm);
+    return sketch_command->parsed() ? sketch(drawing, comm) : predict(nearest, comm);
+  });
 }

@@ -42,7 +42,7 @@ std::string purpose(const std::string& help) {
 }
 
 std::string synopsis(const std::string& name, const CommandText& command) {
-  if (!command.commands.empty() && !has_positionals(command)) return "";
+  if (command.needs_command && !has_positionals(command)) return "";
   std::string words = "[OPTIONS]";
   for (const bool positional : {false, true})
     for (const auto& option : command.options)

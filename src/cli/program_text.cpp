@@ -62,7 +62,8 @@ OptionText option_text(const CLI::Option& option) {
 }  // namespace
 
 CommandText command_text(const CLI::App& app) {
-  CommandText text{app.get_name(), app.get_description(), {}, {}};
+  CommandText text{
+      app.get_name(), app.get_description(), {}, {}, app.get_require_subcommand_min() > 0};
   for (const auto* option : app.get_options()) text.options.push_back(option_text(*option));
   for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
     text.commands.push_back(command_text(*command));

@@ -27,6 +27,7 @@ struct CommandText {
   std::string name, help;  // the program or a subcommand
   std::vector<OptionText> options;
   std::vector<CommandText> commands;
+  bool needs_command = false;  // without one of them it does nothing
 };
 
 /// Reads `app` and its subcommands.

@@ -149,6 +149,9 @@ def make_inputs():
     prepare("ijepa-segment", *SEGMENT.split(), "--out-dir", "other_segmenter")
     prepare("ijepa-classify", *CLASSIFY.split(), "--out-dir", "classifier")
     prepare("ijepa-classify", *CLASSIFY.split(), "--lr", "0.5", "--out-dir", "other_classifier")
+    for name, rate in (("decoder", "0.01"), ("other_decoder", "0.02")):
+        prepare("ijepa-predict", "train-decoder", *DECODER.replace("--lr 0.02 --out OUT", "").split(), "--lr", rate,
+                "--out", name)
 
 
 SEGMENT = ("train --run run --config classes.toml --train-images pictures/train --train-masks masks/train "
@@ -159,6 +162,8 @@ PROBE = "--run run --test shards/test --knn-k 5 --linear-epochs 2 --lr 0.1 --wd 
 INFER = "--run run --input shards/test --out OUT"
 SEARCH = "--features features --query 0 --k 3 --out OUT"
 PREDICT = "--run run --input shards/test --queries 3 --out OUT"
+DECODER = "--run run --input shards/train --block 2,2 --width 16 --depth 1 --heads 2 --steps 12 --batch 4 --lr 0.02 --out OUT"
+SKETCH = "--decoder decoder --input shards/test --queries 3 --samples 2 --steps 2 --out OUT"
 
 
 def programs():
@@ -197,6 +202,26 @@ def programs():
         "--bank": ("shards/train",), "--bank-images": ("5",), "--k": ("2",), "--show": ("1",),
         "--seed": ("1",)},
         {"--skip-bad": BAD, "--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
+    yield Program("ijepa-predict train-decoder", DECODER, {
+        "--run": ("other", DECODER.replace("--run run", "")),
+        "--input": ("shards/test", DECODER.replace("--input shards/train", "")),
+        "--block": ("2,1", DECODER.replace("--block 2,2", "")), "--width": ("24", DECODER.replace("--width 16", "")),
+        "--depth": ("2", DECODER.replace("--depth 1", "")), "--heads": ("1", DECODER.replace("--heads 2", "")),
+        "--steps": ("13", DECODER.replace("--steps 12", "")), "--batch": ("5", DECODER.replace("--batch 4", "")),
+        "--lr": ("0.01", DECODER.replace("--lr 0.02", "")), "--images": ("5",), "--seed": ("1",)},
+        {"--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT, "--skip-bad": BAD,
+         "--average": "of the weights that draw, which are not in a table (train_decoder_test)",
+         "--cache-mib": "fewer images than a small run has need less (prediction: train_decoder_test)",
+         "--checkpoint-minutes": "when the same state is saved (train_decoder_test)",
+         "--max-seconds": "stops, to go on with the same bits (e2e.decoder)"})
+    yield Program("ijepa-predict sketch", SKETCH, {
+        "--decoder": ("other_decoder", SKETCH.replace("--decoder decoder", "")),
+        "--input": ("shards/train", SKETCH.replace("--input shards/test", "")),
+        "--image": ("1 2",), "--queries": ("4", SKETCH.replace("--queries 3", "")),
+        "--samples": ("3", SKETCH.replace("--samples 2", "")), "--steps": ("3", SKETCH.replace("--steps 2", "")),
+        "--guidance": ("3",), "--show": ("1",), "--seed": ("1",)},
+        {"--run": "where the one network that fits lies (prediction: sketch_test)", "--checkpoint": WEIGHTS,
+         "--threads": THREADS, "--out": OUT, "--skip-bad": BAD})
     segment = SEGMENT.removeprefix("train ") + " --out-dir OUT"
     yield Program("ijepa-segment train", segment, {
         "--run": ("other", segment.replace("--run run", "")),

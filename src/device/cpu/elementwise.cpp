@@ -90,6 +90,13 @@ void CpuOps::add_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Ten
   on_floats(
       [&]<class A, class B, class S, class Y>(A* as, B* bs, S* scales, Y* ys) {
         using W = Wide<A, B, S>;
+        if (cols == 1 && sequence != nullptr) {  // how elements are multiplied
+          for (auto i = rows.begin; i < rows.end; ++i) {
+            const W base = a.empty() ? W(0) : convert<W>(as[i]);
+            ys[i] = convert<Y>(base + convert<W>(scales[sequence[i]]) * convert<W>(bs[i]));
+          }
+          return;
+        }
         for (auto i = rows.begin; i < rows.end; ++i) {
           const W s = sequence != nullptr ? convert<W>(scales[sequence[i]]) : W(1);
           for (auto j = i * cols; j < (i + 1) * cols; ++j) {

@@ -16,7 +16,8 @@ void scale_to_length_1(std::span<const double> sum, std::span<float> out) {
                          [factor](double v) { return static_cast<float>(factor * v); });
 }
 
-/// Adds (x - mean) / deviation of a token to `sum`.
+}  // namespace
+
 void add_normalised(std::span<const float> token, std::span<double> sum) {
   constexpr double epsilon = 1e-5;
   const auto count = static_cast<double>(token.size());
@@ -26,8 +27,6 @@ void add_normalised(std::span<const float> token, std::span<double> sum) {
   const double factor = 1 / std::sqrt(variance + epsilon);
   for (std::size_t d = 0; d < token.size(); ++d) sum[d] += factor * (token[d] - mean);
 }
-
-}  // namespace
 
 Grid block_positions(Grid grid, const BlockSize& block) {
   check(block.rows > 0 && block.cols > 0 && block.rows <= grid.rows && block.cols <= grid.cols,

@@ -16,6 +16,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 #include "ijepa/tasks/prefetch.hpp"
@@ -38,14 +39,6 @@ std::array<std::int64_t, 4> parse_box(const std::string& text) {
           "\"{}\" in --box {} is no number.", word, text);
   }
   check(count == 4 && words.eof(), "--box {} is not TOP,LEFT,ROWS,COLS in patches.", text);
-  return numbers;
-}
-
-/// `count` numbers spread evenly over [0, size), or all of them.
-std::vector<std::int64_t> spread(std::int64_t count, std::int64_t size) {
-  std::vector<std::int64_t> numbers;
-  const auto n = std::min(count, size);
-  for (std::int64_t i = 0; i < n; ++i) numbers.push_back(i * size / n);
   return numbers;
 }
 
@@ -120,7 +113,7 @@ class Prediction {
     check(settings_.k >= 1 && settings_.queries >= 1 && settings_.bank_images >= 1,
           "--k, --queries and --bank-images must be at least 1.");
     for (const auto& key : settings_.images) chosen_.push_back(find_image(*input_, key));
-    if (chosen_.empty()) chosen_ = spread(settings_.queries, input_->size());
+    if (chosen_.empty()) chosen_ = spread_numbers(settings_.queries, input_->size());
     const auto own = bank_ ? 0 : 1;
     check(bank().size() > own, "{} holds no other image to compare with.", settings_.input);
     const auto& config = model_.recipe().mask;
@@ -214,16 +207,8 @@ class Prediction {
     }
   }
 
-  ViewSettings bank_views() const {
-    ViewSettings views;
-    views.transform = ViewTransform::cover;
-    views.image_height = model_.image_size().height;
-    views.image_width = model_.image_size().width;
-    return views;
-  }
-
   void look_through_bank() {
-    const auto images = spread(settings_.bank_images, bank().size());
+    const auto images = spread_numbers(settings_.bank_images, bank().size());
     const auto most = images_at_once(model_.recipe().model.encoder);
     const auto batches = (std::ssize(images) + most - 1) / most;
     const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
@@ -233,7 +218,7 @@ class Prediction {
           static_cast<std::size_t>(first),
           static_cast<std::size_t>(std::min(most, std::ssize(images) - first)));
     };
-    TaskViews views(bank(), bank_views(), 0, threads_);
+    TaskViews views(bank(), picture_views(model_.image_size()), 0, threads_);
     Prefetch<std::vector<std::uint8_t>> ahead(
         mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
     WorkProgress progress(comm_.rank() == 0 ? "bank images" : "", std::ssize(images));

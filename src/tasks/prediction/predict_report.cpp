@@ -43,7 +43,9 @@ void frame(Image& picture, const Box& box, int thickness) {
   fill(picture, {box.top, box.left + box.width - t, box.height, t}, 40, 200, 80);
 }
 
-Image seen(const BlockRow& row, Grid grid) {
+}  // namespace
+
+Image seen_context(const BlockRow& row, Grid grid) {
   Image out = row.picture;
   const int height = out.height / static_cast<int>(grid.rows);
   const int width = out.width / static_cast<int>(grid.cols);
@@ -55,6 +57,8 @@ Image seen(const BlockRow& row, Grid grid) {
   frame(out, row.truth, std::max(1, out.width / 75));
   return out;
 }
+
+namespace {
 
 void place(const Image& picture, int top, int left, Image& sheet) {
   const Image small = fitted(picture.view(), side);
@@ -119,7 +123,7 @@ void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::
                             255, 255, 255);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const int top = gap + static_cast<int>(i) * cell;
-    place(seen(rows[i], grid), top, gap, sheet);
+    place(seen_context(rows[i], grid), top, gap, sheet);
     frame(sheet, {top - border, gap + cell - border, side + 2 * border, side + 2 * border}, border);
     place(cut_out(rows[i].picture.view(), rows[i].truth), top, gap + cell, sheet);
     for (std::size_t h = 0; h < rows[i].hits.size(); ++h)

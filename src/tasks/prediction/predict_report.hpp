@@ -25,6 +25,9 @@ struct BlockRow {
 /// The context (what is hidden in grey, the block framed), the truth, then the hits. A PNG.
 void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path);
 
+/// The picture of a row with what is hidden in grey and the block framed.
+Image seen_context(const BlockRow& row, Grid grid);
+
 /// The pixels of a box.
 Image cut_out(const ImageView& picture, const Box& box);
 

@@ -1,9 +1,18 @@
 #include "ijepa/tasks/prediction/whole_model.hpp"
 
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <numeric>
+
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
+#include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/run_start.hpp"
@@ -35,6 +44,28 @@ void sort_into_blocks(const TokenPlan& plan, const Matrix<float>& predictions, E
     e.predicted.push_back(std::move(block));
     row += std::ssize(patches);
   }
+}
+
+/// The mean prediction of each block of `cells` patches, by the row image * N + patch of the first
+/// of them. The blocks of a sequence follow one another.
+std::map<std::int32_t, std::vector<float>> means_of_blocks(const TokenPlan& plan,
+                                                           const Matrix<float>& predictions,
+                                                           std::size_t cells) {
+  std::map<std::int32_t, std::vector<float>> means;
+  for (std::size_t i = 0; i < plan.target_rows.size(); i += cells) {
+    std::vector<double> sum(static_cast<std::size_t>(predictions.cols));
+    for (std::size_t k = i; k < i + cells; ++k)
+      std::ranges::transform(sum, predictions.row(static_cast<std::int64_t>(k)), sum.begin(),
+                             std::plus<>());
+    auto& mean = means[plan.target_rows[i]];
+    mean.clear();
+    for (const double v : sum) mean.push_back(static_cast<float>(v / static_cast<double>(cells)));
+  }
+  return means;
+}
+
+std::int64_t numel(const NamedTensor& t) {
+  return std::accumulate(t.shape.begin(), t.shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
 }  // namespace
@@ -107,16 +138,15 @@ Matrix<float> WholeModel::targets(const std::vector<std::uint8_t>& rgb, std::int
   return sources;
 }
 
-Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks) {
-  const auto plan =
-      make_token_plan(std::span(&masks, 1), grid().tokens(), sequences_of(recipe_.model.predictor));
+WholeModel::Evaluated WholeModel::evaluate(const std::vector<std::uint8_t>& rgb,
+                                           const TokenPlan& plan) {
   const Size size = image_size();
   const Normalisation normalisation{recipe_.data.mean, recipe_.data.std};
   const auto run = [&](Ops& ops, Arena& arena, void* pixels, const StepObserver& observer) {
     Pass online{ops, arena, store_->precision(), store_->online()};
     Pass target{ops, arena, store_->precision(), store_->target()};
-    const Tensor image = make_tensor(pixels, DType::u8, {1, size.height, size.width, 3});
-    model_->evaluate(online, target, {{image, normalisation}, plan}, observer);
+    const Tensor images = make_tensor(pixels, DType::u8, {plan.images, size.height, size.width, 3});
+    model_->evaluate(online, target, {{images, normalisation}, plan}, observer);
   };
   NullOps nothing;
   auto measuring = Arena::measuring();
@@ -124,15 +154,78 @@ Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const Imag
   run(nothing, measuring, nullptr, {{}, {}, [](Tensor) {}});
   Arena arena = make_room(measuring.peak(), rgb);
   Ops& ops = device_->ops();
-  Expectations e;
-  Matrix<float> predictions;
+  Evaluated e;
   run(ops, arena, pixels_.data(),
       {{},
-       [&](Tensor, Tensor predicted) { predictions = on_host(ops, predicted); },
+       [&](Tensor, Tensor predicted) { e.predictions = on_host(ops, predicted); },
        [&](Tensor sources) { e.tokens = on_host(ops, sources); }});
   centre(e.tokens);
-  sort_into_blocks(plan, predictions, e);
   return e;
+}
+
+Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks) {
+  const auto plan =
+      make_token_plan(std::span(&masks, 1), grid().tokens(), sequences_of(recipe_.model.predictor));
+  auto evaluated = evaluate(rgb, plan);
+  Expectations e;
+  e.tokens = std::move(evaluated.tokens);
+  sort_into_blocks(plan, evaluated.predictions, e);
+  return e;
+}
+
+BlockMeans WholeModel::block_means(const std::vector<std::uint8_t>& rgb,
+                                   std::span<const ImageMasks> masks) {
+  const auto tokens = grid().tokens();
+  const auto plan = make_token_plan(masks, tokens, sequences_of(recipe_.model.predictor));
+  const auto e = evaluate(rgb, plan);
+  const auto predicted = means_of_blocks(plan, e.predictions, masks[0].targets[0].size());
+  const auto blocks = std::ssize(masks[0].targets);
+  BlockMeans means{{std::ssize(masks) * blocks, width()}, {std::ssize(masks) * blocks, width()}};
+  for (std::int64_t row = 0; row < means.predicted.rows; ++row) {
+    const auto image = row / blocks;
+    const auto& patches =
+        masks[static_cast<std::size_t>(image)].targets[static_cast<std::size_t>(row % blocks)];
+    const auto first = static_cast<std::int32_t>(image * tokens) + patches.front();
+    std::ranges::copy(predicted.at(first), means.predicted.row(row).begin());
+    std::ranges::copy(mean_target(e.tokens.view().slice(image * tokens, tokens), patches),
+                      means.encoded.row(row).begin());
+  }
+  return means;
+}
+
+std::vector<float> WholeModel::mean_target(MatrixView<const float> tokens,
+                                           std::span<const std::int32_t> patches) const {
+  std::vector<double> sum(static_cast<std::size_t>(tokens.cols));
+  for (const auto patch : patches) {
+    const auto token = tokens.row(patch);
+    if (shift_.empty()) {
+      add_normalised(token, sum);
+    } else {
+      std::ranges::transform(sum, token, sum.begin(), std::plus<>());
+    }
+  }
+  std::vector<float> mean(sum.size());
+  const auto count = static_cast<double>(patches.size());
+  std::ranges::transform(sum, mean.begin(),
+                         [&](double v) { return static_cast<float>(v / count); });
+  return mean;
+}
+
+std::string WholeModel::identity() const {
+  std::uint64_t hash = 0;
+  const auto add = [&](const void* data, std::size_t bytes) {
+    hash = XXH3_64bits_withSeed(data, bytes, hash);
+  };
+  for (const Role role : {Role::weight, Role::target})
+    for (const NamedTensor& t : device_tensors(*store_, {role})) {
+      const auto values = on_host(device_->ops(), make_tensor(t.data, t.dtype, {1, numel(t)}));
+      add(values.values.data(), values.values.size() * sizeof(float));
+    }
+  add(shift_.data(), shift_.size() * sizeof(double));
+  const auto& c = recipe_.model.encoder;
+  const std::array<std::int64_t, 3> sizes{c.image_height, c.image_width, c.patch};
+  add(sizes.data(), sizeof sizes);
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace ijepa

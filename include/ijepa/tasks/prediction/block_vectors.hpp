@@ -1,6 +1,9 @@
 // Block vectors: what a target encoder says of every rectangle of patches of one shape, as vectors
 // that a pooled prediction is compared with.
 #pragma once
+#include <span>
+#include <vector>
+
 #include "ijepa/core/matrix.hpp"
 #include "ijepa/model/masks.hpp"
 
@@ -14,6 +17,9 @@ Matrix<float> block_vectors(MatrixView<const float> tokens, Grid grid, const Blo
 
 /// How many upper left patches a block can have.
 Grid block_positions(Grid grid, const BlockSize& block);
+
+/// Adds a token, normalised over its features as above, to `sum`.
+void add_normalised(std::span<const float> token, std::span<double> sum);
 
 /// The mean of the rows, at length 1.
 std::vector<float> pooled_direction(MatrixView<const float> rows);

@@ -2,6 +2,7 @@
 // blocks of a picture of which only a context is seen.
 #pragma once
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,20 @@ struct Expectations {
   std::vector<Matrix<float>> predicted;       // of each block, (patches, D)
 };
 
+/// Of blocks of several pictures, a row each (count K, D): pictures in their order, blocks in that
+/// of their masks.
+struct BlockMeans {
+  Matrix<float> predicted;  // the mean of what is predicted of the block's patches
+  Matrix<float> encoded;    // the mean of what training would have it predict
+};
+
 class WholeModel {
  public:
   /// Float32. `threads` a rank; 0: as the run was configured. Collective.
   WholeModel(const std::string& checkpoint, int threads, Communicator& comm, const Log& log);
 
   const PretrainRecipe& recipe() const { return recipe_; }
+  Device& device() { return *device_; }
   Grid grid() const;
   Size image_size() const;
   /// What the targets of every patch are made of, (count N, D): the target encoder's features, or
@@ -41,9 +50,26 @@ class WholeModel {
   /// targets, but sorted by length where these differ.
   Expectations expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks);
 
+  /// `rgb` uint8 (count, height, width, 3), masks (count) with one context each and equally many
+  /// targets of one length.
+  BlockMeans block_means(const std::vector<std::uint8_t>& rgb, std::span<const ImageMasks> masks);
+  /// The mean over `patches` of tokens (N, D), as targets() gives them of one picture, made targets
+  /// as in training.
+  std::vector<float> mean_target(MatrixView<const float> tokens,
+                                 std::span<const std::int32_t> patches) const;
+  /// Of the weights of both encoders and of the predictor, and of the recipe's sizes: equal for
+  /// equal ones alone.
+  std::string identity() const;
+
  private:
   void load_moments(const std::string& checkpoint, Communicator& comm);
   void centre(Matrix<float>& sources) const;
+  /// Evaluates pictures with their plan; the tokens that targets are made of, centred, and the
+  /// predictions (Tt, D).
+  struct Evaluated {
+    Matrix<float> tokens, predictions;
+  };
+  Evaluated evaluate(const std::vector<std::uint8_t>& rgb, const TokenPlan& plan);
   /// Puts the pictures on the device; an arena of so many bytes beside them.
   Arena make_room(std::size_t bytes, const std::vector<std::uint8_t>& rgb);
 

@@ -1,0 +1,57 @@
+// Block conditions: for blocks of many images the vector s, the mean of what the predictor says of
+// the block's patches, computed once and kept in memory of a stated size.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/prediction/whole_model.hpp"
+#include "ijepa/tasks/task_views.hpp"
+
+namespace ijepa {
+
+/// n blocks of one size.
+struct BlockConditions {
+  std::vector<std::int64_t> image;     // (n) of the source
+  std::vector<std::int32_t> position;  // (n) of the upper left patch among block_positions()
+  std::vector<ImageMasks> masks;       // of each image, with one context
+  BlockMeans means;                    // (n, D)
+
+  std::int64_t size() const { return std::ssize(image); }
+};
+
+/// In the middle of the sizes that the recipe's masks have.
+BlockSize usual_block(const PretrainRecipe& recipe, Grid grid);
+
+/// How many images' blocks fit into so many bytes of memory a rank; at least 1.
+std::int64_t images_that_fit(const PretrainRecipe& recipe, std::int64_t bytes);
+
+struct ConditionRequest {
+  std::vector<std::int64_t> images;  // of the source; image i has the masks of position i
+  BlockSize block;
+  std::uint64_t seed = 0;  // of the masks
+  bool encoded = false;    // also what training would have the predictor say
+  int threads = 1;
+};
+
+/// All target blocks of the images, in masks as pretraining draws them, but of this size; images go
+/// round the ranks, and the result is on all of them. `what` names the count for people; empty: it
+/// is not shown. Collective.
+BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
+                                   const ConditionRequest& request, const std::string& what,
+                                   Communicator& comm);
+
+/// The patches of a block.
+std::vector<std::int32_t> patches_of_block(Grid grid, const BlockSize& block,
+                                           std::int32_t position);
+
+/// `count` numbers spread evenly over [0, size), or all of them.
+std::vector<std::int64_t> spread_numbers(std::int64_t count, std::int64_t size);
+
+/// How pictures are cut for a decoder and for all that is compared with it: as pretraining's
+/// evaluation does.
+ViewSettings picture_views(Size image);
+
+}  // namespace ijepa

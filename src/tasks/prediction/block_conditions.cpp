@@ -1,0 +1,182 @@
+#include "ijepa/tasks/prediction/block_conditions.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../work_progress.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prefetch.hpp"
+
+namespace ijepa {
+namespace {
+
+MaskConfig mask_config(const PretrainRecipe& recipe) {
+  MaskConfig config = recipe.mask;
+  if (config.shape != MaskShape::blocks) {  // a run on random masks is asked about blocks, too
+    config.shape = MaskShape::blocks;
+    config.context_patches = 0;
+  }
+  config.num_contexts = 1;
+  return config;
+}
+
+/// As pretraining draws them, whole or cut to the recipe's length of a context.
+ImageMasks masks_of(const PretrainRecipe& recipe, Grid grid, const ConditionRequest& request,
+                    std::int64_t position) {
+  const auto config = mask_config(recipe);
+  auto sizes = block_sizes(config, grid, {0.5, 0.5, 0.5});
+  sizes.target = request.block;
+  auto masks = draw_image_masks(config, grid, sizes, request.seed, 0, position);
+  if (config.context_multiple > 1 || config.context_patches > 0) {
+    MaskLengths lengths = common_lengths(std::span(&masks, 1));
+    lengths.context = context_length(config, lengths.context);
+    truncate_masks(config, lengths, request.seed, 0, position, masks);
+  }
+  return masks;
+}
+
+void append(const Matrix<float>& from, std::string& bytes) {
+  bytes.append(reinterpret_cast<const char*>(from.values.data()),
+               from.values.size() * sizeof(float));
+}
+
+class Collection {
+ public:
+  Collection(WholeModel& model, const ImageSource& images, const ConditionRequest& request,
+             Communicator& comm)
+      : model_(model),
+        request_(request),
+        comm_(comm),
+        most_(std::min<std::int64_t>(64, images_at_once(model.recipe().model.encoder))),
+        views_(images, picture_views(model.image_size()), 0, request.threads) {
+    const Grid grid = model.grid(), places = block_positions(grid, request.block);
+    for (std::size_t i = 0; i < request.images.size(); ++i) {
+      out_.masks.push_back(masks_of(model.recipe(), grid, request, static_cast<std::int64_t>(i)));
+      for (const auto& target : out_.masks.back().targets) {
+        out_.image.push_back(request.images[i]);
+        const auto first = target.front();
+        out_.position.push_back(
+            static_cast<std::int32_t>(first / grid.cols * places.cols + first % grid.cols));
+      }
+    }
+    blocks_ = std::ssize(out_.masks.at(0).targets);
+    out_.means.predicted = {out_.size(), model.width()};
+    if (request.encoded) out_.means.encoded = {out_.size(), model.width()};
+  }
+
+  BlockConditions run(const std::string& what) {
+    const auto count = std::ssize(request_.images), batches = (count + most_ - 1) / most_;
+    const auto rounds = (batches + comm_.size() - 1) / comm_.size();
+    const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
+    Prefetch<std::vector<std::uint8_t>> ahead(mine, [&](std::int64_t i) {
+      return views_.evaluate(images_of(i * comm_.size() + comm_.rank()));
+    });
+    WorkProgress progress(comm_.rank() == 0 ? what : "", count);
+    std::string own;
+    for (std::int64_t round = 0; round < rounds; ++round) {
+      on_all_ranks(comm_, [&] {
+        if (round < mine) compute(round * comm_.size() + comm_.rank(), ahead.next(), own);
+      });
+      constexpr std::int64_t rounds_together = 16;
+      if ((round + 1) % rounds_together == 0 || round + 1 == rounds) {
+        share(round / rounds_together * rounds_together, round + 1, own);
+        own.clear();
+      }
+      progress.add(most_ * comm_.size());
+    }
+    return std::move(out_);
+  }
+
+ private:
+  std::int64_t first_image(std::int64_t batch) const { return batch * most_; }
+  std::int64_t count_of(std::int64_t batch) const {
+    return std::clamp<std::int64_t>(std::ssize(request_.images) - first_image(batch), 0, most_);
+  }
+  std::span<const std::int64_t> images_of(std::int64_t batch) const {
+    return std::span(request_.images)
+        .subspan(static_cast<std::size_t>(first_image(batch)),
+                 static_cast<std::size_t>(count_of(batch)));
+  }
+
+  void compute(std::int64_t batch, const std::vector<std::uint8_t>& pixels, std::string& own) {
+    const auto masks = std::span(out_.masks)
+                           .subspan(static_cast<std::size_t>(first_image(batch)),
+                                    static_cast<std::size_t>(count_of(batch)));
+    const auto means = model_.block_means(pixels, masks);
+    append(means.predicted, own);
+    if (request_.encoded) append(means.encoded, own);
+  }
+
+  /// Batches of rounds [first, last), by rank and round.
+  void share(std::int64_t first, std::int64_t last, const std::string& own) {
+    const auto all = comm_.gather_all(own);
+    for (int rank = 0; rank < comm_.size(); ++rank) {
+      const char* from = all[static_cast<std::size_t>(rank)].data();
+      for (auto round = first; round < last; ++round) {
+        const auto batch = round * comm_.size() + rank;
+        const auto row = first_image(batch) * blocks_, rows = count_of(batch) * blocks_;
+        for (auto* matrix : {&out_.means.predicted, &out_.means.encoded}) {
+          if (matrix->rows == 0 || rows == 0) continue;
+          const auto to = matrix->view().slice(row, rows);
+          std::memcpy(to.data, from, static_cast<std::size_t>(to.size()) * sizeof(float));
+          from += static_cast<std::size_t>(to.size()) * sizeof(float);
+        }
+      }
+    }
+  }
+
+  WholeModel& model_;
+  const ConditionRequest& request_;
+  Communicator& comm_;
+  std::int64_t most_, blocks_ = 0;  // images at once; blocks of each
+  TaskViews views_;
+  BlockConditions out_;
+};
+
+}  // namespace
+
+ViewSettings picture_views(Size image) {
+  ViewSettings views;
+  views.transform = ViewTransform::cover;
+  views.image_height = image.height;
+  views.image_width = image.width;
+  return views;
+}
+
+BlockSize usual_block(const PretrainRecipe& recipe, Grid grid) {
+  return block_sizes(mask_config(recipe), grid, {0.5, 0.5, 0.5}).target;
+}
+
+std::int64_t images_that_fit(const PretrainRecipe& recipe, std::int64_t bytes) {
+  const auto each = recipe.mask.num_targets * recipe.model.encoder.width *
+                    static_cast<std::int64_t>(sizeof(float));
+  return std::max<std::int64_t>(1, bytes / each);
+}
+
+BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
+                                   const ConditionRequest& request, const std::string& what,
+                                   Communicator& comm) {
+  return Collection(model, images, request, comm).run(what);
+}
+
+std::vector<std::int32_t> patches_of_block(Grid grid, const BlockSize& block,
+                                           std::int32_t position) {
+  const auto cols = block_positions(grid, block).cols;
+  const auto top = position / cols, left = position % cols;
+  std::vector<std::int32_t> patches;
+  for (std::int64_t y = top; y < top + block.rows; ++y)
+    for (std::int64_t x = left; x < left + block.cols; ++x)
+      patches.push_back(static_cast<std::int32_t>(y * grid.cols + x));
+  return patches;
+}
+
+std::vector<std::int64_t> spread_numbers(std::int64_t count, std::int64_t size) {
+  std::vector<std::int64_t> numbers;
+  const auto n = std::min(count, size);
+  for (std::int64_t i = 0; i < n; ++i) numbers.push_back(i * size / n);
+  return numbers;
+}
+
+}  // namespace ijepa

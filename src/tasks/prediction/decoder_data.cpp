@@ -1,0 +1,132 @@
+#include "decoder_data.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "ijepa/comm/agree.hpp"
+
+namespace ijepa {
+namespace {
+
+/// Mean and variance of each column, in one pass after the other.
+struct ColumnMoments {
+  std::vector<double> mean, variance;
+};
+
+ColumnMoments moments_of(MatrixView<const float> rows) {
+  const auto cols = static_cast<std::size_t>(rows.cols);
+  const auto count = static_cast<double>(rows.rows);
+  ColumnMoments m{std::vector<double>(cols), std::vector<double>(cols)};
+  for (std::int64_t i = 0; i < rows.rows; ++i)
+    for (std::size_t c = 0; c < cols; ++c) m.mean[c] += static_cast<double>(rows.row(i)[c]) / count;
+  for (std::int64_t i = 0; i < rows.rows; ++i)
+    for (std::size_t c = 0; c < cols; ++c) {
+      const double d = static_cast<double>(rows.row(i)[c]) - m.mean[c];
+      m.variance[c] += d * d / count;
+    }
+  return m;
+}
+
+}  // namespace
+
+BlockSize parse_block(const std::string& text, Grid grid) {
+  BlockSize block;
+  const char *at = text.data(), *end = text.data() + text.size();
+  auto read = std::from_chars(at, end, block.rows);
+  const bool comma = read.ec == std::errc{} && read.ptr != end && *read.ptr == ',';
+  if (comma) read = std::from_chars(read.ptr + 1, end, block.cols);
+  check(comma && read.ec == std::errc{} && read.ptr == end, "--block {} is not ROWS,COLS.", text);
+  check(block.rows >= 1 && block.cols >= 1 && block.rows <= grid.rows && block.cols <= grid.cols &&
+            block.cells() < grid.tokens(),
+        "A --block of {} x {} patches does not fit into the grid of {} x {}, or leaves nothing to "
+        "see.",
+        block.rows, block.cols, grid.rows, grid.cols);
+  return block;
+}
+
+DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
+                         const ConditionRequest& request, DecoderDraws draws, Communicator& comm)
+    : images_(images),
+      request_(request),
+      conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
+      draws_(std::move(draws)),
+      views_(images, picture_views(model.image_size()), 0, request.threads),
+      sampler_(conditions_.size(), draws_.seed) {}
+
+std::vector<std::uint8_t> DecoderData::pictures(std::span<const std::int64_t> blocks) {
+  std::vector<std::int64_t> images;
+  for (const auto b : blocks) images.push_back(conditions_.image[static_cast<std::size_t>(b)]);
+  return with_margin(views_.evaluate(images), draws_.shape);
+}
+
+void DecoderData::add_crops(DecoderNetwork& network, DecoderStatistics& s) {
+  constexpr std::int64_t most_crops = 2000, at_once = 100;
+  const auto chosen = spread_numbers(most_crops, blocks());
+  Matrix<float> crops(std::ssize(chosen), draws_.shape.model.crop_size());
+  for (std::int64_t first = 0; first < crops.rows; first += at_once) {
+    const auto count = std::min(at_once, crops.rows - first);
+    const auto blocks =
+        std::span(chosen).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    std::vector<std::int32_t> position;
+    for (const auto b : blocks)
+      position.push_back(conditions_.position[static_cast<std::size_t>(b)]);
+    std::ranges::copy(network.crops(pictures(blocks), position),
+                      crops.values.begin() + first * crops.cols);
+  }
+  auto m = moments_of(crops.view());
+  s.crop_mean = std::move(m.mean);
+  s.crop_variance = std::move(m.variance);
+}
+
+DecoderStatistics DecoderData::statistics(WholeModel& model, DecoderNetwork& network,
+                                          Communicator& comm) {
+  constexpr std::int64_t most_images = 500;  // whose blocks' target features are looked at, too
+  DecoderStatistics s;
+  const auto of_conditions = [](const Matrix<float>& means, auto& mean, auto& deviation) {
+    auto m = moments_of(means.view());
+    mean = std::move(m.mean);
+    for (const double v : m.variance) deviation.push_back(std::sqrt(v) + 1e-6);
+  };
+  of_conditions(conditions_.means.predicted, s.mean, s.deviation);
+  auto some = request_;
+  some.encoded = true;
+  some.images.clear();
+  for (const auto i : spread_numbers(most_images, std::ssize(request_.images)))
+    some.images.push_back(request_.images[static_cast<std::size_t>(i)]);
+  of_conditions(collect_conditions(model, images_, some, "", comm).means.encoded, s.encoded_mean,
+                s.encoded_deviation);
+  on_rank_0(comm, [&] { add_crops(network, s); });
+  for (auto* values : {&s.crop_mean, &s.crop_variance}) {
+    values->resize(static_cast<std::size_t>(draws_.shape.model.crop_size()));
+    comm.broadcast(std::as_writable_bytes(std::span(*values)), 0);
+  }
+  return s;
+}
+
+void DecoderData::tell(const DecoderStatistics& statistics) {
+  conditions_.means.predicted = statistics.standardised(conditions_.means.predicted.view());
+}
+
+DecoderBatch DecoderData::batch(std::int64_t step, std::int64_t rank, std::int64_t ranks) {
+  const auto first = draws_.batch * rank / ranks, last = draws_.batch * (rank + 1) / ranks;
+  const auto crop = static_cast<std::size_t>(draws_.shape.model.crop_size());
+  DecoderBatch out;
+  out.condition = {last - first, conditions_.means.predicted.cols};
+  out.noise.resize(static_cast<std::size_t>(last - first) * crop);
+  std::vector<std::int64_t> chosen;
+  for (auto i = first; i < last; ++i) {
+    const auto example = step * draws_.batch + i;
+    const auto block = sampler_.index(example / blocks(), example % blocks());
+    chosen.push_back(block);
+    out.position.push_back(conditions_.position[static_cast<std::size_t>(block)]);
+    out.draws.push_back(draw_flow(draws_.seed, example));
+    draw_noise(draws_.seed, example,
+               std::span(out.noise).subspan(static_cast<std::size_t>(i - first) * crop, crop));
+    std::ranges::copy(conditions_.means.predicted.row(block), out.condition.row(i - first).begin());
+  }
+  out.padded = pictures(chosen);
+  return out;
+}
+
+}  // namespace ijepa

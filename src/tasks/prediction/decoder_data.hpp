@@ -1,0 +1,62 @@
+// Decoder data: the crops, conditions and noise of each step of a decoder's training, as pure
+// functions of the step, the ranks and the seed.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "ijepa/data/sampler.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
+#include "ijepa/tasks/prediction/decoder_network.hpp"
+
+namespace ijepa {
+
+/// "ROWS,COLS" in patches. An Error where that is none, or no block with something around it.
+BlockSize parse_block(const std::string& text, Grid grid);
+
+struct DecoderDraws {
+  DecoderShape shape;
+  std::uint64_t seed = 0;
+  std::int64_t batch = 1;  // crops of a step over all ranks
+};
+
+/// This rank's share of a step.
+struct DecoderBatch {
+  std::vector<std::uint8_t> padded;
+  std::vector<std::int32_t> position;
+  Matrix<float> condition;
+  std::vector<FlowDraw> draws;
+  std::vector<float> noise;
+
+  DecoderNetwork::Examples examples() const {
+    return {padded, position, condition.view(), draws, noise};
+  }
+};
+
+class DecoderData {
+ public:
+  /// Computes the conditions. Collective.
+  DecoderData(WholeModel& model, const ImageSource& images, const ConditionRequest& request,
+              DecoderDraws draws, Communicator& comm);
+
+  std::int64_t blocks() const { return conditions_.size(); }
+  /// Of the conditions, and of up to 2000 crops. Collective.
+  DecoderStatistics statistics(WholeModel& model, DecoderNetwork& network, Communicator& comm);
+  /// By which conditions are standardised from here on. Before the first batch.
+  void tell(const DecoderStatistics& statistics);
+  /// Step `step` from 0. One call at a time.
+  DecoderBatch batch(std::int64_t step, std::int64_t rank, std::int64_t ranks);
+
+ private:
+  std::vector<std::uint8_t> pictures(std::span<const std::int64_t> blocks);
+  /// Mean and variance of crops, on rank 0 alone.
+  void add_crops(DecoderNetwork& network, DecoderStatistics& s);
+
+  const ImageSource& images_;
+  ConditionRequest request_;
+  BlockConditions conditions_;
+  DecoderDraws draws_;
+  TaskViews views_;
+  Sampler sampler_;
+};
+
+}  // namespace ijepa

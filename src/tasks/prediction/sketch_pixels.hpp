@@ -1,0 +1,37 @@
+// Sketch pixels: crops as a decoder has them, patch by patch and normalised, as pictures and
+// levels.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "ijepa/data/image.hpp"
+#include "ijepa/tasks/prediction/decoder_network.hpp"
+
+namespace ijepa {
+
+/// Crops or blocks as levels, 0 to 255 each.
+using Samples = std::vector<std::vector<double>>;
+
+/// Levels of a crop (T 3 p p), row by row, (height, width, 3), within that range.
+std::vector<double> levels_of(std::span<const float> crop, const DecoderShape& shape);
+
+/// The levels inside the block, without the ring.
+std::vector<double> inside_block(std::span<const double> levels, const DecoderShape& shape);
+
+/// A picture of levels of a crop.
+Image crop_picture(std::span<const double> levels, const DecoderShape& shape);
+
+/// A picture in the mean colour with a block, given by its levels, in its middle; and the patches
+/// on which it lies.
+Image on_canvas(std::span<const double> block_levels, const DecoderShape& shape);
+std::int32_t canvas_position(const DecoderShape& shape);
+
+/// Element by element over samples.
+std::vector<double> mean_of(const Samples& samples);
+/// Deviation, n - 1 in the divisor; 0 of one sample.
+std::vector<double> deviation_of(const Samples& samples);
+/// Each pixel's three levels replaced by their mean.
+std::vector<double> grey_of(std::vector<double> levels);
+double root_mean_square(std::span<const double> a, std::span<const double> b);
+
+}  // namespace ijepa

@@ -1,0 +1,313 @@
+#include "ijepa/tasks/prediction/train_decoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <numbers>
+#include <optional>
+
+#include "../work_progress.hpp"
+#include "decoder_engine.hpp"
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/core/folder.hpp"
+#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/prediction/decoder_weights.hpp"
+#include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/readable_images.hpp"
+#include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/run_saves.hpp"
+#include "ijepa/train/run_start.hpp"
+#include "ijepa/train/run_watch.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check_settings(const TrainDecoderSettings& s, const Communicator& comm) {
+  check(s.steps >= 1 && s.batch >= comm.size(),
+        "{} steps of {} crops are no training on {} ranks: each needs one.", s.steps, s.batch,
+        comm.size());
+  check(s.learning_rate > 0 && s.average >= 0 && s.average < 1,
+        "A learning rate of {} and an average of momentum {} do not work.", s.learning_rate,
+        s.average);
+  check(s.images >= 0 && s.cache_mib >= 1 && s.checkpoint_minutes >= 0 && s.max_seconds >= 0,
+        "--images, --cache-mib, --checkpoint-minutes and --max-seconds cannot be negative.");
+}
+
+/// A training's own files may be there, and what a kill left of one; anything else belongs to
+/// somebody.
+void check_own_folder(const std::string& folder) {
+  constexpr std::array own{"checkpoints", "training.csv",   "training.png",
+                           "run.lock",    "bad_images.csv", "events.jsonl"};
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    check(std::ranges::any_of(own, [&](const char* mine) { return name.starts_with(mine); }),
+          "The folder {} holds {}, which is not of a decoder's training: choose another by --out.",
+          folder, name);
+  }
+}
+
+/// What a run of these settings would be told.
+PretrainRecipe recipe_of(const TrainDecoderSettings& s) {
+  PretrainRecipe recipe;
+  recipe.run.dir = s.out;
+  recipe.run.checkpoint_minutes = s.checkpoint_minutes;
+  recipe.run.max_seconds = s.max_seconds;
+  recipe.run.keep_best = KeepBest::none;
+  return recipe;
+}
+
+class DecoderTraining {
+ public:
+  DecoderTraining(const TrainDecoderSettings& settings, const Cluster& cluster,
+                  const StopSignal& stop, Communicator& comm, const Log& log)
+      : settings_(settings), comm_(comm), stop_(stop), log_(log), recipe_(recipe_of(settings)) {
+    on_rank_0(comm, [&] { check_settings(settings, comm); });
+    images_ = open_images_on_all(settings.input, comm, log);
+    pretrained_ = find_checkpoint(settings.run, settings.checkpoint, comm, log);
+    model_ = std::make_unique<WholeModel>(pretrained_, settings.threads, comm, log);
+    on_rank_0(comm, [&] {
+      prepare_output_folder(settings.out);
+      check_own_folder(settings.out);
+      lock_ = std::make_unique<RunLock>(settings.out, cluster, log);
+    });
+    if (settings.skip_bad) leave_out_bad_images();
+    on_all_ranks(comm, [&] { choose(); });
+    deadline_.emplace(run_deadline(recipe_, comm, log));
+  }
+
+  TrainDecoderResult run() {
+    const auto newest = CheckpointStore(settings_.out, {}).newest_valid(comm_, log_);
+    std::optional<CheckpointMeta> meta;
+    if (newest) meta = check_same_training(*newest);
+    if (meta && meta->step >= settings_.steps) return result(true);
+    data_ = std::make_unique<DecoderData>(
+        *model_, *images_, request_, DecoderDraws{card_.shape, seed(), settings_.batch}, comm_);
+    log_.info("{} blocks of {} x {} patches out of {} images; a decoder of {} weights",
+              data_->blocks(), block_.rows, block_.cols, request_.images.size(), weights());
+    begin(newest);
+    comm_.activity().set_limits(watch_limits(recipe_, log_));
+    return train();
+  }
+
+ private:
+  std::uint64_t seed() const { return static_cast<std::uint64_t>(settings_.seed); }
+  int threads() const { return settings_.threads > 0 ? settings_.threads : usable_cores(); }
+  std::int64_t weights() const { return network_->store().layout().count("decoder"); }
+
+  void leave_out_bad_images() {
+    auto readable = without_bad_images(std::move(images_), threads(), comm_, log_);
+    images_ = std::move(readable.images);
+    bad_images_ = std::ssize(readable.bad);
+    on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });
+  }
+
+  void choose() {
+    block_ = settings_.block.empty() ? usual_block(model_->recipe(), model_->grid())
+                                     : parse_block(settings_.block, model_->grid());
+    const auto fit = images_that_fit(model_->recipe(), settings_.cache_mib << 20);
+    const auto wanted = settings_.images > 0 ? settings_.images : images_->size();
+    request_ = {spread_numbers(std::min(wanted, fit), images_->size()), block_, seed(), false,
+                threads()};
+    if (fit < std::min(wanted, images_->size()))
+      log_.info("note: {} MiB (--cache-mib) hold the predictions of {} of {} images",
+                settings_.cache_mib, fit, std::min(wanted, images_->size()));
+    BlockDecoderConfig sizes;
+    sizes.width = settings_.width;
+    sizes.depth = settings_.depth;
+    sizes.heads = settings_.heads;
+    sizes.mlp_hidden = 4 * settings_.width;
+    card_ = {decoder_shape(*model_, block_, sizes), model_->identity(),
+             fs::absolute(pretrained_).lexically_normal().string(), settings_.steps};
+    network_ = std::make_unique<DecoderNetwork>(model_->device(), card_.shape, StoreUse::training);
+  }
+
+  /// What must be equal for a training to go on.
+  std::map<std::string, std::string> texts() const {
+    DecoderCard anywhere = card_;
+    anywhere.checkpoint.clear();
+    const auto& s = settings_;
+    return {
+        {"settings", as_json(anywhere) + fmt::format("batch {}, rate {}, average {}, seed {}",
+                                                     s.batch, s.learning_rate, s.average, s.seed)},
+        {"images", fmt::format("{:016x} {}", images_->fingerprint(), request_.images.size())}};
+  }
+
+  CheckpointMeta check_same_training(const std::string& newest) {
+    auto meta = load_checkpoint_meta(comm_, newest);
+    on_all_ranks(comm_, [&] {
+      check(meta.text.contains(decoder_card_key),
+            "The folder {} holds no decoder but another run: choose another by --out.",
+            settings_.out);
+      for (const auto& [key, mine] : texts()) {
+        const auto stored = meta.text.find(key);
+        check(stored != meta.text.end() && stored->second == mine,
+              "The folder {} holds a decoder's training with other {}: choose another by --out.",
+              settings_.out, key);
+      }
+      history_ = DecoderHistory::parse(meta.text["history"]);
+    });
+    step_ = meta.step;
+    return meta;
+  }
+
+  /// Fresh weights, or those of the newest checkpoint.
+  void begin(const std::optional<std::string>& newest) {
+    arithmetic_ = arithmetic_of(model_->device(), comm_);
+    if (newest) {
+      RunState state(model_->device(), network_->tensors());
+      const auto meta = load_checkpoint(comm_, *newest, state.tensors());
+      state.upload();
+      network_->load_statistics();
+      const auto other = other_arithmetic(meta, arithmetic_, *newest);
+      if (!other.empty() && comm_.rank() == 0) log_.warn("{}", other);
+      log_.info("Resumed from {}: {} of {} steps are done.", *newest, step_, settings_.steps);
+    } else {
+      network_->initialise(seed());
+      network_->statistics() = data_->statistics(*model_, *network_, comm_);
+      network_->store_statistics();
+    }
+    data_->tell(network_->statistics());
+    engine_ = std::make_unique<DecoderEngine>(settings_, *network_, model_->device(), comm_);
+    saves_ = std::make_unique<RunSaves>(
+        recipe_.run, network_->tensors(), comm_, copy_from(model_->device(), usable_cores()),
+        [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); });
+    if (newest) saves_->resumed_from(step_);
+  }
+
+  TrainDecoderResult train() {
+    Prefetch<DecoderBatch> batches(settings_.steps - step_, [this, first = step_](std::int64_t i) {
+      return data_->batch(first + i, comm_.rank(), comm_.size());
+    });
+    WorkProgress progress(comm_.rank() == 0 ? "steps" : "", settings_.steps - step_);
+    while (step_ < settings_.steps) {
+      if (lock_) lock_->check_held();
+      train_step(batches);
+      ++step_;
+      progress.add(1);
+      const bool last = step_ == settings_.steps;
+      // As in pretraining: one agreement a step on whether to stop, to save, and who still writes.
+      std::array<double, 3> wishes{last ? 0.0 : static_cast<double>(stop_is_due()),
+                                   saves_->wanted(step_) ? 1.0 : 0.0, saves_->busy() ? 1.0 : 0.0};
+      comm_.activity().enter(Phase::agreeing, step_);
+      comm_.all_reduce(wishes, Reduction::max);
+      comm_.activity().enter(Phase::saving, step_);
+      saves_->advance(wishes[2] != 0);
+      if (last) history_.close();
+      if (last || wishes[0] != 0 || wishes[1] != 0) save();
+      if (wishes[0] == 0) continue;
+      saves_->finish(step_);
+      reason_ = static_cast<StopReason>(wishes[0]);
+      return result(false);
+    }
+    saves_->finish(step_);
+    comm_.activity().enter(Phase::ending, step_);
+    return result(true);
+  }
+
+  StopReason stop_is_due() const {
+    return stop_.received() != 0 ? StopReason::signal : deadline_->due(seconds_since(begin_));
+  }
+
+  void train_step(Prefetch<DecoderBatch>& batches) {
+    const auto start = Clock::now();
+    comm_.activity().enter(Phase::loading, step_);
+    DecoderBatch batch;
+    on_all_ranks(comm_, [&] { batch = batches.next(); });
+    const auto sums = engine_->learn(batch, step_);
+    engine_->update(sums, step_);
+    const double seconds = seconds_since(start);
+    deadline_->stepped_in(seconds);
+    if (history_.add(step_ + 1, {step_ + 1, sums.loss, sums.pixelwise,
+                                 decoder_learning_rate(settings_, step_), seconds}))
+      report();
+  }
+
+  void report() {
+    constexpr std::int64_t rows_a_line = 5;
+    if (std::ssize(history_.rows()) % rows_a_line != 0) return;
+    const auto& row = history_.rows().back();
+    log_.info("step {} of {}: loss {:.4f}, {:.3f} of what each pixel alone gives; {:.3f} s a step",
+              row.step, settings_.steps, row.loss, row.loss / row.pixelwise, row.seconds);
+  }
+
+  void save() {
+    if (saves_->has(step_)) return;
+    auto all = texts();
+    all[decoder_card_key] = as_json(card_);
+    all["history"] = history_.text();
+    all["arithmetic"] = arithmetic_;
+    saves_->begin({step_, std::move(all)});
+    on_rank_0(comm_, [&] { write_history(history_, settings_.out); });
+  }
+
+  void report_save(const SaveOutcome& o, double next_try) {
+    if (o.saved()) deadline_->saved_in(o.seconds);
+    if (comm_.rank() != 0) return;
+    if (!o.saved() && next_try > 0)
+      log_.warn("{}\nTraining goes on; the next try is in {:.0f} s at the latest.", o.problem,
+                std::ceil(next_try));
+    if (!o.note.empty()) log_.warn("step {} is saved, but: {}", o.step, o.note);
+  }
+
+  TrainDecoderResult result(bool finished) const {
+    TrainDecoderResult r{finished,   reason_,
+                         step_,      data_ ? data_->blocks() : 0,
+                         {},         checkpoint_folder(settings_.out, step_),
+                         bad_images_};
+    if (!history_.rows().empty()) r.last = history_.rows().back();
+    return r;
+  }
+
+  const TrainDecoderSettings& settings_;
+  Communicator& comm_;
+  const StopSignal& stop_;
+  const Log& log_;
+  PretrainRecipe recipe_;  // of this training: when it saves, and what the watch allows
+  Clock::time_point begin_ = Clock::now();
+  std::unique_ptr<ImageSource> images_;
+  std::int64_t bad_images_ = 0;
+  std::string pretrained_;  // the checkpoint
+  std::unique_ptr<WholeModel> model_;
+  std::unique_ptr<RunLock> lock_;  // rank 0
+  std::optional<Deadline> deadline_;
+  BlockSize block_;
+  ConditionRequest request_;
+  DecoderCard card_;
+  std::unique_ptr<DecoderNetwork> network_;  // destroyed before the model and its device
+  std::unique_ptr<DecoderData> data_;
+  std::string arithmetic_;
+  std::unique_ptr<DecoderEngine> engine_;
+  std::unique_ptr<RunSaves> saves_;
+  DecoderHistory history_;
+  StopReason reason_ = StopReason::none;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace
+
+double decoder_learning_rate(const TrainDecoderSettings& settings, std::int64_t step) {
+  const auto steps = static_cast<double>(settings.steps), at = static_cast<double>(step);
+  const double warmup = std::max(1.0, steps / 20);
+  if (at < warmup) return settings.learning_rate * (at + 1) / (warmup + 1);
+  constexpr double final = 0.01;
+  const double done = (at - warmup) / std::max(1.0, steps - warmup);
+  return settings.learning_rate *
+         (final + (1 - final) * (1 + std::cos(std::numbers::pi * done)) / 2);
+}
+
+TrainDecoderResult train_decoder(const TrainDecoderSettings& settings, const Cluster& cluster,
+                                 const StopSignal& stop, Communicator& comm, const Log& log) {
+  return DecoderTraining(settings, cluster, stop, comm, log).run();
+}
+
+}  // namespace ijepa
