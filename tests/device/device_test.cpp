@@ -93,14 +93,46 @@ TEST(MakeDevice, CpuTellsOfAVariableThatLimitsOneDnn) {
                                    testing::HasSubstr(" (avx2)\n")));
 }
 
+std::vector<float> random(std::int64_t count, std::uint64_t seed) {
+  Rng rng(seed, Purpose::test);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (auto& v : values) v = static_cast<float>(rng.uniform() - 0.5);
+  return values;
+}
+
+template <class T>
+void expect_rows_of_parts(const std::string& kernels, DType type, std::int64_t in,
+                          std::int64_t out) {
+  const std::int64_t rows = 1500;
+  const auto device = make_device({"cpu", 2, kernels});
+  const auto xs = random(rows * in, 1), ws = random(out * in, 2);
+  const std::vector<T> x(xs.begin(), xs.end()), w(ws.begin(), ws.end());
+  const auto product = [&](std::int64_t begin, std::int64_t end) {
+    std::vector<T> y(static_cast<std::size_t>((end - begin) * out));
+    device->ops().linear_forward(
+        make_tensor(const_cast<T*>(x.data()) + begin * in, type, {end - begin, in}),
+        make_tensor(const_cast<T*>(w.data()), type, {out, in}), {},
+        make_tensor(y.data(), type, {end - begin, out}));
+    return std::vector<float>(y.begin(), y.end());
+  };
+  auto parts = product(0, 701);
+  const auto rest = product(701, rows);
+  parts.insert(parts.end(), rest.begin(), rest.end());
+  ASSERT_EQ(product(0, rows), parts) << kernels << ", " << out << " x " << in;
+}
+
+// Rows are multiplied in steps whose size follows from how many there are.
+TEST(Device, ProductsOfARowAreTheSameAmongFewAndManyRows) {
+  for (const auto& kernels : test::available_kernels())
+    for (const std::int64_t in : {48, 96, 384, 1100})
+      for (const std::int64_t out : {48, 144, 200, 384}) {
+        expect_rows_of_parts<float>(kernels, DType::f32, in, out);
+        expect_rows_of_parts<BFloat16>(kernels, DType::bf16, in, out);
+      }
+}
+
 // oneDNN packs the right side of narrow products otherwise for few rows than for many.
 TEST(Device, GradientsOfNarrowWeightsAreTheSameForAnyNumberOfThreads) {
-  const auto random = [](std::int64_t count, std::uint64_t seed) {
-    Rng rng(seed, Purpose::test);
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (auto& v : values) v = static_cast<float>(rng.uniform() - 0.5);
-    return values;
-  };
   const std::int64_t rows = 320;
   for (const auto& kernels : test::available_kernels()) {
     const auto one = make_device({"cpu", 1, kernels}), two = make_device({"cpu", 2, kernels});
