@@ -264,8 +264,9 @@ class Sketching {
     }
     sheet.white_level = std::max(1.0, std::ceil(sheet.white_level));
     sheet.title = fmt::format(
-        "Blocks of {} x {} patches with a ring of one, as a decoder draws them; {} steps, guidance "
-        "{:g}. Deviation: between the samples, levels of 0 to 255, white at {:.0f}.",
+        "{} x {} patches and a ring of one; {} steps, guidance {:g}; deviation between samples, "
+        "white "
+        "at {:.0f} of 255 levels",
         result_.rows, result_.cols, settings_.steps, settings_.guidance, sheet.white_level);
     for (std::size_t q = 0; q < drawn.size(); ++q)
       sheet.images.push_back(lines_of(static_cast<std::int64_t>(q), drawn[q], sheet.white_level));
