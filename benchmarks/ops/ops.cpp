@@ -103,6 +103,12 @@ void add_linear(const Suite& suite, const std::string& model, std::int64_t m, st
       const auto dx = o.make(type, {m, k}), w = o.make(type, {n, k}), dy = o.make(type, {m, n});
       return [=](Ops& ops) { ops.linear_backward_input(dy, w, dx); };
     });
+    suite.add(
+        name("linear_backward_input_gelu"), type, Limit::arithmetic, [=](Operands& o) -> Call {
+          const auto dx = o.make(type, {m, k}), w = o.make(type, {n, k}), dy = o.make(type, {m, n}),
+                     pre = o.make(type, {m, k}), y = o.make(type, {m, k});
+          return [=](Ops& ops) { ops.linear_backward_input_gelu(dy, w, pre, dx, y); };
+        });
     suite.add(name("linear_backward_params"), type, Limit::arithmetic, [=](Operands& o) -> Call {
       const auto x = o.make(type, {m, k}), dy = o.make(type, {m, n});
       const auto dw = o.make(DType::f32, {n, k}), db = o.make(DType::f32, {n});
@@ -240,10 +246,17 @@ struct Shapes {
   std::vector<std::int64_t> parameters;
 };
 
-/// Tokens of a micro-batch: ViT-Tiny/4 at 32 pixels, ViT-S/16 and ViT-B/16 at 224.
+/// Tokens of a micro-batch: cifar10_small.toml's, ViT-Tiny/4 at 32 pixels, ViT-S/16 and ViT-B/16 at
+/// 224.
 Shapes cpu_shapes() {
-  return {{{"tiny", 2048, 192}, {"small", 1568, 384}, {"base", 1568, 768}},
-          {{32, 64, 3, 64}, {8, 196, 6, 64}, {8, 196, 12, 64}, {16, 100, 12, 32}, {32, 50, 3, 64}},
+  return {{{"mini", 4096, 96}, {"tiny", 2048, 192}, {"small", 1568, 384}, {"base", 1568, 768}},
+          {{256, 22, 3, 16},
+           {64, 64, 3, 32},
+           {32, 64, 3, 64},
+           {8, 196, 6, 64},
+           {8, 196, 12, 64},
+           {16, 100, 12, 32},
+           {32, 50, 3, 64}},
           {1 << 20, 1 << 24}};
 }
 
