@@ -69,7 +69,7 @@ class Steps {
     ++done_;
   }
 
-  /// Trains for `seconds` or a little longer: "images,wall,processor".
+  /// Trains for `seconds` or a little longer: "images,wall,processor,MiB".
   std::string turn(double seconds) {
     const auto start = now();
     std::int64_t images = 0;

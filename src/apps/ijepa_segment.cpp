@@ -37,7 +37,7 @@ int infer(const ijepa::SegmentInferSettings& settings, bool video, ijepa::Commun
 ijepa::ProgramWords words() {
   return {.name = "ijepa-segment",
           .examples = {{"Train a head on the features of a run",
-                        "ijepa-segment train --run runs/camvid --config configs/tasks/camvid.toml "
+                        "ijepa-segment train --run runs/camvid --config configs/tasks/segment_camvid.toml "
                         "--train-images camvid/train/images --train-masks camvid/train/masks "
                         "--valid-images camvid/valid/images --valid-masks camvid/valid/masks "
                         "--imgsz 480 352 --out-dir segmented"},

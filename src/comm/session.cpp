@@ -8,9 +8,9 @@
 #include <array>
 #include <cstdlib>
 #include <exception>
-#include <new>
 
 #include "guard.hpp"
+#include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/watch.hpp"
 #include "mpi_communicator.hpp"
@@ -42,18 +42,6 @@ void leave_code(int code) {
   // A full disk: the script goes by the launcher's code then.
   [[maybe_unused]] const auto written = ::write(file, line.data(), line.size());
   ::close(file);
-}
-
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::bad_alloc&) {
-    return "Out of memory.";
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "An exception of an unknown type was thrown.";
-  }
 }
 
 [[noreturn]] void abort_job(const Communicator& comm, const std::string& message) {

@@ -65,13 +65,16 @@ void fill_random(Ops& ops, Tensor t) {
   std::vector<float> single(static_cast<std::size_t>(std::min(block, t.numel())));
   for (float& x : single) x = static_cast<float>(rng.uniform(-1, 1));
   const std::vector<BFloat16> half(single.begin(), single.end());
-  check(t.dtype == DType::f32 || t.dtype == DType::bf16, "fill_random cannot fill a {} tensor.",
-        name_of(t.dtype));
+  const std::vector<double> wide(single.begin(), single.end());
+  check(t.dtype == DType::f32 || t.dtype == DType::bf16 || t.dtype == DType::f64,
+        "fill_random cannot fill a {} tensor.", name_of(t.dtype));
   for (std::int64_t at = 0; at < t.numel(); at += block) {
     const auto data =
         static_cast<std::byte*>(t.data) + at * static_cast<std::int64_t>(size_of(t.dtype));
     const Tensor part = make_tensor(data, t.dtype, {std::min(block, t.numel() - at)});
-    t.dtype == DType::f32 ? ops.upload(single.data(), part) : ops.upload(half.data(), part);
+    if (t.dtype == DType::f32) ops.upload(single.data(), part);
+    if (t.dtype == DType::bf16) ops.upload(half.data(), part);
+    if (t.dtype == DType::f64) ops.upload(wide.data(), part);
   }
 }
 

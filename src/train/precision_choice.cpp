@@ -7,6 +7,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/device/peak.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
 #include "ijepa/train/run_folder.hpp"
 
 namespace ijepa {
@@ -17,14 +18,17 @@ struct Chosen {
   std::string reason;
 };
 
+/// A start that failed before its first save left a configuration, but no run.
 std::optional<Chosen> of_run(const std::string& folder) {
   const auto file = std::filesystem::path(folder) / "config.toml";
-  if (!std::filesystem::exists(file)) return std::nullopt;
+  if (list_checkpoints(folder).empty() || !std::filesystem::exists(file)) return std::nullopt;
   const auto settings = settings_of(read_text_file(file.string()));
   const auto found = settings.find("compute.precision");
   if (found == settings.end()) return std::nullopt;
-  return Chosen{found->second == "\"bfloat16\"" ? DType::bf16 : DType::f32,
-                fmt::format("as the run in {} was begun", folder)};
+  for (const DType type : {DType::f32, DType::bf16, DType::f64})
+    if (found->second == fmt::format("\"{}\"", name_of(type)))
+      return Chosen{type, fmt::format("as the run in {} was begun", folder)};
+  return std::nullopt;
 }
 
 Chosen measured(const ComputeSettings& compute) {
@@ -58,6 +62,7 @@ void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Lo
   comm.broadcast(type, 0);
   compute.precision = static_cast<DType>(type[0]);
   compute.automatic_precision = false;
+  if (compute.precision != DType::bf16) compute.residual = DType::f32;
   log.info("compute.precision = \"auto\" is {} here: {}.", name_of(compute.precision),
            chosen.reason);
 }

@@ -139,7 +139,7 @@ void check_compute(const ComputeSettings& c) {
   check(c.product_algorithms == ProductAlgorithms::first || c.device == DeviceChoice::cuda,
         "compute.product_algorithms = \"measured\" is for GPUs: set compute.device = \"cuda\", or "
         "leave it at \"first\".");
-  check(c.residual == DType::f32 || c.precision == DType::bf16,
+  check(c.residual == DType::f32 || c.precision == DType::bf16 || c.automatic_precision,
         "compute.residual = \"bfloat16\" needs compute.precision = \"bfloat16\", but it is \"{}\".",
         name_of(c.precision));
 }

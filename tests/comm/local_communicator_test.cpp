@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <new>
+
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/communicator.hpp"
 
@@ -24,6 +26,16 @@ TEST(LocalCommunicator, AProblemIsAnAgreedError) {
   const auto comm = local_communicator();
   EXPECT_THROW(on_rank_0(*comm, [] { fail("Broken."); }), AgreedError);
   EXPECT_THROW(require_no_problem_on_any_rank(*comm, "Broken."), AgreedError);
+}
+
+TEST(LocalCommunicator, ALackOfMemoryIsToldInWords) {
+  const auto comm = local_communicator();
+  try {
+    on_all_ranks(*comm, [] { throw std::bad_alloc(); });
+    FAIL() << "nothing was thrown";
+  } catch (const AgreedError& e) {
+    EXPECT_STREQ(e.what(), "Out of memory.");
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "ijepa/comm/communicator.hpp"
@@ -53,8 +54,25 @@ TEST(ChoosePrecision, GoesOnAsTheRunWasBegun) {
   const TemporaryFolder folder;
   auto recipe = automatic(folder.path().string());
   recipe.compute.cpu_kernels = "avx2";
-  std::ofstream(folder.path() / "config.toml") << "[compute]\nprecision = \"bfloat16\"\n";
-  EXPECT_EQ(chosen(recipe), DType::bf16);
+  const auto begun_with = [&](const char* precision) {
+    std::ofstream(folder.path() / "config.toml")
+        << "[compute]\nprecision = \"" << precision << "\"\n";
+    return chosen(recipe);
+  };
+  EXPECT_EQ(begun_with("bfloat16"), DType::f32) << "a start that failed is no run";
+  std::filesystem::create_directories(folder.path() / "checkpoints" / "step_00000002");
+  EXPECT_EQ(begun_with("bfloat16"), DType::bf16);
+  EXPECT_EQ(begun_with("float64"), DType::f64);
+  EXPECT_EQ(begun_with("auto"), DType::f32) << "measured";
+}
+
+TEST(ChoosePrecision, LeavesTheResidualToBfloat16) {
+  auto recipe = automatic("nowhere");
+  recipe.compute.residual = DType::bf16;
+  recipe.compute.cpu_kernels = "avx2";
+  const auto comm = local_communicator();
+  choose_precision(recipe, *comm, Log(1));
+  EXPECT_EQ(recipe.compute.residual, DType::f32);
 }
 
 TEST(ChoosePrecision, TakesBfloat16OnGpus) {

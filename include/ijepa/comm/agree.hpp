@@ -1,6 +1,7 @@
 // Agreement: the few things that all ranks must have in common, and work that one rank does for
 // all. Either every rank goes on or every rank throws the same AgreedError; nobody is left waiting.
 #pragma once
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,9 @@ void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
 /// their ranks. Empty when nobody complains.
 std::string joined_problems(const std::vector<std::string>& by_rank);
 
+/// The words on an exception, never none: also of a lack of memory, and of unknown types.
+std::string message_of(const std::exception_ptr& error);
+
 /// `problem` is this rank's complaint, empty when it has none. An AgreedError on every rank lists
 /// the complaints with their ranks, or gives the one that all ranks have.
 void require_no_problem_on_any_rank(Communicator& comm, const std::string& problem);
@@ -28,9 +32,8 @@ void on_all_ranks(Communicator& comm, F&& work) {
   std::string problem;
   try {
     std::forward<F>(work)();
-  } catch (const std::exception& e) {
-    problem = e.what();
-    if (problem.empty()) problem = "Unknown error.";
+  } catch (...) {
+    problem = message_of(std::current_exception());
   }
   require_no_problem_on_any_rank(comm, problem);
 }
@@ -43,9 +46,8 @@ void on_rank_0(Communicator& comm, F&& work) {
   if (comm.rank() == 0) {
     try {
       std::forward<F>(work)();
-    } catch (const std::exception& e) {
-      problem = e.what();
-      if (problem.empty()) problem = "Unknown error.";
+    } catch (...) {
+      problem = message_of(std::current_exception());
     }
   }
   problem = comm.broadcast_text(std::move(problem), 0);

@@ -46,7 +46,7 @@ class OneDnnPlan {
   /// Runs on `threads` threads at a time.
   OneDnnPlan(const OneDnnKind& kind, std::int64_t rows, int threads);
 
-  /// Whether b is read as it is given.
+  /// Whether b is rearranged before it is read.
   bool packs() const { return b_packed_ != b_given_; }
   bool packs_like(const OneDnnPlan& other) const { return b_packed_ == other.b_packed_; }
   std::int64_t packed_bytes() const { return static_cast<std::int64_t>(b_packed_.get_size()); }
