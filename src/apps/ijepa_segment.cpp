@@ -36,17 +36,18 @@ int infer(const ijepa::SegmentInferSettings& settings, bool video, ijepa::Commun
 
 ijepa::ProgramWords words() {
   return {.name = "ijepa-segment",
-          .examples = {{"Train a head on the features of a run",
-                        "ijepa-segment train --run runs/camvid --config configs/tasks/segment_camvid.toml "
-                        "--train-images camvid/train/images --train-masks camvid/train/masks "
-                        "--valid-images camvid/valid/images --valid-masks camvid/valid/masks "
-                        "--imgsz 480 352 --out-dir segmented"},
-                       {"Apply it to a folder of pictures",
-                        "ijepa-segment infer --weights segmented/best_model_iou --input photos "
-                        "--out-dir labels --legend"},
-                       {"And to a video",
-                        "ijepa-segment video --weights segmented/best_model_iou --input drive.mp4 "
-                        "--out-dir labels"}},
+          .examples =
+              {{"Train a head on the features of a run",
+                "ijepa-segment train --run runs/camvid --config configs/tasks/segment_camvid.toml "
+                "--train-images camvid/train/images --train-masks camvid/train/masks "
+                "--valid-images camvid/valid/images --valid-masks camvid/valid/masks "
+                "--imgsz 480 352 --out-dir segmented"},
+               {"Apply it to a folder of pictures",
+                "ijepa-segment infer --weights segmented/best_model_iou --input photos "
+                "--out-dir labels --legend"},
+               {"And to a video",
+                "ijepa-segment video --weights segmented/best_model_iou --input drive.mp4 "
+                "--out-dir labels"}},
           .pages = {"docs/segment.md"},
           .statuses = ijepa::rank_statuses(true),
           .settings = {}};
