@@ -74,7 +74,7 @@ std::string time_text(double flops, const ComputeSettings& compute) {
       measure_gflops(*core, compute.precision == DType::bf16 ? DType::bf16 : DType::f32);
   return fmt::format(
       "time: {:.3g} core-hours at the peak of a core here, {:.0f} GFLOP/s. Very small networks "
-      "take four times as long, ViT-S and larger a tenth to a third more.\n",
+      "take two to four times as long, ViT-S and larger a tenth to a third more.\n",
       flops / gflops * 1e-9 / 3600, gflops);
 }
 
