@@ -193,6 +193,23 @@ TEST(Layout, ASetThatLiesInItselfOnceMoreIsRefused) {
       "[]L5 cat,dog,pets,");
 }
 
+TEST(Layout, NumbersOfClassesMayBeThoseOfFoldersInThem) {
+  Paths subjects;
+  for (const std::string subject : {"1/", "2/", "3/"})
+    for (const char* session : {"1/a.jpg", "2/a.jpg"}) subjects.push_back(subject + session);
+  EXPECT_EQ(summary_of(subjects), "[]L6 1,2,3,");
+  EXPECT_THAT(read(subjects, {}).layout.warnings,
+              Contains(HasSubstr("holds the same folders, 1, 2")));
+  EXPECT_EQ(summary_of({"1/2/a.jpg", "1/3/a.jpg", "2/1/a.jpg", "2/4/a.jpg", "3/1/a.jpg"}),
+            "[]L5 1,2,3,");
+  EXPECT_EQ(summary_of({"1/1/a.jpg", "1/2/a.jpg", "2/a.jpg", "3/a.jpg"}), "[]L4 1,2,3,")
+      << "not all the others";
+  const auto twice = together(cats_and_dogs, below("pets/", cats_and_dogs));
+  EXPECT_THAT(refusal_of(together(twice, below("pets/pets/", cats_and_dogs))),
+              HasSubstr("the folder pets holds"));
+  EXPECT_EQ(classes_of(twice), "[]L6 cat,dog,pets,");
+}
+
 TEST(Layout, OneSplitWithItsClassesALevelDeeperIsRefused) {
   EXPECT_THAT(refusal_of({"train/animals/cat/1.jpg", "train/animals/dog/1.jpg",
                           "train/vehicles/car/1.jpg", "val/cat/1.jpg", "val/car/1.jpg"}),
