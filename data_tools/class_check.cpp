@@ -95,6 +95,10 @@ bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Name
          });
 }
 
+std::string place_of(const FoundSplit& split) {
+  return split.prefix.empty() ? "the input" : split.prefix;
+}
+
 void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
   const Names below = level_below(split, classes);
   if (below.empty()) return;
@@ -103,13 +107,13 @@ void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
         "The folders {} in {} were taken as classes, but each of them holds the same folders, {}. "
         "If those are the classes, pack one with --subdir, or several as splits with --split "
         "NAME=FOLDER.",
-        some_of(classes), split.prefix.empty() ? "the input" : split.prefix, some_of(below)));
+        some_of(classes), place_of(split), some_of(below)));
     return;
   }
   layout.notes.push_back(fmt::format(
       "The classes are the folders in {}: {}. Folders in them ({}) belong to their class; --subdir "
       "chooses another level.",
-      split.prefix.empty() ? "the input" : split.prefix, some_of(classes), some_of(below)));
+      place_of(split), some_of(classes), some_of(below)));
 }
 
 void warn_of_images_beside(const FoundSplit& split, Layout& layout) {
@@ -127,6 +131,17 @@ void warn_of_split_names(const Names& classes, const LayoutChoice& choice, Layou
     layout.warnings.push_back(
         fmt::format("The classes {} are named like splits. If they are, name one with --subdir.",
                     some_of(classes)));
+}
+
+void warn_of_annotation_names(const FoundSplit& split, const Names& classes,
+                              const LayoutChoice& choice, Layout& layout) {
+  const Names named = annotations_of_each(classes);
+  if (choice.no_splits || named.empty()) return;
+  layout.warnings.push_back(fmt::format(
+      "The folders {} in {} were taken as classes, though named like annotations of those beside "
+      "them. If they are annotations, move them away, or pack one of the others with --subdir "
+      "FOLDER.",
+      some_of(named), place_of(split)));
 }
 
 void warn_of_looks(Layout& layout) {
@@ -193,6 +208,7 @@ void check_classes(const std::vector<FoundSplit>& splits, const std::vector<Name
     note_level(splits[i], classes[i], layout);
     warn_of_images_beside(splits[i], layout);
     warn_of_split_names(classes[i], choice, layout);
+    warn_of_annotation_names(splits[i], classes[i], choice, layout);
   }
   if (splits.size() > 1) compare_splits(splits, classes, layout);
   warn_of_looks(layout);
