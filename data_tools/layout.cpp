@@ -159,6 +159,14 @@ void warn_of_pairs_left_out(const Folder& root, const std::string& prefix, Layou
   }
 }
 
+/// Error for Hugging Face's cache of a model, or of a data set in tables.
+void check_no_cache(const Folder& root) {
+  const bool cache = root.find("blobs") != nullptr && root.find("snapshots") != nullptr;
+  check(!cache || root.all.images > 0,
+        "The input is a cache of Hugging Face (blobs, snapshots) without files named like images. "
+        "Export its images to files first.");
+}
+
 /// Counts what place() will find in each split.
 void count_candidates(const std::vector<FoundSplit>& found, Layout& layout) {
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -181,6 +189,7 @@ Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
                    const std::vector<std::string>& twin_classes) {
   check(tree.root().all.files > 0, "The input holds no files{}.",
         choice.subdir.empty() ? "" : " below " + choice.subdir);
+  check_no_cache(tree.root());
   Layout layout;
   std::vector<FoundSplit> found = find_splits(tree.root(), choice);
   if (!found.front().name.empty()) WrapperSearch(found, layout.notes).run();
