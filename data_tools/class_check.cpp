@@ -47,17 +47,32 @@ void check_no_splits_below(const FoundSplit& split, const Names& classes) {
          some_of(classes), some_of(below), ways_to_choose);
 }
 
-/// Error for cell_images/{a,b,cell_images/{a,b}}: a class would hold the others once more.
+/// The folder holds no images but those of `others`, or these and itself once more.
+bool holds_the_others(const Folder& folder, const std::string& name, const Names& others) {
+  Names below = folders_with_images(folder);
+  if (std::erase(below, name) > 0 && !holds_the_others(folder_in(folder, name), name, others))
+    return false;
+  return !has_direct_images(folder) && below == others && others.size() > 1;
+}
+
+/// Error for cell_images/{a,b,cell_images/{a,b}}: a class would hold all others once more. Where
+/// the others hold folders named like classes, too, these are numbers: 1/{1,2} 2/{1,2} 3/{1,2}.
 void check_not_in_itself(const FoundSplit& split, const Names& classes) {
+  const auto names_classes = [&](const std::string& name) {
+    const Names below = folders_with_images(folder_in(*split.folder, name));
+    return missing_in(below, classes).size() < below.size();
+  };
   for (const auto& name : classes) {
-    const Folder& inner = folder_in(*split.folder, name);
-    const Names below = folders_with_images(inner);
-    if (below.size() < 2 || has_direct_images(inner) || !missing_in(below, classes).empty())
+    Names others = classes;
+    std::erase(others, name);
+    if (!holds_the_others(folder_in(*split.folder, name), name, others) ||
+        std::any_of(others.begin(), others.end(), names_classes))
       continue;
     fail(
         "As classes, the folder {}{} holds folders of the same names as those beside it ({}): the "
-        "same images once more? Move it away, or choose a level with --subdir FOLDER.",
-        split.prefix, name, some_of(below));
+        "same images once more? Move it away, choose a level with --subdir FOLDER, or pack it as a "
+        "class with --no-splits.",
+        split.prefix, name, some_of(others));
   }
 }
 
@@ -80,6 +95,10 @@ bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Name
          });
 }
 
+std::string place_of(const FoundSplit& split) {
+  return split.prefix.empty() ? "the input" : split.prefix;
+}
+
 void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
   const Names below = level_below(split, classes);
   if (below.empty()) return;
@@ -88,13 +107,13 @@ void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
         "The folders {} in {} were taken as classes, but each of them holds the same folders, {}. "
         "If those are the classes, pack one with --subdir, or several as splits with --split "
         "NAME=FOLDER.",
-        some_of(classes), split.prefix.empty() ? "the input" : split.prefix, some_of(below)));
+        some_of(classes), place_of(split), some_of(below)));
     return;
   }
   layout.notes.push_back(fmt::format(
       "The classes are the folders in {}: {}. Folders in them ({}) belong to their class; --subdir "
       "chooses another level.",
-      split.prefix.empty() ? "the input" : split.prefix, some_of(classes), some_of(below)));
+      place_of(split), some_of(classes), some_of(below)));
 }
 
 void warn_of_images_beside(const FoundSplit& split, Layout& layout) {
@@ -112,6 +131,17 @@ void warn_of_split_names(const Names& classes, const LayoutChoice& choice, Layou
     layout.warnings.push_back(
         fmt::format("The classes {} are named like splits. If they are, name one with --subdir.",
                     some_of(classes)));
+}
+
+void warn_of_annotation_names(const FoundSplit& split, const Names& classes,
+                              const LayoutChoice& choice, Layout& layout) {
+  const Names named = annotations_of_each(classes);
+  if (choice.no_splits || named.empty()) return;
+  layout.warnings.push_back(fmt::format(
+      "The folders {} in {} were taken as classes, though named like annotations of those beside "
+      "them. If they are annotations, move them away, or pack one of the others with --subdir "
+      "FOLDER.",
+      some_of(named), place_of(split)));
 }
 
 void warn_of_looks(Layout& layout) {
@@ -170,12 +200,15 @@ void check_classes(const std::vector<FoundSplit>& splits, const std::vector<Name
                    const LayoutChoice& choice, Layout& layout) {
   for (std::size_t i = 0; i < splits.size(); ++i) {
     if (classes[i].empty()) continue;
-    if (!choice.no_splits) check_no_splits_below(splits[i], classes[i]);
-    check_not_in_itself(splits[i], classes[i]);
+    if (!choice.no_splits) {
+      check_no_splits_below(splits[i], classes[i]);
+      check_not_in_itself(splits[i], classes[i]);
+    }
     check_no_labelme(splits[i], classes[i]);
     note_level(splits[i], classes[i], layout);
     warn_of_images_beside(splits[i], layout);
     warn_of_split_names(classes[i], choice, layout);
+    warn_of_annotation_names(splits[i], classes[i], choice, layout);
   }
   if (splits.size() > 1) compare_splits(splits, classes, layout);
   warn_of_looks(layout);

@@ -166,6 +166,17 @@ bool is_annotation_name(std::string_view name) {
                      [&](const char* begin) { return small.starts_with(begin); });
 }
 
+bool is_never_a_class(std::string_view name) {
+  const SplitWord split = split_word_of(name);
+  const std::string small = lower(name);
+  return split.usual || is_heap_name(name) || small == "default" || small == "data";
+}
+
+bool may_be_of_a_class(std::string_view name) {
+  const std::string small = lower(name);
+  return small.ends_with("mask") || small.ends_with("label");
+}
+
 std::vector<std::string> annotations_of_each(const std::vector<std::string>& names) {
   std::map<std::string, std::string> small;
   for (const auto& name : names) small.emplace(lower(name), name);

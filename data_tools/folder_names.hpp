@@ -29,8 +29,12 @@ bool are_framed_splits(const std::vector<std::string>& names);
 bool is_heap_name(std::string_view name);
 /// Annotations, labels, masks, SegmentationClassPNG, ...
 bool is_annotation_name(std::string_view name);
-/// Those of `names` that hold the annotations of the others, one of each: trainannot and valannot
-/// beside train and val; default_masks beside default. Empty where not all are such pairs.
+/// A split, a heap, or "default" as annotation tools call a subset.
+bool is_never_a_class(std::string_view name);
+/// Ends with mask or label, which a class may as well: face_mask, beer label.
+bool may_be_of_a_class(std::string_view name);
+/// Those of `names` that by their names hold the annotations of the others, one of each: trainannot
+/// and valannot beside train and val; face_mask beside face. Empty where not all are such pairs.
 std::vector<std::string> annotations_of_each(const std::vector<std::string>& names);
 
 }  // namespace ijepa::tools

@@ -18,6 +18,10 @@ std::string ending_of(std::string_view path) {
   return ending;
 }
 
+bool has_jpeg_ending(const std::string& ending) {
+  return ending == "jpg" || ending == "jpeg" || ending == "jpe" || ending == "jfif";
+}
+
 void sum_up(Folder& folder) {
   folder.all = folder.own;
   for (auto& [name, inner] : folder.folders) {
@@ -62,6 +66,7 @@ void cut_below(Folder& folder, std::size_t depth) {
 void FileCount::operator+=(const FileCount& other) {
   files += other.files;
   images += other.images;
+  photos += other.photos;
   twins += other.twins;
   labels += other.labels;
   hidden += other.hidden;
@@ -133,6 +138,7 @@ void FolderTree::add(const SourceEntry& entry) {
     ++(hidden ? count.hidden : count.files);
     (hidden ? count.hidden_bytes : count.bytes) += entry.bytes;
     count.images += !hidden && has_image_name(path) ? 1 : 0;
+    count.photos += !hidden && has_jpeg_ending(ending) ? 1 : 0;
     count.labels += !hidden && ending == "cls" ? 1 : 0;
     count.twins += !hidden && (ending == "cls" || ending == "json" || ending == "txt") ? 1 : 0;
   }

@@ -18,10 +18,26 @@ bool has_direct_images(const Folder& folder) {
   return folder.own.images > 0 || (folder.all.images == 0 && folder.own.files > 0);
 }
 
-std::vector<std::string> content_folders(const Folder& folder) {
+std::vector<std::string> paired_annotations(const Folder& folder) {
+  const auto names = folders_with_images(folder);
+  auto paired = annotations_of_each(names);
+  auto others = names;
+  std::erase_if(others, [&](const auto& name) { return std::ranges::count(paired, name) > 0; });
+  if (std::ranges::all_of(others, is_never_a_class)) return paired;
+  const auto holds_photos = [&](const auto& name) {
+    return folder.folders.find(name)->second.all.photos > 0;
+  };
+  const bool other_format = std::ranges::any_of(others, holds_photos);
+  if (std::ranges::any_of(paired, holds_photos) ||
+      (!other_format && std::ranges::any_of(paired, may_be_of_a_class)))
+    return {};
+  return paired;
+}
+
+std::vector<std::string> content_folders(const Folder& folder, bool pairs) {
   const auto names = folders_with_images(folder);
   auto others = names;
-  if (const auto paired = annotations_of_each(names); !paired.empty()) {
+  if (const auto paired = paired_annotations(folder); pairs && !paired.empty()) {
     std::erase_if(others, [&](const auto& name) { return std::ranges::count(paired, name) > 0; });
     return others;
   }

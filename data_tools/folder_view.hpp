@@ -14,9 +14,13 @@ std::vector<std::string> folders_with_images(const Folder& folder);
 /// Images lie in it outside of its folders, by the same rule.
 bool has_direct_images(const Folder& folder);
 
+/// Of folders_with_images(), those that hold the annotations of each other one, by their names and
+/// by the formats in them: face_mask with photographs, beside face, is a class.
+std::vector<std::string> paired_annotations(const Folder& folder);
+
 /// folders_with_images() without annotations, masks, ... that lie beside images, img, ... or beside
-/// one folder of folders.
-std::vector<std::string> content_folders(const Folder& folder);
+/// one folder of folders; without paired_annotations(), too, if `pairs`.
+std::vector<std::string> content_folders(const Folder& folder, bool pairs = true);
 
 /// Images have twins with labels or texts beside them (1.jpg, 1.cls, 1.json): there a folder or tar
 /// is a heap of any images and no class.

@@ -140,6 +140,33 @@ void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choi
   check_classes(found, classes, choice, layout);
 }
 
+/// Of face_mask left out beside face, at the folders on the way to a split.
+void warn_of_pairs_left_out(const Folder& root, const std::string& prefix, Layout& layout) {
+  const Folder* at = &root;
+  for (std::size_t begin = 0; begin < prefix.size();) {
+    const auto end = prefix.find('/', begin);
+    const Names paired = paired_annotations(*at);
+    const std::string name = prefix.substr(begin, end - begin);
+    const auto text = fmt::format(
+        "The folders {} were left out as annotations of {}. If they are classes, --no-splits packs "
+        "them.",
+        some_of(paired), name);
+    if (!paired.empty() && !is_never_a_class(name) &&
+        std::ranges::count(layout.warnings, text) == 0)
+      layout.warnings.push_back(text);
+    at = &at->folders.find(name)->second;
+    begin = end + 1;
+  }
+}
+
+/// Error for Hugging Face's cache of a model, or of a data set in tables.
+void check_no_cache(const Folder& root) {
+  const bool cache = root.find("blobs") != nullptr && root.find("snapshots") != nullptr;
+  check(!cache || root.all.images > 0,
+        "The input is a cache of Hugging Face (blobs, snapshots) without files named like images. "
+        "Export its images to files first.");
+}
+
 /// Counts what place() will find in each split.
 void count_candidates(const std::vector<FoundSplit>& found, Layout& layout) {
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -162,6 +189,7 @@ Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
                    const std::vector<std::string>& twin_classes) {
   check(tree.root().all.files > 0, "The input holds no files{}.",
         choice.subdir.empty() ? "" : " below " + choice.subdir);
+  check_no_cache(tree.root());
   Layout layout;
   std::vector<FoundSplit> found = find_splits(tree.root(), choice);
   if (!found.front().name.empty()) WrapperSearch(found, layout.notes).run();
@@ -169,6 +197,8 @@ Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
   for (const auto& split : found)
     layout.splits.push_back({split.name, base + split.prefix, false, 0, 0, false});
   find_classes(found, choice, twin_classes, layout);
+  if (choice.splits.empty())
+    for (const auto& split : found) warn_of_pairs_left_out(tree.root(), split.prefix, layout);
   count_candidates(found, layout);
   return layout;
 }

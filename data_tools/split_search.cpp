@@ -63,8 +63,8 @@ class SplitSearch {
   }
 
   /// The one folder with everything, "" if it is no wrapper but a class or there are several.
-  static std::string wrapper_in(const Folder& folder) {
-    const Names content = content_folders(folder);
+  std::string wrapper_in(const Folder& folder) const {
+    const Names content = content_folders(folder, !choice_.no_splits);
     if (content.size() != 1 || has_direct_images(folder)) return "";
     const Folder& inner = folder_in(folder, content.front());
     const bool beside_masks = folders_with_images(folder).size() > 1;

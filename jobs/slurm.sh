@@ -97,13 +97,23 @@ newest_step() {
   echo "$step"
 }
 
-# steps_since RUN STEP ARGUMENT...: what a run has done after that step, as its metrics tell.
+# The last whole row of a run's metrics, which ends with its step; nothing where it has none yet.
+last_row() {
+  local row last=
+  while IFS= read -r row; do last=$row; done < <(tail -n 2 "$1/metrics.csv" 2>/dev/null)
+  if [[ ${last##*,} =~ ^[0-9]+$ ]]; then echo "$last"; fi
+}
+
+# steps_since RUN STEP ROW ARGUMENT...: what a run has done after that step, as its metrics tell. ROW is
+# the last one before: where it still is the last, this job added none, and an earlier one did those steps.
 steps_since() {
   local last steps batch
-  last=$(tail -n 1 "$1/metrics.csv" 2>/dev/null) || return 0
-  steps=$((${last##*,} - $2))
+  last=$(last_row "$1")
+  if [[ -z $last || $last == "$3" ]]; then return 0; fi
+  steps=$((10#${last##*,} - $2))
   ((steps > 0)) || return 0
-  batch=$(setting optim.global_batch "${@:3}")
+  batch=$(setting optim.global_batch "${@:4}")
+  [[ $batch =~ ^[0-9]+$ ]] || return 0
   echo "$steps steps of $batch images, $((steps * batch)) images"
 }
 
@@ -167,12 +177,13 @@ start_again() {
 # pretrain ARGUMENT...: trains in the run folder. A job that Slurm or a signal interrupts goes on by
 # itself, unless restarts bring nothing any more.
 pretrain() {
-  local run first code=0 ended_by_slurm=
+  local run first row code=0 ended_by_slurm=
   run=$(setting run.dir "$@")
   mkdir -p "$run"
   count_restart "$run"
   may_restart "$run" 0
   first=$(newest_step "$run")
+  row=$(last_row "$run")
   # At scancel, the time limit or the end of a preemption's grace time Slurm ends the job itself and
   # knows whether it comes back; requeueing a cancelled job would bring it back to life.
   trap 'ended_by_slurm=1' TERM
@@ -180,7 +191,7 @@ pretrain() {
   : >"$IJEPA_RANK_CODES"
   on_ranks ijepa-pretrain "$@" || code=$?
   code=$(code_of_all "$code")
-  work_done=$(steps_since "$run" "$first" "$@") || work_done=
+  work_done=$(steps_since "$run" "$first" "$row" "$@") || work_done=
   if [[ -z $ended_by_slurm ]] && starts_again "$code" && may_restart "$run" 1; then start_again; fi
   return "$code"
 }

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "ijepa/core/numpy_archive.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -123,6 +125,7 @@ std::string_view format_name(ImageFormat format) {
 std::string_view what_instead(std::span<const std::uint8_t> bytes) {
   const auto text = text_of(bytes);
   if (text.empty()) return "an empty file";
+  if (is_numpy_archive(text)) return "a NumPy archive (.npz): write its images to files first";
   for (const auto& other : others)
     if (matches(other, text)) return other.meaning;
   if (is_web_page(text)) return "a web page, perhaps of a download that was refused";

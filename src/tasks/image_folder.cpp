@@ -27,6 +27,19 @@ std::string why_no_image(const fs::path& path) {
   }
 }
 
+/// Error for Hugging Face's cache of a data set, in which each file has two names.
+void check_no_cache(const fs::path& folder) {
+  std::error_code error;
+  const fs::path snapshots = folder / "snapshots";
+  if (!fs::is_directory(snapshots, error) || !fs::is_directory(folder / "blobs", error)) return;
+  std::vector<std::string> revisions;
+  for (fs::directory_iterator it(snapshots, error), end; !error && it != end; it.increment(error))
+    revisions.push_back(it->path().string());
+  fail("{} is a cache of Hugging Face: name the folder of images in it, such as {}.",
+       utf8_name(folder.string()),
+       utf8_name(revisions.empty() ? snapshots.string() : *std::ranges::min_element(revisions)));
+}
+
 class Walk {
  public:
   explicit Walk(const std::string& root) : root_(root) { enter(""); }
@@ -93,6 +106,7 @@ std::string ImageFolder::note() const {
 }
 
 ImageFolder find_images(const std::string& folder) {
+  check_no_cache(folder);
   return Walk(folder).take();
 }
 

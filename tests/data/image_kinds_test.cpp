@@ -161,6 +161,10 @@ TEST(ImageKinds, OtherFilesAreNamedByWhatTheyAre) {
        "a pointer of Git LFS: fetch the file itself (git lfs pull)");
   says(std::string("\0\5\x16\7\0\2", 6), "the AppleDouble file of a Mac");
   says(std::string("\0\0\0\x18", 4) + "ftypheic", "a HEIF image");
+  says("PK\3\4" + std::string(22, '\0') + "\x0A" + std::string(3, '\0') + "images.npy\x93NUMPY",
+       "a NumPy archive (.npz): write its images to files first");
+  says("PK\3\4" + std::string(22, '\0') + "\x05" + std::string(3, '\0') + "a.jpg.npy",
+       "a zip archive: unpack it, or pack it by itself");
   says("BMW and other cars: a list of them", "text");
   says("P6x", "text");
   says("[.ShellClassInfo]", "text");

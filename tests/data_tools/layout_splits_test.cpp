@@ -72,6 +72,14 @@ TEST(Layout, FramedSplitsWithAFolderOfTheirOwnNameInside) {
   EXPECT_THAT(r.layout.notes, Contains(HasSubstr("--subdir")));
 }
 
+TEST(Layout, ACacheOfHuggingFaceIsItsSnapshot) {
+  EXPECT_EQ(summary_of({"blobs/5e", "blobs/6f", "refs/main", "snapshots/1b/cat/1.jpg",
+                        "snapshots/1b/dog/2.jpg"}),
+            "[snapshots/1b/]L2 cat,dog,");
+  EXPECT_THAT(refusal_of({"blobs/5e", "refs/main", "snapshots/1b/train.parquet"}),
+              HasSubstr("a cache of Hugging Face"));
+}
+
 TEST(Layout, NamesLikePartsOfSplitsAreRefused) {
   EXPECT_THAT(refusal_of({"test1/1.jpg", "test2/1.jpg"}), HasSubstr("--no-splits"));
   EXPECT_THAT(refusal_of({"train_cat/1.jpg", "test_cat/1.jpg", "train_dog/1.jpg"}),

@@ -157,6 +157,37 @@ TEST(Layout, WhatToolsWriteBesideImagesIsNoClass) {
               HasSubstr("labelme"));
 }
 
+TEST(Layout, ClassesNamedLikeAnnotationsOfOthersStayClasses) {
+  const auto warnings = [](const Paths& paths) { return read(paths, {}).layout.warnings; };
+  const Paths faces{"face/1.jpg", "face/2.jpg", "face_mask/3.jpg"};
+  EXPECT_EQ(summary_of(faces), "[]L3 face,face_mask,");
+  EXPECT_THAT(warnings(faces), Contains(HasSubstr("The folders face_mask in the input were taken "
+                                                  "as classes")));
+  EXPECT_EQ(summary_of({"in/beer/1.jpg", "in/beer label/2.jpg"}), "[in/]L2 beer,beer label,");
+  EXPECT_EQ(summary_of({"face/1.png", "face_mask/2.png"}), "[]L2 face,face_mask,");
+  EXPECT_EQ(summary_of({"train/face/1.jpg", "train/face_mask/2.jpg", "val/face/1.jpg",
+                        "val/face_mask/1.jpg"}),
+            "train[train/]L2 val[val/]L2 face,face_mask,");
+}
+
+TEST(Layout, PairsOfImagesAndAnnotationsAreToldAndCanBePacked) {
+  const auto warnings = [](const Paths& paths) { return read(paths, {}).layout.warnings; };
+  for (const std::string bare : {"face", "site 1"})
+    for (const std::string mask : {"_mask", "_masks", "annot"}) {
+      const Paths pair{bare + "/1.jpg", bare + mask + "/1.png"};
+      EXPECT_EQ(summary_of(pair), "[" + bare + "/]1 ");
+      EXPECT_THAT(warnings(pair), Contains(HasSubstr(bare + mask + " were left out as")));
+      EXPECT_EQ(classes_of(pair), "[]L2 " + bare + "," + bare + mask + ",");
+    }
+  const Paths cvat{"default/1.png", "defaultannot/1.png"};
+  EXPECT_EQ(summary_of(cvat), "[default/]1 ");
+  EXPECT_TRUE(warnings(cvat).empty());
+  EXPECT_EQ(classes_of(cvat), "[]L2 default,defaultannot,");
+  EXPECT_EQ(summary_of({"images/1.jpg", "images_mask/1.jpg"}), "[images/]1 ");
+  EXPECT_EQ(summary_of({"train/1.jpg", "train_mask/1.jpg", "val/1.jpg", "val_mask/1.jpg"}),
+            "train[train/]1 val[val/]1 ");
+}
+
 TEST(Layout, FoldersThatAllHoldTheSameFoldersAreTold) {
   const auto warnings = [](const Paths& paths) { return read(paths, {}).layout.warnings; };
   const auto folds = together(below("fold1/", cats_and_dogs), below("fold2/", cats_and_dogs));
@@ -191,6 +222,23 @@ TEST(Layout, ASetThatLiesInItselfOnceMoreIsRefused) {
   EXPECT_EQ(
       summary_of({"cat/1.jpg", "dog/1.jpg", "pets/1.jpg", "pets/cat/1.jpg", "pets/dog/1.jpg"}),
       "[]L5 cat,dog,pets,");
+}
+
+TEST(Layout, NumbersOfClassesMayBeThoseOfFoldersInThem) {
+  Paths subjects;
+  for (const std::string subject : {"1/", "2/", "3/"})
+    for (const char* session : {"1/a.jpg", "2/a.jpg"}) subjects.push_back(subject + session);
+  EXPECT_EQ(summary_of(subjects), "[]L6 1,2,3,");
+  EXPECT_THAT(read(subjects, {}).layout.warnings,
+              Contains(HasSubstr("holds the same folders, 1, 2")));
+  EXPECT_EQ(summary_of({"1/2/a.jpg", "1/3/a.jpg", "2/1/a.jpg", "2/4/a.jpg", "3/1/a.jpg"}),
+            "[]L5 1,2,3,");
+  EXPECT_EQ(summary_of({"1/1/a.jpg", "1/2/a.jpg", "2/a.jpg", "3/a.jpg"}), "[]L4 1,2,3,")
+      << "not all the others";
+  const auto twice = together(cats_and_dogs, below("pets/", cats_and_dogs));
+  EXPECT_THAT(refusal_of(together(twice, below("pets/pets/", cats_and_dogs))),
+              HasSubstr("the folder pets holds"));
+  EXPECT_EQ(classes_of(twice), "[]L6 cat,dog,pets,");
 }
 
 TEST(Layout, OneSplitWithItsClassesALevelDeeperIsRefused) {

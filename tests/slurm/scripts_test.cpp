@@ -170,6 +170,32 @@ TEST_F(SlurmScripts, AJobEndsWithWhatItDidAndCost) {
               HasSubstr("; 2 steps of 6 images, 12 images; 2 MJ (0.556 kWh)"));
 }
 
+TEST_F(SlurmScripts, AJobThatAddedNoStepTellsNone) {
+  pretend("echo no memory; echo 1 >>$IJEPA_RANK_CODES; exit 1");
+  std::filesystem::create_directories(path("run") / "checkpoints/step_00000014");
+  const std::string header = "epoch,seconds,step\n", rows = "0,0.5,17\n0,0.5,18\n";
+  for (const auto& metrics :
+       {std::string(), header, header + rows, header + rows + "0,0.5,1", header + "0,0.5,nan\n"}) {
+    write_text(path("run") / "metrics.csv", metrics);
+    const std::string job = submit_pretended();
+    ASSERT_TRUE(SlurmCluster::wait_for_state(job, "FAILED")) << log(job);
+    EXPECT_THAT(last_line(log(job)), ContainsRegex("node hours$")) << metrics;
+    EXPECT_THAT(log(job), Not(HasSubstr("unbound"))) << metrics;
+  }
+}
+
+TEST_F(SlurmScripts, AJobAfterAKilledOneTellsTheStepsThatItDidOnceMore) {
+  pretend(
+      "if [[ $last == optim.global_batch ]]; then echo 6; exit; fi\n"
+      "if [[ $SLURM_PROCID == 0 ]]; then printf '%s\\n' epoch,seconds,step 0,0.5,14 0,0.7,18 "
+      ">$run/metrics.csv; fi\necho 0 >>$IJEPA_RANK_CODES");
+  std::filesystem::create_directories(path("run") / "checkpoints/step_00000014");
+  write_text(path("run") / "metrics.csv", "epoch,seconds,step\n0,0.5,17\n0,0.5,18\n");
+  const std::string job = submit_pretended();
+  ASSERT_TRUE(SlurmCluster::wait_for_state(job, "COMPLETED")) << log(job);
+  EXPECT_THAT(last_line(log(job)), HasSubstr("node hours; 4 steps of 6 images, 24 images"));
+}
+
 TEST_F(SlurmScripts, ASummaryThatFailsLeavesTheJobsCode) {
   executable("awk", "exit 9");
   executable("sacct", "exit 9");

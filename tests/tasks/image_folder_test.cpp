@@ -118,6 +118,18 @@ TEST_F(ImageFolders, OneImageIsASource) {
   EXPECT_NE(message.find("is text: give one image"), std::string::npos) << message;
 }
 
+TEST_F(ImageFolders, ACacheOfHuggingFaceIsToldItsFolderOfImages) {
+  put_image("blobs/5e");
+  fs::create_directories(path("snapshots/1b/cat"));
+  fs::create_symlink("../../../blobs/5e", path("snapshots/1b/cat/1.png"));
+  const auto message = message_of([&] { open_images(folder_.path().string()); });
+  EXPECT_NE(message.find("a cache of Hugging Face: name the folder of images in it, such as " +
+                         path("snapshots/1b").string()),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(open_images(path("snapshots/1b").string())->size(), 1);
+}
+
 TEST_F(ImageFolders, WithoutImagesItSaysWhatIsThere) {
   put_text("a/1.txt");
   const auto message = message_of([&] { open_images(folder_.path().string()); });

@@ -9,6 +9,7 @@
 
 #include "../checkpoint_disk.hpp"
 #include "element.hpp"
+#include "ijepa/core/numpy_archive.hpp"
 #include "safetensors.hpp"
 #include "sharded_weights.hpp"
 #include "torch_archive.hpp"
@@ -88,7 +89,7 @@ std::unique_ptr<WeightFile> open_weight_file(const std::string& path_or_folder) 
   const auto bytes = std::min<std::int64_t>(file.size(), std::ssize(head));
   file.read(0, head.data(), static_cast<std::size_t>(bytes));
   const std::string_view start(head.data(), static_cast<std::size_t>(bytes));
-  if (start.starts_with("PK")) return open_torch_archive(path);
+  if (start.starts_with("PK") && !is_numpy_archive(start)) return open_torch_archive(path);
   if (path.ends_with(".index.json")) return open_sharded_weights(path);
   // Before a safetensors header lies its length, whose last bytes are no text.
   const bool is_text = std::ranges::all_of(start.substr(0, 8), [](char c) { return c >= '\t'; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/numpy_archive.hpp"
 #include "ijepa/train/checkpoint_file.hpp"
 
 namespace ijepa {
@@ -82,6 +83,56 @@ std::vector<std::string> weights_among(const fs::path& folder) {
   return names;
 }
 
+bool holds_files_of_weights(const fs::path& folder) {
+  return std::ranges::any_of(usual_names,
+                             [&](const char* name) { return fs::exists(folder / name); }) ||
+         !weights_among(folder).empty();
+}
+
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    if (it->is_directory(error)) folders.push_back(it->path());
+  check(!error, "The folder {} cannot be read: {}.", folder.string(), error.message());
+  std::ranges::sort(folders);
+  return folders;
+}
+
+/// Hugging Face's cache keeps a model as models--OWNER--NAME/snapshots/REVISION.
+bool is_cache_of_model(const fs::path& folder) {
+  std::error_code error;
+  return fs::is_directory(folder / "snapshots", error) && weights_among(folder).empty();
+}
+
+std::vector<fs::path> snapshots_with_weights(const fs::path& cache) {
+  auto folders = folders_in(cache / "snapshots");
+  std::erase_if(folders, [](const auto& folder) { return !holds_files_of_weights(folder); });
+  return folders;
+}
+
+/// The one snapshot with weights in such a cache.
+fs::path snapshot_in(const fs::path& cache) {
+  const auto found = snapshots_with_weights(cache);
+  check(!found.empty(),
+        "{} is a cache of Hugging Face without weights that are read: its snapshots hold no "
+        "safetensors and no torch archive.",
+        cache.string());
+  check(found.size() == 1,
+        "{} is a cache of Hugging Face with the weights of {} revisions: name one of their "
+        "folders, such as {}.",
+        cache.string(), found.size(), found.front().string());
+  return found.front();
+}
+
+/// Error for the cache itself, which keeps any number of models.
+void refuse_cache_of_models(const fs::path& folder) {
+  for (const auto& inner : folders_in(folder))
+    check(!(inner.filename().string().starts_with("models--") && is_cache_of_model(inner)),
+          "{} is Hugging Face's cache of models: name the folder of one, such as {}.",
+          folder.string(), inner.string());
+}
+
 }  // namespace
 
 std::string weights_in(const std::string& path) {
@@ -96,7 +147,9 @@ std::string weights_in(const std::string& path) {
         "{} is a run folder, not another program's weights: programs take it as --run.", path);
   for (const char* name : usual_names)
     if (fs::exists(folder / name)) return (folder / name).string();
+  if (is_cache_of_model(folder)) return weights_in(snapshot_in(folder).string());
   const auto names = weights_among(folder);
+  if (names.empty()) refuse_cache_of_models(folder);
   check(!names.empty(),
         "{} is a folder without weights: it holds no checkpoint, no safetensors and no torch "
         "archive.",
@@ -109,9 +162,8 @@ std::string weights_in(const std::string& path) {
 }
 
 bool has_weights(const std::string& folder) {
-  return std::ranges::any_of(
-             usual_names, [&](const char* name) { return fs::exists(fs::path(folder) / name); }) ||
-         !weights_among(folder).empty();
+  return holds_files_of_weights(folder) ||
+         (is_cache_of_model(folder) && !snapshots_with_weights(folder).empty());
 }
 
 void refuse_as_weights(const std::string& path, std::string_view start) {
@@ -121,6 +173,10 @@ void refuse_as_weights(const std::string& path, std::string_view start) {
     if (from.size() >= kind.offset && from.substr(kind.offset).starts_with(kind.signature))
       fail("{} is {}.", path, kind.text);
   }
+  check(!is_numpy_archive(start),
+        "{} is an archive of NumPy arrays (.npz): weights are read from torch archives and "
+        "safetensors. Save the arrays as safetensors, under the names of the network's parameters.",
+        path);
   check(!is_onnx(start),
         "{} is an ONNX model: weights are read from torch archives and safetensors.", path);
   fail("{} is neither a torch archive (.pth.tar, .pt, .bin) nor a safetensors file.", path);

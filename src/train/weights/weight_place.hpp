@@ -6,8 +6,8 @@
 namespace ijepa {
 
 /// The file of weights, or the index of several, that `path` names: itself, or the one in a folder
-/// as Hugging Face and timm lay it out. An Error says what else a folder is, and the option that
-/// takes it.
+/// as Hugging Face and timm lay it out, or the one snapshot in Hugging Face's cache of a model. An
+/// Error says what else a folder is, and the option that takes it.
 std::string weights_in(const std::string& path);
 
 /// Whether a folder has such files, without an Error.

@@ -142,6 +142,27 @@ TEST_F(Forms, SeveralFilesAndFolders) {
   EXPECT_FALSE(is_weight_file(checkpoint_));
 }
 
+TEST_F(Forms, ACacheOfHuggingFace) {
+  const std::string cache = "hub/models--some--model";
+  const auto snapshot = [&](const std::string& revision) {
+    fs::create_directories(path(cache + "/snapshots/" + revision));
+    return cache + "/snapshots/" + revision;
+  };
+  fs::create_directories(path(cache + "/blobs"));
+  fs::create_directories(path(cache + "/refs"));
+  snapshot("0a");
+  expect_refused(cache, "its snapshots hold no safetensors");
+  write_safetensors(path(cache + "/blobs/5e"), target(), {});
+  fs::create_symlink("../../blobs/5e", path(snapshot("1b") + "/model.safetensors"));
+  expect_target(cache);
+  EXPECT_TRUE(is_weight_file(path(cache)));
+  EXPECT_TRUE(holds_weights(path(cache)));
+  EXPECT_FALSE(holds_weights(path("hub")));
+  expect_refused("hub", "name the folder of one, such as " + path(cache));
+  fs::create_symlink("../../blobs/5e", path(snapshot("2c") + "/pytorch_model.bin"));
+  expect_refused(cache, "2 revisions: name one of their folders, such as " + path(snapshot("1b")));
+}
+
 TEST_F(Forms, AnIndexIsNotBelieved) {
   write_several("parts");
   const auto index = path("parts/model.safetensors.index.json");
@@ -254,6 +275,8 @@ TEST_F(Forms, WhatIsNoFileOfWeightsIsCalledByItsName) {
       {"\x80\x02\x8a\nl\xfc\x9c\x46\xf9 and so on", "before version 1.6"},
       {"\x80\x04\x95 and so on", "plain pickle"},
       {"\x89HDF\r\n\x1a\n and so on", "HDF5"},
+      {"PK\3\4\x2d" + std::string(21, '\0') + "\x09" + std::string(3, '\0') + "arr_0.npy and so on",
+       "(.npz): weights are read from torch archives and safetensors"},
       {"{\"hidden_size\": 4, \"x\": 1}", "JSON"},
       {std::string(257, 'a') + "ustar  and so on" + std::string(300, '\0'), "tar archive"}};
   for (const auto& [bytes, what] : files) {
