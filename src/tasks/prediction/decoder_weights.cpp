@@ -5,6 +5,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint.hpp"
 
 namespace ijepa {
@@ -51,7 +52,7 @@ std::string as_json(const DecoderCard& c) {
                   {"mean", c.shape.normalisation.mean},
                   {"std", c.shape.normalisation.std},
                   {"identity", c.identity},
-                  {"checkpoint", c.checkpoint},
+                  {"checkpoint", utf8_name(c.checkpoint)},
                   {"steps", c.steps}};
   return json.dump(2) + "\n";
 }

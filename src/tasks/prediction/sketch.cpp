@@ -11,6 +11,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_samples.hpp"
@@ -82,13 +83,14 @@ class Sketching {
   std::string pretrained(const Log& log) {
     if (!settings_.run.empty() || !settings_.checkpoint.empty())
       return find_checkpoint(settings_.run, settings_.checkpoint, comm_, log);
+    const auto path = path_of_text(card_.checkpoint);
     on_rank_0(comm_, [&] {
-      check(std::filesystem::exists(card_.checkpoint),
+      check(std::filesystem::exists(path),
             "The network that the decoder was trained for is no longer at {}: name it by --run or "
             "--checkpoint.",
             card_.checkpoint);
     });
-    return card_.checkpoint;
+    return path;
   }
 
   void leave_out_bad_images(const Log& log) {

@@ -145,6 +145,13 @@ TEST_F(Sketch, RefusesADecoderOfAnotherNetwork) {
   EXPECT_EQ(sketch().queries.size(), 5U);
 }
 
+TEST_F(Sketch, FindsANetworkWhoseNameIsNoUtf8) {
+  fs::rename(path("run"), path("run\xe9"));
+  training_.run = path("run\xe9");
+  train();
+  EXPECT_EQ(sketch().queries.size(), 5U);
+}
+
 TEST_F(Sketch, RefusesWhatIsNoDecoder) {
   EXPECT_NE(sketch_problem().find("There is no decoder at"), std::string::npos);
   drawing_.decoder = path("run");

@@ -13,7 +13,7 @@ namespace ijepa {
 struct DecoderCard {
   DecoderShape shape;
   std::string identity;    // WholeModel::identity() of the network whose s it was told
-  std::string checkpoint;  // where that lay
+  std::string checkpoint;  // where that lay; parsed, the text of that path
   std::int64_t steps = 0;  // of the whole training
 };
 
