@@ -152,6 +152,54 @@ TEST_F(Sketch, FindsANetworkWhoseNameIsNoUtf8) {
   EXPECT_EQ(sketch().queries.size(), 5U);
 }
 
+// A card is somebody's text: what it says of the network's own sizes would be read from beyond s or
+// the picture.
+TEST_F(Sketch, RefusesACardThatDoesNotFitTheNetwork) {
+  train();
+  WholeModel model(find_checkpoint(path("run"), "", *comm_, Log(1)), 1, *comm_, Log(1));
+  const auto card = load_decoder_card(newest(), *comm_);
+  const auto problem = [&](auto&& change) {
+    auto other = card;
+    change(other);
+    return message_of([&] { open_decoder(newest(), other, model, *comm_); });
+  };
+  const std::string another = "another network";
+  EXPECT_EQ(problem([](DecoderCard&) {}), "no error");
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.condition *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.patch *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.grid.rows += 1; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.grid.cols -= 1; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.normalisation.std[1] *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.width = 1 << 16; }).find("too large"),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.depth = 2; }).find("its files are damaged"),
+            std::string::npos);
+}
+
+TEST_F(Sketch, RefusesStatisticsThatNoTrainingLeaves) {
+  train();
+  WholeModel model(find_checkpoint(path("run"), "", *comm_, Log(1)), 1, *comm_, Log(1));
+  const auto card = load_decoder_card(newest(), *comm_);
+  const auto meta = load_checkpoint_meta(*comm_, newest());
+  for (const double bad : {0.0, -1.0, std::nan("")}) {
+    const auto network = open_decoder(newest(), card, model, *comm_);
+    network->statistics().encoded_deviation.at(3) = bad;
+    network->store_statistics();
+    CheckpointStore(path("crafted"), {}).save(*comm_, meta, network->tensors());
+    const auto crafted = list_checkpoints(path("crafted")).at(0);
+    EXPECT_NE(message_of([&] {
+                open_decoder(crafted, card, model, *comm_);
+              }).find("statistics that no training leaves"),
+              std::string::npos);
+    fs::remove_all(path("crafted"));
+  }
+}
+
 TEST_F(Sketch, RefusesWhatIsNoDecoder) {
   EXPECT_NE(sketch_problem().find("There is no decoder at"), std::string::npos);
   drawing_.decoder = path("run");
