@@ -61,6 +61,26 @@ TEST(SketchPixels, AreThoseOfThePicture) {
             static_cast<std::uint8_t>(std::lround(inside[0])));
 }
 
+TEST(SketchPixels, AMeanThatNoPictureHasIsTheNearestColour) {
+  DecoderShape shape;
+  shape.model = {.width = 8,
+                 .depth = 1,
+                 .heads = 1,
+                 .mlp_hidden = 8,
+                 .patch = 2,
+                 .crop = {3, 3},
+                 .condition = 2};
+  shape.grid = {2, 2};
+  shape.normalisation.mean = {1.5, -10, 0.5};
+  EXPECT_EQ(mean_colour(shape.normalisation), (std::array<std::uint8_t, 3>{255, 0, 128}));
+  const auto padded = with_margin(std::vector<std::uint8_t>(4 * 4 * 3, 7), shape);
+  EXPECT_EQ((std::vector(padded.begin(), padded.begin() + 3)),
+            (std::vector<std::uint8_t>{255, 0, 128}));
+  const Image canvas = on_canvas(std::vector<double>(2 * 2 * 3, 9), shape);
+  EXPECT_EQ(canvas.rgb.front(), 255);
+  EXPECT_EQ(canvas.rgb[1], 0);
+}
+
 TEST(SketchPixels, MeansAndDeviationsAreThoseOfSamples) {
   const Samples samples{{0, 10}, {4, 10}, {8, 10}};
   EXPECT_EQ(mean_of(samples), (std::vector<double>{4, 10}));
