@@ -113,7 +113,14 @@ class DecoderTraining {
               data_->blocks(), block_.rows, block_.cols, request_.images.size(), weights());
     begin(newest);
     comm_.activity().set_limits(watch_limits(recipe_, log_));
-    return train();
+    try {
+      return train();
+    } catch (const AgreedError& e) {
+      // What is on its way to the disk is from before the failure.
+      saves_->settle();
+      if (e.code() != exit_code::not_finite) throw;
+      throw AgreedError(fmt::format("{} {}", e.what(), what_is_left()), e.code());
+    }
   }
 
  private:
@@ -265,6 +272,14 @@ class DecoderTraining {
     all["arithmetic"] = arithmetic_;
     saves_->begin({step_, std::move(all)});
     on_rank_0(comm_, [&] { write_history(history_, settings_.out); });
+  }
+
+  std::string what_is_left() const {
+    if (saves_->saved_step() < 0) return "No checkpoint had been written.";
+    return fmt::format(
+        "{} keeps the checkpoint of step {}, from which no other --lr goes on: name another folder "
+        "by --out.",
+        settings_.out, saves_->saved_step());
   }
 
   void report_save(const SaveOutcome& o, double next_try) {

@@ -168,7 +168,19 @@ TEST_F(TrainDecoder, RefusesAFolderThatIsNotItsOwn) {
 TEST_F(TrainDecoder, SaysThatALossIsNoNumber) {
   training_.learning_rate = 1e30;
   training_.steps = 50;
-  EXPECT_NE(training_problem().find("lower --lr"), std::string::npos);
+  const auto problem = training_problem();
+  EXPECT_NE(problem.find("lower --lr"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("No checkpoint had been written"), std::string::npos) << problem;
+}
+
+TEST_F(TrainDecoder, KeepsTheSaveThatIsInFlightWhenALossIsNoNumber) {
+  training_.learning_rate = 1e30;
+  training_.steps = 50;
+  training_.checkpoint_minutes = 1e-9;  // after the first step, which is the last with a number
+  const auto problem = training_problem();
+  EXPECT_NE(problem.find("keeps the checkpoint of step 1, "), std::string::npos) << problem;
+  EXPECT_EQ(list_checkpoints(path("decoder")).size(), 1U);
+  EXPECT_NE(find_decoder(path("decoder"), *comm_, Log(1)), path("decoder"));
 }
 
 TEST_F(TrainDecoder, NeedsNoMoreMemoryThanItMayHave) {
