@@ -69,6 +69,18 @@ ijepa::ProgramWords words() {
           .settings = {}};
 }
 
+/// Those of the program itself are read there, and a command would not hear of them.
+void refuse_options_before_command(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) return;
+  for (const auto* option : app.get_options())
+    if (option->count() > 0)
+      throw CLI::ValidationError(
+          option->get_name(),
+          fmt::format("stands before {0}, which does not read it there: write it behind {0}.",
+                      commands[0]->get_name()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -84,6 +96,7 @@ int main(int argc, char** argv) {
   auto* sketch_command = app.add_subcommand("sketch", "draws blocks, with controls");
   ijepa::add_sketch_options(*sketch_command, drawing);
   app.callback([&] {
+    refuse_options_before_command(app);
     if (app.get_subcommands().empty() && nearest.input.empty()) throw CLI::RequiredError("--input");
   });
   ijepa::add_program_words(app, words());
