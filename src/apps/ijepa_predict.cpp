@@ -12,8 +12,8 @@ namespace {
 int predict(const ijepa::PredictSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::predict_blocks(settings, comm, ijepa::Log(comm.rank()));
   if (comm.rank() == 0)
-    fmt::print("{}{}/predict.csv, predict.json, predict.png\n", ijepa::as_text(result),
-               settings.out);
+    fmt::print("{}{}/predict.csv, predict.json{}\n", ijepa::as_text(result), settings.out,
+               settings.shown > 0 ? ", predict.png" : "");
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
@@ -44,7 +44,8 @@ int train(const ijepa::TrainDecoderSettings& settings, ijepa::Communicator& comm
 int sketch(const ijepa::SketchSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::sketch_blocks(settings, comm, ijepa::Log(comm.rank()));
   if (comm.rank() == 0)
-    fmt::print("{}{}/sketch.csv, sketch.json, sketch.png\n", ijepa::as_text(result), settings.out);
+    fmt::print("{}{}/sketch.csv, sketch.json{}\n", ijepa::as_text(result), settings.out,
+               settings.shown > 0 ? ", sketch.png" : "");
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 

@@ -78,6 +78,18 @@ def check_sketch():
             found.append(f"{name} is empty")
 
 
+def check_no_picture():
+    """What is said to be written is there, and no picture of an earlier call."""
+    for name, words in (("sketch", ["sketch", "--decoder", "whole", "--steps", "1"]), ("predict", ["--run", "run"])):
+        ask = ["ijepa-predict", *words, "--input", "shards/test", "--queries", "2", "--out", "pictures"]
+        expect(0, *ask, "--show", "1", says=f"{name}.json, {name}.png\n")
+        if not pathlib.Path("pictures", f"{name}.png").exists():
+            found.append(f"no {name}.png")
+        expect(0, *ask, "--show", "0", says=f"{name}.json\n")
+        if pathlib.Path("pictures", f"{name}.png").exists():
+            found.append(f"--show 0 leaves an older {name}.png")
+
+
 def check_refusals():
     ask = ["ijepa-predict", "sketch", "--input", "shards/test", "--out", "nothing", "--decoder"]
     expect(1, *ask, "whole", "--run", "other", says="another network")
@@ -95,7 +107,7 @@ def check_refusals():
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for part in (prepare, check_stops, check_sketch, check_refusals):
+        for part in (prepare, check_stops, check_sketch, check_no_picture, check_refusals):
             if not found:
                 part()
         os.chdir("/")

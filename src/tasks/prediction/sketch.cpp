@@ -57,7 +57,7 @@ class Sketching {
                                 shared_noise(shape(), seed(), settings_.samples, 1), heun));
     std::string figures, shown;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size()) {
-      on_all_ranks_alone([&] { draw(q, heun, figures, shown); });
+      on_this_rank_alone([&] { draw(q, heun, figures, shown); });
       progress.add(comm_.size());
     }
     require_no_problem_on_any_rank(comm_, problem_);
@@ -74,7 +74,7 @@ class Sketching {
 
   /// Ranks draw different numbers of blocks: a problem is agreed on when all are done.
   template <class F>
-  void on_all_ranks_alone(F&& work) try {
+  void on_this_rank_alone(F&& work) try {
     if (problem_.empty()) work();
   } catch (const std::exception& e) {
     problem_ = e.what();
@@ -145,7 +145,7 @@ class Sketching {
   void encode_truths() {
     std::string mine;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size())
-      on_all_ranks_alone([&] {
+      on_this_rank_alone([&] {
         const auto vector = judge_->encode({inside_block(truth(q), shape())});
         mine.append(reinterpret_cast<const char*>(vector.values.data()),
                     vector.values.size() * sizeof(float));
@@ -241,7 +241,6 @@ class Sketching {
   void write(const std::vector<std::string>& shown) {
     write_file_atomically(settings_.out + "/sketch.csv", as_csv(result_, shape().grid, *images_));
     write_file_atomically(settings_.out + "/sketch.json", as_json(result_));
-    if (settings_.shown == 0) return;
     write_sketch_sheet(sheet_of(shown), settings_.out + "/sketch.png");
   }
 

@@ -108,6 +108,9 @@ TEST_F(Sketch, LeavesFiguresAndAPicture) {
   EXPECT_GT(picture.cols, 7 * 76);
   EXPECT_GT(picture.rows, 2 * 4 * 76);
   EXPECT_NE(as_text(result).find("the predictor's s"), std::string::npos);
+  drawing_.shown = 0;
+  sketch();
+  EXPECT_FALSE(fs::exists(path("sketch/sketch.png")));  // which would be of other samples
   // With nothing told every block gets the same samples.
   const auto nothing = static_cast<std::size_t>(Told::nothing);
   EXPECT_EQ(result.queries[0].told[nothing].deviation, result.queries[3].told[nothing].deviation);
