@@ -12,8 +12,8 @@ namespace {
 int predict(const ijepa::PredictSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::predict_blocks(settings, comm, ijepa::Log(comm.rank()));
   if (comm.rank() == 0)
-    fmt::print("{}{}/predict.csv, predict.json, predict.png\n", ijepa::as_text(result),
-               settings.out);
+    fmt::print("{}{}/predict.csv, predict.json{}\n", ijepa::as_text(result), settings.out,
+               settings.shown > 0 ? ", predict.png" : "");
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
@@ -44,7 +44,8 @@ int train(const ijepa::TrainDecoderSettings& settings, ijepa::Communicator& comm
 int sketch(const ijepa::SketchSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::sketch_blocks(settings, comm, ijepa::Log(comm.rank()));
   if (comm.rank() == 0)
-    fmt::print("{}{}/sketch.csv, sketch.json, sketch.png\n", ijepa::as_text(result), settings.out);
+    fmt::print("{}{}/sketch.csv, sketch.json{}\n", ijepa::as_text(result), settings.out,
+               settings.shown > 0 ? ", sketch.png" : "");
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
@@ -69,6 +70,18 @@ ijepa::ProgramWords words() {
           .settings = {}};
 }
 
+/// Those of the program itself are read there, and a command would not hear of them.
+void refuse_options_before_command(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  if (commands.empty()) return;
+  for (const auto* option : app.get_options())
+    if (option->count() > 0)
+      throw CLI::ValidationError(
+          option->get_name(),
+          fmt::format("stands before {0}, which does not read it there: write it behind {0}.",
+                      commands[0]->get_name()));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -84,6 +97,7 @@ int main(int argc, char** argv) {
   auto* sketch_command = app.add_subcommand("sketch", "draws blocks, with controls");
   ijepa::add_sketch_options(*sketch_command, drawing);
   app.callback([&] {
+    refuse_options_before_command(app);
     if (app.get_subcommands().empty() && nearest.input.empty()) throw CLI::RequiredError("--input");
   });
   ijepa::add_program_words(app, words());

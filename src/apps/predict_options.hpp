@@ -55,7 +55,8 @@ inline void add_decoder_options(CLI::App& app, TrainDecoderSettings& s) {
   app.add_option("--lr", s.learning_rate, "highest rate of AdamW");
   app.add_option("--average", s.average, "momentum of the averaged weights that draw");
   app.add_option("--images", s.images, "spread over the input; 0: all");
-  app.add_option("--cache-mib", s.cache_mib, "memory of a rank for the predictions of all blocks");
+  app.add_option("--cache-mib", s.cache_mib, "memory of a rank for the predictions of all blocks")
+      ->check(CLI::Range(1, 1 << 24));
   app.add_option("--seed", s.seed, "of start weights, order, masks and noise")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--checkpoint-minutes", s.checkpoint_minutes,

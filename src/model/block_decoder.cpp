@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ijepa/model/positions.hpp"
+#include "ijepa/nn/like.hpp"
 
 namespace ijepa {
 namespace {
@@ -33,14 +34,6 @@ std::vector<ModulatedBlock> make_blocks(ParamLayout& layout, const BlockDecoderC
     blocks.emplace_back(layout, fmt::format("blocks.{}", i),
                         BlockShape{c.width, c.heads, c.mlp_hidden});
   return blocks;
-}
-
-Tensor keep_like(Pass& p, const Tensor& t) {
-  return p.arena.keep(t.dtype, {t.rows(), t.cols()});
-}
-
-Tensor scratch_like(Pass& p, const Tensor& t) {
-  return p.arena.scratch(t.dtype, {t.rows(), t.cols()});
 }
 
 }  // namespace

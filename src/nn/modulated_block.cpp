@@ -1,19 +1,13 @@
 #include "ijepa/nn/modulated_block.hpp"
 
+#include "ijepa/nn/like.hpp"
+
 namespace ijepa {
 namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
 enum Part : std::size_t { shift1, scale1, gate1, shift2, scale2, gate2, part_count };
-
-Tensor keep_like(Pass& p, const Tensor& t) {
-  return p.arena.keep(t.dtype, {t.rows(), t.cols()});
-}
-
-Tensor scratch_like(Pass& p, const Tensor& t) {
-  return p.arena.scratch(t.dtype, {t.rows(), t.cols()});
-}
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 #include <limits>
 #include <numeric>
 
+#include "ijepa/nn/like.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -13,10 +15,6 @@ Tensor as_column(const Tensor& t) {
 
 Tensor as_vector(const Tensor& t) {
   return make_tensor(t.data, t.dtype, {t.numel()});
-}
-
-Tensor scratch_like(Pass& p, const Tensor& t) {
-  return p.arena.scratch(t.dtype, {t.rows(), t.cols()});
 }
 
 }  // namespace

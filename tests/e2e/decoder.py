@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 BIN = pathlib.Path(sys.argv[1]).resolve()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 DECODER = ("train-decoder --run run --input shards/train --block 2,2 --width 32 --depth 1 --heads 2 --batch 8 "
            "--lr 0.003").split()
+STEPS = "1500"
 found = []
 
 
@@ -54,15 +54,16 @@ def newest(folder):
 
 def check_stops():
     """By time and by a signal: code 85, and the bits of a training that was never stopped."""
-    expect(0, "ijepa-predict", *DECODER, "--steps", "600", "--out", "whole", says="600 steps")
-    words = ["ijepa-predict", *DECODER, "--steps", "600", "--out", "parts"]
+    expect(0, "ijepa-predict", *DECODER, "--steps", STEPS, "--out", "whole", says=f"{STEPS} steps")
+    words = ["ijepa-predict", *DECODER, "--steps", STEPS, "--out", "parts"]
     expect(85, *words, "--max-seconds", "0.3", says="the same command goes on from here")
     with subprocess.Popen([str(BIN / words[0]), *words[1:]], env=ENVIRONMENT, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as program:
-        time.sleep(1)
+        # Signals are received from before this line on; the steps after it take seconds.
+        output = next((line for line in program.stdout if "blocks of 2 x 2 patches" in line), "no such line")
         program.send_signal(signal.SIGTERM)
-        output = program.communicate()[0]
-    if program.returncode not in (0, 85):
+        output += program.communicate()[0]
+    if program.returncode != 85:
         found.append(f"after SIGTERM: code {program.returncode}\n{output}")
     expect(0, *words)
     if not found and newest("whole") != newest("parts"):
@@ -77,13 +78,28 @@ def check_sketch():
             found.append(f"{name} is empty")
 
 
+def check_no_picture():
+    """What is said to be written is there, and no picture of an earlier call."""
+    for name, words in (("sketch", ["sketch", "--decoder", "whole", "--steps", "1"]), ("predict", ["--run", "run"])):
+        ask = ["ijepa-predict", *words, "--input", "shards/test", "--queries", "2", "--out", "pictures"]
+        expect(0, *ask, "--show", "1", says=f"{name}.json, {name}.png\n")
+        if not pathlib.Path("pictures", f"{name}.png").exists():
+            found.append(f"no {name}.png")
+        expect(0, *ask, "--show", "0", says=f"{name}.json\n")
+        if pathlib.Path("pictures", f"{name}.png").exists():
+            found.append(f"--show 0 leaves an older {name}.png")
+
+
 def check_refusals():
     ask = ["ijepa-predict", "sketch", "--input", "shards/test", "--out", "nothing", "--decoder"]
     expect(1, *ask, "whole", "--run", "other", says="another network")
     expect(1, *ask, "run", says="holds no decoder")
-    expect(1, "ijepa-predict", *DECODER, "--steps", "600", "--out", "images", says="choose another by --out")
-    expect(1, "ijepa-predict", *DECODER, "--steps", "601", "--out", "whole", says="other settings")
+    expect(1, "ijepa-predict", *DECODER, "--steps", STEPS, "--out", "images", says="choose another by --out")
+    expect(1, "ijepa-predict", *DECODER, "--steps", "7", "--out", "whole", says="other settings")
     expect(106, "ijepa-predict", "--run", "run", says="--input")
+    for early in (["--seed", "5"], ["--out", "early"], ["--skip-bad"]):
+        expect(105, "ijepa-predict", *early, *ask[1:], "whole", says=f"{early[0]}: stands before sketch")
+        expect(105, "ijepa-predict", *early, *DECODER, "--steps", STEPS, "--out", "whole", says="write it behind train-decoder")
     if pathlib.Path("nothing/sketch.csv").exists():
         found.append("a sketch that was refused left results")
 
@@ -91,7 +107,7 @@ def check_refusals():
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for part in (prepare, check_stops, check_sketch, check_refusals):
+        for part in (prepare, check_stops, check_sketch, check_no_picture, check_refusals):
             if not found:
                 part()
         os.chdir("/")

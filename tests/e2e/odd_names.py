@@ -91,6 +91,10 @@ def use(run):
     run("probe", "--run", odd, "--train", "shards/train", "--test", "shards/test", "--out", out[3],
         "--linear-epochs", "1")
     run("predict", "--run", odd, "--input", images, "--out", out[4])
+    run("predict", "train-decoder", "--run", odd, "--input", images, "--out", out[9], "--block", "2,2", "--width", "16",
+        "--depth", "1", "--heads", "2", "--steps", "2", "--batch", "4")
+    run("predict", "sketch", "--decoder", out[9], "--input", images, "--queries", "2", "--samples", "2", "--steps", "1",
+        "--out", out[10])
     run("weights", "export", odd, "--format", "huggingface", "--out", out[5])
     run("weights", "import", out[5], "--out", out[6])
     run("segment", "train", "--run", odd, "--config", "classes.toml", "--train-images", pairs[0], "--train-masks", pairs[1],

@@ -50,6 +50,8 @@ class RunSaves {
   void resumed_from(std::int64_t step) { saved_step_ = step; }
   /// Whether the checkpoint of this step is on disk or on its way.
   bool has(std::int64_t step) const;
+  /// Of the newest checkpoint known to be on disk; -1: there is none.
+  std::int64_t saved_step() const { return saved_step_; }
 
   /// On rank 0, after `step` steps: features are healthy. The newest checkpoint not after it is
   /// protected.

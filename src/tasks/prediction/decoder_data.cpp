@@ -52,7 +52,9 @@ DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
       conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
       draws_(std::move(draws)),
       views_(images, picture_views(model.image_size()), 0, request.threads),
-      sampler_(conditions_.size(), draws_.seed) {}
+      sampler_(conditions_.size(), draws_.seed) {
+  conditions_.masks = {};  // no step needs them, and they are larger than what is told
+}
 
 std::vector<std::uint8_t> DecoderData::pictures(std::span<const std::int64_t> blocks) {
   std::vector<std::int64_t> images;

@@ -43,7 +43,7 @@ DecoderEngine::Sums DecoderEngine::learn(const DecoderBatch& batch, std::int64_t
   if (!std::isfinite(sums[0]) || !std::isfinite(norm))
     throw AgreedError(
         fmt::format("Loss or gradient of step {} is not a number; start again with a lower --lr "
-                    "than {:.3g}. The last checkpoint is from before.",
+                    "than {:.3g}.",
                     step + 1, settings_.learning_rate),
         exit_code::not_finite);
   return {sums[0], sums[1], norm};

@@ -43,6 +43,14 @@ Size DecoderShape::padded() const {
           static_cast<int>((grid.cols + 2) * model.patch)};
 }
 
+std::array<std::uint8_t, 3> mean_colour(const Normalisation& normalisation) {
+  std::array<std::uint8_t, 3> colour{};
+  for (std::size_t c = 0; c < 3; ++c)
+    colour[c] =
+        static_cast<std::uint8_t>(std::lround(std::clamp(255 * normalisation.mean[c], 0.0, 255.0)));
+  return colour;
+}
+
 std::vector<std::uint8_t> with_margin(std::span<const std::uint8_t> rgb,
                                       const DecoderShape& shape) {
   const auto patch = static_cast<std::size_t>(shape.model.patch);
@@ -50,8 +58,8 @@ std::vector<std::uint8_t> with_margin(std::span<const std::uint8_t> rgb,
   const auto row = static_cast<std::size_t>(shape.grid.cols) * patch * 3;
   const auto images = rgb.size() / (height * row), out_row = row + 6 * patch;
   std::vector<std::uint8_t> out(images * (height + 2 * patch) * out_row);
-  for (std::size_t i = 0; i < out.size(); ++i)
-    out[i] = static_cast<std::uint8_t>(std::lround(255 * shape.normalisation.mean.at(i % 3)));
+  const auto colour = mean_colour(shape.normalisation);
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = colour[i % 3];
   for (std::size_t i = 0; i < images; ++i)
     for (std::size_t y = 0; y < height; ++y)
       std::memcpy(out.data() + (i * (height + 2 * patch) + y + patch) * out_row + 3 * patch,

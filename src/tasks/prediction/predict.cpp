@@ -325,7 +325,7 @@ class Prediction {
       rows.push_back(std::move(row));
     }
     write_bad_images(bad_, settings_.out);
-    if (!rows.empty()) write_block_sheet(rows, model_.grid(), settings_.out + "/predict.png");
+    write_block_sheet(rows, model_.grid(), settings_.out + "/predict.png");
   }
 
   const PredictSettings& settings_;

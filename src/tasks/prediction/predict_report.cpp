@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "../feature_csv.hpp"
@@ -116,6 +117,10 @@ Image cut_out(const ImageView& picture, const Box& box) {
 }
 
 void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path) {
+  if (rows.empty()) {
+    std::filesystem::remove(path);
+    return;
+  }
   std::size_t most = 0;
   for (const auto& row : rows) most = std::max(most, row.hits.size());
   const int cell = side + 2 * border + gap, columns = static_cast<int>(most) + 2;

@@ -22,7 +22,8 @@ struct BlockRow {
   std::vector<Image> hits;            // blocks, of the truth's size
 };
 
-/// The context (what is hidden in grey, the block framed), the truth, then the hits. A PNG.
+/// The context (what is hidden in grey, the block framed), the truth, then the hits. A PNG;
+/// without rows none, and none of a former call either.
 void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path);
 
 /// The picture of a row with what is hidden in grey and the block framed.

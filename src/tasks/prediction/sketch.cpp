@@ -11,6 +11,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_samples.hpp"
@@ -56,7 +57,7 @@ class Sketching {
                                 shared_noise(shape(), seed(), settings_.samples, 1), heun));
     std::string figures, shown;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size()) {
-      on_all_ranks_alone([&] { draw(q, heun, figures, shown); });
+      on_this_rank_alone([&] { draw(q, heun, figures, shown); });
       progress.add(comm_.size());
     }
     require_no_problem_on_any_rank(comm_, problem_);
@@ -73,7 +74,7 @@ class Sketching {
 
   /// Ranks draw different numbers of blocks: a problem is agreed on when all are done.
   template <class F>
-  void on_all_ranks_alone(F&& work) try {
+  void on_this_rank_alone(F&& work) try {
     if (problem_.empty()) work();
   } catch (const std::exception& e) {
     problem_ = e.what();
@@ -82,13 +83,14 @@ class Sketching {
   std::string pretrained(const Log& log) {
     if (!settings_.run.empty() || !settings_.checkpoint.empty())
       return find_checkpoint(settings_.run, settings_.checkpoint, comm_, log);
+    const auto path = path_of_text(card_.checkpoint);
     on_rank_0(comm_, [&] {
-      check(std::filesystem::exists(card_.checkpoint),
+      check(std::filesystem::exists(path),
             "The network that the decoder was trained for is no longer at {}: name it by --run or "
             "--checkpoint.",
             card_.checkpoint);
     });
-    return card_.checkpoint;
+    return path;
   }
 
   void leave_out_bad_images(const Log& log) {
@@ -143,7 +145,7 @@ class Sketching {
   void encode_truths() {
     std::string mine;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size())
-      on_all_ranks_alone([&] {
+      on_this_rank_alone([&] {
         const auto vector = judge_->encode({inside_block(truth(q), shape())});
         mine.append(reinterpret_cast<const char*>(vector.values.data()),
                     vector.values.size() * sizeof(float));
@@ -239,7 +241,6 @@ class Sketching {
   void write(const std::vector<std::string>& shown) {
     write_file_atomically(settings_.out + "/sketch.csv", as_csv(result_, shape().grid, *images_));
     write_file_atomically(settings_.out + "/sketch.json", as_json(result_));
-    if (settings_.shown == 0) return;
     write_sketch_sheet(sheet_of(shown), settings_.out + "/sketch.png");
   }
 

@@ -64,11 +64,9 @@ std::int32_t canvas_position(const DecoderShape& shape) {
 }
 
 Image on_canvas(std::span<const double> block_levels, const DecoderShape& shape) {
-  const auto mean = [&](std::size_t c) {
-    return static_cast<std::uint8_t>(std::lround(255 * shape.normalisation.mean.at(c)));
-  };
+  const auto mean = mean_colour(shape.normalisation);
   Image canvas = plain_image(in_pixels(shape.grid.rows, shape), in_pixels(shape.grid.cols, shape),
-                             mean(0), mean(1), mean(2));
+                             mean[0], mean[1], mean[2]);
   const auto cols = block_positions(shape.grid, shape.block()).cols;
   const auto at = canvas_position(shape);
   paste(picture_of(block_levels, in_pixels(shape.block().rows, shape),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -112,6 +113,10 @@ std::string as_csv(const SketchResult& r, Grid grid, const ImageSource& images) 
 }
 
 void write_sketch_sheet(const SketchSheet& sheet, const std::string& path) {
+  if (sheet.images.empty()) {
+    std::filesystem::remove(path);
+    return;
+  }
   std::size_t lines = 0, samples = 0;
   for (const auto& image : sheet.images) {
     lines += image.size();

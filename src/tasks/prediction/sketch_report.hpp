@@ -31,7 +31,7 @@ struct SketchSheet {
   double white_level = 0;
 };
 
-/// A PNG.
+/// A PNG; without images none, and none of a former sketch either.
 void write_sketch_sheet(const SketchSheet& sheet, const std::string& path);
 
 }  // namespace ijepa

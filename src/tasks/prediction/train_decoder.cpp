@@ -32,15 +32,31 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+BlockDecoderConfig sizes_of(const TrainDecoderSettings& s) {
+  BlockDecoderConfig sizes;
+  sizes.width = s.width;
+  sizes.depth = s.depth;
+  sizes.heads = s.heads;
+  sizes.mlp_hidden = 4 * std::min<std::int64_t>(s.width, 1 << 16);  // wider ones are refused
+  return sizes;
+}
+
 void check_settings(const TrainDecoderSettings& s, const Communicator& comm) {
+  constexpr std::int64_t most_batch = 1 << 20, most_mib = 1 << 24;
+  check_decoder_sizes(sizes_of(s));
+  check(s.steps <= most_decoder_steps && s.batch <= most_batch,
+        "{} steps of {} crops are too many: {} and {} at most.", s.steps, s.batch,
+        most_decoder_steps, most_batch);
+  check(s.cache_mib >= 1 && s.cache_mib <= most_mib, "--cache-mib of {} is not between 1 and {}.",
+        s.cache_mib, most_mib);
   check(s.steps >= 1 && s.batch >= comm.size(),
         "{} steps of {} crops are no training on {} ranks: each needs one.", s.steps, s.batch,
         comm.size());
   check(s.learning_rate > 0 && s.average >= 0 && s.average < 1,
         "A learning rate of {} and an average of momentum {} do not work.", s.learning_rate,
         s.average);
-  check(s.images >= 0 && s.cache_mib >= 1 && s.checkpoint_minutes >= 0 && s.max_seconds >= 0,
-        "--images, --cache-mib, --checkpoint-minutes and --max-seconds cannot be negative.");
+  check(s.images >= 0 && s.checkpoint_minutes >= 0 && s.max_seconds >= 0,
+        "--images, --checkpoint-minutes and --max-seconds cannot be negative.");
 }
 
 /// A training's own files may be there, and what a kill left of one; anything else belongs to
@@ -75,6 +91,7 @@ class DecoderTraining {
     images_ = open_images_on_all(settings.input, comm, log);
     pretrained_ = find_checkpoint(settings.run, settings.checkpoint, comm, log);
     model_ = std::make_unique<WholeModel>(pretrained_, settings.threads, comm, log);
+    on_all_ranks(comm, [&] { design(); });
     on_rank_0(comm, [&] {
       prepare_output_folder(settings.out);
       check_own_folder(settings.out);
@@ -96,7 +113,14 @@ class DecoderTraining {
               data_->blocks(), block_.rows, block_.cols, request_.images.size(), weights());
     begin(newest);
     comm_.activity().set_limits(watch_limits(recipe_, log_));
-    return train();
+    try {
+      return train();
+    } catch (const AgreedError& e) {
+      // What is on its way to the disk is from before the failure.
+      saves_->settle();
+      if (e.code() != exit_code::not_finite) throw;
+      throw AgreedError(fmt::format("{} {}", e.what(), what_is_left()), e.code());
+    }
   }
 
  private:
@@ -111,9 +135,17 @@ class DecoderTraining {
     on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });
   }
 
-  void choose() {
+  /// Before the output folder or an image is touched.
+  void design() {
     block_ = settings_.block.empty() ? usual_block(model_->recipe(), model_->grid())
                                      : parse_block(settings_.block, model_->grid());
+    card_ = {decoder_shape(*model_, block_, sizes_of(settings_)), model_->identity(),
+             fs::absolute(pretrained_).lexically_normal().string(), settings_.steps};
+    check_decoder(card_);
+    network_ = std::make_unique<DecoderNetwork>(model_->device(), card_.shape, StoreUse::training);
+  }
+
+  void choose() {
     const auto fit = images_that_fit(model_->recipe(), settings_.cache_mib << 20);
     const auto wanted = settings_.images > 0 ? settings_.images : images_->size();
     request_ = {spread_numbers(std::min(wanted, fit), images_->size()), block_, seed(), false,
@@ -121,14 +153,6 @@ class DecoderTraining {
     if (fit < std::min(wanted, images_->size()))
       log_.info("note: {} MiB (--cache-mib) hold the predictions of {} of {} images",
                 settings_.cache_mib, fit, std::min(wanted, images_->size()));
-    BlockDecoderConfig sizes;
-    sizes.width = settings_.width;
-    sizes.depth = settings_.depth;
-    sizes.heads = settings_.heads;
-    sizes.mlp_hidden = 4 * settings_.width;
-    card_ = {decoder_shape(*model_, block_, sizes), model_->identity(),
-             fs::absolute(pretrained_).lexically_normal().string(), settings_.steps};
-    network_ = std::make_unique<DecoderNetwork>(model_->device(), card_.shape, StoreUse::training);
   }
 
   /// What must be equal for a training to go on.
@@ -248,6 +272,14 @@ class DecoderTraining {
     all["arithmetic"] = arithmetic_;
     saves_->begin({step_, std::move(all)});
     on_rank_0(comm_, [&] { write_history(history_, settings_.out); });
+  }
+
+  std::string what_is_left() const {
+    if (saves_->saved_step() < 0) return "No checkpoint had been written.";
+    return fmt::format(
+        "{} keeps the checkpoint of step {}, from which no other --lr goes on: name another folder "
+        "by --out.",
+        settings_.out, saves_->saved_step());
   }
 
   void report_save(const SaveOutcome& o, double next_try) {

@@ -68,6 +68,19 @@ std::int64_t numel(const NamedTensor& t) {
   return std::accumulate(t.shape.begin(), t.shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+/// What changes predictions and targets beside weights.
+std::string what_is_no_weight(const PretrainRecipe& recipe) {
+  const auto& e = recipe.model.encoder;
+  const auto& p = recipe.model.predictor;
+  auto text =
+      fmt::format("{} x {} by {}; {} {} {} {}; {} {} {} {}; {} {};", e.image_height, e.image_width,
+                  e.patch, e.width, e.depth, e.heads, e.mlp_hidden, p.width, p.depth, p.mlp_hidden,
+                  p.joint, static_cast<int>(recipe.loss.targets), recipe.loss.target_blocks);
+  for (std::size_t c = 0; c < 3; ++c)
+    text += fmt::format(" {} {}", recipe.data.mean[c], recipe.data.std[c]);
+  return text;
+}
+
 }  // namespace
 
 WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator& comm,
@@ -83,7 +96,8 @@ WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator&
   RunState state(*device_, *store_, {Role::weight, Role::target});
   load_pretrained(checkpoint, state.tensors(), comm);
   state.upload(*store_);
-  set_positions(device_->ops(), *store_, load_positions(checkpoint, comm));
+  positions_ = load_positions(checkpoint, comm);
+  set_positions(device_->ops(), *store_, positions_);
   if (recipe_.loss.targets == TargetScaling::centred) load_moments(checkpoint, comm);
 }
 
@@ -221,10 +235,10 @@ std::string WholeModel::identity() const {
       const auto values = on_host(device_->ops(), make_tensor(t.data, t.dtype, {1, numel(t)}));
       add(values.values.data(), values.values.size() * sizeof(float));
     }
-  add(shift_.data(), shift_.size() * sizeof(double));
-  const auto& c = recipe_.model.encoder;
-  const std::array<std::int64_t, 3> sizes{c.image_height, c.image_width, c.patch};
-  add(sizes.data(), sizeof sizes);
+  for (const auto* values : {&positions_.encoder, &positions_.predictor, &shift_, &factor_})
+    add(values->data(), values->size() * sizeof(double));
+  const auto text = what_is_no_weight(recipe_);
+  add(text.data(), text.size());
   return fmt::format("{:016x}", hash);
 }
 

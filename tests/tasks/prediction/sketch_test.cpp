@@ -61,6 +61,26 @@ TEST(SketchPixels, AreThoseOfThePicture) {
             static_cast<std::uint8_t>(std::lround(inside[0])));
 }
 
+TEST(SketchPixels, AMeanThatNoPictureHasIsTheNearestColour) {
+  DecoderShape shape;
+  shape.model = {.width = 8,
+                 .depth = 1,
+                 .heads = 1,
+                 .mlp_hidden = 8,
+                 .patch = 2,
+                 .crop = {3, 3},
+                 .condition = 2};
+  shape.grid = {2, 2};
+  shape.normalisation.mean = {1.5, -10, 0.5};
+  EXPECT_EQ(mean_colour(shape.normalisation), (std::array<std::uint8_t, 3>{255, 0, 128}));
+  const auto padded = with_margin(std::vector<std::uint8_t>(4 * 4 * 3, 7), shape);
+  EXPECT_EQ((std::vector(padded.begin(), padded.begin() + 3)),
+            (std::vector<std::uint8_t>{255, 0, 128}));
+  const Image canvas = on_canvas(std::vector<double>(2 * 2 * 3, 9), shape);
+  EXPECT_EQ(canvas.rgb.front(), 255);
+  EXPECT_EQ(canvas.rgb[1], 0);
+}
+
 TEST(SketchPixels, MeansAndDeviationsAreThoseOfSamples) {
   const Samples samples{{0, 10}, {4, 10}, {8, 10}};
   EXPECT_EQ(mean_of(samples), (std::vector<double>{4, 10}));
@@ -88,6 +108,9 @@ TEST_F(Sketch, LeavesFiguresAndAPicture) {
   EXPECT_GT(picture.cols, 7 * 76);
   EXPECT_GT(picture.rows, 2 * 4 * 76);
   EXPECT_NE(as_text(result).find("the predictor's s"), std::string::npos);
+  drawing_.shown = 0;
+  sketch();
+  EXPECT_FALSE(fs::exists(path("sketch/sketch.png")));  // which would be of other samples
   // With nothing told every block gets the same samples.
   const auto nothing = static_cast<std::size_t>(Told::nothing);
   EXPECT_EQ(result.queries[0].told[nothing].deviation, result.queries[3].told[nothing].deviation);
@@ -143,6 +166,61 @@ TEST_F(Sketch, RefusesADecoderOfAnotherNetwork) {
   EXPECT_NE(sketch_problem().find("no longer at"), std::string::npos);
   drawing_.run = path("moved");
   EXPECT_EQ(sketch().queries.size(), 5U);
+}
+
+TEST_F(Sketch, FindsANetworkWhoseNameIsNoUtf8) {
+  fs::rename(path("run"), path("run\xe9"));
+  training_.run = path("run\xe9");
+  train();
+  EXPECT_EQ(sketch().queries.size(), 5U);
+}
+
+// A card is somebody's text: what it says of the network's own sizes would be read from beyond s or
+// the picture.
+TEST_F(Sketch, RefusesACardThatDoesNotFitTheNetwork) {
+  train();
+  WholeModel model(find_checkpoint(path("run"), "", *comm_, Log(1)), 1, *comm_, Log(1));
+  const auto card = load_decoder_card(newest(), *comm_);
+  const auto problem = [&](auto&& change) {
+    auto other = card;
+    change(other);
+    return message_of([&] { open_decoder(newest(), other, model, *comm_); });
+  };
+  const std::string another = "another network";
+  EXPECT_EQ(problem([](DecoderCard&) {}), "no error");
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.condition *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.patch *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.grid.rows += 1; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.grid.cols -= 1; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.normalisation.std[1] *= 2; }).find(another),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.width = 1 << 16; }).find("too large"),
+            std::string::npos);
+  EXPECT_NE(problem([](DecoderCard& c) { c.shape.model.depth = 2; }).find("its files are damaged"),
+            std::string::npos);
+}
+
+TEST_F(Sketch, RefusesStatisticsThatNoTrainingLeaves) {
+  train();
+  WholeModel model(find_checkpoint(path("run"), "", *comm_, Log(1)), 1, *comm_, Log(1));
+  const auto card = load_decoder_card(newest(), *comm_);
+  const auto meta = load_checkpoint_meta(*comm_, newest());
+  for (const double bad : {0.0, -1.0, std::nan("")}) {
+    const auto network = open_decoder(newest(), card, model, *comm_);
+    network->statistics().encoded_deviation.at(3) = bad;
+    network->store_statistics();
+    CheckpointStore(path("crafted"), {}).save(*comm_, meta, network->tensors());
+    const auto crafted = list_checkpoints(path("crafted")).at(0);
+    EXPECT_NE(message_of([&] {
+                open_decoder(crafted, card, model, *comm_);
+              }).find("statistics that no training leaves"),
+              std::string::npos);
+    fs::remove_all(path("crafted"));
+  }
 }
 
 TEST_F(Sketch, RefusesWhatIsNoDecoder) {

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 
 #include "ijepa/core/file.hpp"
@@ -126,7 +127,19 @@ TEST_F(TrainDecoder, RefusesWhatCannotWork) {
   training_.heads = 3;
   EXPECT_NE(training_problem().find("multiple of 4"), std::string::npos);
   training_.heads = 2;
-  EXPECT_TRUE(list_checkpoints(path("decoder")).empty());
+  training_.width = 8192;
+  training_.depth = 256;
+  EXPECT_NE(training_problem().find("8192 wide and 256 deep is too large"), std::string::npos);
+  training_.width = std::numeric_limits<std::int64_t>::max();
+  EXPECT_NE(training_problem().find("width of 9223372036854775807 is not"), std::string::npos);
+  training_.width = 32;
+  training_.depth = 1;
+  training_.cache_mib = std::int64_t{1} << 44;
+  EXPECT_NE(training_problem().find("--cache-mib"), std::string::npos);
+  training_.cache_mib = 1;
+  training_.batch = std::int64_t{1} << 40;
+  EXPECT_NE(training_problem().find("too many"), std::string::npos);
+  EXPECT_FALSE(fs::exists(path("decoder")));
 }
 
 TEST_F(TrainDecoder, RefusesAFolderThatIsNotItsOwn) {
@@ -155,7 +168,19 @@ TEST_F(TrainDecoder, RefusesAFolderThatIsNotItsOwn) {
 TEST_F(TrainDecoder, SaysThatALossIsNoNumber) {
   training_.learning_rate = 1e30;
   training_.steps = 50;
-  EXPECT_NE(training_problem().find("lower --lr"), std::string::npos);
+  const auto problem = training_problem();
+  EXPECT_NE(problem.find("lower --lr"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("No checkpoint had been written"), std::string::npos) << problem;
+}
+
+TEST_F(TrainDecoder, KeepsTheSaveThatIsInFlightWhenALossIsNoNumber) {
+  training_.learning_rate = 1e30;
+  training_.steps = 50;
+  training_.checkpoint_minutes = 1e-9;  // after the first step, which is the last with a number
+  const auto problem = training_problem();
+  EXPECT_NE(problem.find("keeps the checkpoint of step 1, "), std::string::npos) << problem;
+  EXPECT_EQ(list_checkpoints(path("decoder")).size(), 1U);
+  EXPECT_NE(find_decoder(path("decoder"), *comm_, Log(1)), path("decoder"));
 }
 
 TEST_F(TrainDecoder, NeedsNoMoreMemoryThanItMayHave) {
@@ -199,6 +224,16 @@ TEST(DecoderCard, ComesBackAndIsNotBelieved) {
             std::string::npos);
   EXPECT_NE(problem("\"width\": 32", "\"width\": 65000").find("too large"), std::string::npos);
   EXPECT_NE(problem("{", "").find("cannot be read"), std::string::npos);
+  EXPECT_NE(problem("\"block_rows\": 2", "\"block_rows\": 9223372036854775807").find("between"),
+            std::string::npos);
+  EXPECT_NE(problem("\"block_cols\": 3", "\"block_cols\": 0").find("between"), std::string::npos);
+  for (const char* no_whole : {"128.7", "true", "-0.5", "1e3", "null", "18446744073709551615"})
+    EXPECT_NE(problem("\"width\": 32", fmt::format("\"width\": {}", no_whole)).find("whole number"),
+              std::string::npos)
+        << no_whole;
+  EXPECT_NE(problem("0.229", "0").find("colours"), std::string::npos);
+  EXPECT_NE(problem("0.229", "-0.2").find("colours"), std::string::npos);
+  EXPECT_NE(problem("0.485", "1e400").find("cannot be read"), std::string::npos);
 }
 
 }  // namespace

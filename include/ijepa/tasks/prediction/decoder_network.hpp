@@ -1,6 +1,7 @@
 // Decoder network: a block decoder with its weights, their moving average and all memory on one
 // device, to learn from crops of pictures and to be asked with the averaged weights.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -24,8 +25,11 @@ struct DecoderShape {
   Size padded() const;
 };
 
-/// Pictures uint8 (n, height, width, 3) with a margin of one patch, in the mean colour, which is 0
-/// to a network.
+/// The mean colour, the nearest that a picture can have: 0 to a network where it lies within [0,
+/// 1].
+std::array<std::uint8_t, 3> mean_colour(const Normalisation& normalisation);
+
+/// Pictures uint8 (n, height, width, 3) with a margin of one patch in the mean_colour().
 std::vector<std::uint8_t> with_margin(std::span<const std::uint8_t> rgb, const DecoderShape& shape);
 
 /// What a decoder knows of its training data, and is told s by.

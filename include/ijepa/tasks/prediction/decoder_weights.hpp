@@ -13,11 +13,17 @@ namespace ijepa {
 struct DecoderCard {
   DecoderShape shape;
   std::string identity;    // WholeModel::identity() of the network whose s it was told
-  std::string checkpoint;  // where that lay
+  std::string checkpoint;  // where that lay; parsed, the text of that path
   std::int64_t steps = 0;  // of the whole training
 };
 
 constexpr const char* decoder_card_key = "decoder";
+constexpr std::int64_t most_decoder_steps = std::int64_t{1} << 40;
+
+/// An Error for widths, depths and heads that no decoder has: what training refuses before its work
+/// and reading before it takes memory. The second for everything that a card says.
+void check_decoder_sizes(const BlockDecoderConfig& sizes);
+void check_decoder(const DecoderCard& card);
 
 std::string as_json(const DecoderCard& card);
 /// An Error names `folder` when the text is no card, or of a decoder that cannot be.
@@ -35,7 +41,7 @@ DecoderShape decoder_shape(const WholeModel& model, const BlockSize& block,
                            const BlockDecoderConfig& sizes);
 
 /// The decoder in a checkpoint, ready to be asked. An Error when it was trained for another
-/// network than `model`. Collective.
+/// network than `model`, or says so of its sizes, or holds other weights. Collective.
 std::unique_ptr<DecoderNetwork> open_decoder(const std::string& checkpoint, const DecoderCard& card,
                                              WholeModel& model, Communicator& comm);
 

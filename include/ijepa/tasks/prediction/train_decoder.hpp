@@ -21,7 +21,7 @@ struct TrainDecoderSettings {
   std::int64_t steps = 3000, batch = 64;         // batch: crops of a step, over all ranks
   double learning_rate = 1e-3, average = 0.999;  // average: momentum of the averaged weights
   std::int64_t images = 0;                       // spread over the input; 0: all
-  std::int64_t cache_mib = 1024;                 // a rank's memory for s
+  std::int64_t cache_mib = 1024;                 // a rank's memory for s, 1 to 2^24
   std::int64_t seed = 0;
   double checkpoint_minutes = 5, max_seconds = 0;  // as in a run's configuration
   bool skip_bad = false;  // leave out images that cannot be read, and list them

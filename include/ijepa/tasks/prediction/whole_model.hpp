@@ -10,6 +10,7 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/model/masks.hpp"
+#include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/image_source.hpp"
 #include "ijepa/train/recipe.hpp"
@@ -57,8 +58,9 @@ class WholeModel {
   /// as in training.
   std::vector<float> mean_target(MatrixView<const float> tokens,
                                  std::span<const std::int32_t> patches) const;
-  /// Of the weights of both encoders and of the predictor, and of the recipe's sizes: equal for
-  /// equal ones alone.
+  /// Of all that predictions and targets of a picture depend on: the weights of both encoders and
+  /// of the predictor, position tables, how targets are centred, and the recipe's sizes, heads,
+  /// joint predictor, targets and normalisation. Equal for equal ones alone.
   std::string identity() const;
 
  private:
@@ -77,6 +79,7 @@ class WholeModel {
   std::unique_ptr<Device> device_;
   std::unique_ptr<IJepa> model_;
   std::unique_ptr<ParamStore> store_;
+  PositionTables positions_;
   std::vector<double> shift_, factor_;  // of centred targets, (N D) and (D)
   Buffer arena_, pixels_;
 };
