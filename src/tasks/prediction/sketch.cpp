@@ -41,7 +41,12 @@ class Sketching {
     model_ = std::make_unique<WholeModel>(pretrained(log), settings.threads, comm, log);
     network_ = open_decoder(decoder, card_, *model_, comm);
     judge_.emplace(*model_, card_.shape);
-    on_rank_0(comm, [&] { prepare_output_folder(settings_.out); });
+    on_rank_0(comm, [&] {
+      check(!std::filesystem::exists(std::filesystem::path(settings_.out) / "checkpoints"),
+            "{} holds checkpoints, and only these may lie there: choose another folder by --out.",
+            settings_.out);
+      prepare_output_folder(settings_.out);
+    });
     if (settings.skip_bad) leave_out_bad_images(log);
     on_all_ranks(comm, [&] { choose(); });
   }

@@ -271,7 +271,16 @@ class DecoderTraining {
     all["history"] = history_.text();
     all["arithmetic"] = arithmetic_;
     saves_->begin({step_, std::move(all)});
-    on_rank_0(comm_, [&] { write_history(history_, settings_.out); });
+    if (comm_.rank() == 0) show_history();
+  }
+
+  /// A table or a picture that cannot be written costs no weights: the checkpoint has the history.
+  void show_history() {
+    try {
+      write_history(history_, settings_.out);
+    } catch (const Error& e) {
+      log_.warn("{} The training goes on.", e.what());
+    }
   }
 
   std::string what_is_left() const {

@@ -239,6 +239,12 @@ TEST_F(Sketch, RefusesWhatIsNoDecoder) {
   EXPECT_FALSE(fs::exists(path("sketch/sketch.csv")));
 }
 
+TEST_F(Sketch, LeavesTheFolderOfADecoderAlone) {
+  train();
+  drawing_.out = drawing_.decoder;
+  EXPECT_NE(sketch_problem().find("holds checkpoints"), std::string::npos);
+}
+
 TEST_F(Sketch, SaysThatADecoderIsDamaged) {
   train();
   const fs::path part = [&] {

@@ -13,6 +13,7 @@
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/train/checkpoint_file.hpp"
 #include "tests/support/send_signal.hpp"
 #include "tests/support/tiny_run.hpp"
 #include "tests/tasks/prediction/decoder_fixture.hpp"
@@ -181,6 +182,12 @@ TEST_F(TrainDecoder, KeepsTheSaveThatIsInFlightWhenALossIsNoNumber) {
   EXPECT_NE(problem.find("keeps the checkpoint of step 1, "), std::string::npos) << problem;
   EXPECT_EQ(list_checkpoints(path("decoder")).size(), 1U);
   EXPECT_NE(find_decoder(path("decoder"), *comm_, Log(1)), path("decoder"));
+}
+
+TEST_F(TrainDecoder, LosesNoWeightsToAPictureThatCannotBeWritten) {
+  std::filesystem::create_directories(path("decoder") + "/training.png");
+  EXPECT_EQ(training_problem(), "");
+  EXPECT_EQ(list_checkpoints(path("decoder")).size(), 1);
 }
 
 TEST_F(TrainDecoder, NeedsNoMoreMemoryThanItMayHave) {
