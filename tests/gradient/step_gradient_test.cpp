@@ -167,7 +167,7 @@ TEST_P(StepTargets, AreTheSameUnwatched) {
   for_each_micro_batch([&](const TokenPlan& plan, const DropPathDraw& draw, std::int64_t) {
     ASSERT_LT(plan.wanted_rows.size(), static_cast<std::size_t>(plan.images * plan.tokens));
     std::size_t watched = 0;
-    const StepObserver observer{[&](Tensor, Tensor) { ++watched; }, {}};
+    const StepObserver observer{[&](Tensor, Tensor) { ++watched; }, {}, {}};
     const double all = run_.step(plan, 1e-3, observer, Recompute::none, draw);
     EXPECT_GE(watched, 1U);
     const double alone = run_.step(plan, 1e-3, {}, Recompute::none, draw);

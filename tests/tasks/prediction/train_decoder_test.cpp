@@ -186,7 +186,7 @@ TEST_F(TrainDecoder, KeepsTheSaveThatIsInFlightWhenALossIsNoNumber) {
 
 TEST_F(TrainDecoder, LosesNoWeightsToAPictureThatCannotBeWritten) {
   std::filesystem::create_directories(path("decoder") + "/training.png");
-  EXPECT_EQ(training_problem(), "");
+  EXPECT_NO_THROW(train());
   EXPECT_EQ(list_checkpoints(path("decoder")).size(), 1);
 }
 
