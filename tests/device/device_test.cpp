@@ -2,11 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -129,6 +131,28 @@ TEST(Device, ProductsOfARowAreTheSameAmongFewAndManyRows) {
         expect_rows_of_parts<float>(kernels, DType::f32, in, out);
         expect_rows_of_parts<BFloat16>(kernels, DType::bf16, in, out);
       }
+}
+
+std::int64_t threads_of_this_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return std::distance(begin(tasks), end(tasks));
+}
+
+// Libraries have pools of their own, which take what OpenMP offers.
+TEST(Device, OneThreadIsOneWhateverOpenMpOffers) {
+  for (const auto& kernels : test::available_kernels()) {
+    const auto device = make_device({"cpu", 1, kernels});
+    const auto offered = omp_get_max_threads();
+    omp_set_num_threads(offered + 1);
+    const auto before = threads_of_this_process();
+    auto x = random(700 * 52, 1), w = random(100 * 52, 2);
+    std::vector<float> y(700 * 100);
+    device->ops().linear_forward(make_tensor(x.data(), DType::f32, {700, 52}),
+                                 make_tensor(w.data(), DType::f32, {100, 52}), {},
+                                 make_tensor(y.data(), DType::f32, {700, 100}));
+    EXPECT_EQ(threads_of_this_process(), before) << kernels;
+    omp_set_num_threads(offered);
+  }
 }
 
 // oneDNN packs the right side of narrow products otherwise for few rows than for many.
