@@ -4,13 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <CLI/CLI.hpp>
-#include <ctime>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "../spent.hpp"
 #include "ijepa/core/rng.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
@@ -25,18 +24,6 @@ struct Settings {
   int threads = 1, rounds = 5;
   std::string turns;  // a type: rounds of extraction are asked for by lines of standard input
 };
-
-/// Of one round, in seconds.
-struct Spent {
-  double wall = 0, processor = 0;
-};
-
-Spent now() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now().time_since_epoch();
-  return {wall.count(), static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec)};
-}
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;

@@ -1,39 +1,28 @@
 // bench_peer_step: training steps of a recipe on random images, in turns with a peer. First a line
 // of JSON says what a step is; then for each line of standard input, a number of seconds, it trains
 // for about as long and prints the images, the wall seconds and the processor's seconds of that
-// turn.
+// turn, and the most memory so far in MiB.
 #include <fmt/core.h>
 #include <sys/resource.h>
 
-#include <chrono>
 #include <CLI/CLI.hpp>
-#include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "../spent.hpp"
 #include "ijepa/core/rng.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/engine.hpp"
 #include "ijepa/train/memory_plan.hpp"
 #include "ijepa/train/optimizer.hpp"
+#include "ijepa/train/precision_choice.hpp"
 #include "ijepa/train/run_data.hpp"
 #include "ijepa/train/run_start.hpp"
 
 namespace ijepa {
 namespace {
-
-struct Spent {
-  double wall = 0, processor = 0;
-};
-
-Spent now() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now().time_since_epoch();
-  return {wall.count(), static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec)};
-}
 
 double peak_mib() {
   rusage usage{};
@@ -126,7 +115,8 @@ class Steps {
 };
 
 void take_turns(const std::string& file, const std::vector<std::string>& settings, int threads) {
-  const auto recipe = load_recipe(file, settings).recipe;
+  auto recipe = load_recipe(file, settings).recipe;
+  choose_precision(recipe, *local_communicator(), Log(1));  // in silence: output is the peer's
   DeviceOptions options{.name = "cpu", .threads = threads};
   options.cpu_kernels = recipe.compute.cpu_kernels;
   const auto device = make_device(options);

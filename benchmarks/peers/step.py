@@ -3,7 +3,7 @@
 
 The peer is written for its speed: fused attention, one fused AdamW, a fused EMA, fixed lengths of masks
 (so that nothing is compiled twice), the mean lengths that our masks have. It runs eagerly and compiled,
-and with --bfloat16 in autocast, too; its best mode is what ours is compared with. A turn lasts some
+and in bfloat16 by autocast; its best mode is what ours is compared with. A turn lasts some
 seconds; on one thread processor time counts, since the machine may be shared, on more the clock.
 
 usage: step.py BIN_FOLDER RECIPE.toml [--set KEY=VALUE ...] [--threads 1] [--turns 5] [--seconds 10]
@@ -11,15 +11,12 @@ usage: step.py BIN_FOLDER RECIPE.toml [--set KEY=VALUE ...] [--threads 1] [--tur
 
 --other takes the bench_peer_step of another commit into the turns."""
 import argparse
-import copy
 import csv
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
-import time
 
 MODES = ("eager", "compiled", "eager bfloat16", "compiled bfloat16")
 
@@ -45,125 +42,12 @@ class Peer:
 
     def __init__(self, mode, step, threads):
         self.process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "--serve", mode, json.dumps(step), str(threads)],
+            [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "ijepa.py"), mode,
+             json.dumps(step), str(threads)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.build = self.process.stdout.readline().strip()
 
     turn = Ours.turn
-
-
-def serve(mode, step, threads):
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    batch, image, patch, targets = step["batch"], step["image"], step["patch"], step["targets"]
-    tokens = (image // patch) ** 2
-    n_context, n_target = round(step["context"]), round(step["target"])
-
-    class Attention(nn.Module):
-        def __init__(self, width, heads):
-            super().__init__()
-            self.heads, self.qkv, self.proj = heads, nn.Linear(width, 3 * width), nn.Linear(width, width)
-
-        def forward(self, x):
-            b, n, d = x.shape
-            q, k, v = self.qkv(x).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-            return self.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, n, d))
-
-    class Block(nn.Module):
-        def __init__(self, width, heads):
-            super().__init__()
-            self.norm1, self.norm2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
-            self.attention = Attention(width, heads)
-            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-
-        def forward(self, x):
-            x = x + self.attention(self.norm1(x))
-            return x + self.mlp(self.norm2(x))
-
-    def stack(width, depth, heads):
-        return nn.Sequential(*(Block(width, heads) for _ in range(depth)), nn.LayerNorm(width, eps=1e-6))
-
-    def rows(x, index):  # (B, N, D), (B, M) -> (B, M, D)
-        return torch.gather(x, 1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
-
-    class Encoder(nn.Module):
-        def __init__(self):
-            super().__init__()
-            width, depth, heads = step["encoder"]
-            self.embed = nn.Linear(3 * patch * patch, width)
-            self.register_buffer("positions", torch.randn(1, tokens, width))
-            self.blocks = stack(width, depth, heads)
-
-        def forward(self, patches, index=None):
-            positions = self.positions.expand(len(patches), -1, -1)
-            if index is not None:
-                patches, positions = rows(patches, index), rows(positions, index)
-            return self.blocks(self.embed(patches) + positions)
-
-    class Predictor(nn.Module):
-        def __init__(self):
-            super().__init__()
-            width, depth, heads = step["predictor"]
-            self.embed = nn.Linear(step["encoder"][0], width)
-            self.mask = nn.Parameter(torch.zeros(1, 1, width))
-            self.register_buffer("positions", torch.randn(1, tokens, width))
-            self.blocks = stack(width, depth, heads)
-            self.out = nn.Linear(width, step["encoder"][0])
-
-        def forward(self, context, index, wanted):  # wanted: (K, B, M)
-            positions = self.positions.expand(len(context), -1, -1)
-            x = self.embed(context) + rows(positions, index)
-            hidden = [torch.cat([x, self.mask + rows(positions, w)], 1) for w in wanted]
-            return self.out(self.blocks(torch.cat(hidden))[:, n_context:])
-
-    encoder, predictor = Encoder(), Predictor()
-    target = copy.deepcopy(encoder).requires_grad_(False)
-    weights = [*encoder.parameters(), *predictor.parameters()]
-    optimizer = torch.optim.AdamW(weights, lr=1e-4, weight_decay=0.04, fused=True)
-    pixels = torch.randint(0, 256, (batch, 3, image, image), dtype=torch.uint8)
-
-    def patches_of(p):
-        x = (p.float() / 255 - 0.5) / 0.25
-        x = x.view(batch, 3, image // patch, patch, image // patch, patch)
-        return x.permute(0, 2, 4, 1, 3, 5).reshape(batch, tokens, -1)
-
-    def loss_of(p, index, wanted):
-        patches = patches_of(p)
-        with torch.no_grad():
-            h = F.layer_norm(target(patches), (step["encoder"][0],))
-            h = torch.cat([rows(h, w) for w in wanted])
-        return F.smooth_l1_loss(predictor(encoder(patches, index), index, wanted).float(), h.float())
-
-    run = torch.compile(loss_of, dynamic=False) if mode.startswith("compiled") else loss_of
-    cast = torch.autocast("cpu", torch.bfloat16, enabled=mode.endswith("bfloat16"))
-
-    def train():
-        order = torch.rand(batch, tokens).argsort(1)
-        index = order[:, :n_context].contiguous()
-        wanted = torch.stack([torch.rand(batch, tokens).argsort(1)[:, :n_target] for _ in range(targets)])
-        with cast:
-            loss = run(pixels, index, wanted)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            torch._foreach_lerp_(list(target.parameters()), list(encoder.parameters()), 0.004)
-
-    for _ in range(3):
-        train()
-    print(f"PyTorch {torch.__version__}: "
-          + "; ".join(line.strip() for line in torch.__config__.show().splitlines()[1:8]), flush=True)
-    for line in sys.stdin:
-        wall, processor, images = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter() - wall < float(line):
-            train()
-            images += batch
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{images},{time.perf_counter() - wall},{time.process_time() - processor},{peak}", flush=True)
 
 
 def table(turns, step, threads):
@@ -179,8 +63,6 @@ def table(turns, step, threads):
 
 
 def main():
-    if sys.argv[1:2] == ["--serve"]:
-        return serve(sys.argv[2], json.loads(sys.argv[3]), int(sys.argv[4]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bin")
     parser.add_argument("recipe")
