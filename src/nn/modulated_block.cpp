@@ -47,10 +47,13 @@ Tensor ModulatedBlock::forward(Pass& p, Tensor x, Tensor condition, const Sequen
   s.input2 = keep_like(p, x);
   modulate(p, s.normed2, parts[scale2], parts[shift2], rows, s.input2);
   s.pre = p.arena.keep(x.dtype, {x.rows(), fc1_.out()});
-  s.activated = keep_like(p, s.pre);
-  fc1_.forward_gelu(p, s.input2, s.pre, s.activated);
   s.branch2 = keep_like(p, x);
-  fc2_.forward(p, s.activated, s.branch2);
+  {
+    Arena::ScratchScope scope(p.arena);
+    const Tensor activated = scratch_like(p, s.pre);
+    fc1_.forward_gelu(p, s.input2, s.pre, activated);
+    fc2_.forward(p, activated, s.branch2);
+  }
   const Tensor y = keep_like(p, x);
   add_gated(p, h, s.branch2, parts[gate2], rows, y);
   return y;
@@ -74,10 +77,9 @@ void ModulatedBlock::mlp_backward(Pass& p, Tensor dx_inout, const ModulatedRows&
   const auto& parts = s.modulation.parts;
   const Tensor dbranch = scratch_like(p, dx_inout), dnormed = scratch_like(p, dx_inout);
   gate_backward(p, dx_inout, s.branch2, parts[gate2], rows, dbranch, dparts[gate2]);
-  const Tensor dhidden = scratch_like(p, s.pre);
-  fc2_.backward_params(p, dbranch, s.activated);
-  fc2_.backward_input(p, dbranch, dhidden);
-  p.ops.gelu_backward(s.pre, dhidden);
+  const Tensor dhidden = scratch_like(p, s.pre), activated = scratch_like(p, s.pre);
+  fc2_.backward_input_gelu(p, dbranch, s.pre, dhidden, activated);
+  fc2_.backward_params(p, dbranch, activated);
   const Tensor dinput = dbranch;  // whose gradient is used up
   fc1_.backward_params(p, dhidden, s.input2);
   fc1_.backward_input(p, dhidden, dinput);

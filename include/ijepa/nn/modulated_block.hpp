@@ -16,7 +16,7 @@ class ModulatedBlock {
     Modulation::Saved modulation;
     LayerNorm::Saved norm1, norm2;
     Tensor normed1, input1, qkv, attended, lse, branch1;  // (M, D), qkv (M, 3 D), lse (M, heads)
-    Tensor normed2, input2, pre, activated, branch2;      // (M, D), the middle two (M, hidden)
+    Tensor normed2, input2, pre, branch2;                 // (M, D), pre (M, hidden)
   };
 
   ModulatedBlock(ParamLayout& layout, const std::string& name, const BlockShape& shape);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <sstream>
 
 #include "ijepa/core/error.hpp"
@@ -73,6 +74,17 @@ DecoderHistory DecoderHistory::parse(const std::string& text) {
   check(!in.fail() && history.count_ >= 0 && history.count_ < steps_a_row,
         "The history of a decoder's training cannot be read.");
   return history;
+}
+
+void check_own_folder(const std::string& folder) {
+  constexpr std::array own{"checkpoints", "training.csv",   "training.png",
+                           "run.lock",    "bad_images.csv", "events.jsonl"};
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    check(std::ranges::any_of(own, [&](const char* mine) { return name.starts_with(mine); }),
+          "The folder {} holds {}, which is not of a decoder's training: choose another by --out.",
+          folder, name);
+  }
 }
 
 void write_history(const DecoderHistory& history, const std::string& folder) {

@@ -86,8 +86,8 @@ class Sketching {
   template <class F>
   void on_this_rank_alone(F&& work) try {
     if (problem_.empty()) work();
-  } catch (const std::exception& e) {
-    problem_ = e.what();
+  } catch (...) {
+    problem_ = message_of(std::current_exception());
   }
 
   std::string pretrained(const Log& log) {

@@ -59,19 +59,6 @@ void check_settings(const TrainDecoderSettings& s, const Communicator& comm) {
         "--images, --checkpoint-minutes and --max-seconds cannot be negative.");
 }
 
-/// A training's own files may be there, and what a kill left of one; anything else belongs to
-/// somebody.
-void check_own_folder(const std::string& folder) {
-  constexpr std::array own{"checkpoints", "training.csv",   "training.png",
-                           "run.lock",    "bad_images.csv", "events.jsonl"};
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
-    check(std::ranges::any_of(own, [&](const char* mine) { return name.starts_with(mine); }),
-          "The folder {} holds {}, which is not of a decoder's training: choose another by --out.",
-          folder, name);
-  }
-}
-
 /// What a run of these settings would be told.
 PretrainRecipe recipe_of(const TrainDecoderSettings& s) {
   PretrainRecipe recipe;

@@ -40,6 +40,10 @@ class DecoderHistory {
   std::int64_t count_ = 0;
 };
 
+/// An Error where a folder holds what is not of a decoder's training. Its own files may be there,
+/// and what a kill left of one; anything else belongs to somebody.
+void check_own_folder(const std::string& folder);
+
 /// FOLDER/training.csv and training.png.
 void write_history(const DecoderHistory& history, const std::string& folder);
 
