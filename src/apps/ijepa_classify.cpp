@@ -98,7 +98,7 @@ void add_infer(CLI::App& app, ijepa::ClassifyInferSettings& s, bool& no_pictures
   infer.add_option("--top", s.top, "classes in the table");
   infer.add_flag("--no-pictures", no_pictures, "the table alone");
   ijepa::add_skip_bad_option(infer, s.skip_bad);
-  infer.add_option("--threads", s.threads, "a rank; 0: its cores");
+  ijepa::add_thread_option(infer, s.threads, "a rank; 0: its cores");
 }
 
 int infer(const ijepa::ClassifyInferSettings& settings, ijepa::Communicator& comm) {

@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   app.add_option("--part-images", settings.part_images, "images of a file; 0: about 256 MiB")
       ->check(CLI::NonNegativeNumber);
   ijepa::add_skip_bad_option(app, settings.skip_bad);
-  app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  ijepa::add_thread_option(app, settings.threads);
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   settings.pooled = keep != "tokens";

@@ -124,7 +124,7 @@ int main(int argc, char** argv) {
   app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
   app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);
-  app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  ijepa::add_thread_option(app, settings.threads);
   app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features")
       ->type_name("FOLDER");
   app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");

@@ -73,7 +73,7 @@ int main(int argc, char** argv) {
       ->type_name("PATH");
   app.add_option("--out", settings.out, "folder for nearest.csv, precision.csv and hits.png")
       ->type_name("FOLDER");
-  app.add_option("--threads", settings.threads, "a rank; 0: as the run was configured");
+  ijepa::add_thread_option(app, settings.threads);
   app.callback([&] {
     if (settings.features.empty() && pair.empty())
       throw CLI::ValidationError(

@@ -60,6 +60,12 @@ inline void add_any_encoder_option(CLI::App& app, EncoderChoice& encoder) {
              "which of the two, or either as it was before the first step");
 }
 
+/// 1024 is far over any node: a number with a digit too many must not start as many threads.
+inline void add_thread_option(CLI::App& app, int& threads,
+                              const std::string& help = "a rank; 0: as the run was configured") {
+  app.add_option("--threads", threads, help)->check(CLI::Range(0, 1024));
+}
+
 inline void add_skip_bad_option(CLI::App& app, bool& skip_bad) {
   app.add_flag("--skip-bad", skip_bad,
                "leave out images that cannot be read: bad_images.csv lists them, the code is 3");

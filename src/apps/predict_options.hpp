@@ -17,10 +17,6 @@ inline void add_image_options(CLI::App& app, std::vector<std::string>& images,
   app.add_option("--queries", queries, "without --image: so many, spread over the input");
 }
 
-inline void add_thread_option(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "a rank; 0: as the run was configured");
-}
-
 /// --input is needed where no command is given, which only a callback can tell.
 inline void add_nearest_options(CLI::App& app, PredictSettings& s) {
   add_checkpoint_options(app, s.run, s.checkpoint);

@@ -21,7 +21,7 @@ inline void add_image_size(CLI::App& app, Size& image, const std::string& help) 
 }
 
 inline void add_compute_options(CLI::App& app, int& threads, std::string& device) {
-  app.add_option("--threads", threads, "a rank; 0: as the pretraining was configured");
+  add_thread_option(app, threads, "a rank; 0: as the pretraining was configured");
   app.add_option("--device", device, "default: as the pretraining was configured")
       ->check(CLI::IsMember({"cpu", "cuda"}));
 }

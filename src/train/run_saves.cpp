@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/folder.hpp"
 #include "ijepa/train/checkpoint_marks.hpp"
 
 namespace ijepa {
@@ -59,6 +60,7 @@ RunSaves::RunSaves(const RunSettings& run, std::vector<NamedTensor> tensors, Com
       report_(std::move(report)),
       best_value_(-std::numeric_limits<double>::infinity()) {
   on_rank_0(comm, [&] {
+    prepare_output_folder(run.dir, writer_.checkpoint_bytes());
     const auto best = read_marks(run.dir).best;
     if (best && best->figure == name_of(keep_best_)) best_value_ = best->value;
   });

@@ -56,6 +56,8 @@ TEST(Layout, WordsOfANameBeginWithACapitalOrFollowEachOther) {
             "a,");
   EXPECT_EQ(summary_of({"minitrain2017/1.jpg", "minival2017/1.jpg"}),
             "minitrain2017[minitrain2017/]1 minival2017[minival2017/]1 ");
+  EXPECT_EQ(summary_of({"train/a/1.jpg", "train/b/1.jpg", "minival/a/1.jpg"}),
+            "minival[minival/]L1 train[train/]L2 a,b,");
   EXPECT_THAT(refusal_of({"trainA/1.jpg", "trainB/1.jpg", "testA/1.jpg", "testB/1.jpg"}),
               HasSubstr("parts of splits"));
   EXPECT_EQ(summary_of({"AirTrain/1.jpg", "Bus/1.jpg"}), "[]L2 AirTrain,Bus,");

@@ -96,6 +96,8 @@ def check_refusals():
     expect(1, *ask, "run", says="holds no decoder")
     expect(1, "ijepa-predict", *DECODER, "--steps", STEPS, "--out", "images", says="choose another by --out")
     expect(1, "ijepa-predict", *DECODER, "--steps", "7", "--out", "whole", says="other settings")
+    expect(1, *ask, "whole", "--image", "0", "--image", "0", says="its own control")
+    expect(105, *ask, "whole", "--threads", "-2", says="not in range")
     expect(106, "ijepa-predict", "--run", "run", says="--input")
     for early in (["--seed", "5"], ["--out", "early"], ["--skip-bad"]):
         expect(105, "ijepa-predict", *early, *ask[1:], "whole", says=f"{early[0]}: stands before sketch")

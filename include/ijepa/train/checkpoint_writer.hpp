@@ -47,6 +47,8 @@ class CheckpointWriter {
   /// Waits for the save in flight. Every rank.
   SaveOutcome finish();
 
+  /// What a checkpoint takes on disk.
+  std::int64_t checkpoint_bytes() const { return static_cast<std::int64_t>(outcome_.bytes); }
   /// Host memory of a snapshot on the rank that has the most.
   static std::size_t snapshot_bytes(std::size_t state_bytes, std::int64_t ranks);
 

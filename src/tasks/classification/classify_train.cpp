@@ -125,9 +125,19 @@ class Training {
     });
     classifier_->head().initialise(unsigned_of(run.seed));
     classifier_->encoder().load(checkpoint_, run.encoder, comm_);
+    on_rank_0(comm_, [&] { prepare_output_folder(run.out_dir, bytes_kept()); });
     log_.info("{} training and {} validation images of {} classes, {} x {} pixels; {}",
               train_->size(), valid_->size(), train_->class_names().size(), views.image_height,
               views.image_width, run.fine_tune ? "fine-tuning" : "linear layer alone");
+  }
+
+  /// Of the newest weights with their moments and of the best weights.
+  std::int64_t bytes_kept() {
+    constexpr std::int64_t element = sizeof(float);
+    const auto head = classifier_->head().layout().size();
+    const auto encoder = classifier_->encoder().store().layout().size();
+    const auto learned = head + (settings_.run.fine_tune ? encoder : 0);
+    return element * (2 * (head + encoder) + 2 * learned);
   }
 
   std::map<std::string, std::string> texts() const {

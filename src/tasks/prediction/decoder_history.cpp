@@ -15,6 +15,8 @@ namespace {
 constexpr std::array figures{&DecoderRow::loss, &DecoderRow::pixelwise, &DecoderRow::learning_rate,
                              &DecoderRow::seconds};
 
+constexpr const char* csv_columns = "step,loss,pixelwise,relative,learning_rate,seconds\n";
+
 std::string line_of(const DecoderRow& row) {
   std::string line = fmt::format("{}", row.step);
   for (const auto figure : figures) line += fmt::format(" {}", row.*figure);
@@ -51,7 +53,7 @@ void DecoderHistory::end_row() {
 }
 
 std::string DecoderHistory::csv() const {
-  std::string out = "step,loss,pixelwise,relative,learning_rate,seconds\n";
+  std::string out = csv_columns;
   for (const auto& r : rows_)
     out += fmt::format("{},{:.6f},{:.6f},{:.4f},{:.6g},{:.3f}\n", r.step, r.loss, r.pixelwise,
                        r.loss / r.pixelwise, r.learning_rate, r.seconds);
@@ -85,6 +87,11 @@ void check_own_folder(const std::string& folder) {
           "The folder {} holds {}, which is not of a decoder's training: choose another by --out.",
           folder, name);
   }
+  const std::string table = folder + "/training.csv";
+  check(
+      !std::filesystem::exists(table) || read_text_file(table).starts_with(csv_columns),
+      "{} is not of a decoder's training, which would replace it: choose another folder by --out.",
+      table);
 }
 
 void write_history(const DecoderHistory& history, const std::string& folder) {

@@ -113,7 +113,12 @@ class Sketching {
   int threads() const { return settings_.threads > 0 ? settings_.threads : usable_cores(); }
 
   void choose() {
-    for (const auto& key : settings_.images) chosen_.push_back(find_image(*images_, key));
+    for (const auto& key : settings_.images) {
+      const auto image = find_image(*images_, key);
+      check(!std::ranges::count(chosen_, image),
+            "--image {} names an image a second time, which would be its own control.", key);
+      chosen_.push_back(image);
+    }
     if (chosen_.empty()) chosen_ = spread_numbers(settings_.queries, images_->size());
     check(count() >= 2,
           "A sketch needs at least two images, for the control by another's s; {} "

@@ -26,6 +26,11 @@ void write_text(Image& sheet, const std::string& text, int x, int y) {
               cv::LINE_AA);
 }
 
+int width_of(const std::string& text) {
+  int below = 0;
+  return cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, text_size, 1, &below).width;
+}
+
 void place(const Image& picture, int top, int left, Image& sheet) {
   if (picture.rgb.empty()) return;
   const Image cell = fitted(picture.view(), side);
@@ -123,9 +128,10 @@ void write_sketch_sheet(const SketchSheet& sheet, const std::string& path) {
     for (const auto& line : image) samples = std::max(samples, line.samples.size());
   }
   const auto names = headings(samples, sheet.white_level);
-  Image out = plain_image(header + static_cast<int>(lines) * (side + gap) +
-                              static_cast<int>(sheet.images.size()) * block_gap,
-                          column(names.size()) + gap, 255, 255, 255);
+  Image out =
+      plain_image(header + static_cast<int>(lines) * (side + gap) +
+                      static_cast<int>(sheet.images.size()) * block_gap,
+                  std::max(column(names.size()), gap + width_of(sheet.title)) + gap, 255, 255, 255);
   write_text(out, sheet.title, gap, 16);
   for (std::size_t i = 0; i < names.size(); ++i) write_text(out, names[i], column(i), header - 8);
   int top = header;

@@ -159,6 +159,11 @@ class DecoderTraining {
       check(meta.text.contains(decoder_card_key),
             "The folder {} holds no decoder but another run: choose another by --out.",
             settings_.out);
+      const auto theirs = parse_decoder_card(meta.text.at(decoder_card_key), newest);
+      check(theirs.identity == card_.identity,
+            "The decoder in {} learns from the network at {}, not from {}, whose weights are "
+            "others: go on with --checkpoint {}, or choose another folder by --out.",
+            settings_.out, theirs.checkpoint, pretrained_, theirs.checkpoint);
       for (const auto& [key, mine] : texts()) {
         const auto stored = meta.text.find(key);
         check(stored != meta.text.end() && stored->second == mine,

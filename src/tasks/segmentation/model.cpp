@@ -139,6 +139,13 @@ void SegmentationModel::save_training(const std::string& folder, const Checkpoin
   CheckpointStore(folder, {.keep_last = 1}).save(comm, meta, tensors_of(parts));
 }
 
+std::int64_t SegmentationModel::bytes_kept() const {
+  auto learned = network_->head().store().layout().size();
+  if (info_.fine_tuned) learned += network_->encoder()->store().layout().size();
+  constexpr std::int64_t element = sizeof(float), moments = 2, copies = 3;
+  return element * learned * (copies + moments);
+}
+
 void SegmentationModel::load_training(const std::string& checkpoint, Communicator& comm) {
   fill(checkpoint, with_moments, comm);
 }

@@ -82,7 +82,8 @@ class SegmentTrainer {
   }
 
   SegmentTrainResult run() {
-    on_rank_0(comm_, [&] { prepare_output_folder(settings_.out + "/validation"); });
+    on_rank_0(comm_,
+              [&] { prepare_output_folder(settings_.out + "/validation", model_.bytes_kept()); });
     const TrainingIdentity identity = identity_of(
         settings_, model_.info(),
         {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});

@@ -143,7 +143,7 @@ std::string write_onnx(const std::string& path, onnx::Model model,
                        const std::vector<OutTensor>& weights, bool beside) {
   if (!beside && write_whole(path, model, weights)) return {};
   const std::string second = path + ".data";
-  check(!fs::exists(second),
+  check(!fs::exists(fs::symlink_status(second)),
         "{} exists already; the weights go into a file of that name, and exports replace nothing.",
         second);
   try {

@@ -148,6 +148,10 @@ TEST_F(TrainDecoder, RefusesAFolderThatIsNotItsOwn) {
   write_file_atomically(path("decoder/thesis.txt"), "words");
   EXPECT_NE(training_problem().find("holds thesis.txt"), std::string::npos);
   fs::remove(path("decoder/thesis.txt"));
+  write_file_atomically(path("decoder/training.csv"), "athlete,heart rate\n");
+  EXPECT_NE(training_problem().find("training.csv is not of a decoder's"), std::string::npos);
+  EXPECT_EQ(read_text_file(path("decoder/training.csv")), "athlete,heart rate\n");
+  fs::remove(path("decoder/training.csv"));
   train();
   training_.batch = 4;
   EXPECT_NE(training_problem().find("other settings"), std::string::npos);
@@ -158,7 +162,9 @@ TEST_F(TrainDecoder, RefusesAFolderThatIsNotItsOwn) {
   training_.input = path("shards");
   write_tiny_checkpoint(path("stranger"), 3);
   training_.run = path("stranger");
-  EXPECT_NE(training_problem().find("other settings"), std::string::npos);
+  const auto problem = training_problem();
+  EXPECT_NE(problem.find("not from " + path("stranger")), std::string::npos) << problem;
+  EXPECT_NE(problem.find("go on with --checkpoint " + path("run")), std::string::npos) << problem;
   training_.run = path("run");
   EXPECT_TRUE(train().finished);
   // The checkpoints of a pretraining.

@@ -124,6 +124,11 @@ TEST_F(RoundTrip, ExportsRefuseWhatTheyCannotWrite) {
   EXPECT_NE(
       problem({checkpoint_, path("hf"), ExportFormat::timm, "target", 0}).find("exists already"),
       std::string::npos);
+  fs::create_symlink(path("elsewhere"), path("link"));  // what it names comes later, or is on a disk
+  EXPECT_NE(
+      problem({checkpoint_, path("link"), ExportFormat::timm, "target", 0}).find("exists already"),
+      std::string::npos);
+  EXPECT_TRUE(fs::is_symlink(path("link")));
   EXPECT_NE(problem({path("nowhere"), path("x"), ExportFormat::hdf5, "target", 0}).find("missing"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(path("x")));

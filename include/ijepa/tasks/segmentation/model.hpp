@@ -45,6 +45,8 @@ class SegmentationModel {
   /// The same with the optimizer's moments: FOLDER/checkpoints/step_EPOCH, in place of the one
   /// before. Collective.
   void save_training(const std::string& folder, const CheckpointMeta& meta, Communicator& comm);
+  /// On disk, of a training: its newest checkpoint, and the newest and the best weights.
+  std::int64_t bytes_kept() const;
   /// From one of those checkpoints. Collective.
   void load_training(const std::string& checkpoint, Communicator& comm);
 
