@@ -15,8 +15,9 @@ constexpr std::array split_words{"train",      "training",   "val",       "valid
                                  "eval",       "evaluation", "unlabeled", "unlabelled"};
 // Split words only beside others in the same frame: seg_pred beside seg_train.
 constexpr std::array framed_words{"pred", "predict", "prediction", "query", "gallery", "extra"};
-constexpr std::array beside_split_words{"set",  "data",  "dataset", "image", "images", "img",
-                                        "imgs", "split", "folder",  "jpeg",  "jpg",    "png",    "mini"};
+constexpr std::array beside_split_words{"set", "data", "dataset", "image",  "images",
+                                        "img", "imgs", "split",   "folder", "jpeg",
+                                        "jpg", "png",  "mini"};
 constexpr std::array heap_words{"image", "images", "img",  "imgs",      "jpeg",    "jpegs",
                                 "jpg",   "jpgs",   "png",  "pngs",      "picture", "pictures",
                                 "photo", "photos", "pics", "jpegimages"};

@@ -165,7 +165,8 @@ ExportResult write_hdf5(const StoredWeights& weights, const ExportOptions& optio
 }  // namespace
 
 ExportResult export_weights(const ExportOptions& options) {
-  check(!fs::exists(fs::symlink_status(options.out)), "{} exists already; exports replace nothing.", options.out);
+  check(!fs::exists(fs::symlink_status(options.out)), "{} exists already; exports replace nothing.",
+        options.out);
   const bool onnx = options.format == ExportFormat::onnx;
   check(onnx || !(options.include_normalization || options.external_data),
         "--include-normalization and --external-data are of --format onnx.");

@@ -124,7 +124,8 @@ TEST_F(RoundTrip, ExportsRefuseWhatTheyCannotWrite) {
   EXPECT_NE(
       problem({checkpoint_, path("hf"), ExportFormat::timm, "target", 0}).find("exists already"),
       std::string::npos);
-  fs::create_symlink(path("elsewhere"), path("link"));  // what it names comes later, or is on a disk
+  fs::create_symlink(path("elsewhere"),
+                     path("link"));  // what it names comes later, or is on a disk
   EXPECT_NE(
       problem({checkpoint_, path("link"), ExportFormat::timm, "target", 0}).find("exists already"),
       std::string::npos);
