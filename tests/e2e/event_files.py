@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Event files of a run that was resumed twice, read back by TensorBoard itself: every step once, figures
-as in metrics.csv, pictures and histograms whole; and metrics.csv by pandas.
+as in metrics.csv, pictures and histograms whole; and metrics.csv by pandas and trackio.
 usage: event_files.py BIN_FOLDER, where tests/python_packages.sh has installed what it reads with"""
+import contextlib
 import csv
 import io
 import os
@@ -14,10 +15,13 @@ import tempfile
 PACKAGES = pathlib.Path(__file__).resolve().parents[2] / "build" / "python" / "bin" / "python"
 if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
     os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
+os.environ["TRACKIO_DIR"] = tempfile.mkdtemp()  # read when it is imported
 try:
     import pandas
+    import trackio
     from PIL import Image
     from tensorboard.backend.event_processing import event_accumulator, event_file_loader
+    from trackio.sqlite_storage import SQLiteStorage
 except ImportError as missing:
     print(f"[  SKIPPED ] {missing}")
     sys.exit(77)
@@ -103,6 +107,17 @@ def check_pictures(loaded):
         expect(value.num == 24 and sum(value.bucket) == 24, f"a histogram counts {value.num}")
 
 
+def check_trackio(rows):
+    """Its importer keeps ten letters of a name; the columns asked for here are shorter."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        trackio.import_csv("run/metrics.csv", project="ijepa", name="run")
+    read = SQLiteStorage.get_logs("ijepa", "run")
+    expect([row["step"] for row in read] == list(range(1, 25)), "trackio reads other steps")
+    for column in ("loss", "lr"):
+        expect([row[column] for row in read] == [float(row[column]) for row in rows],
+               f"trackio reads another {column}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -124,8 +139,10 @@ def main():
         table = pandas.read_csv("run/metrics.csv").set_index("step")
         expect(list(table.index) == list(range(1, 25)), "pandas reads other steps")
         expect(all(kind.kind in "if" for kind in table.dtypes), f"pandas reads {table.dtypes}")
+        check_trackio(rows)
         train(**{"run.dir": "quiet", "run.tensorboard": "false", "optim.max_steps": 2})
         expect(not list(pathlib.Path("quiet").glob("*tfevents*")), "run.tensorboard=false writes files")
+    shutil.rmtree(os.environ["TRACKIO_DIR"])
     print(*problems, f"event files: {len(problems)} problems", sep="\n")
     return bool(problems)
 
