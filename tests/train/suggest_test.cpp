@@ -41,7 +41,9 @@ std::string config_for(const ImageFacts& images, const MachineFacts& machine, do
 }
 
 TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
-  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_3min.toml");
+  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 0.05),
+            "configs/cifar10_3min.toml");
+  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_15min.toml");
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
   // Pixels, images or time alone are not enough for the larger ones.
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(64, 100), 1000),
