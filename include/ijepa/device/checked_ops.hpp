@@ -26,6 +26,8 @@ class CheckedOps final : public Ops {
   explicit CheckedOps(Ops& inner, LayerOf layer_of = {})
       : inner_(inner), layer_of_(std::move(layer_of)) {}
 
+  /// What comes now is behind no layer of what was before.
+  void leave_layers() { layer_.clear(), place_.clear(); }
   /// Begun so far; for any thread.
   std::int64_t operations() const { return operations_.load(std::memory_order_relaxed); }
 
