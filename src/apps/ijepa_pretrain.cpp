@@ -134,6 +134,20 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
 }
 
+/// Beside --set it stands alone.
+void add_replay_option(CLI::App& app, Arguments& arguments) {
+  const auto others = app.get_options([](const CLI::Option* option) {
+    return option->get_name() != "--set" && option->get_name() != "--help";
+  });
+  auto* replay = app.add_option(
+      "--replay", arguments.replay,
+      "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every operation "
+      "checked, and name the first at fault: code 87, or 0 if all is finite here; --set takes "
+      "settings of [compute]");
+  replay->type_name("FOLDER");
+  for (CLI::Option* option : others) replay->excludes(option);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,9 +156,8 @@ int main(int argc, char** argv) {
       "again to go on), 86 ended by force because ranks hung (run again), 87 not a number, 1 "
       "another error. docs/slurm.md tells more."};
   Arguments arguments;
-  auto* config =
-      app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
-          ->type_name("FILE");
+  app.add_option("config", arguments.config, "configuration (TOML); docs/configuration.md")
+      ->type_name("FILE");
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
   app.add_option("--max-seconds", arguments.max_seconds,
                  "save and end with code 85 after this time; the same as run.max_seconds")
@@ -168,13 +181,9 @@ int main(int argc, char** argv) {
        {"target", ijepa::StartEncoder::target},
        {"context", ijepa::StartEncoder::context}},
       "own: online encoder from the context encoder, EMA target from the target encoder");
-  app.add_option("--replay", arguments.replay,
-                 "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every "
-                 "operation checked: name the first at fault; code 87, or 0 if all is finite here")
-      ->type_name("FILE")
-      ->excludes(config);
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   add_suggest_options(app, arguments);
+  add_replay_option(app, arguments);
   app.callback([&] {
     if (arguments.config.empty() && arguments.suggest.empty() && arguments.replay.empty())
       throw CLI::RequiredError("config");

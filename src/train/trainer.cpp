@@ -88,7 +88,7 @@ Outcome Trainer::train() {
   if (evaluation_ && step_ == 0) evaluate();
   while (step_ < plan_.total_steps) {
     if (lock_) lock_->check_held();
-    const StepMetrics metrics = train_step(RankStep(recipe_, plan_, step_, comm_.rank()));
+    const StepMetrics metrics = train_step();
     ++step_;
     report(metrics);
     if (health_is_due()) check_health();
@@ -119,8 +119,9 @@ bool Trainer::save_or_stop() {
   return true;
 }
 
-StepMetrics Trainer::train_step(const RankStep& step) {
+StepMetrics Trainer::train_step() {
   const auto start = Clock::now();
+  const RankStep step(recipe_, plan_, step_, comm_.rank());
   const double waited = loader_->wait_seconds();
   const StepSums sums = forward_and_backward(step);
   if (sums.finite()) update(step.place(), sums);
@@ -219,8 +220,11 @@ void Trainer::skip(const RankStep& step, const StepSums& sums) {
       exit_code::not_finite);
 }
 
+// A repetition takes longer than a step: not where any rank is to stop.
 Explanation Trainer::explain(const RankStep& step) {
   if (recipe_.run.keep_replays == 0) return {};
+  comm_.activity().enter(Phase::agreeing, step.place().step);
+  if (comm_.all_reduce(static_cast<double>(stop_is_due()), Reduction::max) != 0) return {};
   return explain_step({recipe_, plan_, shards_, *device_, engine_, texts()}, step, comm_, log_);
 }
 

@@ -35,9 +35,12 @@ TEST_F(Replays, SayWhatTheRunSaid) {
   expect_refusal(on_ranks(2, repeat(file())), "start it without mpirun or srun.");
   expect_refusal(repeat(file()) + Words{"--set", "optim.lr=1"}, "would make it another step");
   expect_refusal(repeat(path("shards")), path("shards").string());
-  const Ended both = run(command() + Words{"--replay", file().string()});
-  EXPECT_NE(both.code, 0);
-  EXPECT_THAT(both.output, HasSubstr("config excludes --replay"));
+  for (const Words& both :
+       {command() + Words{"--replay", file().string()}, repeat(file()) + Words{"--dry-run"}}) {
+    const Ended refused = run(both);
+    EXPECT_NE(refused.code, 0);
+    EXPECT_THAT(refused.output, HasSubstr("--replay excludes "));
+  }
 }
 
 TEST_F(Replays, OfAStepThatIsFiniteEndWithCode0) {

@@ -65,7 +65,7 @@ class Trainer {
   std::optional<HealthMonitor> make_health_monitor();
 
   Outcome train();
-  StepMetrics train_step(const RankStep& step);
+  StepMetrics train_step();
   StepSums forward_and_backward(const RankStep& step);
   std::vector<std::vector<std::uint8_t>> survey(const RankStep& step);
   std::span<const std::uint8_t> load(const RankStep& step);
