@@ -134,18 +134,19 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
 }
 
-/// Beside --set it stands alone.
 void add_replay_option(CLI::App& app, Arguments& arguments) {
-  const auto others = app.get_options([](const CLI::Option* option) {
-    return option->get_name() != "--set" && option->get_name() != "--help";
-  });
-  auto* replay = app.add_option(
-      "--replay", arguments.replay,
-      "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every operation "
-      "checked, and name the first at fault: code 87, or 0 if all is finite here; --set takes "
-      "settings of [compute]");
-  replay->type_name("FOLDER");
-  for (CLI::Option* option : others) replay->excludes(option);
+  app.add_option("--replay", arguments.replay,
+                 "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every "
+                 "operation checked, and name the first at fault: code 87, or 0 if all is finite "
+                 "here; --set takes settings of [compute]")
+      ->type_name("FOLDER");
+}
+
+/// Beside --set it stands alone.
+void check_replay_alone(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && option->get_name() != "--replay" && option->get_name() != "--set")
+      throw CLI::ExcludesError(option->get_name(), "--replay");
 }
 
 }  // namespace
@@ -187,6 +188,7 @@ int main(int argc, char** argv) {
   app.callback([&] {
     if (arguments.config.empty() && arguments.suggest.empty() && arguments.replay.empty())
       throw CLI::RequiredError("config");
+    if (!arguments.replay.empty()) check_replay_alone(app);
   });
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
