@@ -14,6 +14,7 @@
 #include "ijepa/tasks/start_from.hpp"
 #include "ijepa/train/dry_run.hpp"
 #include "ijepa/train/precision_choice.hpp"
+#include "ijepa/train/replay.hpp"
 #include "ijepa/train/run_watch.hpp"
 #include "ijepa/train/suggest.hpp"
 #include "ijepa/train/trainer.hpp"
@@ -34,6 +35,8 @@ ijepa::ProgramWords words() {
             "mpirun -n 2 ijepa-pretrain configs/synthetic.toml --set data.shards=shards/train"},
            {"Save and end with code 85 after an hour",
             "ijepa-pretrain configs/cifar10_3min.toml --max-seconds 3600"},
+           {"Which operation made a number that is none, of a run that ended with code 87",
+            "ijepa-pretrain --replay runs/first/non_finite/step_12.replay"},
            {"A new run from published weights",
             "ijepa-pretrain configs/in1k_vith14_ep300.toml --init-from "
             "IN1K-vit.h.14-300e.pth.tar --set run.dir=runs/continued"}},
@@ -47,7 +50,7 @@ ijepa::ProgramWords words() {
 struct Arguments {
   std::string config;
   std::vector<std::string> settings;
-  std::string max_seconds, show, suggest;
+  std::string max_seconds, show, suggest, replay;
   double hours = 1;
   ijepa::StartOptions start;
   bool dry_run = false, extend = false;
@@ -70,6 +73,15 @@ int answer(const Arguments& arguments) {
     fmt::print(stderr, "error: {}\n", e.what());
     return 1;
   }
+}
+
+/// A step of a run that was not finite, once more.
+int repeat_step(const Arguments& arguments, ijepa::Communicator& comm) {
+  const auto cluster = ijepa::parse_cluster(ijepa::process_environment());
+  const ijepa::Log log(comm.rank());
+  const auto replayed = ijepa::replay(arguments.replay, arguments.settings, cluster, comm, log);
+  fmt::print("{}\n", replayed.said);
+  return replayed.finite ? ijepa::exit_code::finished : ijepa::exit_code::not_finite;
 }
 
 int pretrain(const Arguments& arguments, ijepa::Communicator& comm) {
@@ -122,6 +134,21 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
 }
 
+void add_replay_option(CLI::App& app, Arguments& arguments) {
+  app.add_option("--replay", arguments.replay,
+                 "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every "
+                 "operation checked, and name the first at fault: code 87, or 0 if all is finite "
+                 "here; --set takes settings of [compute]")
+      ->type_name("FOLDER");
+}
+
+/// Beside --set it stands alone.
+void check_replay_alone(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && option->get_name() != "--replay" && option->get_name() != "--set")
+      throw CLI::ExcludesError(option->get_name(), "--replay");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -157,8 +184,11 @@ int main(int argc, char** argv) {
       "own: online encoder from the context encoder, EMA target from the target encoder");
   app.add_flag("--dry-run", arguments.dry_run, "print steps, schedule, memory and FLOPs, and stop");
   add_suggest_options(app, arguments);
+  add_replay_option(app, arguments);
   app.callback([&] {
-    if (arguments.config.empty() && arguments.suggest.empty()) throw CLI::RequiredError("config");
+    if (arguments.config.empty() && arguments.suggest.empty() && arguments.replay.empty())
+      throw CLI::RequiredError("config");
+    if (!arguments.replay.empty()) check_replay_alone(app);
   });
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
@@ -166,6 +196,7 @@ int main(int argc, char** argv) {
     arguments.settings.push_back("run.max_seconds=" + arguments.max_seconds);
   if (arguments.extend) arguments.settings.push_back("run.used_folder=extend");
   if (!arguments.show.empty() || !arguments.suggest.empty()) return answer(arguments);
-  return ijepa::run_on_ranks(argc, argv,
-                             [&](ijepa::Communicator& comm) { return pretrain(arguments, comm); });
+  return ijepa::run_on_ranks(argc, argv, [&](ijepa::Communicator& comm) {
+    return arguments.replay.empty() ? pretrain(arguments, comm) : repeat_step(arguments, comm);
+  });
 }

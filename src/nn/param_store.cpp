@@ -1,5 +1,7 @@
 #include "ijepa/nn/param_store.hpp"
 
+#include <functional>
+
 #include "ijepa/device/host_values.hpp"
 
 namespace ijepa {
@@ -128,6 +130,30 @@ Tensor ParamStore::gradient(ParamRange range) const {
 
 Tensor ParamStore::values(Role role, const ParamInfo& info) const {
   return flat(role, {info.offset, info.offset + info.size});
+}
+
+std::string ParamStore::layer_of(const Tensor& t) const {
+  const struct {
+    const Buffer& buffer;
+    DType type;
+    const char* prefix;
+  } places[] = {{weight_, precision_.param, ""},
+                {weight_copy_, precision_.compute, ""},
+                {gradient_, precision_.param, ""},
+                {target_, precision_.param, "target_"},
+                {target_copy_, precision_.compute, "target_"}};
+  for (const auto& [buffer, type, prefix] : places) {
+    const auto* base = static_cast<const std::byte*>(buffer.data());
+    const auto* data = static_cast<const std::byte*>(t.data);
+    if (base == nullptr || std::less<>()(data, base) || !std::less<>()(data, base + buffer.bytes()))
+      continue;
+    const ParamInfo* info = layout_.at((data - base) / static_cast<std::int64_t>(size_of(type)));
+    if (info == nullptr || t.numel() > info->size) return {};
+    const std::string name = prefix + info->group + "." + info->name;
+    const bool of_layer = name.ends_with(".weight") || name.ends_with(".bias");
+    return of_layer ? name.substr(0, name.rfind('.')) : name;
+  }
+  return {};
 }
 
 OptimizerRange ParamStore::optimizer_range(ParamRange range) const {

@@ -61,6 +61,13 @@ Constant ParamLayout::constant(std::int64_t rows, std::int64_t cols,
   return {offset, rows, cols};
 }
 
+const ParamInfo* ParamLayout::at(std::int64_t element) const {
+  const auto behind = std::ranges::upper_bound(infos_, element, {}, &ParamInfo::offset);
+  if (behind == infos_.begin()) return nullptr;
+  const ParamInfo& info = *std::prev(behind);
+  return element < info.offset + info.size ? &info : nullptr;
+}
+
 ParamRange ParamLayout::range(std::string_view group) const {
   ParamRange r{size_, 0};
   for (const auto& info : infos_) {

@@ -24,6 +24,13 @@ std::size_t image_bytes(const EncoderConfig& c, std::int64_t images) {
 // What a step leaves on the device for the host to read; behind them the losses of micro-batches.
 constexpr std::size_t encoder_scalar = 0, predictor_scalar = 1, first_loss_scalar = 2;
 
+bool begins(Part part) {
+  return part == Part::only || part == Part::first;
+}
+bool ends(Part part) {
+  return part == Part::only || part == Part::last;
+}
+
 /// The device, once all ranks know that a micro-batch fits into theirs.
 Device& with_room(Device& device, Communicator& comm, const IJepa& model,
                   const PretrainRecipe& recipe, std::int64_t micro_batch) {
@@ -70,7 +77,7 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
     targets_.emplace(device, recipe.model.encoder, store_.precision().statistics());
 }
 
-StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
+StepInput Engine::input_of(Ops& on, const MicroBatch& batch, double loss_scale) {
   const EncoderConfig& c = model_.encoder().config();
   std::swap(pixels_, next_pixels_);
   const Tensor pixels =
@@ -78,7 +85,7 @@ StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
   check(pixels.bytes() == batch.pixels.size() && pixels.bytes() <= pixels_.bytes(),
         "A micro-batch of {} bytes was given where {} images of {} x {} belong.",
         batch.pixels.size(), batch.plan.images, c.image_height, c.image_width);
-  ops().upload_input(batch.pixels.data(), pixels);
+  on.upload_input(batch.pixels.data(), pixels);
   return {.images = {pixels, normalisation_},
           .plan = batch.plan,
           .loss_scale = loss_scale,
@@ -87,12 +94,12 @@ StepInput Engine::input_of(const MicroBatch& batch, double loss_scale) {
           .target_scale = target_scale()};
 }
 
-Pass Engine::online_pass(Arena& arena, Write write) {
-  return {ops(), arena, store_.precision(), store_.online(), store_.gradients(), write};
+Pass Engine::online_pass(Ops& on, Arena& arena, Write write) {
+  return {on, arena, store_.precision(), store_.online(), store_.gradients(), write};
 }
 
-Pass Engine::target_pass(Arena& arena) {
-  return {ops(), arena, store_.precision(), store_.target()};
+Pass Engine::target_pass(Ops& on, Arena& arena) {
+  return {on, arena, store_.precision(), store_.target()};
 }
 
 void Engine::sum_over_ranks(PooledSums& sums) {
@@ -101,35 +108,27 @@ void Engine::sum_over_ranks(PooledSums& sums) {
       make_tensor(flat.data(), DType::f64, {static_cast<std::int64_t>(flat.size())})));
 }
 
-void Engine::survey(const MicroBatch& batch, Part part) {
-  if (part == Part::only || !model_.loss().pooled()) return;
+PooledSums Engine::pooled_sums(Ops& on, const MicroBatch& batch) {
   Arena arena(arena_.data(), arena_.bytes());
-  Pass online = online_pass(arena, Write::overwrite);
-  Pass target = target_pass(arena);
-  PooledSums sums = model_.pooled_sums(online, target, input_of(batch, 0));
-  if (part == Part::first) {
+  Pass online = online_pass(on, arena, Write::overwrite);
+  Pass target = target_pass(on, arena);
+  return model_.pooled_sums(online, target, input_of(on, batch, 0));
+}
+
+void Engine::survey(const MicroBatch& batch, Part part) {
+  if (!model_.loss().pooled()) return;
+  PooledSums sums = pooled_sums(ops(), batch);
+  if (begins(part)) {
     surveyed_ = std::move(sums);
   } else {
     std::ranges::transform(surveyed_->flat(), sums.flat(), surveyed_->flat().begin(),
                            std::plus<>());
   }
-  if (part == Part::last) sum_over_ranks(*surveyed_);
+  if (ends(part)) sum_over_ranks(*surveyed_);
 }
 
 void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
-  const bool first = part == Part::only || part == Part::first;
-  const bool last = part == Part::only || part == Part::last;
-  Arena arena(arena_.data(), arena_.bytes());
-  Pass online = online_pass(arena, first ? Write::overwrite : Write::accumulate);
-  Pass target = target_pass(arena);
-  if (first) micros_ = 0;
-  check(micros_ < most_micros_, "A step has {} micro-batches on this rank, but another one came.",
-        most_micros_);
-  const Tensor loss = scalar(first_loss_scalar + micros_++);
-  ops().fill_zero(loss);
-  ReadyCallback ready;
-  if (last) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
-  StepInput input = input_of(batch, loss_scale);
+  StepInput input = input_of(ops(), batch, loss_scale);
   input.complete = [this, part](PooledSums& sums) {
     if (part == Part::only) {
       sum_over_ranks(sums);
@@ -138,9 +137,33 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
     }
   };
   if (targets_) {
-    if (first) targets_->forget();
+    if (begins(part)) targets_->forget();
     input.told_target_sums = [this](const std::vector<double>& sums) { targets_->add(sums); };
   }
+  ReadyCallback ready;
+  if (ends(part)) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
+  step(ops(), input, part, ready);
+}
+
+void Engine::repeat_survey(Ops& checked, const MicroBatch& batch) {
+  pooled_sums(checked, batch);
+}
+
+void Engine::repeat(Ops& checked, const MicroBatch& batch, double loss_scale, Part part) {
+  StepInput input = input_of(checked, batch, loss_scale);
+  input.complete = [this](PooledSums& sums) { sums = *surveyed_; };
+  step(checked, input, part, {});
+}
+
+void Engine::step(Ops& on, const StepInput& input, Part part, const ReadyCallback& ready) {
+  Arena arena(arena_.data(), arena_.bytes());
+  Pass online = online_pass(on, arena, begins(part) ? Write::overwrite : Write::accumulate);
+  Pass target = target_pass(on, arena);
+  if (begins(part)) micros_ = 0;
+  check(micros_ < most_micros_, "A step has {} micro-batches on this rank, but another one came.",
+        most_micros_);
+  const Tensor loss = scalar(first_loss_scalar + micros_++);
+  on.fill_zero(loss);
   model_.step(online, target, input, loss, {}, ready);
 }
 
@@ -150,9 +173,18 @@ Tensor Engine::scalar(std::size_t index) const {
   return make_tensor(data, type, {1});
 }
 
-void Engine::sum_squares(Tensor flat, Tensor result) {
-  ops().fill_zero(result);
-  ops().sum_squares(flat, result);
+void Engine::sum_squares(Ops& on, Tensor flat, Tensor result) {
+  on.fill_zero(result);
+  on.sum_squares(flat, result);
+}
+
+void Engine::sum_gradient_squares(Ops& on) {
+  sum_squares(on, store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
+  sum_squares(on, store_.gradient(model_.layout().after("encoder")), scalar(predictor_scalar));
+}
+
+void Engine::repeat_norms(Ops& checked) {
+  sum_gradient_squares(checked);
 }
 
 std::vector<double> Engine::read_scalars(std::size_t count) {
@@ -162,7 +194,7 @@ std::vector<double> Engine::read_scalars(std::size_t count) {
 }
 
 double Engine::gradient_norm(ParamRange range) {
-  sum_squares(store_.gradient(range), scalar(encoder_scalar));
+  sum_squares(ops(), store_.gradient(range), scalar(encoder_scalar));
   return std::sqrt(read_scalars(encoder_scalar + 1)[encoder_scalar]);
 }
 
@@ -170,8 +202,7 @@ double Engine::gradient_norm(ParamRange range) {
 // its device before it had told it everything would hold up the others' sums.
 StepSums Engine::finish(double context_tokens) {
   sync_.finish();
-  sum_squares(store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
-  sum_squares(store_.gradient(model_.layout().after("encoder")), scalar(predictor_scalar));
+  sum_gradient_squares(ops());
   const auto read = read_scalars(first_loss_scalar + micros_);
   reducer_->settle();
   if (targets_) targets_->sum_over_ranks(comm_);
@@ -191,7 +222,15 @@ void Engine::update(const AdamWStep& step) {
 }
 
 std::vector<NamedTensor> Engine::saved_tensors() const {
-  auto tensors = device_tensors(store_, {Role::weight, Role::target, Role::adam_m, Role::adam_v});
+  return tensors_of({Role::weight, Role::target, Role::adam_m, Role::adam_v});
+}
+
+std::vector<NamedTensor> Engine::weight_tensors() const {
+  return tensors_of({Role::weight, Role::target});
+}
+
+std::vector<NamedTensor> Engine::tensors_of(const std::vector<Role>& roles) const {
+  auto tensors = device_tensors(store_, roles);
   if (!targets_) return tensors;
   const auto moments = targets_->tensors();
   tensors.insert(tensors.end(), moments.begin(), moments.end());
@@ -204,15 +243,15 @@ void Engine::refresh() {
 }
 
 bool Engine::weights_finite() {
-  sum_squares(store_.flat(Role::weight, whole(model_.layout())), scalar(0));
+  sum_squares(ops(), store_.flat(Role::weight, whole(model_.layout())), scalar(0));
   return std::isfinite(read_scalars(1)[0]);
 }
 
 void Engine::evaluate(const MicroBatch& batch, const StepObserver& observer) {
   Arena arena(arena_.data(), arena_.bytes());
-  Pass online = online_pass(arena, Write::overwrite);
-  Pass target = target_pass(arena);
-  model_.evaluate(online, target, input_of(batch, 1), observer);
+  Pass online = online_pass(ops(), arena, Write::overwrite);
+  Pass target = target_pass(ops(), arena);
+  model_.evaluate(online, target, input_of(ops(), batch, 1), observer);
 }
 
 }  // namespace ijepa

@@ -52,6 +52,25 @@ LoaderOptions loader_options(const PretrainRecipe& recipe) {
   return options;
 }
 
+std::unique_ptr<Loader> training_loader(const PretrainRecipe& recipe, const RunPlan& plan,
+                                        const ShardSet& shards, int rank, std::int64_t step,
+                                        const Log& log, std::optional<std::int64_t> steps) {
+  const TrainSchedule schedule{.images = shards.size(),
+                               .global_batch = recipe.optim.global_batch,
+                               .micro_batch = plan.micro_batch,
+                               .rank = rank,
+                               .ranks = recipe.optim.global_batch / plan.rank_batch};
+  LoaderOptions options = loader_options(recipe);
+  options.first_batch = step * plan.micro_batches;
+  SliceSchedule slices = schedule;
+  if (steps)
+    slices = [schedule, end = (step + *steps) * plan.micro_batches](std::int64_t number) {
+      return number < end ? schedule(number) : std::nullopt;
+    };
+  return std::make_unique<Loader>(shards, Sampler(shards.size(), options.seed, recipe.data.order),
+                                  std::move(slices), options, log);
+}
+
 std::vector<std::uint8_t> evaluation_pixels(const ShardSet& shards, LoaderOptions options,
                                             std::int64_t images) {
   options.view = View::evaluation;

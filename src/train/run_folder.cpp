@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// What may change between the parts of one run: a whole section, or one key.
-constexpr std::array<std::string_view, 25> free_settings{"run.dir",
+constexpr std::array<std::string_view, 26> free_settings{"run.dir",
                                                          "run.used_folder",
                                                          "run.log_every",
                                                          "run.tensorboard",
@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 25> free_settings{"run.dir",
                                                          "run.keep_best",
                                                          "run.save_retry_seconds",
                                                          "run.nan_limit",
+                                                         "run.keep_replays",
                                                          "run.max_seconds",
                                                          "run.stop_margin_seconds",
                                                          "run.stop_grace_seconds",

@@ -59,6 +59,26 @@ TEST(CountingOps, CountsAttentionOfTheRowsThatAsk) {
   EXPECT_EQ(ops.count(OpClass::attention).bytes, 4 * (2 * 4 * 8 + 10 * 16 + 4 * 2));
 }
 
+TEST(CountingOps, CountsTheElementsThatAreTouched) {
+  NullOps null;
+  CountingOps ops(null);
+  const auto x = shaped(DType::f32, {100, 4}), rows = shaped(DType::i32, {3}),
+             y = shaped(DType::bf16, {3, 4});
+  const auto bytes_of = [&](const auto& call) {
+    ops.reset();
+    call();
+    return ops.total().bytes;
+  };
+  EXPECT_EQ(bytes_of([&] { ops.gather_rows(x, rows, y); }), 12 * 4 + 3 * 4 + 12 * 2);
+  EXPECT_EQ(bytes_of([&] { ops.scatter_add_rows(y, rows, x); }), 12 * 2 + 3 * 4 + 2 * 12 * 4);
+  EXPECT_EQ(bytes_of([&] { ops.gelu_backward(y, y); }), 3 * 12 * 2);
+  const auto dw = shaped(DType::f32, {4, 4});
+  EXPECT_EQ(bytes_of([&] { ops.linear_backward_params(y, y, dw, {}, Write::overwrite); }),
+            2 * 12 * 2 + 16 * 4);
+  EXPECT_EQ(bytes_of([&] { ops.linear_backward_params(y, y, dw, {}, Write::accumulate); }),
+            2 * 12 * 2 + 2 * 16 * 4);
+}
+
 /// A wrapper must hand on every call: all cases give the same results through it.
 template <class Wrapper>
 void expect_transparent() {
@@ -124,6 +144,44 @@ TEST(CheckedOps, NamesOperationTensorAndElement) {
   b[2] = std::nanf("");
   EXPECT_EQ(error_of(ops, ta, tb, ty),
             "add: the input b, float32 (2, 3), has nan at row 0, column 2.");
+}
+
+TEST(CheckedOps, NamesTheLayer) {
+  const auto device = make_device({"cpu", 1});
+  std::array<float, 4> x{1, 1, 1, 1}, w{1, 1, 1, 1}, y{};
+  const auto tx = make_tensor(x.data(), DType::f32, {2, 2}),
+             tw = make_tensor(w.data(), DType::f32, {2, 2}),
+             ty = make_tensor(y.data(), DType::f32, {2, 2});
+  CheckedOps ops(device->ops(),
+                 [&](const Tensor& t) { return t.data == w.data() ? "blocks.0.fc1" : ""; });
+  ops.copy(tx, ty);
+  ops.linear_forward(tx, tw, {}, ty);
+  EXPECT_EQ(ops.operations(), 2);
+  EXPECT_EQ(error_of(ops, ty, ty, ty), "");
+  x[1] = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(error_of(ops, tx, tx, ty),
+            "add behind blocks.0.fc1: the input a, float32 (2, 2), has inf at row 0, column 1.");
+  w[3] = -x[1];
+  x[1] = 1;
+  try {
+    ops.linear_forward(tx, tw, {}, ty);
+    ADD_FAILURE() << "a weight that is not finite was accepted";
+  } catch (const NotFinite& e) {
+    EXPECT_STREQ(e.what(),
+                 "linear_forward at blocks.0.fc1: the input w, float32 (2, 2), has -inf at row 1, "
+                 "column 1.");
+  }
+}
+
+/// A device that was written before an operation was.
+class OldDevice final : public Ops {
+ public:
+  void synchronize() override {}
+};
+
+TEST(Ops, ThatADeviceLacksAreNamed) {
+  OldDevice ops;
+  EXPECT_EQ(error_of(ops, {}, {}, {}), "This device has no operation add.");
 }
 
 TEST(MeasurePeak, IsPlausible) {

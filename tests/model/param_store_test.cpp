@@ -29,6 +29,32 @@ const ParamInfo& info_named(const ParamLayout& layout, const std::string& name) 
   return *std::ranges::find(layout.infos(), name, &ParamInfo::name);
 }
 
+TEST(ParamStore, KnowsTheLayerOfATensor) {
+  const auto device = make_device({"cpu", 1});
+  const IJepa model(small_encoder(), PredictorConfig{12, 1, 24, 0});
+  const ParamLayout& layout = model.layout();
+  const ParamStore store(*device, layout, Precision::bfloat16(), StoreUse::training);
+  for (const ParamInfo& info : layout.infos()) {
+    const std::string name = info.group + "." + info.name,
+                      layer = info.name == "mask_token" ? name : name.substr(0, name.rfind('.'));
+    const ParamRange range{info.offset, info.offset + info.size};
+    EXPECT_EQ(store.layer_of(store.values(Role::weight, info)), layer);
+    EXPECT_EQ(store.layer_of(store.gradient(range)), layer);
+    EXPECT_EQ(store.layer_of(store.gradient({range.end - 1, range.end})), layer);
+    EXPECT_EQ(store.layer_of(store.optimizer_range(range).working), layer);
+    if (info.group != "encoder") continue;
+    EXPECT_EQ(store.layer_of(store.values(Role::target, info)), "target_" + layer);
+    EXPECT_EQ(store.layer_of(store.optimizer_range(range).target_working), "target_" + layer);
+  }
+  EXPECT_EQ(store.layer_of(store.gradient(layout.range("encoder"))), "") << "of many";
+  const ParamInfo& norm = info_named(layout, "norm.bias");
+  const std::int64_t padding = norm.offset + norm.size;
+  EXPECT_EQ(store.layer_of(store.gradient({padding, padding + 1})), "");
+  float other = 0;
+  EXPECT_EQ(store.layer_of(make_tensor(&other, DType::f32, {1})), "");
+  EXPECT_EQ(store.layer_of({}), "");
+}
+
 // sqrt(6 / (in + out)), the patch embedding counted as the matrix that it is, qkv as one matrix.
 TEST(ParamStore, XavierStartFillsItsBoundsAndLeavesTokensBiasesAndNormsAlone) {
   EncoderConfig encoder = small_encoder();

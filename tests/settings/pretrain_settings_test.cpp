@@ -21,6 +21,7 @@ const Assignments blocks{"data.order=blocks", "data.block_images=8", "data.windo
 const Assignments named{"model.width=0", "model.depth=0", "model.heads=0",
                         "model.predictor.width=12"};
 const Assignments not_finite{"data.mean=[10, 10, 10]", "data.std=[1e-38, 1e-38, 1e-38]"};
+const Assignments skipped = not_finite;
 
 const std::vector<SettingEffect> effects{
     {"model.name", "vit_tiny", named},
@@ -101,6 +102,7 @@ const std::vector<SettingEffect> effects{
     {"run.keep_last", "1", {"run.checkpoint_steps=1"}},
     {"run.keep_every", "1", {"run.checkpoint_steps=1", "run.keep_last=1"}},
     {"run.nan_limit", "0", not_finite, is_refused},
+    {"run.keep_replays", "0", skipped},
     {"run.max_seconds", "1e-3"},
     {"eval.test_shards", "test"},
     {"eval.train_shards", "other", evaluated},

@@ -12,6 +12,7 @@ namespace ijepa::test {
 class ReferenceOps final : public Ops {
  public:
   void upload(const void* host, Tensor dst) override { std::memcpy(dst.data, host, dst.bytes()); }
+  void upload_input(const void* host, Tensor dst) override { upload(host, dst); }
   void download(Tensor src, void* host) override { std::memcpy(host, src.data, src.bytes()); }
   void synchronize() override {}
 
@@ -28,6 +29,15 @@ class ReferenceOps final : public Ops {
         at(y, i, j) = b.empty() ? 0 : at(b, j);
         for (std::int64_t k = 0; k < x.cols(); ++k) at(y, i, j) += at(x, i, k) * at(w, j, k);
       }
+  }
+  void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override {
+    linear_forward(x, w, b, pre);
+    gelu_forward(pre, y);
+  }
+  void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) override {
+    linear_backward_input(dy, w, dx);
+    gelu_backward(pre, dx);
+    gelu_forward(pre, y);
   }
   void linear_backward_input(Tensor dy, Tensor w, Tensor dx) override {
     for (std::int64_t i = 0; i < dx.rows(); ++i)

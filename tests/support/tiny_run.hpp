@@ -20,22 +20,41 @@
 
 namespace ijepa::test {
 
-/// One shard of `images` pictures, each with its own pattern; `broken` of them are no pictures.
-inline void write_tiny_shard(const std::filesystem::path& folder, int images, int broken = 0,
-                             std::uint64_t seed = 1) {
+/// One shard of these PNGs.
+inline void write_shard_of(const std::filesystem::path& folder, const std::vector<Bytes>& encoded,
+                           std::uint64_t seed = 1) {
   std::filesystem::create_directories(folder);
-  std::vector<Bytes> encoded;
   std::vector<ShardRecord> records;
-  for (int i = 0; i < images; ++i) {
-    encoded.push_back(
-        encode_png(draw_picture(32, 32, seed * 1000 + static_cast<std::uint64_t>(i))));
-    if (i < broken) encoded.back().resize(encoded.back().size() / 2);
-    const std::string key = "picture/" + std::to_string(i) + ".png";
-    records.push_back({key, 0, encoded.back().size(), image_checksum(encoded.back(), key, 0)});
+  for (const Bytes& bytes : encoded) {
+    const std::string key = "picture/" + std::to_string(records.size()) + ".png";
+    records.push_back({key, 0, bytes.size(), image_checksum(bytes, key, 0)});
   }
   ShardWriter writer((folder / shard_file_name(0, 1)).string(), {0, 1, seed, {"picture"}}, records);
   for (const auto& bytes : encoded) writer.append(bytes);
   writer.finish();
+}
+
+/// One shard of `images` pictures, each with its own pattern; `broken` of them are no pictures.
+inline void write_tiny_shard(const std::filesystem::path& folder, int images, int broken = 0,
+                             std::uint64_t seed = 1) {
+  std::vector<Bytes> encoded;
+  for (int i = 0; i < images; ++i) {
+    encoded.push_back(
+        encode_png(draw_picture(32, 32, seed * 1000 + static_cast<std::uint64_t>(i))));
+    if (i < broken) encoded.back().resize(encoded.back().size() / 2);
+  }
+  write_shard_of(folder, encoded, seed);
+}
+
+/// One shard of `images` black pictures, but for the first, which is white: under poison()
+/// each step is finite but the one in an epoch that sees it.
+inline void write_poisoned_shard(const std::filesystem::path& folder, int images) {
+  const auto plain = [](std::uint8_t value) {
+    return encode_png({32, 32, std::vector<std::uint8_t>(32 * 32 * 3, value)});
+  };
+  std::vector<Bytes> encoded(static_cast<std::size_t>(images), plain(0));
+  encoded.front() = plain(255);
+  write_shard_of(folder, encoded);
 }
 
 /// 36 patches of 4 pixels, an encoder of two blocks, 16 images a step, 4 steps an epoch of 70
@@ -61,6 +80,13 @@ inline PretrainRecipe tiny_recipe(const std::string& shards, const std::string& 
   return r;
 }
 constexpr int tiny_images = 70;
+
+/// Normalises white beyond float32, and black to 0.
+inline void poison(PretrainRecipe& recipe) {
+  recipe.data.mean = {0, 0, 0};
+  recipe.data.std = {1e-39, 1e-39, 1e-39};
+}
+constexpr int poisoned_images = 64;  // all of which an epoch of tiny_recipe() sees
 
 /// A line of metrics.csv by column name.
 using MetricsRow = std::map<std::string, std::string>;

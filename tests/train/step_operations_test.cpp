@@ -1,8 +1,11 @@
 // What a step computes, counted, against the arithmetic of its formulas: nothing that nobody reads.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "ijepa/model/masks.hpp"
 #include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/step_flops.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -21,14 +24,14 @@ EncoderConfig encoder_config() {
   return c;
 }
 
-TokenPlan plan_of(PredictorSequences sequences) {
+TokenPlan plan_of(PredictorSequences sequences, std::int64_t step = 0) {
   const EncoderConfig e = encoder_config();
   MaskConfig c;
   c.min_keep = 4;
   c.compat = false;
   c.truncate_group = 1;  // every image has lengths of its own
   const auto masks =
-      draw_batch_masks(c, {e.grid_rows(), e.grid_cols()}, {9, 0, 0, 0, images}, 0, images);
+      draw_batch_masks(c, {e.grid_rows(), e.grid_cols()}, {9, step, 0, 0, images}, 0, images);
   return make_token_plan(masks.images, e.tokens(), sequences);
 }
 
@@ -99,6 +102,20 @@ TEST_P(StepOperations, AreThoseThatTheLossNeeds) {
     const DryStep step = dry_step(model, Precision::float32(), plan, Recompute::none);
     EXPECT_EQ(step.flops, 2 * (encoders(plan) + predictor(plan, p))) << "predictor of " << depth;
   }
+}
+
+TEST_P(StepOperations, OfLengthsThatWereMetAreKnown) {
+  const IJepa model(encoder_config(), {12, 2, 20, 0, GetParam() == PredictorSequences::joint});
+  StepFlops flops(model, Precision::float32());
+  std::set<double> different;
+  for (int time = 0; time < 2; ++time)
+    for (std::int64_t step = 0; step < 40; ++step) {
+      const TokenPlan plan = plan_of(GetParam(), step);
+      const double expected = dry_step(model, Precision::float32(), plan, Recompute::none).flops;
+      EXPECT_EQ(flops.of(plan), expected) << step;
+      different.insert(expected);
+    }
+  EXPECT_GT(different.size(), 20U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sequences, StepOperations,

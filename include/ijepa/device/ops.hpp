@@ -77,99 +77,108 @@ struct OptimizerRange {
 /// Elements that share one weight-decay flag; every parameter starts on a multiple of it.
 constexpr std::int64_t parameter_chunk = 256;
 
+struct Operation;
+
+/// Devices override every operation. Ops itself only describes them (ops.cpp: operands with their
+/// access, floating-point operations) and hands the description to perform(): a wrapper that
+/// measures, counts or checks overrides that alone. So a new operation is a declaration here with
+/// its description, and its implementations.
 class Ops {
  public:
   virtual ~Ops() = default;
 
   // ---- memory ----
   /// dst <- host bytes. The host memory may be reused when the call returns.
-  virtual void upload(const void* host, Tensor dst) = 0;
+  virtual void upload(const void* host, Tensor dst);
   /// upload of what only operations given later read. A device may copy beside the operations given
   /// before, so two buffers take turns: none given since the last upload_input may use dst.
   virtual void upload_input(const void* host, Tensor dst);
   /// host <- src. The host memory holds the values after synchronize().
-  virtual void download(Tensor src, void* host) = 0;
+  virtual void download(Tensor src, void* host);
   virtual void synchronize() = 0;
-  virtual void fill_zero(Tensor y) = 0;
+  virtual void fill_zero(Tensor y);
   /// y = x, converting between floating types (round to nearest even).
-  virtual void copy(Tensor x, Tensor y) = 0;
+  virtual void copy(Tensor x, Tensor y);
 
   // ---- linear: x (M, K), w (N, K), b (N) in the parameter type, y (M, N) ----
   // x, w, y share the compute type. Accumulation is at least float32. A device may round b to the
   // compute type.
   /// y = x w^T + b. b may be empty.
-  virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) = 0;
+  virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y);
   /// pre = x w^T + b; y = gelu(pre) of the value stored in pre.
   virtual void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y);
   /// dx = dy w.
-  virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx) = 0;
+  virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx);
   /// dx = (dy w) gelu'(pre), of the product as dx stores it; y = gelu(pre), which forward need not
   /// keep.
   virtual void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y);
   /// dw (+)= dy^T x, db (+)= column sums of dy. dw, db in the parameter type. db may be empty.
-  virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode) = 0;
+  virtual void linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, Write mode);
 
   // ---- layer norm of x = s.sum (M, D), as it is stored; mean, rstd (M) statistics type ----
   /// y = (x - mean) * rstd * w + b; w and b empty: no affine part. y in any floating type.
   virtual void layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
-                                  Tensor mean, Tensor rstd) = 0;
+                                  Tensor mean, Tensor rstd);
   /// d.dsum_accum += d loss / dx, then d.dbranch (dy's type) of that as it was stored; dw, db (+)=
   /// their gradients (not empty).
   virtual void layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor rstd,
-                                   const BranchGradient& d, Tensor dw, Tensor db, Write mode) = 0;
+                                   const BranchGradient& d, Tensor dw, Tensor db, Write mode);
 
   // ---- attention on packed rows: out (Tq, D), lse (Tq, heads) statistics type ----
   // Scores scale by head_dim^-0.5. Either all groups say how many rows ask, or none does.
   /// out = softmax(q k^T) v inside each sequence; lse = log of the sum of exponentials.
   virtual void attention_forward(const AttentionRows& x, std::int64_t heads, Groups groups,
-                                 Tensor out, Tensor lse) = 0;
+                                 Tensor out, Tensor lse);
   virtual void attention_backward(Tensor dout, const AttentionRows& x, Tensor out, Tensor lse,
-                                  std::int64_t heads, Groups groups, const AttentionRows& dx) = 0;
+                                  std::int64_t heads, Groups groups, const AttentionRows& dx);
 
   // ---- element-wise ----
-  virtual void gelu_forward(Tensor x, Tensor y) = 0;
+  virtual void gelu_forward(Tensor x, Tensor y);
   /// dy_inout *= gelu'(x).
-  virtual void gelu_backward(Tensor x, Tensor dy_inout) = 0;
+  virtual void gelu_backward(Tensor x, Tensor dy_inout);
   /// y = a + b. y may be a. Types may differ; the sum is made in the wider one.
-  virtual void add(Tensor a, Tensor b, Tensor y) = 0;
+  virtual void add(Tensor a, Tensor b, Tensor y);
   /// y (M, D) = a + scale[row_sequence[i]] * b, row by row. scale: statistics type; indices int32.
   /// a may be empty (then y = scale * b) and y may be a.
-  virtual void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) = 0;
+  virtual void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y);
 
   // ---- tokens ----
   /// Patches of `images` at token rows `rows` (T) int32 = image * tokens + patch (empty: all), to
   /// y (T, 3 p p) in (channel, y, x) order. images: uint8 (B, H, W, 3), normalised on the way, or
   /// floating (B, 3, H, W), taken as it is.
   virtual void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
-                              Tensor rows, Tensor y) = 0;
+                              Tensor rows, Tensor y);
   /// x (T, D) += table[rows[i] mod table rows]. rows empty: rows[i] = i.
-  virtual void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) = 0;
+  virtual void add_table_rows(Tensor x_inout, Tensor table, Tensor rows);
   /// y[i] = x[rows[i]], converting types.
-  virtual void gather_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  virtual void gather_rows(Tensor x, Tensor rows, Tensor y);
   /// y = 0, then y[rows[i]] = x[i], converting types. Rows must not repeat.
-  virtual void scatter_rows(Tensor x, Tensor rows, Tensor y) = 0;
+  virtual void scatter_rows(Tensor x, Tensor rows, Tensor y);
   /// y[rows[i]] += x[i], the sum in the wider type. Rows must not repeat.
-  virtual void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout) = 0;
+  virtual void scatter_add_rows(Tensor x, Tensor rows, Tensor y_inout);
   /// y[i] = sum over begin[i] <= j < begin[i + 1] of x[rows[j]], begin (y.rows() + 1) int32 from 0
   /// to rows.numel(): the backward of a gather, without atomics. begin empty: begin[i] is i *
   /// rows.numel() / y.rows().
-  virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y) = 0;
+  virtual void gather_sum_rows(Tensor x, Tensor rows, Tensor begin, Tensor y);
   /// y[i] = rows[i] >= 0 ? x[rows[i]] : token + table[-1 - rows[i]].  (mask tokens among others)
-  virtual void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows,
-                                    Tensor y) = 0;
+  virtual void gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows, Tensor y);
   /// y (D) (+)= sum over i of x[rows[i]] (rows empty: all rows of x), y in the parameter type.
-  virtual void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) = 0;
+  virtual void sum_rows(Tensor x, Tensor rows, Tensor y, Write mode);
 
   // ---- loss and optimizer ----
   /// loss (1) statistics type += scale * sum smooth_l1(prediction - targets);
   /// dprediction = scale * smooth_l1'. prediction, dprediction (M, D) compute type.
   virtual void smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
-                         Tensor loss_accum, Tensor dprediction) = 0;
+                         Tensor loss_accum, Tensor dprediction);
   /// result (1) statistics type += sum of squares of x.
-  virtual void sum_squares(Tensor x, Tensor result_accum) = 0;
+  virtual void sum_squares(Tensor x, Tensor result_accum);
   /// AdamW, EMA and working copies in one pass over a range. The EMA sees
   /// the updated weight (Assran et al. 2023, section 3).
-  virtual void adamw_ema(const OptimizerRange& range, const AdamWStep& step) = 0;
+  virtual void adamw_ema(const OptimizerRange& range, const AdamWStep& step);
+
+ private:
+  /// What an operation does that is not overridden: an Error, for a device that lacks it.
+  virtual void perform(const Operation& operation);
 };
 
 }  // namespace ijepa

@@ -49,6 +49,9 @@ class ParamStore {
   Tensor gradient(ParamRange range) const;
   /// One parameter's values of a role, parameter type.
   Tensor values(Role role, const ParamInfo& info) const;
+  /// "encoder.blocks.0.attn.qkv": the layer whose weight, EMA weight ("target_encoder. ..."), copy
+  /// of one or gradient this tensor is, or a part of; empty: none's, or more than one's.
+  std::string layer_of(const Tensor& t) const;
   /// The optimizer's view of a range (Ops::adamw_ema). Ranges inside the encoder have a target.
   OptimizerRange optimizer_range(ParamRange range) const;
 

@@ -57,6 +57,8 @@ class ParamLayout {
 
   std::int64_t size() const { return size_; }
   const std::vector<ParamInfo>& infos() const { return infos_; }
+  /// The parameter to which an element belongs; null for padding.
+  const ParamInfo* at(std::int64_t element) const;
   /// 1 where weights decay, one value a chunk of parameter_chunk elements.
   const std::vector<float>& decay() const { return decay_; }
   const std::vector<double>& constants() const { return constants_; }

@@ -41,13 +41,23 @@ class Engine {
          Communicator& comm);
 
   /// Where pooled losses compare the images of a step: looks at a micro-batch ahead of its
-  /// accumulate(). All of a step must be seen first; one that is the whole of a rank's batch need
-  /// not be. Collective in the last one.
+  /// accumulate() or repeat(). All of a step must be seen first; accumulate() needs none of one
+  /// that is the whole of a rank's batch. Collective in the last one.
   void survey(const MicroBatch& batch, Part part);
   bool surveys() const { return most_micros_ > 1 && model_.loss().pooled(); }
   /// One micro-batch's share of loss and gradients. loss_scale = 1 / target elements of the global
   /// batch.
   void accumulate(const MicroBatch& batch, double loss_scale, Part part);
+  /// accumulate() of this rank's gradients alone, with every operation done by `checked`, which
+  /// stands before ops(). What finish() told stays as it is. Pooled losses take the sums of the
+  /// last survey.
+  void repeat(Ops& checked, const MicroBatch& batch, double loss_scale, Part part);
+  /// survey() of a micro-batch likewise, whose sums are forgotten.
+  void repeat_survey(Ops& checked, const MicroBatch& batch);
+  /// The norms of the gradients that are there, by `checked`.
+  void repeat_norms(Ops& checked);
+  /// The sums over all ranks of the last survey; empty where no loss is pooled.
+  std::optional<PooledSums>& surveyed() { return surveyed_; }
   /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
   /// all have equally many.
   StepSums finish(double context_tokens);
@@ -62,6 +72,8 @@ class Engine {
   /// What a checkpoint holds, in the device's memory: weights, moments of the optimizer, and those
   /// of centred targets.
   std::vector<NamedTensor> saved_tensors() const;
+  /// Of these what forward and backward read.
+  std::vector<NamedTensor> weight_tensors() const;
   /// After those were set from outside.
   void refresh();
   /// By what centred targets are scaled; empty where they are normalised.
@@ -79,14 +91,19 @@ class Engine {
   double exposed_seconds() const { return sync_.exposed_seconds(); }
 
  private:
-  StepInput input_of(const MicroBatch& batch, double loss_scale);
-  Pass online_pass(Arena& arena, Write write);
-  Pass target_pass(Arena& arena);
+  StepInput input_of(Ops& on, const MicroBatch& batch, double loss_scale);
+  Pass online_pass(Ops& on, Arena& arena, Write write);
+  Pass target_pass(Ops& on, Arena& arena);
+  PooledSums pooled_sums(Ops& on, const MicroBatch& batch);
+  /// One micro-batch, forward and backward.
+  void step(Ops& on, const StepInput& input, Part part, const ReadyCallback& ready);
+  std::vector<NamedTensor> tensors_of(const std::vector<Role>& roles) const;
   void sum_over_ranks(PooledSums& sums);
   /// Scalar `index` of the step on the device.
   Tensor scalar(std::size_t index) const;
   /// Puts the sum of squares of `flat` on the device.
-  void sum_squares(Tensor flat, Tensor result);
+  static void sum_squares(Ops& on, Tensor flat, Tensor result);
+  void sum_gradient_squares(Ops& on);
   /// The first `count` scalars of the step; waits for the device, once.
   std::vector<double> read_scalars(std::size_t count);
 

@@ -91,6 +91,7 @@ struct RunSettings {
   KeepBest keep_best = KeepBest::automatic;  // resolved: never automatic
   double save_retry_seconds = 30;            // after a failed save; doubles with each
   std::int64_t nan_limit = 3;                // non-finite steps in a row that are skipped
+  std::int64_t keep_replays = 1;             // of steps that were not finite; 0: none is repeated
   double max_seconds = 0;                    // of one start of the program; 0: no limit
   double stop_margin_seconds = 60;           // before the job's end, beside the time of a save
   double stop_grace_seconds = 300;           // of all ranks after a signal; 0: for ever

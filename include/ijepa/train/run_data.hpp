@@ -2,6 +2,7 @@
 // the step and the rank's share of the global batch.
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,13 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, con
 
 /// How the recipe's images are read and augmented.
 LoaderOptions loader_options(const PretrainRecipe& recipe);
+
+/// The micro-batches of a rank, those of `step` first; those of `steps` steps, or of all that
+/// follow.
+std::unique_ptr<Loader> training_loader(const PretrainRecipe& recipe, const RunPlan& plan,
+                                        const ShardSet& shards, int rank, std::int64_t step,
+                                        const Log& log,
+                                        std::optional<std::int64_t> steps = std::nullopt);
 
 /// (images, H, W, 3): the evaluation views of the first images of a set.
 std::vector<std::uint8_t> evaluation_pixels(const ShardSet& shards, LoaderOptions options,

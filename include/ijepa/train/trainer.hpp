@@ -3,9 +3,12 @@
 #pragma once
 #include <chrono>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/communicator.hpp"
@@ -20,12 +23,13 @@
 #include "ijepa/train/evaluation.hpp"
 #include "ijepa/train/health_monitor.hpp"
 #include "ijepa/train/initial_weights.hpp"
-#include "ijepa/train/metrics_log.hpp"
-#include "ijepa/train/progress.hpp"
-#include "ijepa/train/run_data.hpp"
+#include "ijepa/train/rank_step.hpp"
+#include "ijepa/train/replay.hpp"
 #include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/run_log.hpp"
 #include "ijepa/train/run_saves.hpp"
 #include "ijepa/train/schedule.hpp"
+#include "ijepa/train/step_flops.hpp"
 
 namespace ijepa {
 
@@ -53,24 +57,33 @@ class Trainer {
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Logs;
 
   void begin(const InitialWeights& start);
   void restore(const InitialWeights& start);
   void start_logs();
   void start_loader();
   std::optional<HealthMonitor> make_health_monitor();
-  StepMetrics train_step(const StepPlace& place);
-  StepSums forward_and_backward(const StepPlace& place, const StepMasks& masks);
-  void update(const StepPlace& place, const StepSums& sums);
-  void skip_step(const StepPlace& place, const StepSums& sums);
-  void report(const StepMetrics& metrics);
-  void check_health();
+
   Outcome train();
+  StepMetrics train_step();
+  StepSums forward_and_backward(const RankStep& step);
+  std::vector<std::vector<std::uint8_t>> survey(const RankStep& step);
+  std::span<const std::uint8_t> load(const RankStep& step);
+  void update(const StepPlace& place, const StepSums& sums);
+  void skip(const RankStep& step, const StepSums& sums);
+  Explanation explain(const RankStep& step);
+  void report(const StepMetrics& metrics);
+
+  bool health_is_due() const;
+  void check_health();
   bool evaluation_is_due() const;
   void evaluate();
   StopReason stop_is_due() const;
+  /// Whether the run ends here, for now.
+  bool save_or_stop();
   void save();
+  /// What a checkpoint says beside its tensors.
+  std::map<std::string, std::string> texts() const;
   void report_save(const SaveOutcome& outcome, double next_try);
   void warn_of_kill_time();
 
@@ -97,7 +110,9 @@ class Trainer {
   bool warned_of_kill_time_ = false;
   double last_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this process
   std::int64_t non_finite_ = 0;                                  // steps in a row
-  double flops_ = 0;       // of this rank in the last step, without recomputation
+  Explanation explanation_;                                      // of the first of them
+  StepFlops step_flops_;
+  double flops_ = 0;       // of rank 0 in the last step, without recomputation
   double peak_flops_ = 0;  // a second, of this rank's device
   std::optional<AttentionAhead> ahead_;
   std::unique_ptr<Loader> loader_;
@@ -105,7 +120,7 @@ class Trainer {
   std::vector<std::int64_t> step_images_;        // of this rank, as they were loaded
   std::optional<HealthMonitor> health_monitor_;  // rank 0
   std::optional<Health> last_health_;
-  std::unique_ptr<Logs> logs_;  // rank 0
+  std::optional<RunLog> run_log_;  // rank 0
   std::unique_ptr<Evaluation> evaluation_;
 };
 

@@ -17,6 +17,7 @@ class CpuOps final : public Ops {
   }
 
   void upload(const void* host, Tensor dst) override;
+  void upload_input(const void* host, Tensor dst) override { upload(host, dst); }
   void download(Tensor src, void* host) override;
   void synchronize() override {}
   void fill_zero(Tensor y) override;

@@ -48,7 +48,8 @@ void CudaOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tens
   check_linear(op, x, w, b, y);
   expect_matrix(op, "pre", pre, y.rows(), y.cols());
   expect_type(op, "pre", pre, x.dtype);
-  Ops::linear_gelu_forward(x, w, b, pre, y);
+  linear_forward(x, w, b, pre);
+  gelu_forward(pre, y);
 }
 
 void CudaOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {

@@ -2,9 +2,13 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+
 #include "ijepa/device/gpu_memory.hpp"
 #include "ijepa/train/attention_ahead.hpp"
 #include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/replay.hpp"
 #include "ijepa/train/trainer.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -79,6 +83,43 @@ TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
   train(mixed("cpu", DeviceChoice::cpu), long_run());
   train(mixed("cuda", DeviceChoice::cuda), long_run());
   expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 1e-2, "bfloat16");
+}
+
+/// The explanations of steps that were not finite, and of the first one its replay.
+std::pair<std::vector<std::string>, std::string> explained(const PretrainRecipe& recipe) {
+  std::ifstream file(std::filesystem::path(recipe.run.dir) / "events.jsonl");
+  std::pair<std::vector<std::string>, std::string> found;
+  for (std::string line; std::getline(file, line);) {
+    const auto event = nlohmann::json::parse(line);
+    if (event.contains("explanation")) found.first.push_back(event.at("explanation"));
+    if (event.contains("replay")) found.second = event.at("replay");
+  }
+  return found;
+}
+
+TEST_F(CudaTraining, AStepThatIsNotFiniteNamesItsOperationAndLeavesTheRunAsItIs) {
+  write_poisoned_shard(run_folder("poisoned"), poisoned_images);
+  for (const DType precision : {DType::f32, DType::bf16}) {
+    const auto poisoned = [&](const std::string& name) {
+      PretrainRecipe r = recipe(name + name_of(precision), DeviceChoice::cuda);
+      poison(r);
+      r.data.shards = run_folder("poisoned").string();
+      r.compute.precision = precision;
+      r.optim.micro_batch = 8;
+      return r;
+    };
+    const PretrainRecipe repeated = poisoned("repeated");
+    PretrainRecipe plain = poisoned("plain");
+    plain.run.keep_replays = 0;
+    train(repeated, long_run());
+    train(plain, long_run());
+    expect_same_run(plain.run.dir, repeated.run.dir, name_of(precision));
+    const auto [said, file] = explained(repeated);
+    ASSERT_FALSE(said.empty());
+    EXPECT_NE(said.front().find("gather_patches"), std::string::npos) << said.front();
+    const auto comm = local_communicator();
+    EXPECT_EQ(replay(file, {}, {}, *comm, Log(1)).said, said.front());
+  }
 }
 
 TEST_F(CudaTraining, ClipsGradients) {
