@@ -109,14 +109,18 @@ class SegmentTrainer : public EpochTask<PairBatch> {
 
   std::int64_t begin() override {
     const auto newest = newest_of_training(training_folder(), identity_, "--out-dir", comm_, log_);
-    on_all_ranks(comm_, [&] {
-      if (newest) epochs_ = epochs_of(newest->meta.text.at("epochs"), newest->folder);
-      check(newest || comm_.rank() > 0 || !fs::exists(settings_.out + "/epochs.csv"),
-            "The folder {} holds the results of a training that cannot go on: choose another by "
-            "--out-dir.",
-            settings_.out);
-    });
-    if (newest) model_.load_training(newest->folder, comm_);
+    if (!newest) {
+      on_rank_0(comm_, [&] {
+        check(!fs::exists(settings_.out + "/epochs.csv"),
+              "The folder {} holds the results of a training that cannot go on: choose another by "
+              "--out-dir.",
+              settings_.out);
+      });
+      return 0;
+    }
+    on_all_ranks(comm_,
+                 [&] { epochs_ = epochs_of(newest->meta.text.at("epochs"), newest->folder); });
+    model_.load_training(newest->folder, comm_);
     return std::ssize(epochs_);
   }
 
