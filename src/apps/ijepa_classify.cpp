@@ -125,7 +125,7 @@ ijepa::ProgramWords words() {
                         "ijepa-classify infer --weights classified/best_model --input photos "
                         "--out-dir answers"}},
           .pages = {"docs/classify.md", "docs/classify_settings.md"},
-          .statuses = ijepa::rank_statuses(true),
+          .statuses = ijepa::training_statuses(),
           .settings = ijepa::field_texts(ijepa::fields_of(standard))};
 }
 

@@ -50,10 +50,9 @@ int sketch(const ijepa::SketchSettings& settings, ijepa::Communicator& comm) {
 }
 
 ijepa::ProgramWords words() {
-  auto statuses = ijepa::rank_statuses(true);
+  auto statuses = ijepa::training_statuses();
   statuses.push_back(
       {ijepa::exit_code::saved, "train-decoder was stopped and saved: start it again to go on."});
-  statuses.push_back({ijepa::exit_code::not_finite, "Loss or gradients are not finite."});
   return {.name = "ijepa-predict",
           .examples = {{"Blocks of eight images and the blocks the predictor takes them for",
                         "ijepa-predict --run runs/first --input shards/test --out predicted"},

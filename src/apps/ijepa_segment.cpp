@@ -49,7 +49,7 @@ ijepa::ProgramWords words() {
                 "ijepa-segment video --weights segmented/best_model_iou --input drive.mp4 "
                 "--out-dir labels"}},
           .pages = {"docs/segment.md"},
-          .statuses = ijepa::rank_statuses(true),
+          .statuses = ijepa::training_statuses(),
           .settings = {}};
 }
 

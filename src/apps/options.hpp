@@ -84,6 +84,13 @@ inline std::vector<ExitStatus> rank_statuses(bool skip_bad) {
   return statuses;
 }
 
+/// The same of programs that train.
+inline std::vector<ExitStatus> training_statuses() {
+  auto statuses = rank_statuses(true);
+  statuses.push_back({exit_code::not_finite, "Loss or gradients are not finite."});
+  return statuses;
+}
+
 /// The exit code, and on rank 0 a sentence about what was left out.
 inline int end_of_run(std::int64_t bad_images, const std::string& out, const Communicator& comm) {
   if (bad_images == 0) return exit_code::finished;

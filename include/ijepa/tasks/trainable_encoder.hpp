@@ -12,6 +12,9 @@
 
 namespace ijepa {
 
+/// Which parameters of an encoder with a head on it have gradients.
+enum class Trained : std::uint8_t { nothing, head, everything };
+
 /// `pretrained` for images of this size. An Error unless both sides are multiples of the patch.
 EncoderConfig encoder_at_size(const EncoderConfig& pretrained, Size image);
 
@@ -66,5 +69,12 @@ class TrainableEncoder {
   ParamStore store_;
   PositionTables positions_;  // of pretraining's grid
 };
+
+/// What learns, in the order in which backward finishes it.
+inline std::vector<const ParamStore*> stores_of(Trained trained, const ParamStore& head,
+                                                const TrainableEncoder* encoder) {
+  if (trained == Trained::everything) return {&head, &encoder->store()};
+  return {&head};
+}
 
 }  // namespace ijepa

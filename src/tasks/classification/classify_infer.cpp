@@ -14,7 +14,7 @@
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
-#include "ijepa/tasks/classification/classify_engine.hpp"
+#include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"

@@ -1,23 +1,25 @@
 #include "ijepa/tasks/classification/classify_train.hpp"
 
 #include <algorithm>
-#include <chrono>
+#include <optional>
+#include <utility>
 
-#include "../work_progress.hpp"
+#include "../epochs.hpp"
+#include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/sampler.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
-#include "ijepa/tasks/classification/classify_engine.hpp"
+#include "ijepa/tasks/classification/classify_sums.hpp"
+#include "ijepa/tasks/classification/finetune_optimizer.hpp"
 #include "ijepa/tasks/classification/mix_images.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/readable_images.hpp"
-#include "ijepa/train/checkpoint.hpp"
 #include "ijepa/train/run_start.hpp"
+#include "ijepa/train/step_gradients.hpp"
 
 namespace ijepa {
 namespace {
@@ -39,7 +41,7 @@ std::uint64_t unsigned_of(std::int64_t x) {
   return static_cast<std::uint64_t>(x);
 }
 
-class Training {
+class Training : public EpochTask<PictureBatch> {
  public:
   Training(ClassifySettings settings, Communicator& comm, const Log& log)
       : settings_(std::move(settings)), comm_(comm), log_(log) {
@@ -66,25 +68,18 @@ class Training {
     train_views_ = std::make_unique<TaskViews>(*train_, views, seed, threads_of(settings_));
     valid_views_ = std::make_unique<TaskViews>(*valid_, views, seed, threads_of(settings_));
     sampler_ = std::make_unique<Sampler>(train_->size(), seed);
-    engine_ = std::make_unique<ClassifyEngine>(settings_.optim, *classifier_, *device_, comm);
+    shared_ = {train_->size(), settings_.optim.batch, most_, 2};  // pairs of images are mixed
+    open_optimizers();
   }
 
   ClassifyResult run() {
-    go_on();
-    const auto begun = std::ssize(history_), epochs = settings_.optim.epochs;
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "",
-                          (epochs - begun) * (train_->size() + valid_->size()));
-    for (auto epoch = begun; epoch < epochs; ++epoch) {
-      run_epoch(epoch, progress);
-      keep();
-    }
+    const auto& optim = settings_.optim;
+    Epochs<PictureBatch>(*this, {optim.epochs, shared_, valid_->size(), most_}, comm_, log_).run();
     return {history_,        train_->size(), valid_->size(),  std::ssize(train_->class_names()),
             folder("best_"), folder(""),     std::ssize(bad_)};
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void leave_out_bad_images(std::unique_ptr<ImageSource>& images) {
     auto readable = without_bad_images(std::move(images), threads_of(settings_), comm_, log_);
     images = std::move(readable.images);
@@ -131,6 +126,19 @@ class Training {
               views.image_width, run.fine_tune ? "fine-tuning" : "linear layer alone");
   }
 
+  void open_optimizers() {
+    const auto& optim = settings_.optim;
+    auto& encoder = classifier_->encoder();
+    const auto& head = classifier_->head();
+    gradients_.emplace(*device_, comm_, stores_of(classifier_->trained(), head, &encoder));
+    optimizers_.emplace_back(*device_, head, std::vector<LayerRate>{{{0, head.layout().size()}, 1}},
+                             optim);
+    if (settings_.run.fine_tune)
+      optimizers_.emplace_back(
+          *device_, encoder.store(),
+          encoder_layer_rates(encoder.layout(), encoder.config().depth, optim.layer_decay), optim);
+  }
+
   /// Of the newest weights with their moments and of the best weights.
   std::int64_t bytes_kept() {
     constexpr std::int64_t element = sizeof(float);
@@ -140,34 +148,24 @@ class Training {
     return element * (2 * (head + encoder) + 2 * learned);
   }
 
-  std::map<std::string, std::string> texts() const {
+  TrainingIdentity identity() const {
     return {
         {"training", training_text(settings_)},
-        {"images", fmt::format("{:016x} {:016x}", train_->fingerprint(), valid_->fingerprint())},
-        {"history", as_csv(history_)}};
+        {"images", fmt::format("{:016x} {:016x}", train_->fingerprint(), valid_->fingerprint())}};
   }
 
-  /// Takes up the training in OUT/NAME where it was, if there is one of these settings.
-  void go_on() {
-    const auto newest = CheckpointStore(folder(""), {}).newest_valid(comm_, log_);
-    if (!newest) return;
-    const auto meta = load_checkpoint_meta(comm_, *newest);
-    on_all_ranks(comm_, [&] {
-      const auto mine = texts();
-      for (const auto* key : {"training", "images"}) {
-        const auto stored = meta.text.find(key);
-        check(stored != meta.text.end() && stored->second == mine.at(key),
-              "{} holds a training with other {}; choose another --save-name or --out-dir.",
-              folder(""), std::string(key) == "training" ? "settings" : "images");
-      }
-      history_ = parse_history(meta.text.at("history"));
-    });
-    load_classifier(*newest, *classifier_, with_moments, comm_);
-    log_.info("Going on after epoch {} of {}", history_.size(), settings_.optim.epochs);
+  std::int64_t begin() override {
+    const auto newest =
+        newest_of_training(folder(""), identity(), "--save-name or --out-dir", comm_, log_);
+    if (!newest) return 0;
+    on_all_ranks(comm_, [&] { history_ = parse_history(newest->meta.text.at("history")); });
+    load_classifier(newest->folder, *classifier_, with_moments, comm_);
+    return std::ssize(history_);
   }
 
-  PictureBatch training_batch(std::int64_t epoch, const StepShare& share) {
+  PictureBatch load(std::int64_t epoch, const StepShare& share) override {
     PictureBatch batch;
+    if (share.count == 0) return batch;
     std::vector<std::int64_t> images;
     for (auto p = share.first; p < share.first + share.count; ++p) {
       batch.positions.push_back(p);
@@ -185,62 +183,50 @@ class Training {
     return batch;
   }
 
-  ClassifySums train_epoch(std::int64_t epoch, WorkProgress& progress) {
-    const auto batch = settings_.optim.batch, images = train_->size();
-    const auto steps = (images + batch - 1) / batch;
-    const auto shares = epoch_shares(images, batch, most_, comm_.rank(), comm_.size());
-    Prefetch<PictureBatch> batches(std::ssize(shares), [&](std::int64_t i) {
-      return training_batch(epoch, shares[static_cast<std::size_t>(i)]);
-    });
-    ClassifySums sums;
-    auto share = shares.begin();
-    for (std::int64_t step = 0; step < steps; ++step) {
-      for (; share != shares.end() && share->step == step; ++share) {
-        const auto b = batches.next();
-        engine_->learn({b.pixels,
-                        b.targets.view(),
-                        {unsigned_of(settings_.run.seed), unsigned_of(epoch), b.positions}},
-                       b.labels, share->step_images, share->last);
-      }
-      const auto global = epoch * steps + step;
-      const auto done = engine_->finish(global, learning_rate(settings_.optim, global, steps));
-      sums.add(done);
-      progress.add(static_cast<std::int64_t>(done.images));
-    }
-    return sums;
+  void learn(const PictureBatch& batch, std::int64_t epoch, const StepShare& share) override {
+    if (share.count == 0) return;
+    const auto learned = classifier_->learn(
+        {batch.pixels,
+         batch.targets.view(),
+         {unsigned_of(settings_.run.seed), unsigned_of(epoch), batch.positions}},
+        1 / static_cast<double>(share.step_images), gradients_->next_micro_batch(),
+        gradients_->ready(0, share.last), gradients_->ready(1, share.last));
+    learned_.add(learned.logits.view(), batch.labels, learned.losses);
   }
 
-  /// Batches go round the ranks; which images are computed together does not depend on how many.
-  ClassifySums validate(WorkProgress& progress) {
-    const auto images = valid_->size(), batches = (images + most_ - 1) / most_;
-    const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
-    Prefetch<PictureBatch> ahead(mine, [&](std::int64_t i) {
-      PictureBatch batch;
-      const auto first = (i * comm_.size() + comm_.rank()) * most_;
-      for (auto image = first; image < std::min(images, first + most_); ++image) {
-        batch.positions.push_back(image);
-        batch.labels.push_back(valid_->label(image));
-      }
-      batch.pixels = valid_views_->evaluate(batch.positions);
-      return batch;
-    });
-    ClassifySums sums;
-    for (std::int64_t i = 0; i < mine; ++i) {
-      const auto batch = ahead.next();
-      const auto logits = classifier_->logits(batch.pixels);
-      const auto targets = smoothed_targets(batch.labels, logits.cols, 0);
-      auto gradient = logits;
-      sums.add(logits.view(), batch.labels, soft_cross_entropy(gradient.view(), targets.view(), 1));
-    }
-    sums.reduce(comm_);
-    progress.add(images);
-    return sums;
+  void finish(std::int64_t step) override {
+    const double rate = learning_rate(settings_.optim, step, shared_.steps());
+    gradients_->finish();
+    auto all = std::exchange(learned_, {});
+    all.reduce(comm_);
+    gradients_->checked_norm(all.loss, step, rate);
+    for (auto& optimizer : optimizers_) optimizer.update(step, rate);
+    train_sums_.add(all);
   }
 
-  void run_epoch(std::int64_t epoch, WorkProgress& progress) {
-    const auto start = Clock::now();
-    const auto batch = settings_.optim.batch, steps = (train_->size() + batch - 1) / batch;
-    const auto train = train_epoch(epoch, progress), valid = validate(progress);
+  PictureBatch load_valid(std::int64_t first, std::int64_t count) override {
+    PictureBatch batch;
+    for (auto image = first; image < first + count; ++image) {
+      batch.positions.push_back(image);
+      batch.labels.push_back(valid_->label(image));
+    }
+    batch.pixels = valid_views_->evaluate(batch.positions);
+    return batch;
+  }
+
+  void judge(const PictureBatch& batch) override {
+    const auto logits = classifier_->logits(batch.pixels);
+    const auto targets = smoothed_targets(batch.labels, logits.cols, 0);
+    auto gradient = logits;
+    valid_sums_.add(logits.view(), batch.labels,
+                    soft_cross_entropy(gradient.view(), targets.view(), 1));
+  }
+
+  void add_row(std::int64_t epoch, double seconds) {
+    const auto train = std::exchange(train_sums_, {});
+    auto valid = std::exchange(valid_sums_, {});
+    valid.reduce(comm_);
+    const auto steps = shared_.steps();
     const EpochRow row{epoch + 1,
                        train.loss / train.images,
                        train.top1 / train.images,
@@ -248,7 +234,7 @@ class Training {
                        valid.top1 / valid.images,
                        valid.top5 / valid.images,
                        learning_rate(settings_.optim, (epoch + 1) * steps - 1, steps),
-                       std::chrono::duration<double>(Clock::now() - start).count()};
+                       seconds};
     history_.push_back(row);
     log_.info(
         "epoch {} of {}: training loss {:.4f}, top-1 {:.2f} %; validation loss {:.4f}, top-1 "
@@ -257,8 +243,8 @@ class Training {
         100 * row.valid_top1, 100 * row.valid_top5, row.learning_rate, row.seconds);
   }
 
-  /// The best weights before the last ones: a kill between the two repeats this epoch.
-  void keep() {
+  void keep(std::int64_t epoch, double seconds) override {
+    add_row(epoch, seconds);
     const auto& row = history_.back();
     const auto& names = train_->class_names();
     const ClassifierCard card{names,
@@ -271,9 +257,11 @@ class Training {
                               row.epoch,
                               row.valid_loss,
                               row.valid_top1};
+    auto texts = identity();
+    texts["history"] = as_csv(history_);
     if (best_row(history_)->epoch == row.epoch)
-      save_classifier(folder("best_"), *classifier_, card, recipe_, {Role::weight}, texts(), comm_);
-    save_classifier(folder(""), *classifier_, card, recipe_, with_moments, texts(), comm_);
+      save_classifier(folder("best_"), *classifier_, card, recipe_, {Role::weight}, texts, comm_);
+    save_classifier(folder(""), *classifier_, card, recipe_, with_moments, texts, comm_);
     on_rank_0(comm_, [&] { write_history(history_, folder("")); });
   }
 
@@ -286,10 +274,14 @@ class Training {
   PretrainRecipe recipe_;  // of pretraining
   std::unique_ptr<Device> device_;
   std::int64_t most_ = 2;  // images of a micro-batch
+  EpochImages shared_;
   std::unique_ptr<Classifier> classifier_;
   std::unique_ptr<TaskViews> train_views_, valid_views_;
   std::unique_ptr<Sampler> sampler_;
-  std::unique_ptr<ClassifyEngine> engine_;
+  std::optional<StepGradients> gradients_;
+  std::vector<FinetuneOptimizer> optimizers_;  // of the head and, where it learns, the encoder
+  ClassifySums train_sums_, valid_sums_;       // of an epoch
+  ClassifySums learned_;                       // by this rank in this step
   ClassifyHistory history_;
 };
 

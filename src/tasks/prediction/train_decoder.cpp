@@ -4,11 +4,12 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <numbers>
 #include <optional>
 
+#include "../same_training.hpp"
 #include "../work_progress.hpp"
-#include "decoder_engine.hpp"
+#include "decoder_data.hpp"
+#include "decoder_settings.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
@@ -17,10 +18,12 @@
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/readable_images.hpp"
+#include "ijepa/train/optimizer.hpp"
 #include "ijepa/train/run_lock.hpp"
 #include "ijepa/train/run_saves.hpp"
 #include "ijepa/train/run_start.hpp"
 #include "ijepa/train/run_watch.hpp"
+#include "ijepa/train/step_gradients.hpp"
 
 namespace ijepa {
 namespace {
@@ -32,49 +35,15 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-BlockDecoderConfig sizes_of(const TrainDecoderSettings& s) {
-  BlockDecoderConfig sizes;
-  sizes.width = s.width;
-  sizes.depth = s.depth;
-  sizes.heads = s.heads;
-  sizes.mlp_hidden = 4 * std::min<std::int64_t>(s.width, 1 << 16);  // wider ones are refused
-  return sizes;
-}
-
-void check_settings(const TrainDecoderSettings& s, const Communicator& comm) {
-  constexpr std::int64_t most_batch = 1 << 20, most_mib = 1 << 24;
-  check_decoder_sizes(sizes_of(s));
-  check(s.steps <= most_decoder_steps && s.batch <= most_batch,
-        "{} steps of {} crops are too many: {} and {} at most.", s.steps, s.batch,
-        most_decoder_steps, most_batch);
-  check(s.cache_mib >= 1 && s.cache_mib <= most_mib, "--cache-mib of {} is not between 1 and {}.",
-        s.cache_mib, most_mib);
-  check(s.steps >= 1 && s.batch >= comm.size(),
-        "{} steps of {} crops are no training on {} ranks: each needs one.", s.steps, s.batch,
-        comm.size());
-  check(s.learning_rate > 0 && s.average >= 0 && s.average < 1,
-        "A learning rate of {} and an average of momentum {} do not work.", s.learning_rate,
-        s.average);
-  check(s.images >= 0 && s.checkpoint_minutes >= 0 && s.max_seconds >= 0,
-        "--images, --checkpoint-minutes and --max-seconds cannot be negative.");
-}
-
-/// What a run of these settings would be told.
-PretrainRecipe recipe_of(const TrainDecoderSettings& s) {
-  PretrainRecipe recipe;
-  recipe.run.dir = s.out;
-  recipe.run.checkpoint_minutes = s.checkpoint_minutes;
-  recipe.run.max_seconds = s.max_seconds;
-  recipe.run.keep_best = KeepBest::none;
-  return recipe;
-}
+constexpr double largest_gradient = 1;  // norm
+constexpr AdamWOptions adamw{.beta1 = 0.9, .beta2 = 0.99};
 
 class DecoderTraining {
  public:
   DecoderTraining(const TrainDecoderSettings& settings, const Cluster& cluster,
                   const StopSignal& stop, Communicator& comm, const Log& log)
       : settings_(settings), comm_(comm), stop_(stop), log_(log), recipe_(recipe_of(settings)) {
-    on_rank_0(comm, [&] { check_settings(settings, comm); });
+    on_rank_0(comm, [&] { check_settings(settings, comm.size()); });
     images_ = open_images_on_all(settings.input, comm, log);
     pretrained_ = find_checkpoint(settings.run, settings.checkpoint, comm, log);
     model_ = std::make_unique<WholeModel>(pretrained_, settings.threads, comm, log);
@@ -142,8 +111,7 @@ class DecoderTraining {
                 settings_.cache_mib, fit, std::min(wanted, images_->size()));
   }
 
-  /// What must be equal for a training to go on.
-  std::map<std::string, std::string> texts() const {
+  TrainingIdentity identity() const {
     DecoderCard anywhere = card_;
     anywhere.checkpoint.clear();
     const auto& s = settings_;
@@ -164,12 +132,7 @@ class DecoderTraining {
             "The decoder in {} learns from the network at {}, not from {}, whose weights are "
             "others: go on with --checkpoint {}, or choose another folder by --out.",
             settings_.out, theirs.checkpoint, pretrained_, theirs.checkpoint);
-      for (const auto& [key, mine] : texts()) {
-        const auto stored = meta.text.find(key);
-        check(stored != meta.text.end() && stored->second == mine,
-              "The folder {} holds a decoder's training with other {}: choose another by --out.",
-              settings_.out, key);
-      }
+      require_same_training(meta, identity(), settings_.out, "--out");
       history_ = DecoderHistory::parse(meta.text["history"]);
     });
     step_ = meta.step;
@@ -193,7 +156,7 @@ class DecoderTraining {
       network_->store_statistics();
     }
     data_->tell(network_->statistics());
-    engine_ = std::make_unique<DecoderEngine>(settings_, *network_, model_->device(), comm_);
+    gradients_.emplace(model_->device(), comm_, std::vector<const ParamStore*>{&network_->store()});
     saves_ = std::make_unique<RunSaves>(
         recipe_.run, network_->tensors(), comm_, copy_from(model_->device(), usable_cores()),
         [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); });
@@ -239,13 +202,38 @@ class DecoderTraining {
     comm_.activity().enter(Phase::loading, step_);
     DecoderBatch batch;
     on_all_ranks(comm_, [&] { batch = batches.next(); });
-    const auto sums = engine_->learn(batch, step_);
-    engine_->update(sums, step_);
+    const auto [loss, pixelwise] = learn(batch);
     const double seconds = seconds_since(start);
     deadline_->stepped_in(seconds);
-    if (history_.add(step_ + 1, {step_ + 1, sums.loss, sums.pixelwise,
+    if (history_.add(step_ + 1, {step_ + 1, loss, pixelwise,
                                  decoder_learning_rate(settings_, step_), seconds}))
       report();
+  }
+
+  /// Means over the crops of all ranks: the loss, and pixelwise_loss().
+  std::array<double, 2> learn(const DecoderBatch& batch) {
+    comm_.activity().enter(Phase::computing, step_);
+    const double scale = 1 / static_cast<double>(settings_.batch * card_.shape.model.crop_size());
+    std::array<double, 2> sums{};
+    gradients_->next_micro_batch();  // the only one
+    sums[0] = network_->learn(batch.examples(), scale, gradients_->ready(0));
+    for (const FlowDraw& draw : batch.draws)
+      sums[1] += scale * pixelwise_loss(network_->statistics().crop_variance, draw.time);
+    comm_.activity().enter(Phase::reducing, step_);
+    gradients_->finish();
+    comm_.all_reduce(sums, Reduction::sum);
+    update(gradients_->checked_norm(sums[0], step_, settings_.learning_rate));
+    return sums;
+  }
+
+  // The average is of few steps at first, so that start weights do not stay in it for long.
+  void update(double gradient_norm) {
+    comm_.activity().enter(Phase::updating, step_);
+    const auto s = static_cast<double>(step_);
+    AdamWStep now = adamw_step(adamw, step_, decoder_learning_rate(settings_, step_), 0,
+                               std::min(settings_.average, (1 + s) / (10 + s)));
+    if (gradient_norm > largest_gradient) now.gradient_scale = largest_gradient / gradient_norm;
+    network_->update(now);
   }
 
   void report() {
@@ -258,7 +246,7 @@ class DecoderTraining {
 
   void save() {
     if (saves_->has(step_)) return;
-    auto all = texts();
+    auto all = identity();
     all[decoder_card_key] = as_json(card_);
     all["history"] = history_.text();
     all["arithmetic"] = arithmetic_;
@@ -319,7 +307,7 @@ class DecoderTraining {
   std::unique_ptr<DecoderNetwork> network_;  // destroyed before the model and its device
   std::unique_ptr<DecoderData> data_;
   std::string arithmetic_;
-  std::unique_ptr<DecoderEngine> engine_;
+  std::optional<StepGradients> gradients_;
   std::unique_ptr<RunSaves> saves_;
   DecoderHistory history_;
   StopReason reason_ = StopReason::none;
@@ -327,16 +315,6 @@ class DecoderTraining {
 };
 
 }  // namespace
-
-double decoder_learning_rate(const TrainDecoderSettings& settings, std::int64_t step) {
-  const auto steps = static_cast<double>(settings.steps), at = static_cast<double>(step);
-  const double warmup = std::max(1.0, steps / 20);
-  if (at < warmup) return settings.learning_rate * (at + 1) / (warmup + 1);
-  constexpr double final = 0.01;
-  const double done = (at - warmup) / std::max(1.0, steps - warmup);
-  return settings.learning_rate *
-         (final + (1 - final) * (1 + std::cos(std::numbers::pi * done)) / 2);
-}
 
 TrainDecoderResult train_decoder(const TrainDecoderSettings& settings, const Cluster& cluster,
                                  const StopSignal& stop, Communicator& comm, const Log& log) {

@@ -93,7 +93,7 @@ PretrainRecipe recipe_for_task(const std::string& checkpoint, int threads,
 }
 
 SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info,
-                                     Training training, Communicator& comm, const Log& log)
+                                     Trained trained, Communicator& comm, const Log& log)
     : recipe_(recipe),
       info_(info),
       threads_(recipe.compute.threads > 0 ? static_cast<int>(recipe.compute.threads)
@@ -101,11 +101,11 @@ SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const Segment
       device_(open_device(recipe, parse_cluster(process_environment()), comm, log)) {
   on_all_ranks(comm, [&] {
     network_ =
-        std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), training, threads_);
+        std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), trained, threads_);
   });
   network_->initialise(static_cast<std::uint64_t>(recipe.run.seed),
                        static_cast<std::uint64_t>(info.seed));
-  if (info.tokens == TokenSource::encoder && !(info.fine_tuned && training == Training::none))
+  if (info.tokens == TokenSource::encoder && !(info.fine_tuned && trained == Trained::nothing))
     network_->encoder()->load(path_of_text(info.checkpoint), info.encoder, comm);
 }
 
@@ -169,7 +169,7 @@ SegmentationModel open_segmentation(const std::string& folder, const OpenOptions
   }
   // The folder itself has the recipe of its encoder.
   const auto recipe = recipe_for_task(folder, options.threads, options.device, comm);
-  SegmentationModel model(recipe, info, Training::none, comm, log);
+  SegmentationModel model(recipe, info, Trained::nothing, comm, log);
   model.load(folder, comm);
   return model;
 }

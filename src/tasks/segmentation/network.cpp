@@ -13,11 +13,11 @@ StoreUse use_of(bool trained) {
 }
 
 std::unique_ptr<TrainableEncoder> make_encoder(Device& device, const NetworkShape& shape,
-                                               Training training) {
+                                               Trained trained) {
   if (shape.tokens != TokenSource::patches)
     return std::make_unique<TrainableEncoder>(device, shape.encoder, shape.image,
-                                              use_of(training == Training::all));
-  check(training != Training::all, "Raw patches have no encoder that could be fine-tuned.");
+                                              use_of(trained == Trained::everything));
+  check(trained != Trained::everything, "Raw patches have no encoder that could be fine-tuned.");
   return nullptr;
 }
 
@@ -26,20 +26,16 @@ std::int64_t width_of(const NetworkShape& shape) {
   return shape.tokens == TokenSource::patches ? 3 * e.patch * e.patch : e.width;
 }
 
-ParamRange whole(const ParamStore& store) {
-  return {0, store.layout().size()};
-}
-
 }  // namespace
 
-SegmentationNetwork::SegmentationNetwork(Device& device, const NetworkShape& shape,
-                                         Training training, int threads)
+SegmentationNetwork::SegmentationNetwork(Device& device, const NetworkShape& shape, Trained trained,
+                                         int threads)
     : device_(device),
       shape_(shape),
-      training_(training),
+      trained_(trained),
       threads_(threads),
-      encoder_(make_encoder(device, shape, training)),
-      head_(device, width_of(shape), shape.classes, use_of(training != Training::none)) {
+      encoder_(make_encoder(device, shape, trained)),
+      head_(device, width_of(shape), shape.classes, use_of(trained != Trained::nothing)) {
   const auto config = encoder_at_size(shape.encoder, shape.image);
   grid_ = {config.grid_rows(), config.grid_cols()};
   score_grid(grid_);  // complains of one that is too small
@@ -69,13 +65,13 @@ std::size_t SegmentationNetwork::measure(std::int64_t images) const {
   NullOps nothing;
   auto arena = Arena::measuring();
   TrainableEncoder::Saved saved;
-  const bool all = training_ == Training::all;
+  const bool all = trained_ == Trained::everything;
   const Tensor pixels =
       make_tensor(nullptr, DType::u8, {images, shape_.image.height, shape_.image.width, 3});
   const Tensor x = tokens(nothing, arena, pixels, all ? &saved : nullptr);
   Pass pass = head_.pass(nothing, arena);
   const auto scores = head_.forward<float>(pass, x, grid_);
-  if (training_ == Training::none) return arena.peak();
+  if (trained_ == Trained::nothing) return arena.peak();
   const Tensor dx = all ? arena.keep(DType::f32, {x.rows(), x.cols()}) : Tensor{};
   head_.backward(pass, scores, x, grid_, dx);
   if (!all) return arena.peak();
@@ -109,66 +105,52 @@ std::vector<float> SegmentationNetwork::infer(const PixelBatch& batch) {
   return head_.forward<float>(pass, tokens(device_.ops(), arena, pixels, nullptr), grid_);
 }
 
-void SegmentationNetwork::connect(Communicator& comm) {
-  reducer_ = make_bucket_reducer(comm, device_);
-  const auto sync = [&](ParamStore& store) {
-    return std::make_unique<GradSync>(*reducer_, store.gradient(whole(store)));
-  };
-  head_sync_ = sync(head_.store());
-  if (training_ == Training::all) encoder_sync_ = sync(encoder_->store());
-}
-
-PixelResult SegmentationNetwork::step(const PixelBatch& batch,
-                                      const std::vector<IndexImage>& labels, float scale) {
-  PixelResult sum;
-  sum.confusion.resize(static_cast<std::size_t>(shape_.classes * shape_.classes));
-  if (batch.count == 0) {
-    device_.ops().fill_zero(head_.store().gradient(whole(head_.store())));
-    if (encoder_sync_)
-      device_.ops().fill_zero(encoder_->store().gradient(whole(encoder_->store())));
-  } else {
-    const Tensor pixels = upload(batch);
-    Arena arena(arena_.data(), arena_.bytes());
-    TrainableEncoder::Saved saved;
-    const Tensor x =
-        tokens(device_.ops(), arena, pixels, training_ == Training::all ? &saved : nullptr);
-    Pass pass = head_.pass(device_.ops(), arena);
-    const auto scores = head_.forward<float>(pass, x, grid_);
-    std::vector<float> dscores(scores.size());
-    const auto each = scores.size() / static_cast<std::size_t>(batch.count);
-    for (std::size_t i = 0; i < labels.size(); ++i)
-      add(pixel_loss<float>(std::span(scores).subspan(i * each, each), scores_grid(), labels[i],
-                            scale, std::span(dscores).subspan(i * each, each), threads_),
-          sum);
-    backward(arena, dscores, x, saved);
-  }
-  head_sync_->finish();
-  if (encoder_sync_) encoder_sync_->finish();
-  device_.ops().synchronize();
-  reducer_->settle();
+PixelResult SegmentationNetwork::learn(const PixelBatch& batch,
+                                       const std::vector<IndexImage>& labels, float scale,
+                                       Write write, const ReadyCallback& head_ready,
+                                       const ReadyCallback& encoder_ready) {
+  const bool all = trained_ == Trained::everything;
+  const Tensor pixels = upload(batch);
+  Ops& ops = device_.ops();
+  Arena arena(arena_.data(), arena_.bytes());
+  TrainableEncoder::Saved saved;
+  const Tensor x = tokens(ops, arena, pixels, all ? &saved : nullptr);
+  Pass pass = head_.pass(ops, arena);
+  pass.write = write;
+  const auto scores = head_.forward<float>(pass, x, grid_);
+  std::vector<float> dscores(scores.size());
+  const auto sum = loss(scores, labels, scale, dscores);
+  const Tensor dx = all ? arena.keep(DType::f32, {x.rows(), x.cols()}) : Tensor{};
+  head_.backward(pass, dscores, x, grid_, dx);
+  if (head_ready) head_ready(0);
+  if (!all) return sum;
+  Pass body = encoder_->pass(ops, arena);
+  body.write = write;
+  encoder_->backward(body, dx, Recompute::none, saved, encoder_ready);
   return sum;
 }
 
-void SegmentationNetwork::backward(Arena& arena, const std::vector<float>& dscores, Tensor tokens,
-                                   TrainableEncoder::Saved& saved) {
-  Pass pass = head_.pass(device_.ops(), arena);
-  const bool all = training_ == Training::all;
-  const Tensor dx = all ? arena.keep(DType::f32, {tokens.rows(), tokens.cols()}) : Tensor{};
-  head_.backward(pass, dscores, tokens, grid_, dx);
-  head_sync_->ready_down_to(0);  // first, as on a rank without images: sums have one order
-  if (!all) return;
-  Pass encoder_pass = encoder_->pass(device_.ops(), arena);
-  encoder_->backward(encoder_pass, dx, Recompute::none, saved,
-                     [this](std::int64_t offset) { encoder_sync_->ready_down_to(offset); });
-  device_.ops().synchronize();
+PixelResult SegmentationNetwork::loss(std::span<const float> scores,
+                                      const std::vector<IndexImage>& labels, float scale,
+                                      std::span<float> dscores) const {
+  PixelResult sum = no_pixels();
+  const auto each = scores.size() / labels.size();
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    add(pixel_loss<float>(scores.subspan(i * each, each), scores_grid(), labels[i], scale,
+                          dscores.empty() ? dscores : dscores.subspan(i * each, each), threads_),
+        sum);
+  return sum;
 }
 
-void SegmentationNetwork::update(const AdamWStep& step) {
-  const auto apply = [&](ParamStore& store) {
-    device_.ops().adamw_ema(store.optimizer_range(whole(store)), step);
-  };
-  apply(head_.store());
-  if (training_ == Training::all) apply(encoder_->store());
+PixelResult SegmentationNetwork::judge(const PixelBatch& batch,
+                                       const std::vector<IndexImage>& labels) {
+  return loss(infer(batch), labels, 0, {});
+}
+
+PixelResult SegmentationNetwork::no_pixels() const {
+  PixelResult none;
+  none.confusion.resize(static_cast<std::size_t>(shape_.classes * shape_.classes));
+  return none;
 }
 
 }  // namespace ijepa

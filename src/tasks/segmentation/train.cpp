@@ -1,12 +1,11 @@
 #include "ijepa/tasks/segmentation/train.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <future>
+#include <utility>
 
-#include "../work_progress.hpp"
+#include "../epochs.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
@@ -14,6 +13,7 @@
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/optimizer.hpp"
+#include "ijepa/train/step_gradients.hpp"
 #include "mask_report.hpp"
 #include "train_report.hpp"
 #include "train_state.hpp"
@@ -63,7 +63,7 @@ std::int64_t best_by_iou(const std::vector<SegmentEpoch>& epochs) {
          epochs.begin();
 }
 
-class SegmentTrainer {
+class SegmentTrainer : public EpochTask<PairBatch> {
  public:
   SegmentTrainer(const SegmentTrainSettings& settings, const Labels& labels,
                  SegmentationModel& model, Communicator& comm, const Log& log)
@@ -77,34 +77,25 @@ class SegmentTrainer {
             PairReader(labels, settings.exif), labels.count(), settings.image, comm, log),
         valid_(
             source_of(settings, settings.valid_images, settings.valid_masks, settings.valid_list),
-            PairReader(labels, settings.exif), labels.count(), settings.image, comm, log) {
-    model_.network().connect(comm);
-  }
+            PairReader(labels, settings.exif), labels.count(), settings.image, comm, log),
+        gradients_(model.device(), comm,
+                   stores_of(model.network().trained(), model.network().head().store(),
+                             model.network().encoder())),
+        shared_{train_.size(), settings.batch, settings.batch} {}
 
   SegmentTrainResult run() {
     on_rank_0(comm_,
               [&] { prepare_output_folder(settings_.out + "/validation", model_.bytes_kept()); });
-    const TrainingIdentity identity = identity_of(
+    identity_ = identity_of(
         settings_, model_.info(),
         {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});
-    auto epochs = resume_training(settings_.out, model_, identity, comm_, log_);
-    step_ = std::ssize(epochs) * ((train_.size() + settings_.batch - 1) / settings_.batch);
-    WorkProgress progress(
-        comm_.rank() == 0 ? "images" : "",
-        (settings_.epochs - std::ssize(epochs)) * (train_.size() + valid_.size()));
-    for (auto e = std::ssize(epochs); e < settings_.epochs; ++e) {
-      epochs.push_back(epoch(e, progress));
-      log_.info("{}", epoch_line(e, settings_.epochs, epochs.back()));
-      keep(epochs);
-      // Last, so that an epoch whose weights and pictures are not all there is trained again.
-      keep_training(settings_.out, model_, identity, epochs, comm_);
-    }
-    return {epochs, best_by_loss(epochs), best_by_iou(epochs)};
+    Epochs<PairBatch>(*this, {settings_.epochs, shared_, valid_.size(), settings_.batch}, comm_,
+                      log_)
+        .run();
+    return {epochs_, best_by_loss(epochs_), best_by_iou(epochs_)};
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   std::vector<std::int64_t> inspect(const SegmentationData& data, const std::string& masks) const {
     const auto content = data.inspect(model_.threads(), comm_);
     on_rank_0(comm_, [&] {
@@ -114,100 +105,85 @@ class SegmentTrainer {
     return content.pixels;
   }
 
-  SegmentEpoch epoch(std::int64_t e, WorkProgress& progress) {
-    const auto start = Clock::now();
-    SegmentEpoch out;
-    out.learning_rate = segment_learning_rate(settings_, e);
-    out.train = train_epoch(e, out.learning_rate, progress);
-    out.valid = validate(progress);
-    out.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    return out;
-  }
+  std::string training_folder() const { return settings_.out + "/training"; }
 
-  static EpochScores figures(const ScoreSum& sum) {
-    return {sum.loss(), sum.scores(), sum.compat()};
-  }
-
-  /// This rank's positions of the batch that begins at `first`.
-  PairBatch load(std::int64_t e, std::int64_t first) const {
-    const auto count = std::min(settings_.batch, train_.size() - first);
-    const auto edge = [&](std::int64_t rank) { return count * rank / comm_.size(); };
-    const auto begin = edge(comm_.rank()), end = edge(comm_.rank() + 1);
-    return train_.shuffled(static_cast<std::uint64_t>(settings_.seed), e, first + begin,
-                           end - begin, settings_.augment, model_.threads());
-  }
-
-  EpochScores train_epoch(std::int64_t e, double learning_rate, WorkProgress& progress) {
-    const auto ahead = [&](std::int64_t first) {
-      return std::async(std::launch::async, [this, e, first] { return load(e, first); });
-    };
-    ScoreSum sum(labels_.count());
-    auto next = ahead(0);
-    for (std::int64_t first = 0; first < train_.size(); first += settings_.batch) {
-      const auto batch = next.get();
-      if (first + settings_.batch < train_.size()) next = ahead(first + settings_.batch);
-      sum.add(step(batch, learning_rate));
-      progress.add(std::ssize(batch.labels) * comm_.size());
+  std::int64_t begin() override {
+    const auto newest = newest_of_training(training_folder(), identity_, "--out-dir", comm_, log_);
+    if (!newest) {
+      on_rank_0(comm_, [&] {
+        check(!fs::exists(settings_.out + "/epochs.csv"),
+              "The folder {} holds the results of a training that cannot go on: choose another by "
+              "--out-dir.",
+              settings_.out);
+      });
+      return 0;
     }
-    return figures(sum);
+    on_all_ranks(comm_,
+                 [&] { epochs_ = epochs_of(newest->meta.text.at("epochs"), newest->folder); });
+    model_.load_training(newest->folder, comm_);
+    return std::ssize(epochs_);
   }
 
-  PixelResult step(const PairBatch& batch, double learning_rate) {
+  PairBatch load(std::int64_t epoch, const StepShare& share) override {
+    return train_.shuffled(static_cast<std::uint64_t>(settings_.seed), epoch, share.first,
+                           share.count, settings_.augment, model_.threads());
+  }
+
+  /// The loss is a mean over the pixels of all ranks that count.
+  void learn(const PairBatch& batch, std::int64_t, const StepShare&) override {
     double pixels = 0;
     for (const auto& labels : batch.labels)
       pixels += static_cast<double>(
           std::ranges::count_if(labels.index, [](auto l) { return l != ignored_label; }));
     pixels = comm_.all_reduce(pixels, Reduction::sum);
     const float scale = pixels > 0 ? static_cast<float>(1 / pixels) : 0.0F;
-    auto result = model_.network().step(batch.pixels(), batch.labels, scale);
-    reduce(result, comm_);
-    check(std::isfinite(result.loss),
-          "The loss is {} in step {}: lower the learning rate (it is {}).", result.loss, step_ + 1,
-          learning_rate);
-    model_.network().update(adamw_step({}, step_++, learning_rate, settings_.weight_decay, 1));
-    return result;
+    learned_ = batch.labels.empty()
+                   ? model_.network().no_pixels()
+                   : model_.network().learn(batch.pixels(), batch.labels, scale,
+                                            gradients_.next_micro_batch(), gradients_.ready(0),
+                                            gradients_.ready(1));
   }
 
-  /// Whole batches go round the ranks, so that figures do not depend on how many there are.
-  EpochScores validate(WorkProgress& progress) {
-    ScoreSum sum(labels_.count());
-    const auto stride = settings_.batch * comm_.size();
-    for (auto first = settings_.batch * comm_.rank(); first < valid_.size(); first += stride) {
-      const auto count = std::min(settings_.batch, valid_.size() - first);
-      const auto batch = valid_.ordered(first, count, model_.threads());
-      sum.add(judge(batch));
-      progress.add(count * comm_.size());
-    }
-    sum.reduce(comm_);
-    return figures(sum);
+  void finish(std::int64_t step) override {
+    const double rate = segment_learning_rate(settings_, step / shared_.steps());
+    gradients_.finish();
+    reduce(learned_, comm_);
+    gradients_.checked_norm(learned_.loss, step, rate);
+    gradients_.update(adamw_step({}, step, rate, settings_.weight_decay, 1));
+    train_sum_.add(learned_);
   }
 
-  PixelResult judge(const PairBatch& batch) {
-    const auto scores = model_.network().infer(batch.pixels());
-    const auto each = scores.size() / batch.labels.size();
-    PixelResult sum;
-    sum.confusion.resize(static_cast<std::size_t>(labels_.count() * labels_.count()));
-    for (std::size_t i = 0; i < batch.labels.size(); ++i)
-      add(pixel_loss<float>(std::span(scores).subspan(i * each, each),
-                            model_.network().scores_grid(), batch.labels[i], 0, {},
-                            model_.threads()),
-          sum);
-    return sum;
+  PairBatch load_valid(std::int64_t first, std::int64_t count) override {
+    return valid_.ordered(first, count, model_.threads());
   }
 
-  /// Weights, tables and pictures after the last epoch.
-  void keep(const std::vector<SegmentEpoch>& epochs) {
-    const auto e = std::ssize(epochs) - 1;
+  void judge(const PairBatch& batch) override {
+    valid_sum_.add(model_.network().judge(batch.pixels(), batch.labels));
+  }
+
+  EpochScores figures(ScoreSum& sum) const {
+    const auto all = std::exchange(sum, ScoreSum(labels_.count()));
+    return {all.loss(), all.scores(), all.compat()};
+  }
+
+  void keep(std::int64_t e, double seconds) override {
+    valid_sum_.reduce(comm_);
+    epochs_.push_back(
+        {segment_learning_rate(settings_, e), seconds, figures(train_sum_), figures(valid_sum_)});
+    log_.info("{}", epoch_line(e, settings_.epochs, epochs_.back()));
     const auto save = [&](const char* name) {
       model_.save(settings_.out + "/" + name, e + 1, comm_);
     };
-    if (best_by_loss(epochs) == e) save("best_model_loss");
-    if (best_by_iou(epochs) == e) save("best_model_iou");
+    if (best_by_loss(epochs_) == e) save("best_model_loss");
+    if (best_by_iou(epochs_) == e) save("best_model_iou");
     save("last_model");
     on_rank_0(comm_, [&] {
       show(e);
-      write_train_report(settings_.out, labels_, epochs);
+      write_train_report(settings_.out, labels_, epochs_);
     });
+    auto texts = identity_;
+    texts["epochs"] = text_of(epochs_);
+    model_.save_training(training_folder(), {e + 1, std::move(texts)}, comm_);
   }
 
   /// Up to three validation images: the image, with its true labels, with the predicted ones.
@@ -233,7 +209,12 @@ class SegmentTrainer {
   Communicator& comm_;
   const Log& log_;
   SegmentationData train_, valid_;
-  std::int64_t step_ = 0;
+  StepGradients gradients_;
+  EpochImages shared_;
+  TrainingIdentity identity_;
+  std::vector<SegmentEpoch> epochs_;
+  ScoreSum train_sum_{labels_.count()}, valid_sum_{labels_.count()};  // of an epoch
+  PixelResult learned_;                                               // by this rank in this step
 };
 
 }  // namespace
@@ -252,8 +233,8 @@ SegmentTrainResult train_segmentation(const SegmentTrainSettings& settings, Comm
   on_all_ranks(comm, [&] { labels = load_labels(settings.config); });
   const auto checkpoint = find_checkpoint(settings.run, settings.checkpoint, comm, log);
   const auto recipe = recipe_for_task(checkpoint, settings.threads, settings.device, comm);
-  const auto training = settings.fine_tune ? Training::all : Training::head;
-  SegmentationModel model(recipe, info_of(settings, labels, checkpoint, comm), training, comm, log);
+  const auto trained = settings.fine_tune ? Trained::everything : Trained::head;
+  SegmentationModel model(recipe, info_of(settings, labels, checkpoint, comm), trained, comm, log);
   if (settings.batch < comm.size())
     log.info("note: a batch of {} images leaves {} of {} ranks without work", settings.batch,
              comm.size() - settings.batch, comm.size());

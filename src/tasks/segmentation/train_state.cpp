@@ -1,20 +1,13 @@
 #include "train_state.hpp"
 
-#include <filesystem>
 #include <limits>
 
-#include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
-#include "ijepa/train/checkpoint.hpp"
 
 namespace ijepa {
 namespace {
 
 using Json = nlohmann::json;
-
-std::string folder_of(const std::string& out) {
-  return out + "/training";
-}
 
 /// JSON has no NaN, which the IoU of an absent class is.
 double number(const Json& j) {
@@ -42,6 +35,8 @@ EpochScores scores_of(const Json& j) {
   return s;
 }
 
+}  // namespace
+
 std::string text_of(const std::vector<SegmentEpoch>& epochs) {
   Json all = Json::array();
   for (const SegmentEpoch& e : epochs)
@@ -64,57 +59,18 @@ std::vector<SegmentEpoch> epochs_of(const std::string& text, const std::string& 
   }
 }
 
-}  // namespace
-
 TrainingIdentity identity_of(const SegmentTrainSettings& s, const SegmentationInfo& info,
                              const std::vector<std::vector<std::int64_t>>& pixels) {
   SegmentationInfo anywhere = info;
   anywhere.checkpoint.clear();  // its identity says which one it is, wherever it lies
-  TrainingIdentity identity;
-  identity.settings = to_toml(fields_of(anywhere)) +
-                      fmt::format("batch {}, rate {}, decay {}, scheduler {} after {}, augment {}",
-                                  s.batch, s.learning_rate, s.weight_decay, s.scheduler,
-                                  fmt::join(s.scheduler_epochs, " "), s.augment);
-  if (!s.exif) identity.settings += ", exif ignored";
-  for (const auto& set : pixels) identity.images += fmt::format("{}\n", fmt::join(set, " "));
-  return identity;
-}
-
-void keep_training(const std::string& out, SegmentationModel& model,
-                   const TrainingIdentity& identity, const std::vector<SegmentEpoch>& epochs,
-                   Communicator& comm) {
-  model.save_training(
-      folder_of(out),
-      {std::ssize(epochs),
-       {{"settings", identity.settings}, {"images", identity.images}, {"epochs", text_of(epochs)}}},
-      comm);
-}
-
-std::vector<SegmentEpoch> resume_training(const std::string& out, SegmentationModel& model,
-                                          const TrainingIdentity& identity, Communicator& comm,
-                                          const Log& log) {
-  const auto newest = CheckpointStore(folder_of(out), {}).newest_valid(comm, log);
-  if (!newest) {
-    on_rank_0(comm, [&] {
-      check(!std::filesystem::exists(out + "/epochs.csv"),
-            "The folder {} holds the results of a training that cannot go on: choose another by "
-            "--out-dir.",
-            out);
-    });
-    return {};
-  }
-  const CheckpointMeta meta = load_checkpoint_meta(comm, *newest);
-  std::vector<SegmentEpoch> epochs;
-  on_all_ranks(comm, [&] {
-    for (const auto& [key, mine] :
-         {std::pair("settings", identity.settings), std::pair("images", identity.images)})
-      check(meta.text.at(key) == mine,
-            "The folder {} holds a training with other {}: choose another by --out-dir.", out, key);
-    epochs = epochs_of(meta.text.at("epochs"), *newest);
-  });
-  model.load_training(*newest, comm);
-  log.info("Going on after epoch {}", epochs.size());
-  return epochs;
+  auto text = to_toml(fields_of(anywhere)) +
+              fmt::format("batch {}, rate {}, decay {}, scheduler {} after {}, augment {}", s.batch,
+                          s.learning_rate, s.weight_decay, s.scheduler,
+                          fmt::join(s.scheduler_epochs, " "), s.augment);
+  if (!s.exif) text += ", exif ignored";
+  std::string images;
+  for (const auto& set : pixels) images += fmt::format("{}\n", fmt::join(set, " "));
+  return {{"settings", std::move(text)}, {"images", std::move(images)}};
 }
 
 }  // namespace ijepa

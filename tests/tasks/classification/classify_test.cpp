@@ -326,24 +326,6 @@ TEST_F(Classify, LeavesNoTableWhenAnImageCannotBeRead) {
   EXPECT_FALSE(fs::exists(path("answers/predictions.csv")));
 }
 
-TEST(EpochShares, CoverEveryPositionOnceInWholePairs) {
-  for (const std::int64_t ranks : {1, 2, 3, 4}) {
-    std::vector<int> seen(53);
-    std::int64_t images = 0;
-    for (std::int64_t rank = 0; rank < ranks; ++rank)
-      for (const auto& s : epoch_shares(53, 10, 4, rank, ranks)) {
-        EXPECT_EQ(s.first % 2, 0);
-        EXPECT_LE(s.count, 4);
-        EXPECT_EQ(s.first / 10, s.step);
-        EXPECT_EQ(s.step_images, s.step == 5 ? 3 : 10);
-        for (auto p = s.first; p < s.first + s.count; ++p) ++seen[static_cast<std::size_t>(p)];
-        images += s.count;
-      }
-    EXPECT_EQ(images, 53) << ranks;
-    EXPECT_EQ(std::ranges::count(seen, 1), 53) << ranks;
-  }
-}
-
 TEST(ClassifyRate, FollowsMilestonesAndCosine) {
   ClassifyOptim optim;
   optim.learning_rate = 1;

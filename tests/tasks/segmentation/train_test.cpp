@@ -184,6 +184,13 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
   expect("cannot go on: choose another by --out-dir");
 }
 
+TEST_F(SegmentTrain, EndsWhenTheLossIsNoNumber) {
+  settings_.fine_tune = true;
+  settings_.learning_rate = 1e30;
+  EXPECT_NE(problem().find("not a number"), std::string::npos);
+  EXPECT_FALSE(fs::exists(path("out/last_model")));
+}
+
 TEST_F(SegmentTrain, GoesOnAfterTheLastWholeEpoch) {
   const auto figures = [](const SegmentTrainResult& r) {
     std::vector<double> all;

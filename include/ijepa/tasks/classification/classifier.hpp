@@ -11,9 +11,6 @@
 
 namespace ijepa {
 
-/// Which parameters have gradients.
-enum class Trained : std::uint8_t { nothing, head, everything };
-
 struct ClassifierShape {
   EncoderConfig pretrained;  // its drop_path is that of training here
   Size image;

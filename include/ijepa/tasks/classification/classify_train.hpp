@@ -24,17 +24,4 @@ struct ClassifyResult {
 ClassifyResult train_classifier(const ClassifySettings& settings, Communicator& comm,
                                 const Log& log);
 
-/// A step's images on one rank: whole pairs, so that partners of mixed images are together.
-struct StepShare {
-  std::int64_t step = 0;              // of the epoch
-  std::int64_t first = 0, count = 0;  // positions of the epoch's order
-  std::int64_t step_images = 0;       // over all ranks
-  bool last = false;                  // micro-batch of this rank in the step
-};
-
-/// This rank's micro-batches of an epoch, of an even number of at most `micro` images but the very
-/// last. The last step of an epoch may be shorter; no image is left out.
-std::vector<StepShare> epoch_shares(std::int64_t images, std::int64_t batch, std::int64_t micro,
-                                    std::int64_t rank, std::int64_t ranks);
-
 }  // namespace ijepa

@@ -30,11 +30,12 @@ class SegmentationModel {
  public:
   /// An untrained head on the encoder of `info.checkpoint`. `recipe` is that of the checkpoint.
   /// Collective.
-  SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info, Training training,
+  SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info, Trained trained,
                     Communicator& comm, const Log& log);
 
   const SegmentationInfo& info() const { return info_; }
   SegmentationNetwork& network() { return *network_; }
+  Device& device() { return *device_; }
   int threads() const { return threads_; }
 
   /// Writes the folder, in place of one that is there. Collective.

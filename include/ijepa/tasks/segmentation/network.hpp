@@ -3,13 +3,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "ijepa/tasks/feature_map.hpp"
 #include "ijepa/tasks/segmentation/head.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
 #include "ijepa/tasks/trainable_encoder.hpp"
-#include "ijepa/train/grad_sync.hpp"
 
 namespace ijepa {
 
@@ -18,12 +18,6 @@ enum class TokenSource : std::uint8_t {
   encoder,    // of the checkpoint
   untrained,  // an encoder of the same form with its start weights
   patches,    // the normalised pixels of each patch
-};
-
-enum class Training : std::uint8_t {
-  none,  // inference
-  head,  // the encoder is frozen
-  all,   // fine-tuning
 };
 
 struct NetworkShape {
@@ -38,7 +32,7 @@ class SegmentationNetwork {
  public:
   /// An Error when the image size does not fit or raw patches are to be trained. Weights are 0
   /// until initialise() or a load.
-  SegmentationNetwork(Device& device, const NetworkShape& shape, Training training, int threads);
+  SegmentationNetwork(Device& device, const NetworkShape& shape, Trained trained, int threads);
 
   /// Start weights: those of the encoder from the seed of its pretraining, those of the head from
   /// `seed`.
@@ -53,31 +47,32 @@ class SegmentationNetwork {
   /// Scores (B, h - 2, w - 2, C) of pictures of shape().image.
   std::vector<float> infer(const PixelBatch& batch);
 
-  /// Sums gradients over ranks while backward runs. Call once before the first step.
-  void connect(Communicator& comm);
-  /// Loss and scores of this rank's part of a batch (it may be empty), summed gradients of scale *
-  /// loss over ranks. Collective.
-  PixelResult step(const PixelBatch& batch, const std::vector<IndexImage>& labels, float scale);
-  /// AdamW on what is trained.
-  void update(const AdamWStep& step);
+  Trained trained() const { return trained_; }
+  /// Gradients of scale * (sum of the pixels' losses), written or added as `write` says.
+  /// `head_ready` and `encoder_ready` as in a backward pass.
+  PixelResult learn(const PixelBatch& batch, const std::vector<IndexImage>& labels, float scale,
+                    Write write, const ReadyCallback& head_ready = {},
+                    const ReadyCallback& encoder_ready = {});
+  /// The same without gradients.
+  PixelResult judge(const PixelBatch& batch, const std::vector<IndexImage>& labels);
+  /// What results are added to.
+  PixelResult no_pixels() const;
 
  private:
   Tensor tokens(Ops& ops, Arena& arena, Tensor pixels, TrainableEncoder::Saved* saved) const;
   Tensor upload(const PixelBatch& batch);
   void reserve(std::int64_t images);
   std::size_t measure(std::int64_t images) const;
-  void backward(Arena& arena, const std::vector<float>& dscores, Tensor tokens,
-                TrainableEncoder::Saved& saved);
+  PixelResult loss(std::span<const float> scores, const std::vector<IndexImage>& labels,
+                   float scale, std::span<float> dscores) const;
 
   Device& device_;
   NetworkShape shape_;
-  Training training_;
+  Trained trained_;
   int threads_;
   Grid grid_;
   std::unique_ptr<TrainableEncoder> encoder_;
   SegmentationHead head_;
-  std::unique_ptr<BucketReducer> reducer_;
-  std::unique_ptr<GradSync> head_sync_, encoder_sync_;
   std::int64_t reserved_ = 0;  // images that the buffers are large enough for
   Buffer arena_, pixels_;
 };

@@ -1,0 +1,31 @@
+// Same training: whether a checkpoint belongs to the training that would go on from it.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+
+#include "ijepa/train/checkpoint.hpp"
+
+namespace ijepa {
+
+/// All that changes a training's numbers ("settings", "images"), as texts that its checkpoints
+/// hold.
+using TrainingIdentity = std::map<std::string, std::string>;
+
+/// An Error, which names `folder`, when `meta` is of another training. `option` chooses another
+/// folder.
+void require_same_training(const CheckpointMeta& meta, const TrainingIdentity& mine,
+                           const std::string& folder, const std::string& option);
+
+struct TrainingCheckpoint {
+  std::string folder;
+  CheckpointMeta meta;
+};
+/// The newest in FOLDER/checkpoints, nothing where there is none. An Error when it is of another
+/// training. Collective.
+std::optional<TrainingCheckpoint> newest_of_training(const std::string& folder,
+                                                     const TrainingIdentity& mine,
+                                                     const std::string& option, Communicator& comm,
+                                                     const Log& log);
+
+}  // namespace ijepa
