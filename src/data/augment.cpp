@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/pixel_type.hpp"
 
 namespace ijepa {
 namespace {
@@ -35,6 +36,10 @@ void check_augment(const AugmentConfig& c) {
   // A hue turn is at most half the circle: 0.2 s <= 0.5.
   check(c.colour_strength >= 0 && c.colour_strength <= 2.5,
         "The colour strength {} is outside 0 to 2.5.", c.colour_strength);
+  check(c.channels >= 1 && c.channels <= most_channels, "{} channels are not possible: 1 to {}.",
+        c.channels, most_channels);
+  check(c.channels == 3 || (c.colour_strength == 0 && !c.blur),
+        "Colour distortion and blur change red, green and blue, not {} channels.", c.channels);
 }
 
 Box draw_crop(const Size& picture, const AugmentConfig& c, Rng& rng) {
@@ -85,7 +90,7 @@ AugmentDraw draw_augment(const AugmentConfig& c, Rng& rng) {
 }
 
 Augmenter::Augmenter(const AugmentConfig& config, std::uint64_t seed, std::int64_t max_pixels)
-    : config_(config), seed_(seed), decoder_(max_pixels) {
+    : config_(config), seed_(seed), reader_(config.channels, max_pixels) {
   check_augment(config_);
 }
 
@@ -94,23 +99,25 @@ void Augmenter::train(std::span<const std::uint8_t> encoded, std::int64_t epoch,
   if (config_.crop_kind == CropKind::centred) {
     evaluate(encoded, out);
   } else {
-    const Size picture = decoder_.open(encoded);
+    const Size picture = reader_.open(encoded);
     Rng crop_rng(seed_, Purpose::crop, unsigned_of(epoch), unsigned_of(position));
     const Box box = draw_crop(picture, config_, crop_rng);
-    resizer_.resize(decoder_.decode(box), config_.crop(), out);
+    reader_.read_box(box, config_.crop(), out);
   }
   Rng augment_rng(seed_, Purpose::augment, unsigned_of(epoch), unsigned_of(position));
-  apply(draw_augment(config_, augment_rng), {out, config_.crop_height, config_.crop_width});
+  apply(draw_augment(config_, augment_rng), out);
 }
 
 void Augmenter::evaluate(std::span<const std::uint8_t> encoded, std::uint8_t* out) {
-  const Size picture = decoder_.open(encoded);
+  const Size picture = reader_.open(encoded);
   const Size scaled = evaluation_size(picture, config_.crop());
-  resizer_.resize(decoder_.decode(), scaled, centre_box(scaled, config_.crop()), out);
+  reader_.read_part(scaled, centre_box(scaled, config_.crop()), out);
 }
 
-void Augmenter::apply(const AugmentDraw& draw, const Pixels& image) {
-  if (draw.flip) flip_horizontal(image);
+void Augmenter::apply(const AugmentDraw& draw, std::uint8_t* pixels) {
+  if (draw.flip) flip_pixels(pixels, config_.crop(), config_.channels);
+  if (config_.channels != 3) return;
+  const Pixels image{pixels, config_.crop_height, config_.crop_width};
   if (draw.jitter) {
     constexpr std::array operations{adjust_brightness, adjust_contrast, adjust_saturation,
                                     adjust_hue};

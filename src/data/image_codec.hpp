@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ijepa/data/image.hpp"
+#include "stored_samples.hpp"
 
 namespace ijepa {
 
@@ -45,6 +46,7 @@ class ImageDecoder::Png final : public Codec {
   ImageView decode(const Box& box) override;
   ImageView decode_all() override;
   ValueImage decode_values();
+  StoredSamples decode_samples();
 
  private:
   struct State;

@@ -137,6 +137,50 @@ ValueImage ImageDecoder::Png::decode_values() {
   return out;
 }
 
+StoredSamples ImageDecoder::Png::decode_samples() {
+  State& s = *state_;
+  s.guarded([&] {
+    png_set_expand_16(s.png);  // palette to RGB, fewer bits to 16, transparent colour to alpha
+    png_set_swap(s.png);
+    png_set_interlace_handling(s.png);
+    png_read_update_info(s.png, s.info);
+  });
+  const int channels = png_get_channels(s.png, s.info);
+  const Size size{static_cast<int>(png_get_image_height(s.png, s.info)),
+                  static_cast<int>(png_get_image_width(s.png, s.info))};
+  check_samples(size, channels, s.max_pixels);
+  StoredSamples out{{size.height, size.width, channels, {}}, channels >= 3, channels % 2 == 0};
+  const auto row = static_cast<std::size_t>(size.width) * static_cast<std::size_t>(channels);
+  check(png_get_rowbytes(s.png, s.info) == row * sizeof(std::uint16_t),
+        "The PNG image does not expand to 16 bits.");
+  out.image.samples.resize(row * static_cast<std::size_t>(size.height));
+  s.rows.resize(static_cast<std::size_t>(size.height));
+  for (std::size_t y = 0; y < s.rows.size(); ++y)
+    s.rows[y] = reinterpret_cast<png_bytep>(out.image.samples.data() + y * row);
+  s.guarded([&] {
+    png_read_image(s.png, s.rows.data());
+    png_read_end(s.png, nullptr);
+  });
+  s.close();
+  return out;
+}
+
+StoredChannels png_channels(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t header = 26;  // signature, length, name, width, height, depth, colour type
+  check(bytes.size() >= header, "The PNG data is damaged: the data ends too early.");
+  const int colour = bytes[25];
+  const bool palette = (colour & PNG_COLOR_MASK_PALETTE) != 0;
+  return {((colour & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1) +
+              ((colour & PNG_COLOR_MASK_ALPHA) != 0 ? 1 : 0),
+          palette ? 8 : std::max<int>(8, bytes[24])};
+}
+
+StoredSamples png_samples(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
+  ImageDecoder::Png png(max_pixels);
+  png.open(bytes);
+  return png.decode_samples();
+}
+
 ValueImage decode_value_png(std::span<const std::uint8_t> bytes, std::int64_t max_pixels) {
   check(image_format(bytes) == ImageFormat::png, "It is not a PNG file.");
   ImageDecoder::Png png(max_pixels);

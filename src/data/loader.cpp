@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/pixel_type.hpp"
 
 namespace ijepa {
 namespace {
@@ -122,7 +123,8 @@ Loader::Pool::Pool(const ShardSet& shards, const Sampler& sampler, SliceSchedule
       schedule_(std::move(schedule)),
       options_(options),
       log_(log),
-      image_bytes_(std::int64_t{3} * options.augment.crop_height * options.augment.crop_width),
+      image_bytes_(bytes_of_pixel(options.augment.channels) * options.augment.crop_height *
+                   options.augment.crop_width),
       slots_(static_cast<std::size_t>(options.prefetch_batches) + 1),
       held_(options.first_batch),
       opened_(options.first_batch) {
@@ -245,6 +247,8 @@ bool Loader::Pool::try_image(Worker& worker, const Batch& batch, std::int64_t im
     else
       worker.augmenter.evaluate(worker.encoded, out);
     return true;
+  } catch (const WrongChannels& error) {
+    fail("{}: {}", describe(image), error.what());
   } catch (const Error& error) {
     note_unreadable(image, error.what());
     return false;

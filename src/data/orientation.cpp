@@ -116,23 +116,24 @@ std::vector<std::uint8_t> png_chunk(const std::vector<std::uint8_t>& exif) {
 }
 
 /// The pixels read from another corner, along columns where the picture lies on its side.
-std::vector<std::uint8_t> turned(const std::vector<std::uint8_t>& stored, int height, int width,
-                                 std::ptrdiff_t bytes, int orientation) {
+template <class Value>
+std::vector<Value> turned(const std::vector<Value>& stored, int height, int width,
+                          std::ptrdiff_t values, int orientation) {
   const bool side = lies_on_side(orientation);
   const bool from_bottom =
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool from_right =
       orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const std::ptrdiff_t down = std::ptrdiff_t{from_bottom ? -1 : 1} * width * bytes;
-  const std::ptrdiff_t right = (from_right ? -1 : 1) * bytes;
-  std::ptrdiff_t row = (from_bottom ? std::ptrdiff_t{height - 1} * width * bytes : 0) +
-                       (from_right ? (width - 1) * bytes : 0);
+  const std::ptrdiff_t down = std::ptrdiff_t{from_bottom ? -1 : 1} * width * values;
+  const std::ptrdiff_t right = (from_right ? -1 : 1) * values;
+  std::ptrdiff_t row = (from_bottom ? std::ptrdiff_t{height - 1} * width * values : 0) +
+                       (from_right ? (width - 1) * values : 0);
   const int rows = side ? width : height, columns = side ? height : width;
-  std::vector<std::uint8_t> out;
+  std::vector<Value> out;
   out.reserve(stored.size());
   for (int y = 0; y < rows; ++y, row += side ? right : down)
     for (std::ptrdiff_t x = 0, pixel = row; x < columns; ++x, pixel += side ? down : right)
-      out.insert(out.end(), stored.begin() + pixel, stored.begin() + pixel + bytes);
+      out.insert(out.end(), stored.begin() + pixel, stored.begin() + pixel + values);
   return out;
 }
 
@@ -152,6 +153,14 @@ Image upright(Image stored, int orientation) {
 IndexImage upright(IndexImage stored, int orientation) {
   if (orientation <= 1) return stored;
   stored.index = turned(stored.index, stored.height, stored.width, 1, orientation);
+  if (lies_on_side(orientation)) std::swap(stored.height, stored.width);
+  return stored;
+}
+
+SampleImage upright(SampleImage stored, int orientation) {
+  if (orientation <= 1) return stored;
+  stored.samples =
+      turned(stored.samples, stored.height, stored.width, stored.channels, orientation);
   if (lies_on_side(orientation)) std::swap(stored.height, stored.width);
   return stored;
 }

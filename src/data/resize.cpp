@@ -10,7 +10,7 @@ namespace ijepa {
 
 // PIL: the triangle is centred on the middle of the output pixel in input coordinates, cut at the
 // borders and normalised to sum 1 before rounding.
-void Resizer::Filter::prepare(int in_size, int scaled_size, int begin, int end) {
+void ResizeFilter::prepare(int in_size, int scaled_size, int begin, int end) {
   const double scale = static_cast<double>(in_size) / scaled_size;
   const double support = std::max(scale, 1.0);
   const double inverse = 1.0 / support;
@@ -85,7 +85,7 @@ void Resizer::resize_column(int y, std::ptrdiff_t row_bytes, int first_row,
   }
 }
 
-void Resizer::resize(const ImageView& in, const Size& scaled, const Box& part, std::uint8_t* out) {
+void check_resize(const Size& in, const Size& scaled, const Box& part) {
   check(in.height > 0 && in.width > 0 && scaled.height > 0 && scaled.width > 0,
         "An image of {} x {} pixels cannot be resized to {} x {}.", in.width, in.height,
         scaled.width, scaled.height);
@@ -93,6 +93,10 @@ void Resizer::resize(const ImageView& in, const Size& scaled, const Box& part, s
             part.height <= scaled.height - part.top && part.width <= scaled.width - part.left,
         "The part of {} x {} pixels at ({}, {}) does not lie inside {} x {} pixels.", part.width,
         part.height, part.left, part.top, scaled.width, scaled.height);
+}
+
+void Resizer::resize(const ImageView& in, const Size& scaled, const Box& part, std::uint8_t* out) {
+  check_resize({in.height, in.width}, scaled, part);
   across_.prepare(in.width, scaled.width, part.left, part.left + part.width);
   down_.prepare(in.height, scaled.height, part.top, part.top + part.height);
 

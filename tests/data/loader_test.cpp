@@ -264,6 +264,21 @@ TEST_F(LoaderTest, TooManyUnreadableImagesStopTheRun) {
   EXPECT_NE(next_error(loader).find("No readable image"), std::string::npos);
 }
 
+// Said of the whole set: nothing is put in the place of such an image.
+TEST_F(LoaderTest, AnImageOfOtherChannelsEndsTheRunWithItsName) {
+  const ShardSet shards = ShardSet::open(folder());
+  LoaderOptions five = options();
+  five.augment.channels = 5;
+  five.augment.colour_strength = 0;
+  five.augment.blur = false;
+  five.max_bad_rate = 1;
+  Loader loader(shards, Sampler(images, 3), schedule(), five);
+  const std::string message = next_error(loader);
+  EXPECT_TRUE(message.starts_with("image ")) << message;
+  for (const char* part : {"cat/", ".jpg", "It is a JPEG image", "data.channels is 5"})
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
 TEST_F(LoaderTest, ErrorsOfTheScheduleReachTheCaller) {
   const ShardSet shards = ShardSet::open(folder());
   const Sampler sampler(images, 3);

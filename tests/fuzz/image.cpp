@@ -1,8 +1,9 @@
-// Every picture format through the one decoder: whole, a box of it, as numbers of a mask, turned as
-// its EXIF data say. Pictures of at most 2^20 pixels.
+// Every picture format through the one decoder: whole, a box of it, as numbers of a mask, as
+// samples of other channels, turned as its EXIF data say. Pictures of at most 2^20 pixels.
 #include "ijepa/data/image.hpp"
 
 #include "ijepa/data/orientation.hpp"
+#include "ijepa/data/samples.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -22,6 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const int orientation = exif_orientation(bytes);
     upright(decode_image(bytes, most_pixels), orientation);
   });
+  for (const int channels : {1, 2, 4, 5})
+    fuzz::accept_errors([&] { decode_samples(bytes, channels, most_pixels); });
+  fuzz::accept_errors([&] { stored_channels(bytes); });
   static_cast<void>(what_instead(bytes));
   return 0;
 }

@@ -33,36 +33,83 @@ inline Bytes webp(const Image& picture) {
 
 struct TiffForm {
   std::uint16_t channels = 3, bits = 8, orientation = ORIENTATION_TOPLEFT;
+  bool colours = true;            // of three channels and more: red, green and blue are the first
+  bool apart = false;             // a plane a channel
+  int tile = 0;                   // side of tiles, a multiple of 16; 0: strips of a row
+  int pages = 1;                  // pictures, all with the same samples
+  std::uint16_t photometric = 0;  // where it is not black or RGB
 };
+
+/// The samples of a rectangle of one plane of a picture, black beyond its edges.
+inline Bytes cut_samples(const Bytes& samples, int height, int width, const TiffForm& form, int top,
+                         int left, int rows, int columns, int plane) {
+  const auto each = static_cast<std::ptrdiff_t>(form.bits / 8);
+  const std::ptrdiff_t pixel = form.channels * each, kept = form.apart ? each : pixel;
+  Bytes out(static_cast<std::size_t>(rows * columns * kept));
+  for (int y = 0; y < std::min(rows, height - top); ++y)
+    for (int x = 0; x < std::min(columns, width - left); ++x)
+      std::copy_n(samples.begin() + ((top + y) * width + left + x) * pixel + plane * each, kept,
+                  out.begin() + (y * columns + x) * kept);
+  return out;
+}
+
+inline void write_blocks(TIFF* file, const Bytes& samples, int height, int width,
+                         const TiffForm& form) {
+  const int rows = form.tile > 0 ? form.tile : 1, columns = form.tile > 0 ? form.tile : width;
+  for (int plane = 0; plane < (form.apart ? form.channels : 1); ++plane)
+    for (int y = 0; y < height; y += rows)
+      for (int x = 0; x < width; x += columns) {
+        auto block = cut_samples(samples, height, width, form, y, x, rows, columns, plane);
+        const auto top = static_cast<std::uint32_t>(y), left = static_cast<std::uint32_t>(x);
+        const auto sample = static_cast<std::uint16_t>(plane);
+        if (form.tile > 0)
+          TIFFWriteTile(file, block.data(), left, top, 0, sample);
+        else
+          TIFFWriteScanline(file, block.data(), top, sample);
+      }
+}
+
+inline void write_page(TIFF* file, const Bytes& samples, int height, int width,
+                       const TiffForm& form) {
+  TIFFSetField(file, TIFFTAG_IMAGEWIDTH, width);
+  TIFFSetField(file, TIFFTAG_IMAGELENGTH, height);
+  TIFFSetField(file, TIFFTAG_SAMPLESPERPIXEL, form.channels);
+  TIFFSetField(file, TIFFTAG_BITSPERSAMPLE, form.bits);
+  TIFFSetField(file, TIFFTAG_ORIENTATION, form.orientation);
+  TIFFSetField(file, TIFFTAG_PLANARCONFIG,
+               form.apart ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
+  TIFFSetField(file, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
+  TIFFSetField(file, TIFFTAG_SAMPLEFORMAT,
+               form.bits == 32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+  const bool colours = form.channels >= 3 && form.colours;
+  TIFFSetField(file, TIFFTAG_PHOTOMETRIC,
+               form.photometric != 0 ? form.photometric
+               : colours             ? PHOTOMETRIC_RGB
+                                     : PHOTOMETRIC_MINISBLACK);
+  const int extra = form.channels - (colours ? 3 : 1);
+  std::vector<std::uint16_t> kinds(static_cast<std::size_t>(extra), EXTRASAMPLE_UNSPECIFIED);
+  if (form.channels == 4 && colours) kinds = {EXTRASAMPLE_UNASSALPHA};
+  if (extra > 0) TIFFSetField(file, TIFFTAG_EXTRASAMPLES, extra, kinds.data());
+  if (form.tile > 0) {
+    TIFFSetField(file, TIFFTAG_TILEWIDTH, form.tile);
+    TIFFSetField(file, TIFFTAG_TILELENGTH, form.tile);
+  }
+  write_blocks(file, samples, height, width, form);
+}
 
 /// `samples`: as many bytes as pixels, channels and bits want.
 inline Bytes tiff(const Bytes& samples, int height, int width, const TiffForm& form = {}) {
   const TemporaryFolder folder;
   const auto path = (folder.path() / "image.tif").string();
   TIFF* file = TIFFOpen(path.c_str(), "w");
-  TIFFSetField(file, TIFFTAG_IMAGEWIDTH, width);
-  TIFFSetField(file, TIFFTAG_IMAGELENGTH, height);
-  TIFFSetField(file, TIFFTAG_SAMPLESPERPIXEL, form.channels);
-  TIFFSetField(file, TIFFTAG_BITSPERSAMPLE, form.bits);
-  TIFFSetField(file, TIFFTAG_ORIENTATION, form.orientation);
-  TIFFSetField(file, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-  TIFFSetField(file, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
-  TIFFSetField(file, TIFFTAG_SAMPLEFORMAT,
-               form.bits == 32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
-  TIFFSetField(file, TIFFTAG_PHOTOMETRIC,
-               form.channels < 3 ? PHOTOMETRIC_MINISBLACK : PHOTOMETRIC_RGB);
-  const std::uint16_t alpha = EXTRASAMPLE_UNASSALPHA;
-  if (form.channels == 4) TIFFSetField(file, TIFFTAG_EXTRASAMPLES, 1, &alpha);
-  Bytes row(samples.size() / static_cast<std::size_t>(height));
-  for (int y = 0; y < height; ++y) {
-    std::copy_n(samples.begin() + y * std::ssize(row), row.size(), row.begin());
-    TIFFWriteScanline(file, row.data(), static_cast<std::uint32_t>(y), 0);
+  for (int page = 0; page < form.pages; ++page) {
+    write_page(file, samples, height, width, form);
+    TIFFWriteDirectory(file);
   }
   TIFFClose(file);
   const auto text = read_text_file(path);
   return bytes_of(text);
 }
-
 inline int append_to(GifFileType* gif, const GifByteType* from, int count) {
   auto& bytes = *static_cast<Bytes*>(gif->UserData);
   bytes.insert(bytes.end(), from, from + count);

@@ -11,15 +11,16 @@
 
 namespace ijepa {
 
-enum class DType : std::uint8_t { f64, f32, bf16, i32, u8 };
+enum class DType : std::uint8_t { f64, f32, bf16, i32, u8, u16 };
 
 constexpr std::size_t size_of(DType t) {
-  constexpr std::array<std::size_t, 5> bytes{8, 4, 2, 4, 1};
+  constexpr std::array<std::size_t, 6> bytes{8, 4, 2, 4, 1, 2};
   return bytes[static_cast<std::size_t>(t)];
 }
 
 constexpr const char* name_of(DType t) {
-  constexpr std::array<const char*, 5> names{"float64", "float32", "bfloat16", "int32", "uint8"};
+  constexpr std::array<const char*, 6> names{"float64", "float32", "bfloat16",
+                                             "int32",   "uint8",   "uint16"};
   return names[static_cast<std::size_t>(t)];
 }
 
@@ -44,6 +45,10 @@ struct DTypeOf<std::int32_t> {
 template <>
 struct DTypeOf<std::uint8_t> {
   static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<std::uint16_t> {
+  static constexpr DType value = DType::u16;
 };
 
 struct Tensor {

@@ -8,7 +8,7 @@
 #include "ijepa/core/rng.hpp"
 #include "ijepa/data/colour.hpp"
 #include "ijepa/data/image.hpp"
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/picture_reader.hpp"
 
 namespace ijepa {
 
@@ -19,6 +19,7 @@ enum class CropKind : std::uint8_t { random, centred };
 struct AugmentConfig {
   CropKind crop_kind = CropKind::random;
   int crop_height = 224, crop_width = 224;
+  int channels = 3;
   double scale_min = 0.3, scale_max = 1.0;              // share of the picture's area
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height, log-uniform
   bool flip = false;                                    // with probability 0.5
@@ -53,9 +54,9 @@ class Augmenter {
   explicit Augmenter(const AugmentConfig& config, std::uint64_t seed = 0,
                      std::int64_t max_pixels = ImageDecoder::default_max_pixels);
 
-  /// The training view of `encoded` at a position of an epoch's order: uint8 (crop_height,
-  /// crop_width, 3) to `out`. Only the part of the picture inside the crop is decoded. An Error if
-  /// the picture cannot be decoded.
+  /// The training view of `encoded` at a position of an epoch's order: pixels of a batch
+  /// (crop_height, crop_width, channels) to `out` (core/pixel_type.hpp). Only the part of the
+  /// picture inside the crop is decoded. An Error if the picture cannot be decoded.
   void train(std::span<const std::uint8_t> encoded, std::int64_t epoch, std::int64_t position,
              std::uint8_t* out);
 
@@ -64,12 +65,11 @@ class Augmenter {
   void evaluate(std::span<const std::uint8_t> encoded, std::uint8_t* out);
 
  private:
-  void apply(const AugmentDraw& draw, const Pixels& image);
+  void apply(const AugmentDraw& draw, std::uint8_t* pixels);
 
   AugmentConfig config_;
   std::uint64_t seed_;
-  ImageDecoder decoder_;
-  Resizer resizer_;
+  PictureReader reader_;
   std::vector<std::uint8_t> scratch_;
 };
 

@@ -11,6 +11,8 @@
 
 namespace ijepa {
 
+struct StoredSamples;
+
 struct Size {
   int height = 0, width = 0;
   bool operator==(const Size&) const = default;
@@ -93,6 +95,7 @@ class ImageDecoder {
   Codec* opened_ = nullptr;  // the codec between open() and decode()
 
   friend ValueImage decode_value_png(std::span<const std::uint8_t>, std::int64_t);
+  friend StoredSamples png_samples(std::span<const std::uint8_t>, std::int64_t);
 };
 
 /// open() and decode() with a decoder of its own, into an owned picture.

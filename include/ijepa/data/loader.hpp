@@ -29,7 +29,7 @@ struct LoaderOptions {
 
 struct Batch {
   std::int64_t number = 0, step = 0, epoch = 0, first_position = 0;
-  std::vector<std::uint8_t> images;   // (count, crop_height, crop_width, 3), 0 to 255
+  std::vector<std::uint8_t> images;   // (count, crop_height, crop_width, channels)
   std::vector<std::int32_t> labels;   // (count), -1: none
   std::vector<std::int64_t> indices;  // (count) images of the set; a replaced one's replacement
 
@@ -52,8 +52,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// The next batch, valid until the next call; nullptr behind the last. An Error if too many
-  /// images cannot be read (more than max_bad_rate of them, of 1000 while fewer were read), or if
-  /// anything else fails in a worker.
+  /// images cannot be read (more than max_bad_rate of them, of 1000 while fewer were read), if one
+  /// has other channels than asked for, or if anything else fails in a worker.
   const Batch* next();
 
   /// How long next() has waited in all.

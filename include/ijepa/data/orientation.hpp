@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ijepa/data/image.hpp"
+#include "ijepa/data/samples.hpp"
 
 namespace ijepa {
 
@@ -23,6 +24,7 @@ constexpr bool lies_on_side(int orientation) {
 /// diagonal, 8 turned counter-clockwise.
 Image upright(Image stored, int orientation);
 IndexImage upright(IndexImage stored, int orientation);
+SampleImage upright(SampleImage stored, int orientation);
 
 /// A JPEG or PNG file without an orientation that says this one; as it is for 1. For pictures that
 /// are encoded again as they were stored.

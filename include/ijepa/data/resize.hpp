@@ -9,6 +9,17 @@
 
 namespace ijepa {
 
+/// For each output position the first input position, the number of inputs and their weights in
+/// 22-bit fixed point, zero-padded to `taps`, a multiple of 4.
+struct ResizeFilter {
+  int taps = 0;
+  std::vector<std::int32_t> first, count, weights;
+  std::vector<double> exact;  // of one position, before rounding
+
+  /// Of positions [begin, end) of an axis of `in_size` pixels that is scaled to `scaled_size`.
+  void prepare(int in_size, int scaled_size, int begin, int end);
+};
+
 /// Resizes 8-bit RGB. A triangle filter as wide as two output pixels (two input pixels when
 /// enlarging), weights in 22-bit fixed point, first along rows, then along columns, rounding to 8
 /// bits in between: the arithmetic of Pillow's ImagingResample. Buffers are kept between calls.
@@ -24,23 +35,17 @@ class Resizer {
   }
 
  private:
-  /// For each output position the first input position, the number of inputs and their weights,
-  /// zero-padded to `taps`, a multiple of 4.
-  struct Filter {
-    int taps = 0;
-    std::vector<std::int32_t> first, count, weights;
-    std::vector<double> exact;  // of one position, before rounding
-    void prepare(int in_size, int scaled_size, int begin, int end);
-  };
-
   void resize_rows(const ImageView& in, int first_row, int end_row, std::ptrdiff_t row_bytes);
   void resize_column(int y, std::ptrdiff_t row_bytes, int first_row, std::uint8_t* out) const;
 
-  Filter across_, down_;
+  ResizeFilter across_, down_;
   RowWeights row_weights_;              // of across_
   std::vector<std::uint8_t> narrow_;    // rows already resized across
   std::vector<std::uint8_t> last_row_;  // padded copy: vector loads run past the end of a row
 };
+
+/// An Error unless `part` lies inside `scaled` and both pictures have pixels.
+void check_resize(const Size& in, const Size& scaled, const Box& part);
 
 /// The size at which a picture covers `target` on both axes and touches it on one, the other axis
 /// truncated to whole pixels: torchvision's rule for a short side, where `target` is square.

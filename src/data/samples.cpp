@@ -1,0 +1,140 @@
+#include "ijepa/data/samples.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "stored_samples.hpp"
+#include "tiff_file.hpp"
+
+namespace ijepa {
+namespace {
+
+constexpr std::uint16_t of_byte = 257;  // 255 * 257 = 65535
+
+std::uint16_t luminance(std::uint32_t red, std::uint32_t green, std::uint32_t blue) {
+  return static_cast<std::uint16_t>((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16);
+}
+
+bool keeps_channels(ImageFormat format) {
+  return format == ImageFormat::png || format == ImageFormat::tiff;
+}
+
+/// The one channel of grey, or the luminance of colours, in place.
+void make_grey(StoredSamples& stored) {
+  SampleImage& image = stored.image;
+  const int without_alpha = image.channels - (stored.alpha ? 1 : 0);
+  if (without_alpha != (stored.colours ? 3 : 1)) throw WrongChannels(image.channels, 1);
+  const auto step = static_cast<std::size_t>(image.channels);
+  const auto count = image.samples.size() / step;
+  auto& s = image.samples;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint16_t* p = s.data() + i * step;
+    s[i] = stored.colours ? luminance(p[0], p[1], p[2]) : p[0];
+  }
+  s.resize(count);
+  image.channels = 1;
+}
+
+}  // namespace
+
+WrongChannels::WrongChannels(int stored, int wanted)
+    : WrongChannels(fmt::format("It has {} channel{}", stored, stored == 1 ? "" : "s"), wanted) {}
+
+WrongChannels::WrongChannels(const std::string& what, int wanted)
+    : Error(fmt::format("{}, but data.channels is {}: set it to what the images have, or leave "
+                        "this one out (ijepa-shards --channels {} packs only those that fit).",
+                        what, wanted, wanted)),
+      has_(what) {}
+
+void check_samples(const Size& size, std::int64_t channels, std::int64_t max_pixels) {
+  check(std::int64_t{size.height} * size.width <= 3 * max_pixels / channels,
+        "The image has {} x {} pixels of {} channels, above the limit of {} samples.", size.width,
+        size.height, channels, 3 * max_pixels);
+}
+
+SampleDecoder::SampleDecoder(int channels, std::int64_t max_pixels)
+    : channels_(channels), max_pixels_(max_pixels), bytes_(max_pixels) {}
+
+Size SampleDecoder::open(std::span<const std::uint8_t> bytes) {
+  const auto format = image_format(bytes);
+  const Size size = bytes_.open(bytes);
+  encoded_ = bytes;
+  if (channels_ != 1 && !keeps_channels(format))
+    throw WrongChannels(
+        fmt::format("It is a {} image, which has no more than 3 channels (PNG has 1 to 4, TIFF any "
+                    "number)",
+                    format_name(format)),
+        channels_);
+  return size;
+}
+
+SampleView SampleDecoder::decode(const Box& box) {
+  if (keeps_channels(image_format(encoded_))) return read_all().view().part(box);
+  return grey_of(bytes_.decode(box));
+}
+
+SampleView SampleDecoder::decode() {
+  if (keeps_channels(image_format(encoded_))) return read_all().view();
+  return grey_of(bytes_.decode());
+}
+
+const SampleImage& SampleDecoder::read_all() {
+  check(!encoded_.empty(), "decode() was called without a successful open().");
+  const auto bytes = std::exchange(encoded_, {});
+  std::optional<StoredSamples> stored;
+  if (image_format(bytes) == ImageFormat::png)
+    stored = png_samples(bytes, max_pixels_);
+  else
+    stored = tiff_samples(bytes, channels_, max_pixels_);
+  if (!stored) {
+    const auto [channels, bits] = stored_channels(bytes);
+    if (channels_ != 1 || channels > 4)
+      throw WrongChannels(fmt::format("Its {} channels of {} bits are no plain numbers of 8 or 16 "
+                                      "bits without sign",
+                                      channels, bits),
+                          channels_);
+    grey_of(bytes_.decode());
+    return picture_;
+  }
+  if (channels_ == 1)
+    make_grey(*stored);
+  else if (stored->image.channels != channels_)
+    throw WrongChannels(stored->image.channels, channels_);
+  picture_ = std::move(stored->image);
+  return picture_;
+}
+
+SampleView SampleDecoder::grey_of(const ImageView& picture) {
+  picture_ = {picture.height, picture.width, 1, {}};
+  picture_.samples.reserve(static_cast<std::size_t>(picture.height) *
+                           static_cast<std::size_t>(picture.width));
+  for (int y = 0; y < picture.height; ++y) {
+    const std::uint8_t* p = picture.rgb + y * picture.stride;
+    for (int x = 0; x < picture.width; ++x, p += 3)
+      picture_.samples.push_back(static_cast<std::uint16_t>(
+          luminance(std::uint32_t{p[0]} * of_byte, std::uint32_t{p[1]} * of_byte,
+                    std::uint32_t{p[2]} * of_byte)));
+  }
+  return picture_.view();
+}
+
+StoredChannels stored_channels(std::span<const std::uint8_t> bytes) {
+  const auto format = image_format(bytes);
+  if (format == ImageFormat::png) return png_channels(bytes);
+  if (format != ImageFormat::tiff) return {};
+  const TiffFile tiff(bytes);
+  return {tiff.tag(TIFFTAG_SAMPLESPERPIXEL), tiff.tag(TIFFTAG_BITSPERSAMPLE)};
+}
+
+SampleImage decode_samples(std::span<const std::uint8_t> bytes, int channels,
+                           std::int64_t max_pixels) {
+  SampleDecoder decoder(channels, max_pixels);
+  decoder.open(bytes);
+  const SampleView view = decoder.decode();
+  return {view.height,
+          view.width,
+          view.channels,
+          {view.samples, view.samples + view.stride * view.height}};
+}
+
+}  // namespace ijepa

@@ -1,0 +1,108 @@
+#include "tiff_file.hpp"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+
+#include "ijepa/core/error.hpp"
+
+namespace ijepa {
+namespace {
+
+thread_local std::string last_message;
+
+void keep_message(const char*, const char* format, va_list values) {
+  char text[256];
+  std::vsnprintf(text, sizeof text, format, values);
+  if (last_message.empty()) last_message = text;
+}
+
+}  // namespace
+
+tsize_t TiffFile::Bytes::read(thandle_t handle, void* to, tsize_t count) {
+  Bytes& b = of(handle);
+  if (b.at >= b.bytes.size()) return 0;
+  const auto n = std::min(static_cast<std::size_t>(count), b.bytes.size() - b.at);
+  std::memcpy(to, b.bytes.data() + b.at, n);
+  b.at += n;
+  return static_cast<tsize_t>(n);
+}
+
+toff_t TiffFile::Bytes::seek(thandle_t handle, toff_t offset, int whence) {
+  Bytes& b = of(handle);
+  const std::uint64_t base = whence == SEEK_CUR ? b.at : whence == SEEK_END ? b.bytes.size() : 0;
+  return b.at = base + offset;
+}
+
+TiffFile::TiffFile(std::span<const std::uint8_t> bytes)
+    : bytes_{bytes}, tiff_((prepare(), open(&bytes_)), TIFFClose) {
+  require(tiff_ != nullptr);
+}
+
+void TiffFile::require(bool good) {
+  if (!good)
+    fail("The TIFF data is damaged or of a kind that is not read: {}.",
+         last_message.empty() ? "no reason given" : last_message);
+}
+
+int TiffFile::orientation() const {
+  std::uint16_t said = ORIENTATION_TOPLEFT;
+  TIFFGetField(get(), TIFFTAG_ORIENTATION, &said);
+  return said <= ORIENTATION_LEFTBOT ? said : ORIENTATION_TOPLEFT;
+}
+
+Size TiffFile::size() const {
+  std::uint32_t height = 0, width = 0;
+  require(TIFFGetField(get(), TIFFTAG_IMAGELENGTH, &height) != 0 &&
+          TIFFGetField(get(), TIFFTAG_IMAGEWIDTH, &width) != 0);
+  constexpr std::uint32_t largest = 1U << 30;
+  check(std::max(height, width) <= largest, "The TIFF image is {} x {} pixels large.", width,
+        height);
+  return {static_cast<int>(height), static_cast<int>(width)};
+}
+
+std::uint16_t TiffFile::tag(std::uint32_t name) const {
+  std::uint16_t value = 0;
+  TIFFGetFieldDefaulted(get(), name, &value);
+  return value;
+}
+
+bool TiffFile::has_alpha() const {
+  std::uint16_t extra = 0, *kinds = nullptr;
+  return TIFFGetField(get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 0 && extra > 0 &&
+         (kinds[extra - 1] == EXTRASAMPLE_ASSOCALPHA || kinds[extra - 1] == EXTRASAMPLE_UNASSALPHA);
+}
+
+bool TiffFile::next() const {
+  const bool there = TIFFReadDirectory(get()) != 0;
+  last_message.clear();
+  return there;
+}
+
+void TiffFile::prepare() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    TIFFSetErrorHandler(keep_message);
+    TIFFSetWarningHandler(nullptr);
+  });
+  last_message.clear();
+}
+
+/// "m": the bytes are not mapped, for they are in memory.
+TIFF* TiffFile::open(Bytes* bytes) {
+#if TIFFLIB_VERSION >= 20221213
+  // A strip or tile may claim any size; older versions have no such limit.
+  const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
+                                                                             TIFFOpenOptionsFree);
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most_bytes_at_once);
+  return TIFFClientOpenExt("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek,
+                           Bytes::close, Bytes::size, nullptr, nullptr, options.get());
+#else
+  return TIFFClientOpen("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek, Bytes::close,
+                        Bytes::size, nullptr, nullptr);
+#endif
+}
+
+}  // namespace ijepa
