@@ -7,7 +7,7 @@
 #include <map>
 
 #include "data_tools/progress.hpp"
-#include "ijepa/train/checkpoint_marks.hpp"
+#include "ijepa/train/checkpoint/checkpoint_marks.hpp"
 
 namespace ijepa::tools {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa::tools {
 

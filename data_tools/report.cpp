@@ -7,8 +7,8 @@
 #include "data_tools/svg_plot.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/board_values.hpp"
-#include "ijepa/train/event_files.hpp"
+#include "ijepa/train/logs/board_values.hpp"
+#include "ijepa/train/logs/event_files.hpp"
 
 namespace ijepa::tools {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "data_tools/report_parts.hpp"
 #include "data_tools/svg_plot.hpp"
-#include "ijepa/train/health.hpp"
+#include "ijepa/train/health/health.hpp"
 
 namespace ijepa::tools {
 namespace {

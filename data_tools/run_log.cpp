@@ -9,9 +9,9 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/recipe.hpp"
-#include "ijepa/train/run_folder.hpp"
-#include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
+#include "ijepa/train/run/run_folder.hpp"
+#include "ijepa/train/run/run_lock.hpp"
 
 namespace ijepa::tools {
 namespace {

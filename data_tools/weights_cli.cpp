@@ -10,7 +10,7 @@
 #include "data_tools/progress.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa::tools {
 namespace {

@@ -32,6 +32,8 @@ ARROWS = {
 # other way round, and not one another.
 OWN_LIBRARIES = ["tasks/probing", "tasks/classification", "tasks/prediction", "tasks/segmentation",
                  "train/weights"]
+# Folders of one library, each of which uses those before it.
+ROOMS = {"train": ["recipe", "checkpoint", "step", "health", "logs", "run", "fit"]}
 # Included header -> the only places that may include it.
 CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
@@ -40,7 +42,7 @@ CONFINED = {
     "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
                          "tests/*"],
     "faiss/*": ["src/tasks/similarity_index*", "benchmarks/search/*"],
-    "*.pb.h": ["src/train/event_files*", "src/train/weights/onnx_*"],
+    "*.pb.h": ["src/train/logs/event_files*", "src/train/weights/onnx_*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*.h": ["src/device/cuda/*", "src/comm/nccl/*", "tests/support/cuda_emulation/*",
                 "tests/device/cuda/*"],
@@ -103,6 +105,12 @@ def part_of(path):
     return None
 
 
+def room_of(path):
+    """Where among the ROOMS of its folder a file stands; None where that has none or it is in none."""
+    rooms = ROOMS.get(layer_of(path), [])
+    return rooms.index(path.parts[-2]) if path.parts[-2] in rooms else None
+
+
 def resolve(root, path, include):
     """The file of this project an include means, relative to the root, or None."""
     for base in (path.parent, pathlib.Path("include"), pathlib.Path()):
@@ -140,6 +148,9 @@ def check_includes(root, path, lines):
             yield f"{where}: {layer} must not include {target}; it may use {sorted(REACH[layer])}"
         elif layer == other and part_of(target) not in (None, part_of(path)):
             yield f"{where}: only {part_of(target)} itself may include {target} inside {layer}"
+        elif layer == other and None not in (room_of(path), room_of(target)) \
+                and room_of(target) > room_of(path):
+            yield f"{where}: {path.parts[-2]} must not include {target}: {', '.join(ROOMS[layer])}"
 
 
 def check_links(root):
@@ -241,6 +252,7 @@ BREAKS = [
     ("src/train/a.cpp", '#include "tests/support/c.hpp"\n', "train must not include"),
     ("src/tasks/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing itself"),
     ("src/tasks/prediction/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing"),
+    ("src/train/step/a.cpp", '#include "ijepa/train/run/f.hpp"\n', "step must not include"),
     ("src/model/a.cpp", "#include <mpi.h>\n", "mpi.h may be included only"),
     ("src/data/loader.cpp", "#include <hdf5.h>\n", "hdf5.h may be included only"),
     ("src/nn/a.cpp", "#include <cuda_runtime.h>\n", "may be included only in src/device/cuda"),
@@ -268,7 +280,8 @@ def make_sound_tree(root):
             (root / name).mkdir()
             (root / name / "keep.txt").write_text("x\n")
     headers = ["include/ijepa/core/error.hpp", "include/ijepa/data/shard.hpp", "src/comm/b.hpp",
-               "include/ijepa/tasks/probing/e.hpp", "tests/support/c.hpp"]
+               "include/ijepa/tasks/probing/e.hpp", "include/ijepa/train/run/f.hpp",
+               "tests/support/c.hpp"]
     for name in headers:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("// One idea.\n#pragma once\n")

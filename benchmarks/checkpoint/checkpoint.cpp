@@ -15,7 +15,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/model/ijepa.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
 namespace {

@@ -13,7 +13,7 @@
 #include "ijepa/core/rng.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 namespace {

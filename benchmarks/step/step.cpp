@@ -15,11 +15,11 @@
 
 #include "ijepa/core/rng.hpp"
 #include "ijepa/device/peak.hpp"
-#include "ijepa/train/engine.hpp"
-#include "ijepa/train/memory_plan.hpp"
-#include "ijepa/train/optimizer.hpp"
-#include "ijepa/train/run_data.hpp"
-#include "ijepa/train/run_start.hpp"
+#include "ijepa/train/run/run_data.hpp"
+#include "ijepa/train/run/run_start.hpp"
+#include "ijepa/train/step/engine.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
+#include "ijepa/train/step/optimizer.hpp"
 
 namespace ijepa {
 namespace {

@@ -12,12 +12,12 @@
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"
 #include "ijepa/tasks/start_from.hpp"
-#include "ijepa/train/dry_run.hpp"
-#include "ijepa/train/precision_choice.hpp"
-#include "ijepa/train/replay.hpp"
-#include "ijepa/train/run_watch.hpp"
-#include "ijepa/train/suggest.hpp"
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/dry_run.hpp"
+#include "ijepa/train/fit/precision_choice.hpp"
+#include "ijepa/train/fit/replay.hpp"
+#include "ijepa/train/fit/suggest.hpp"
+#include "ijepa/train/fit/trainer.hpp"
+#include "ijepa/train/run/run_watch.hpp"
 #include "options.hpp"
 
 namespace {

@@ -6,8 +6,8 @@
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/data/augment.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
-#include "ijepa/train/run_start.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/run/run_start.hpp"
 
 namespace ijepa {
 

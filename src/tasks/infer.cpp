@@ -10,7 +10,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/readable_images.hpp"
-#include "ijepa/train/pca_picture.hpp"
+#include "ijepa/train/logs/pca_picture.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {

@@ -10,7 +10,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/weights/load.hpp"
 
 namespace ijepa {

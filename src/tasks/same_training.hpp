@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
 
 namespace ijepa {
 

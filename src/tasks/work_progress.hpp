@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "ijepa/train/progress.hpp"
+#include "ijepa/train/logs/progress.hpp"
 
 namespace ijepa {
 

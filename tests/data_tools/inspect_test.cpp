@@ -6,8 +6,8 @@
 
 #include "data_tools/inspect_checkpoint.hpp"
 #include "data_tools/inspect_cli.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/checkpoint_marks.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint_marks.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {

@@ -8,8 +8,8 @@
 #include "data_tools/run_table.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/board_values.hpp"
-#include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/logs/board_values.hpp"
+#include "ijepa/train/run/run_lock.hpp"
 #include "tests/data_tools/run_folder_fixture.hpp"
 
 namespace ijepa::tools {

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
-#include "ijepa/train/metrics_log.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/logs/metrics_log.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa::test {

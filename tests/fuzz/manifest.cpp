@@ -2,9 +2,9 @@
 // file of 256 bytes.
 #include <nlohmann/json.hpp>
 
-#include "ijepa/train/checkpoint_file.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
-#include "src/train/checkpoint_manifest.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
+#include "src/train/checkpoint/checkpoint_manifest.hpp"
 #include "tests/fuzz/checksum.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 

@@ -1,5 +1,5 @@
 // A recipe of pretraining: as a file, and its first lines as --set.
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 #include <sstream>
 

@@ -1,5 +1,5 @@
 // What a run's lock file says of its holder.
-#include "src/train/lock_record.hpp"
+#include "src/train/run/lock_record.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

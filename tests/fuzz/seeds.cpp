@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <cstring>
 
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "src/comm/roll_call.hpp"
-#include "src/train/checkpoint_manifest.hpp"
-#include "src/train/lock_record.hpp"
+#include "src/train/checkpoint/checkpoint_manifest.hpp"
+#include "src/train/run/lock_record.hpp"
 #include "src/train/weights/pickle_writer.hpp"
 #include "src/train/weights/torch_archive.hpp"
 #include "tests/fuzz/fuzz_input.hpp"

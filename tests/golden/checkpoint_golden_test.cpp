@@ -2,7 +2,7 @@
 // that theirs give, and what we export again is what they wrote.
 #include <gtest/gtest.h>
 
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "tests/support/golden.hpp"

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "ijepa/train/health.hpp"
+#include "ijepa/train/health/health.hpp"
 #include "tests/support/golden.hpp"
 
 namespace ijepa::test {

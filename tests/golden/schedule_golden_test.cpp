@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "ijepa/train/schedule.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 #include "tests/support/golden.hpp"
 
 namespace ijepa::test {

@@ -1,4 +1,4 @@
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -6,7 +6,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/checkpoint_writer.hpp"
+#include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 #include "tests/mpi/ranks.hpp"
 
 namespace ijepa::test {

@@ -5,7 +5,7 @@
 #include "ijepa/tasks/probing/knn.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"

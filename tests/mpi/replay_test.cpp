@@ -1,6 +1,6 @@
 // A step that is not finite on one rank: all ranks repeat their parts, the one at fault is named
 // and writes the replay, and the run goes on with the bits of one that repeats nothing.
-#include "ijepa/train/replay.hpp"
+#include "ijepa/train/fit/replay.hpp"
 
 #include <nlohmann/json.hpp>
 #include <set>

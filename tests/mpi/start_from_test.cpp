@@ -5,7 +5,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/model/positions.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "tests/mpi/ranked_run.hpp"
 

@@ -1,9 +1,9 @@
-#include "ijepa/train/step_gradients.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 #include <cmath>
 
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/train/optimizer.hpp"
+#include "ijepa/train/step/optimizer.hpp"
 #include "tests/mpi/ranks.hpp"
 
 namespace ijepa::test {

@@ -4,7 +4,7 @@
 #include <regex>
 
 #include "ijepa/tasks/classification/classify_train.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "tests/support/setting_effects.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/classification/class_folders.hpp"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 
 namespace ijepa::test {
 

@@ -14,8 +14,8 @@
 
 #include "ijepa/data/shard_format.hpp"
 #include "ijepa/data/shard_writer.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "tests/support/pictures.hpp"
 
 namespace ijepa::test {

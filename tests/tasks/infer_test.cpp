@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "ijepa/train/pca_picture.hpp"
+#include "ijepa/train/logs/pca_picture.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

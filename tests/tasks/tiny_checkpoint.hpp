@@ -3,9 +3,9 @@
 #pragma once
 #include <string>
 
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/recipe.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "tests/tasks/tiny_encoder.hpp"
 
 namespace ijepa::test {

@@ -1,4 +1,4 @@
-#include "src/train/checkpoint_retention.hpp"
+#include "src/train/checkpoint/checkpoint_retention.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "src/train/checkpoint_share.hpp"
+#include "src/train/checkpoint/checkpoint_share.hpp"
 
 #include <gtest/gtest.h>
 

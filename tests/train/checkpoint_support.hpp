@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/train/checkpoint.hpp"
-#include "src/train/checkpoint_manifest.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "src/train/checkpoint/checkpoint_manifest.hpp"
 
 namespace ijepa::test {
 

@@ -1,4 +1,4 @@
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <functional>
 #include <numeric>
 
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "tests/train/checkpoint_support.hpp"
 
 namespace ijepa::test {

@@ -1,6 +1,6 @@
 // Saves beside training, on one rank: what is written is the state at the snapshot, and nothing of
 // a save that failed is left.
-#include "ijepa/train/checkpoint_writer.hpp"
+#include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>

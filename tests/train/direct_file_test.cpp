@@ -1,4 +1,4 @@
-#include "src/train/direct_file.hpp"
+#include "src/train/checkpoint/direct_file.hpp"
 
 #include <gtest/gtest.h>
 

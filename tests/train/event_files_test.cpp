@@ -1,6 +1,6 @@
 // Event files: framing, what a resume takes out, damage; read back by TensorBoard itself in
 // tests/e2e/event_files.py.
-#include "ijepa/train/event_files.hpp"
+#include "ijepa/train/logs/event_files.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,8 +11,8 @@
 #include <numeric>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/board.hpp"
-#include "src/train/event_record.hpp"
+#include "ijepa/train/logs/board.hpp"
+#include "src/train/logs/event_record.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa::test {

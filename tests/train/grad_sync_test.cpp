@@ -1,4 +1,4 @@
-#include "ijepa/train/grad_sync.hpp"
+#include "ijepa/train/step/grad_sync.hpp"
 
 #include <gtest/gtest.h>
 

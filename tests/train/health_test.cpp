@@ -1,4 +1,4 @@
-#include "ijepa/train/health.hpp"
+#include "ijepa/train/health/health.hpp"
 
 #include <gtest/gtest.h>
 

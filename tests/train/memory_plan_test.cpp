@@ -1,5 +1,5 @@
 // What a run takes of a device's memory, told and refused before it starts.
-#include "ijepa/train/memory_plan.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The run folder's logs: the columns, what resuming removes, repair after kills, and full disks.
-#include "ijepa/train/metrics_log.hpp"
+#include "ijepa/train/logs/metrics_log.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 // compute.precision = "auto": what is put in its place, and that a run keeps it.
-#include "ijepa/train/precision_choice.hpp"
+#include "ijepa/train/fit/precision_choice.hpp"
 
 #include <gtest/gtest.h>
 

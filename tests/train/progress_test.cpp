@@ -1,5 +1,5 @@
 // Progress lines: what a log file gets, what a terminal gets.
-#include "ijepa/train/progress.hpp"
+#include "ijepa/train/logs/progress.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Recipes: what is refused and with which words, what is derived, and that every shipped
 // configuration and the reference page agree with the code.
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 #include <gtest/gtest.h>
 

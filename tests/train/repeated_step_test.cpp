@@ -1,6 +1,6 @@
 // A step repeated with every operation checked: nothing is found where all is finite, whatever the
 // step is made of, and a weight that is not is found at its layer.
-#include "ijepa/train/repeated_step.hpp"
+#include "ijepa/train/fit/repeated_step.hpp"
 
 #include <gmock/gmock.h>
 

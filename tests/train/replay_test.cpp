@@ -1,14 +1,14 @@
 // A run in which one picture makes a step of each epoch not finite: the log names the operation,
 // the replay says the same, and the run ends with the bits of one that repeats nothing.
-#include "ijepa/train/replay.hpp"
+#include "ijepa/train/fit/replay.hpp"
 
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/sound_replay.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"

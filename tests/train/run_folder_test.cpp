@@ -1,5 +1,5 @@
 // What makes two configurations those of one run.
-#include "ijepa/train/run_folder.hpp"
+#include "ijepa/train/run/run_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "ijepa/train/run_lock.hpp"
+#include "ijepa/train/run/run_lock.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -15,7 +15,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "src/train/lock_record.hpp"
+#include "src/train/run/lock_record.hpp"
 
 namespace ijepa::test {
 namespace {

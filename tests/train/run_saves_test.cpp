@@ -1,10 +1,10 @@
-#include "ijepa/train/run_saves.hpp"
+#include "ijepa/train/run/run_saves.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "ijepa/train/checkpoint_marks.hpp"
+#include "ijepa/train/checkpoint/checkpoint_marks.hpp"
 #include "tests/train/checkpoint_support.hpp"
 
 namespace ijepa::test {

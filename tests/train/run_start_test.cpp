@@ -1,5 +1,5 @@
 // What a run says of its device before it starts.
-#include "ijepa/train/run_start.hpp"
+#include "ijepa/train/run/run_start.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Schedules: the values that can be read off the formulas, at the seams where they change.
-#include "ijepa/train/schedule.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 
 #include <gtest/gtest.h>
 

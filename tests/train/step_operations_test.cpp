@@ -4,8 +4,8 @@
 #include <set>
 
 #include "ijepa/model/masks.hpp"
-#include "ijepa/train/memory_plan.hpp"
-#include "ijepa/train/step_flops.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
+#include "ijepa/train/step/step_flops.hpp"
 
 namespace ijepa::test {
 namespace {

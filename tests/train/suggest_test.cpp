@@ -1,6 +1,6 @@
 // Suggestions: the recipe grows with pixels, images, cores and hours, and what is printed is a
 // configuration that loads as it was meant.
-#include "ijepa/train/suggest.hpp"
+#include "ijepa/train/fit/suggest.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // A run on one rank: interrupted anywhere it ends with the bits of an undisturbed one, and a loss
 // that is not finite stops it before it spoils a checkpoint.
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 
 #include <gmock/gmock.h>
 

@@ -7,8 +7,8 @@
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

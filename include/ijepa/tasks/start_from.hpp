@@ -4,8 +4,8 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/train/initial_weights.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
+#include "ijepa/train/step/initial_weights.hpp"
 
 namespace ijepa {
 

@@ -8,7 +8,7 @@
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
 

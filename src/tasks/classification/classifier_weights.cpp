@@ -8,9 +8,9 @@
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
-#include "ijepa/train/run_start.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
+#include "ijepa/train/run/run_start.hpp"
 
 namespace ijepa {
 namespace {

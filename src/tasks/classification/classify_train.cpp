@@ -18,8 +18,8 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/readable_images.hpp"
-#include "ijepa/train/run_start.hpp"
-#include "ijepa/train/step_gradients.hpp"
+#include "ijepa/train/run/run_start.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 #include "ijepa/model/flow_matching.hpp"
 #include "ijepa/tasks/prediction/train_decoder.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

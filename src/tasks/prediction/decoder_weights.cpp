@@ -8,7 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
 
 namespace ijepa {
 namespace {

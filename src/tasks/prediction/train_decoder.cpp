@@ -18,12 +18,12 @@
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/readable_images.hpp"
-#include "ijepa/train/optimizer.hpp"
-#include "ijepa/train/run_lock.hpp"
-#include "ijepa/train/run_saves.hpp"
-#include "ijepa/train/run_start.hpp"
-#include "ijepa/train/run_watch.hpp"
-#include "ijepa/train/step_gradients.hpp"
+#include "ijepa/train/run/run_lock.hpp"
+#include "ijepa/train/run/run_saves.hpp"
+#include "ijepa/train/run/run_start.hpp"
+#include "ijepa/train/run/run_watch.hpp"
+#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

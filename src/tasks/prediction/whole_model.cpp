@@ -15,9 +15,9 @@
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
-#include "ijepa/train/run_start.hpp"
-#include "ijepa/train/run_state.hpp"
-#include "ijepa/train/running_targets.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/run/run_start.hpp"
+#include "ijepa/train/step/running_targets.hpp"
 
 namespace ijepa {
 namespace {

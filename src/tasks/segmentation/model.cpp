@@ -6,8 +6,8 @@
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
-#include "ijepa/train/run_start.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
+#include "ijepa/train/run/run_start.hpp"
 
 namespace ijepa {
 namespace {

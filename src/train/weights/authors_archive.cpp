@@ -6,7 +6,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/shard_set.hpp"
-#include "ijepa/train/schedule.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 #include "pickle_writer.hpp"
 #include "torch_archive.hpp"
 

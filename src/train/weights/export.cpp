@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "../checkpoint_disk.hpp"
-#include "../checkpoint_part.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_part.hpp"
 #include "authors_archive.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/folder.hpp"

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "../checkpoint_folder.hpp"
+#include "../checkpoint/checkpoint_folder.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "naming.hpp"
 #include "stored_positions.hpp"
 #include "weight_plan.hpp"

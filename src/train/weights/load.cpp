@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/parallel.hpp"

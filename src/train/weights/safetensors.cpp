@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "element.hpp"
 #include "ijepa/core/json_text.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/json_text.hpp"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "ijepa/model/position_tables.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "naming.hpp"
 
 namespace ijepa {

@@ -6,7 +6,7 @@
 
 #include "element.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 
 namespace ijepa {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/model/position_tables.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "naming.hpp"
 #include "out_tensor.hpp"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 #include "pickle_reader.hpp"
 #include "zip_reader.hpp"

@@ -7,7 +7,7 @@
 #include <bit>
 #include <cstring>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "element.hpp"
 #include "ijepa/core/numpy_archive.hpp"
 #include "safetensors.hpp"

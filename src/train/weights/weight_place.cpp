@@ -10,7 +10,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/numpy_archive.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "ijepa/model/ijepa.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "naming.hpp"
 

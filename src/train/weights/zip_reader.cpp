@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../checkpoint_disk.hpp"
+#include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {

@@ -4,7 +4,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/prediction/sketch.hpp"
 #include "ijepa/tasks/prediction/train_decoder.hpp"
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 

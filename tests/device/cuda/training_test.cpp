@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "ijepa/device/gpu_memory.hpp"
-#include "ijepa/train/attention_ahead.hpp"
-#include "ijepa/train/memory_plan.hpp"
-#include "ijepa/train/replay.hpp"
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/attention_ahead.hpp"
+#include "ijepa/train/fit/replay.hpp"
+#include "ijepa/train/fit/trainer.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
 #include "tests/support/cuda_emulation/control.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"

@@ -10,7 +10,7 @@
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
-#include "ijepa/train/running_targets.hpp"
+#include "ijepa/train/step/running_targets.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

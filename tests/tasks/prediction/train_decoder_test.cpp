@@ -13,7 +13,7 @@
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "tests/support/send_signal.hpp"
 #include "tests/support/tiny_run.hpp"
 #include "tests/tasks/prediction/decoder_fixture.hpp"

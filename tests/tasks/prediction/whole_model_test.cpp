@@ -7,7 +7,7 @@
 #include <set>
 
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/train/running_targets.hpp"
+#include "ijepa/train/step/running_targets.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
 

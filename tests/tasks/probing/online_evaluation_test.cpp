@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ijepa/train/trainer.hpp"
+#include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 #include "tests/tasks/picture_shards.hpp"

@@ -6,9 +6,9 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/recipe.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

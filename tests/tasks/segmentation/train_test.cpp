@@ -8,7 +8,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/segmentation/segmenter.hpp"
-#include "ijepa/train/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "tests/support/exif.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"

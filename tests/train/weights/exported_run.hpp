@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "ijepa/model/ijepa.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/import.hpp"
 #include "src/train/weights/pickle_writer.hpp"

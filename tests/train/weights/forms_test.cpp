@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ijepa/model/positions.hpp"
-#include "ijepa/train/checkpoint_recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "src/train/weights/safetensors.hpp"
 #include "tests/train/weights/exported_run.hpp"

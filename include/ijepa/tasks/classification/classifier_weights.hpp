@@ -7,7 +7,7 @@
 
 #include "ijepa/tasks/classification/classifier.hpp"
 #include "ijepa/tasks/task_views.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

@@ -7,7 +7,7 @@
 
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/task_views.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

@@ -11,7 +11,7 @@
 #include "ijepa/model/flow_matching.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/train/run_state.hpp"
+#include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
 

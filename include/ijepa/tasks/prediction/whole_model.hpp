@@ -13,7 +13,7 @@
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/image_source.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "ijepa/tasks/features.hpp"
 #include "ijepa/tasks/probing/probe_images.hpp"
-#include "ijepa/train/evaluation.hpp"
+#include "ijepa/train/health/evaluation.hpp"
 
 namespace ijepa {
 

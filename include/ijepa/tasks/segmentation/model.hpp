@@ -6,8 +6,8 @@
 
 #include "ijepa/tasks/segmentation/labels.hpp"
 #include "ijepa/tasks/segmentation/network.hpp"
-#include "ijepa/train/checkpoint.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
 

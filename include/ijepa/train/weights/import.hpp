@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 #include "ijepa/train/weights/weight_file.hpp"
 
 namespace ijepa {

@@ -7,7 +7,7 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/model/position_tables.hpp"
-#include "ijepa/train/checkpoint.hpp"
+#include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/weights/import.hpp"
 
 namespace ijepa {

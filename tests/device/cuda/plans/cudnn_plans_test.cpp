@@ -9,8 +9,8 @@
 #include <map>
 #include <sstream>
 
-#include "ijepa/train/memory_plan.hpp"
-#include "ijepa/train/recipe.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
 #include "src/device/cuda/attention_graphs.hpp"
 #include "tests/support/source_folder.hpp"
 

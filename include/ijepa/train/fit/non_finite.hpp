@@ -1,0 +1,28 @@
+// NonFinite: what is written down of a step whose loss or gradients are not finite, so that the
+// images or the part of the network to blame can be found.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/run/run_data.hpp"
+#include "ijepa/train/step/engine.hpp"
+
+namespace ijepa {
+
+/// A rank's part of a step.
+struct NonFiniteStep {
+  StepPlace place;
+  StepSums sums;
+  int rank = 0;
+  std::vector<std::int64_t> images;  // indices into the shard set, micro-batch by micro-batch
+};
+
+/// RUN/non_finite/step_N.rank_R.json: this rank's loss and image keys of each micro-batch, and the
+/// norms of the summed gradients block by block. `engine` is as finish() left it. Returns the path;
+/// an Error where it cannot be written.
+std::string write_non_finite(const std::string& run_dir, const NonFiniteStep& step,
+                             const ShardSet& shards, Engine& engine);
+
+}  // namespace ijepa

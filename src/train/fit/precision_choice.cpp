@@ -1,0 +1,70 @@
+#include "ijepa/train/fit/precision_choice.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "ijepa/comm/agree.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/device/peak.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/run/run_folder.hpp"
+
+namespace ijepa {
+namespace {
+
+struct Chosen {
+  DType type = DType::f32;
+  std::string reason;
+};
+
+/// A start that failed before its first save left a configuration, but no run.
+std::optional<Chosen> of_run(const std::string& folder) {
+  const auto file = std::filesystem::path(folder) / "config.toml";
+  if (list_checkpoints(folder).empty() || !std::filesystem::exists(file)) return std::nullopt;
+  const auto settings = settings_of(read_text_file(file.string()));
+  const auto found = settings.find("compute.precision");
+  if (found == settings.end()) return std::nullopt;
+  for (const DType type : {DType::f32, DType::bf16, DType::f64})
+    if (found->second == fmt::format("\"{}\"", name_of(type)))
+      return Chosen{type, fmt::format("as the run in {} was begun", folder)};
+  return std::nullopt;
+}
+
+Chosen measured(const ComputeSettings& compute) {
+  const auto core = make_device({.threads = 1, .cpu_kernels = compute.cpu_kernels});
+  const double single = measure_gflops(*core, DType::f32),
+               half = measure_gflops(*core, DType::bf16);
+  return {faster_precision(single, half),
+          fmt::format("a core multiplies at {:.0f} GFLOP/s in float32 and {:.0f} in bfloat16",
+                      single, half)};
+}
+
+Chosen choose(const PretrainRecipe& recipe) {
+  if (const auto begun = of_run(recipe.run.dir)) return *begun;
+  if (recipe.compute.device == DeviceChoice::cuda)
+    return {DType::bf16, "GPUs multiply it several times as fast"};
+  return measured(recipe.compute);
+}
+
+}  // namespace
+
+DType faster_precision(double float32_gflops, double bfloat16_gflops) {
+  return bfloat16_gflops > 1.1 * float32_gflops ? DType::bf16 : DType::f32;
+}
+
+void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log) {
+  auto& compute = recipe_inout.compute;
+  if (!compute.automatic_precision) return;
+  Chosen chosen;
+  on_rank_0(comm, [&] { chosen = choose(recipe_inout); });
+  std::byte type[1] = {static_cast<std::byte>(chosen.type)};
+  comm.broadcast(type, 0);
+  compute.precision = static_cast<DType>(type[0]);
+  compute.automatic_precision = false;
+  if (compute.precision != DType::bf16) compute.residual = DType::f32;
+  log.info("compute.precision = \"auto\" is {} here: {}.", name_of(compute.precision),
+           chosen.reason);
+}
+
+}  // namespace ijepa

@@ -1,0 +1,99 @@
+#include "ijepa/train/fit/replay_file.hpp"
+
+#include <filesystem>
+
+#include "ijepa/core/folder.hpp"
+#include "ijepa/core/json_text.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* place_key = "replay";  // the text of a checkpoint that holds the place
+constexpr const char* suffix = ".replay";
+
+fs::path folder_of(const std::string& run_dir) {
+  return fs::path(run_dir) / "non_finite";
+}
+
+}  // namespace
+
+std::vector<NamedTensor> replay_tensors(std::vector<NamedTensor> weights,
+                                        const EncoderConfig& encoder,
+                                        std::span<std::uint8_t> pixels,
+                                        std::span<double> pooled_sums) {
+  const std::int64_t row = 3 * encoder.image_height * encoder.image_width;
+  weights.push_back({"replay",
+                     "pixels",
+                     {static_cast<std::int64_t>(pixels.size()) / row, encoder.image_height,
+                      encoder.image_width, 3},
+                     DType::u8,
+                     pixels.data()});
+  if (!pooled_sums.empty())
+    weights.push_back({"replay",
+                       "pooled_sums",
+                       {static_cast<std::int64_t>(pooled_sums.size())},
+                       DType::f64,
+                       pooled_sums.data()});
+  return weights;
+}
+
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
+  std::uint64_t bytes = 0;
+  for (const NamedTensor& t : tensors)
+    bytes += StoredTensor{t.group, t.name, t.dtype, t.shape, {}}.bytes();
+  return bytes;
+}
+
+std::string replay_path(const std::string& run_dir, std::int64_t step) {
+  return (folder_of(run_dir) / fmt::format("step_{}{}", step, suffix)).string();
+}
+
+std::int64_t count_replays(const std::string& run_dir) {
+  std::int64_t count = 0;
+  if (!fs::exists(folder_of(run_dir))) return count;
+  for (const auto& entry : fs::directory_iterator(folder_of(run_dir))) {
+    const std::string name = entry.path().filename().string();
+    count += name.starts_with("step_") && name.ends_with(suffix) ? 1 : 0;
+  }
+  return count;
+}
+
+void write_replay(const std::string& path, const ReplayPlace& place,
+                  std::map<std::string, std::string> texts,
+                  const std::vector<NamedTensor>& tensors) {
+  texts[place_key] = nlohmann::json{
+      {"step", place.step},
+      {"rank", place.rank},
+      {"ranks", place.ranks},
+      {"dataset_images", place.dataset_images},
+      {"images",
+       place.images}}.dump();
+  make_folder(fs::path(path).parent_path().string());
+  save_weights(*local_communicator(), path, {place.step, std::move(texts)}, tensors);
+}
+
+ReplayPlace replay_place(const CheckpointMeta& meta, const std::string& path) {
+  const auto text = meta.text.find(place_key);
+  check(text != meta.text.end(),
+        "{} is no replay of a step: give --replay a folder RUN/non_finite/step_N.replay.", path);
+  const std::string problem = fmt::format("{} says of no step what it is of", path);
+  ReplayPlace place;
+  try {
+    const auto j = parse_json(text->second, problem);
+    place = {WholeNumber(j.at("step")), WholeNumber(j.at("rank")), WholeNumber(j.at("ranks")),
+             WholeNumber(j.at("dataset_images")), WholeNumber(j.at("images"))};
+  } catch (const nlohmann::json::exception& e) {
+    fail("{}: {}.", problem, e.what());
+  }
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  check(place.step >= 0 && place.step < most && place.ranks >= 1 && place.rank >= 0 &&
+            place.rank < place.ranks && place.ranks < (1 << 24) && place.dataset_images >= 1 &&
+            place.dataset_images < most && place.images >= 1,
+        "{}: step {} of rank {} of {}, with {} of {} images.", problem, place.step, place.rank,
+        place.ranks, place.images, place.dataset_images);
+  return place;
+}
+
+}  // namespace ijepa

@@ -1,0 +1,139 @@
+// What suggest() is told: a look at the images, and what the machine can do.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/cores.hpp"
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/rng.hpp"
+#include "ijepa/data/shard_set.hpp"
+#include "ijepa/train/fit/suggest.hpp"
+#include "ijepa/train/run/run_data.hpp"
+#include "ijepa/train/step/engine.hpp"
+#include "ijepa/train/step/optimizer.hpp"
+
+namespace ijepa {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A set beside this one whose images have labels, to judge by.
+std::string labelled_neighbour(const std::string& shards) {
+  const auto folder = std::filesystem::path(shards).lexically_normal();
+  for (const char* name : {"test", "testing", "val", "valid", "validation"}) {
+    const auto other = (folder.has_filename() ? folder : folder.parent_path()).parent_path() / name;
+    std::error_code error;
+    if (!std::filesystem::is_directory(other, error)) continue;
+    try {
+      const auto set = ShardSet::open(other.string());
+      if (set.class_names().size() > 1 && set.size() > 0) return other.string();
+    } catch (const Error&) {
+      // Whatever it is, it is no set to judge by.
+    }
+  }
+  return "";
+}
+
+/// Sums of the channels' values and squares.
+struct PixelSums {
+  std::array<double, 3> sum{}, squares{};
+  double count = 0;
+
+  void add(const ImageView& view) {
+    for (int y = 0; y < view.height; ++y)
+      for (int x = 0; x < view.width; ++x)
+        for (std::size_t c = 0; c < 3; ++c) {
+          const double v =
+              view.rgb[y * view.stride + 3 * x + static_cast<std::ptrdiff_t>(c)] / 255.0;
+          sum[c] += v;
+          squares[c] += v * v;
+        }
+    count += static_cast<double>(view.height) * view.width;
+  }
+};
+
+void set_pixels(ImageFacts& facts, const PixelSums& pixels) {
+  for (std::size_t c = 0; c < 3; ++c) {
+    const double mean = pixels.sum[c] / pixels.count;
+    const double variance = std::max(0.0, pixels.squares[c] / pixels.count - mean * mean);
+    facts.mean[c] = std::round(1e4 * mean) / 1e4;
+    // Images of one colour have none.
+    facts.std[c] = std::max(0.01, std::round(1e4 * std::sqrt(variance)) / 1e4);
+  }
+}
+
+/// Steps of random pixels on one thread, for about a second.
+double time_step(const PretrainRecipe& given) {
+  PretrainRecipe recipe = given;
+  const std::int64_t tokens = recipe.model.encoder.tokens();
+  const std::int64_t batch = tokens <= 64 ? 32 : tokens <= 144 ? 16 : 4;
+  recipe.optim.global_batch = recipe.optim.micro_batch = recipe.mask.truncate_group = batch;
+  resolve(recipe);
+  const RunPlan plan = plan_run(recipe, 1000 * batch, 1);
+  const auto device = make_device({.name = "cpu", .threads = 1});
+  const auto comm = local_communicator();
+  Engine engine(recipe, batch, *device, *comm);
+  engine.store().initialise(1);
+  const auto& e = recipe.model.encoder;
+  std::vector<std::uint8_t> pixels(
+      static_cast<std::size_t>(batch * e.image_height * e.image_width * 3));
+  Rng rng(1, Purpose::test);
+  for (auto& p : pixels) p = static_cast<std::uint8_t>(rng.bits());
+  auto start = Clock::now();
+  int steps = 0;
+  for (; steps < 2 || (steps < 200 && seconds_since(start) < 1); ++steps) {
+    if (steps == 1) start = Clock::now();  // the first one also plans products
+    const auto masks = draw_step_masks(recipe, plan, place_of(steps, 1000, batch), 0);
+    const auto token_plan = masks.token_plan(0, batch, tokens);
+    engine.accumulate({pixels, token_plan}, masks.loss_scale, Part::only);
+    engine.finish(0);
+    engine.update(adamw_step({}, steps, 1e-4, 0.04, 0.996));
+  }
+  return seconds_since(start) / static_cast<double>((steps - 1) * batch);
+}
+
+}  // namespace
+
+ImageFacts look_at_images(const std::string& shards) {
+  constexpr std::int64_t looks = 128;
+  const auto set = ShardSet::open(shards);
+  ImageFacts facts{
+      .shards = shards, .test_shards = labelled_neighbour(shards), .images = set.size()};
+  const std::int64_t count = std::min(looks, set.size());
+  std::vector<Size> sizes;
+  std::vector<std::uint8_t> encoded;
+  ImageDecoder decoder;
+  PixelSums pixels;
+  const auto start = Clock::now();
+  for (std::int64_t i = 0; i < count; ++i) try {
+      set.read(i * set.size() / count, encoded);
+      sizes.push_back(decoder.open(encoded));
+      pixels.add(decoder.decode());
+    } catch (const Error&) {
+      // Damaged ones are left out of training, too.
+    }
+  check(!sizes.empty(),
+        "{}: none of {} images looked at can be decoded; ijepa-inspect {} --verify tells more.",
+        shards, count, shards);
+  facts.decode_seconds = seconds_since(start) / static_cast<double>(sizes.size());
+  std::ranges::sort(sizes, {}, [](const Size& s) { return std::min(s.height, s.width); });
+  facts.median = sizes[sizes.size() / 2];
+  set_pixels(facts, pixels);
+  return facts;
+}
+
+MachineFacts look_at_machine() {
+  const auto pages = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_AVPHYS_PAGES)));
+  const auto page = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
+  return {.cores = usable_cores(), .memory = pages * page, .step_seconds = time_step};
+}
+
+}  // namespace ijepa

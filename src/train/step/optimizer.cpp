@@ -1,0 +1,26 @@
+#include "ijepa/train/step/optimizer.hpp"
+
+#include <cmath>
+
+namespace ijepa {
+
+AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
+                     double weight_decay, double ema_momentum) {
+  const auto s = static_cast<double>(step + 1);
+  return {.learning_rate = learning_rate,
+          .weight_decay = weight_decay,
+          .beta1 = options.beta1,
+          .beta2 = options.beta2,
+          .epsilon = options.epsilon,
+          .bias1 = 1 - std::pow(options.beta1, s),
+          .bias2 = 1 - std::pow(options.beta2, s),
+          .ema_momentum = ema_momentum};
+}
+
+void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
+  const ParamLayout& layout = store.layout();
+  for (const ParamRange range : {layout.range("encoder"), layout.after("encoder")})
+    ops.adamw_ema(store.optimizer_range(range), step);
+}
+
+}  // namespace ijepa
