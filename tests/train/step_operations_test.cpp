@@ -24,14 +24,15 @@ EncoderConfig encoder_config() {
   return c;
 }
 
-TokenPlan plan_of(PredictorSequences sequences, std::int64_t step = 0) {
+TokenPlan plan_of(PredictorSequences sequences, std::int64_t step = 0,
+                  std::int64_t truncate_group = 1) {
   const EncoderConfig e = encoder_config();
   MaskConfig c;
   c.min_keep = 4;
   c.compat = false;
-  c.truncate_group = 1;  // every image has lengths of its own
-  const auto masks =
-      draw_batch_masks(c, {e.grid_rows(), e.grid_cols()}, {9, step, 0, 0, images}, 0, images);
+  c.truncate_group = truncate_group;  // 1: every image has lengths of its own
+  const auto masks = draw_batch_masks(c, {e.grid_rows(), e.grid_cols()},
+                                      {9, step, 0, step * images, images}, step * images, images);
   return make_token_plan(masks.images, e.tokens(), sequences);
 }
 
@@ -109,8 +110,8 @@ TEST_P(StepOperations, OfLengthsThatWereMetAreKnown) {
   StepFlops flops(model, Precision::float32());
   std::set<double> different;
   for (int time = 0; time < 2; ++time)
-    for (std::int64_t step = 0; step < 40; ++step) {
-      const TokenPlan plan = plan_of(GetParam(), step);
+    for (std::int64_t step = 0; step < 200; ++step) {
+      const TokenPlan plan = plan_of(GetParam(), step, step % 2 == 0 ? 1 : images);
       const double expected = dry_step(model, Precision::float32(), plan, Recompute::none).flops;
       EXPECT_EQ(flops.of(plan), expected) << step;
       different.insert(expected);
