@@ -144,7 +144,7 @@ void add_statistics_options(CLI::App& app, PackOptions& packing, StatisticsOptio
   for (auto* option : packs)
     if (!shared.contains(option->get_name()) && option != app.get_help_ptr())
       wanted->excludes(option);
-  app.callback([&packing, &o] {
+  app.parse_complete_callback([&packing, &o] {  // beside that of packing
     if (!o.wanted && packing.out.empty()) throw CLI::RequiredError("--out");
     if (!o.wanted) return;
     o.shards = packing.input;

@@ -32,7 +32,7 @@ SETTINGS = {"model.name": "custom", "model.width": 24, "model.depth": 2, "model.
             "data.threads": 1, "data.flip": "true", "optim.global_batch": 12, "optim.epochs": 20,
             "optim.max_steps": 20, "optim.warmup_epochs": 0, "optim.lr": 1e-3, "loss.pixels": 0.5,
             "run.health_every": 10, "run.health_images": 6, "run.checkpoint_steps": 10}
-CLASSES, IMAGES, SIZE = 2, 16, 40
+CLASSES, IMAGES, SIZE = 2, 32, 40
 problems = []
 
 
@@ -205,7 +205,7 @@ def check_refusals(bands):
     expect("It has 5 channels; --channels" in listed, f"rejected.csv says nothing of channels: {listed[:300]}")
     refused("stores JPEG", "ijepa-shards", "bands", "--out", "x", "--channels", 5, "--short-side", 64)
     refused("--out", "ijepa-shards", "bands", "--channels", 5)
-    refused("--statistics excludes --seed", "ijepa-shards", "bands_shards/train", "--statistics", "--seed", 1)
+    refused("--seed excludes --statistics", "ijepa-shards", "bands_shards/train", "--statistics", "--seed", 1)
     jpeg = pathlib.Path("photographs", "class0", "one.jpg")
     jpeg.parent.mkdir(parents=True)
     Image.new("RGB", (40, 40), (9, 90, 200)).save(jpeg)
@@ -229,6 +229,7 @@ def main():
         pixels = make_images(name, channels, write)
         program("ijepa-shards", name, "--out", f"{name}_shards", "--channels", channels, "--threads", 2)
         words[name] = check_statistics(f"{name}_shards/train", channels, pixels["train"])
+        check_suggestion(name, channels)
         check_training(name, words[name])
         check_consumers(name, channels)
         check_weights(name, words[name])
