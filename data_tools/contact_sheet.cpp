@@ -3,6 +3,7 @@
 #include "data_tools/inspect.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/shown.hpp"
 
 namespace ijepa::tools {
 namespace {
@@ -13,7 +14,7 @@ Image cell_of(const ShardSet& set, std::int64_t image, int side) {
   try {
     std::vector<std::uint8_t> encoded;
     set.read(image, encoded);
-    return fitted(decode_image(encoded).view(), side);
+    return fitted(shown_as_stored(encoded).view(), side);
   } catch (const Error&) {
     return plain_image(side, side, 255, 0, 0);
   }

@@ -29,17 +29,39 @@ PackedImage ImagePacker::pack(Payload payload) {
     }
     const auto format = image_format(payload.bytes);
     if (format == ImageFormat::unknown) return {{}, reason_for(payload.bytes)};
-    const Size size = decoder_.open(payload.bytes);
-    const ImageView picture = decoder_.decode();
-    const int orientation = exif_orientation(payload.bytes);
-    if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
-      payload.bytes = with_orientation(shrunk(picture), orientation);
-    else if (format != ImageFormat::jpeg && format != ImageFormat::png)
-      payload.bytes = with_orientation(png_bytes(picture), orientation);
-    return {std::move(payload.bytes), ""};
+    return {rules_.channels == 3 ? checked(std::move(payload.bytes), format)
+                                 : checked_samples(std::move(payload.bytes), format),
+            ""};
+  } catch (const WrongChannels& error) {
+    return {{},
+            fmt::format("{}; --channels packs images of others than {}", error.what_it_has(),
+                        rules_.channels)};
   } catch (const Error& error) {
     return {{}, error.what()};
   }
+}
+
+std::vector<std::uint8_t> ImagePacker::checked(std::vector<std::uint8_t> bytes,
+                                               ImageFormat format) {
+  const Size size = decoder_.open(bytes);
+  const ImageView picture = decoder_.decode();
+  const int orientation = exif_orientation(bytes);
+  if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
+    return with_orientation(shrunk(picture), orientation);
+  // A TIFF of 16 bits is decoded to 8 when it is read, but loses nothing here.
+  const bool as_it_is = format == ImageFormat::jpeg || format == ImageFormat::png ||
+                        (format == ImageFormat::tiff && stored_channels(bytes).bits == 16);
+  return as_it_is ? bytes : with_orientation(png_bytes(picture), orientation);
+}
+
+std::vector<std::uint8_t> ImagePacker::checked_samples(std::vector<std::uint8_t> bytes,
+                                                       ImageFormat format) {
+  samples_.open(bytes);
+  samples_.decode();
+  if (format == ImageFormat::jpeg || format == ImageFormat::png || format == ImageFormat::tiff)
+    return bytes;
+  decoder_.open(bytes);
+  return with_orientation(png_bytes(decoder_.decode()), exif_orientation(bytes));
 }
 
 std::vector<std::uint8_t> ImagePacker::shrunk(const ImageView& picture) {

@@ -12,6 +12,7 @@
 #include "data_tools/source.hpp"
 #include "ijepa/data/image.hpp"
 #include "ijepa/data/resize.hpp"
+#include "ijepa/data/samples.hpp"
 
 namespace ijepa::tools {
 
@@ -22,14 +23,18 @@ struct PackedImage {
 
 class ImagePacker {
  public:
-  explicit ImagePacker(const ImageRules& rules) : rules_(rules), decoder_(rules.max_pixels) {}
+  explicit ImagePacker(const ImageRules& rules)
+      : rules_(rules), decoder_(rules.max_pixels), samples_(rules.channels, rules.max_pixels) {}
   PackedImage pack(Payload payload);
 
  private:
+  std::vector<std::uint8_t> checked(std::vector<std::uint8_t> bytes, ImageFormat format);
+  std::vector<std::uint8_t> checked_samples(std::vector<std::uint8_t> bytes, ImageFormat format);
   std::vector<std::uint8_t> shrunk(const ImageView& picture);
 
   ImageRules rules_;
   ImageDecoder decoder_;
+  SampleDecoder samples_;
   Resizer resizer_;
 };
 

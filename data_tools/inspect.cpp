@@ -1,16 +1,19 @@
 #include "data_tools/inspect.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "data_tools/progress.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/samples.hpp"
 
 namespace ijepa::tools {
 namespace {
@@ -53,12 +56,15 @@ std::string class_lines(const ShardSet& set) {
 std::string pixels_line(const ShardSet& set) {
   constexpr std::int64_t looks = 64;
   std::vector<Size> sizes;
+  std::set<std::string> kinds;
   std::vector<std::uint8_t> encoded;
   ImageDecoder decoder;
   for (std::int64_t i = 0; i < std::min(looks, set.size()); ++i) {
     try {
       set.read(i * set.size() / std::min(looks, set.size()), encoded);
       sizes.push_back(decoder.open(encoded));
+      const auto [channels, bits] = stored_channels(encoded);
+      kinds.insert(fmt::format("{} of {} bits", channels, bits));
     } catch (const Error&) {
       // A damaged image has no size; --verify is there to name it.
     }
@@ -67,10 +73,13 @@ std::string pixels_line(const ShardSet& set) {
   std::ranges::sort(sizes, {}, short_side);
   if (sizes.empty()) return "";
   const Size& median = sizes[sizes.size() / 2];
+  // JPEG and others do not say how many of three they use.
+  const bool usual = kinds == std::set<std::string>{"3 of 8 bits"};
   return fmt::format(
-      "pixels       {} x {} (height x width), the median of {}; short sides {} to {}\n",
-      median.height, median.width, sizes.size(), short_side(sizes.front()),
-      short_side(sizes.back()));
+             "pixels       {} x {} (height x width), the median of {}; short sides {} to {}\n",
+             median.height, median.width, sizes.size(), short_side(sizes.front()),
+             short_side(sizes.back())) +
+         (usual ? "" : fmt::format("channels     {}\n", fmt::join(kinds, ", ")));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ namespace ijepa::tools {
 /// How each image is checked and, if asked for, made smaller.
 struct ImageRules {
   int short_side = 0;  // larger images are resized to it and stored as JPEG; 0: original bytes
+  int channels = 3;    // that images must be readable as (SampleDecoder where it is not 3)
   int quality = 90;    // of those JPEGs, 1 to 100
   std::int64_t max_pixels = ImageDecoder::default_max_pixels;
 };

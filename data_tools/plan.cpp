@@ -50,6 +50,7 @@ json Plan::identity_of(const PackOptions& o) {
                 {"quality", o.image.short_side > 0 ? o.image.quality : 0},
                 {"max_pixels", o.image.max_pixels}};
   if (o.test_share > 0) identity["test_share"] = o.test_share;
+  if (o.image.channels != 3) identity["channels"] = o.image.channels;
   if (o.layout.no_splits) identity["no_splits"] = true;
   for (const auto& [name, folder] : o.layout.splits) identity["splits"][name] = folder;
   if (fs::is_regular_file(o.input)) {

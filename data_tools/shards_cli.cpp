@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <set>
 
 #include "data_tools/archive_links.hpp"
 #include "data_tools/progress.hpp"
+#include "ijepa/core/pixel_type.hpp"
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
@@ -48,6 +50,28 @@ std::string reasons_text(const std::vector<std::pair<std::string, std::int64_t>>
   return text.empty() ? "" : text + ")";
 }
 
+/// Of each image; gives --short-side.
+const CLI::Option* add_image_options(CLI::App& app, ImageRules& o) {
+  auto* side = app.add_option("--short-side", o.short_side,
+                              "Resize larger images to this short side and store them as JPEG "
+                              "(default: original bytes)")
+                   ->check(CLI::Range(1, 16384));
+  app.add_option("--quality", o.quality, "Of the JPEGs of --short-side")
+      ->check(CLI::Range(1, 100))
+      ->needs(side)
+      ->capture_default_str();
+  app.add_option(
+         "--channels", o.channels,
+         "That images must be readable as, as data.channels of a configuration; TIFF is then "
+         "kept as it is, and others are left out")
+      ->check(CLI::Range(1, static_cast<int>(most_channels)))
+      ->capture_default_str();
+  app.add_option("--max-pixels", o.max_pixels, "Leave larger images out")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  return side;
+}
+
 }  // namespace
 
 PackOptions default_pack_options() {
@@ -63,11 +87,11 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
   app.add_option("input", o.input,
                  "Folder of class folders, tar (plain, gz, bz2, xz, zst) or zip of them, or folder "
                  "or tar of "
-                 "class tars; images without folders get no label")
+                 "class tars; images without folders get no label. With --statistics a folder of "
+                 "shards")
       ->required()
       ->type_name("PATH");
   app.add_option("--out", o.out, "Folder of the shard set, or of one set a split (train, val, ...)")
-      ->required()
       ->type_name("FOLDER");
   app.add_option("--subdir", o.layout.subdir,
                  "Pack only what lies below this folder of the input (A/B/C at any depth)");
@@ -94,21 +118,40 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
       ->check(CLI::Range(0.0, 0.9))
       ->capture_default_str();
   app.add_option("--seed", o.seed, "Of the random order")->capture_default_str();
-  auto* side = app.add_option("--short-side", o.image.short_side,
-                              "Resize larger images to this short side and store them as JPEG "
-                              "(default: original bytes)")
-                   ->check(CLI::Range(1, 16384));
-  app.add_option("--quality", o.image.quality, "Of the JPEGs of --short-side")
-      ->check(CLI::Range(1, 100))
-      ->needs(side)
-      ->capture_default_str();
-  app.add_option("--max-pixels", o.image.max_pixels, "Leave larger images out")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  const auto* side = add_image_options(app, o.image);
   app.add_option("--threads", o.threads, "That decode, in each rank")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.final_callback([&o] { o.layout.subdir = folder_below(o.layout.subdir, "--subdir"); });
+  app.final_callback([&o, side] {
+    o.layout.subdir = folder_below(o.layout.subdir, "--subdir");
+    if (side->count() > 0 && o.image.channels != 3)
+      throw CLI::ValidationError("--short-side", "stores JPEG, which has no other channels than 3");
+  });
+}
+
+void add_statistics_options(CLI::App& app, PackOptions& packing, StatisticsOptions& o) {
+  const std::set<std::string> shared{"input", "--channels", "--max-pixels", "--threads"};
+  const auto packs = app.get_options();
+  auto* images = app.add_option("--images", o.images,
+                                "That --statistics looks at, spread over the "
+                                "set (default: all)")
+                     ->check(CLI::PositiveNumber);
+  CLI::Option* wanted =
+      app.add_flag("--statistics", o.wanted,
+                   "Print mean and deviation of each channel of the images in a folder of "
+                   "shards, as lines of a configuration, and pack nothing");
+  images->needs(wanted);
+  for (auto* option : packs)
+    if (!shared.contains(option->get_name()) && option != app.get_help_ptr())
+      wanted->excludes(option);
+  app.parse_complete_callback([&packing, &o] {  // beside that of packing
+    if (!o.wanted && packing.out.empty()) throw CLI::RequiredError("--out");
+    if (!o.wanted) return;
+    o.shards = packing.input;
+    o.channels = packing.image.channels;
+    o.max_pixels = packing.image.max_pixels;
+    o.threads = packing.threads;
+  });
 }
 
 std::string set_to_train_on(const PackSummary& s) {

@@ -10,6 +10,7 @@
 #include "data_tools/progress.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/pixel_type.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa::tools {
@@ -43,9 +44,10 @@ void add_import(CLI::App& app, WeightsOptions& o) {
   app.add_option("--holds", o.import.holds,
                  "Which encoder a file with one holds, where it does not say")
       ->check(CLI::IsMember({"target", "context"}));
-  app.add_option("--mean", o.mean, "Of each channel; default: as the file says, or ImageNet's")
-      ->expected(3);
-  app.add_option("--std", o.std, "Of each channel")->expected(3);
+  app.add_option("--mean", o.mean,
+                 "Of each channel; default: as the file says, or of three ImageNet's")
+      ->expected(1, static_cast<int>(most_channels));
+  app.add_option("--std", o.std, "Of each channel")->expected(1, static_cast<int>(most_channels));
   app.add_flag("--allow-missing", o.import.allow_missing,
                "Start tensors that the file lacks as in an untrained network");
   app.add_flag("--allow-unused", o.import.allow_unused,
@@ -73,14 +75,14 @@ void add_export(CLI::App& app, WeightsOptions& o) {
                  "Of the run, where its shards are not here (authors)")
       ->check(CLI::PositiveNumber);
   app.add_flag("--include-normalization", o.export_to.include_normalization,
-               "The model takes pixels as decoded, uint8 (B, H, W, 3), and normalises them (onnx)");
+               "The model takes pixels as decoded, uint8 (B, H, W, 3) or uint16 (B, H, W, C), and "
+               "normalises them (onnx)");
   app.add_flag("--external-data", o.export_to.external_data,
                "Weights in OUT.data beside OUT, as always above 2 GiB (onnx)");
 }
 
-std::optional<std::array<double, 3>> three(const std::vector<double>& values) {
-  if (values.empty()) return std::nullopt;
-  return std::array<double, 3>{values.at(0), values.at(1), values.at(2)};
+std::optional<std::vector<double>> if_given(const std::vector<double>& values) {
+  return values.empty() ? std::nullopt : std::optional(values);
 }
 
 void show(const WeightsOptions& o) {
@@ -130,8 +132,8 @@ void add_weights_options(CLI::App& app, WeightsOptions& o) {
 }
 
 void run_weights(const CLI::App& app, WeightsOptions o) {
-  o.import.mean = three(o.mean);
-  o.import.std = three(o.std);
+  o.import.mean = if_given(o.mean);
+  o.import.std = if_given(o.std);
   if (!o.image_size.empty()) {
     o.import.image_height = o.image_size.at(0);
     o.import.image_width = o.image_size.at(1);

@@ -160,6 +160,15 @@ class Reader {
     for (std::size_t i = 0; i < slot.size(); ++i) slot[i] = *(*array)[i].value<double>();
     return true;
   }
+  bool put(std::vector<double>* slot, const Field& field, const toml::node& node,
+           const std::string& where) const {
+    const auto* array = node.as_array();
+    if (array == nullptr || array->empty()) return false;
+    std::vector<double> values(array->size());
+    if (!put(std::span<double>(values), field, node, where)) return false;
+    *slot = std::move(values);
+    return true;
+  }
   bool put(const Choice& choice, const Field& field, const toml::node& node,
            const std::string& where) const {
     const auto value = node.value_exact<std::string>();

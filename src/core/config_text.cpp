@@ -56,6 +56,9 @@ std::string value_text(const Slot& slot) {
                  for (const double x : v) items.push_back(number(x));
                  return fmt::format("[{}]", fmt::join(items, ", "));
                },
+               [](const std::vector<double>* v) {
+                 return value_text(std::span<double>(const_cast<double*>(v->data()), v->size()));
+               },
                [](const Choice& v) { return quote(v.names[v.get()]); },
                [](const SectionList& v) { return fmt::format("{} rows", v.count()); }},
       slot);
@@ -98,6 +101,7 @@ std::string type_name(const Slot& slot) {
           [](const double*) { return std::string("a number"); },
           [](const std::string*) { return std::string("text in quotes"); },
           [](std::span<double> v) { return fmt::format("an array of {} numbers", v.size()); },
+          [](const std::vector<double>*) { return std::string("an array of numbers"); },
           [](const Choice& v) {
             return fmt::format("one of the texts {}", fmt::join(v.names, ", "));
           },

@@ -7,10 +7,6 @@ namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
-std::int64_t patch_size(const EncoderConfig& c) {
-  return 3 * c.patch * c.patch;
-}
-
 StackShape stack_shape(const EncoderConfig& c) {
   return {.block = {.width = c.width, .heads = c.heads, .mlp_hidden = c.mlp_hidden},
           .depth = c.depth,
@@ -35,19 +31,24 @@ void add_normalised(Pass& p, Tensor x, double scale, Tensor y_accum) {
 
 }  // namespace
 
+Tensor image_tensor(void* data, const EncoderConfig& c, std::int64_t images) {
+  return make_tensor(data, pixel_type(c.channels),
+                     {images, c.image_height, c.image_width, c.channels});
+}
+
 Encoder::Encoder(ParamLayout& layout, const EncoderConfig& config,
                  std::span<const double> positions)
     : config_(config),
       patch_embed_(layout, "patch_embed.proj",
-                   {.in = patch_size(config),
+                   {.in = config.patch_values(),
                     .out = config.width,
-                    .stored = {config.width, 3, config.patch, config.patch}}),
+                    .stored = {config.width, config.channels, config.patch, config.patch}}),
       positions_(layout.constant(config.tokens(), config.width, positions)),
       stack_(layout, "blocks", stack_shape(config)),
       norm_(layout, "norm", config.width, norm_epsilon) {}
 
 Tensor Encoder::gather(Pass& p, const ImageBatch& images, Tensor rows, std::int64_t count) const {
-  Tensor patches = p.arena.keep(p.precision.compute, {count, patch_size(config_)});
+  Tensor patches = p.arena.keep(p.precision.compute, {count, config_.patch_values()});
   const PatchGrid grid{config_.grid_rows(), config_.grid_cols(), config_.patch};
   p.ops.gather_patches(images.pixels, grid, images.normalisation, rows, patches);
   return patches;

@@ -20,7 +20,7 @@ PixelHead::PixelHead(ParamLayout& layout, const EncoderConfig& encoder,
                      const PredictorConfig& predictor)
     : grid_{encoder.grid_rows(), encoder.grid_cols(), encoder.patch},
       proj_(in_group(layout), "pixel_proj",
-            {.in = predictor.width, .out = 3 * encoder.patch * encoder.patch}) {}
+            {.in = predictor.width, .out = encoder.patch_values()}) {}
 
 void PixelHead::step(Pass& p, const ImageBatch& images, Tensor normed, Tensor target_rows,
                      double scale, Tensor loss_accum, Tensor dnormed) const {

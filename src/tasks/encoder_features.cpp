@@ -57,12 +57,11 @@ void EncoderFeatures::infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& s
 void EncoderFeatures::reserve(std::int64_t count) {
   if (count <= reserved_) return;
   const auto& config = model_.encoder().config();
-  const auto shape = {count, config.image_height, config.image_width, std::int64_t{3}};
   NullOps nothing;
   auto measuring = Arena::measuring();
-  infer(nothing, measuring, make_tensor(nullptr, DType::u8, shape), [](std::int64_t, Tensor) {});
+  infer(nothing, measuring, image_tensor(nullptr, config, count), [](std::int64_t, Tensor) {});
   arena_ = Buffer(device_, measuring.peak());
-  pixels_ = Buffer(device_, make_tensor(nullptr, DType::u8, shape).bytes());
+  pixels_ = Buffer(device_, image_tensor(nullptr, config, count).bytes());
   reserved_ = count;
 }
 
@@ -71,11 +70,12 @@ void EncoderFeatures::apply(const PixelBatch& batch, MatrixView<float> out) {
   check(batch.size.height == config.image_height && batch.size.width == config.image_width,
         "The encoder takes images of {} x {} pixels, not {} x {}.", config.image_height,
         config.image_width, batch.size.height, batch.size.width);
+  check(batch.channels == config.channels, "The encoder takes images of {} channels, not {}.",
+        config.channels, batch.channels);
   reserve(batch.count);
   auto& ops = device_.ops();
-  const auto pixels = make_tensor(pixels_.data(), DType::u8,
-                                  {batch.count, config.image_height, config.image_width, 3});
-  ops.upload(batch.rgb, pixels);
+  const auto pixels = image_tensor(pixels_.data(), config, batch.count);
+  ops.upload(batch.pixels, pixels);
   Arena arena(arena_.data(), arena_.bytes());
   infer(ops, arena, pixels,
         [&](std::int64_t layer, Tensor tokens) { pool(ops, tokens, layer * config.width, out); });

@@ -107,7 +107,7 @@ class Extraction {
   void compute(const OpenPart& open, Loader& loader, WorkProgress& progress) {
     for (std::int64_t at = 0; at < open.part.count;) {
       const Batch& batch = *loader.next();
-      const PixelBatch pixels{batch.images.data(), batch.count(), options_.crop};
+      const PixelBatch pixels{batch.images.data(), batch.count(), options_.crop, options_.channels};
       for (const auto m : open.maps)
         maps_[m]->apply(pixels, sets_[m].features.view().slice(open.row + at, batch.count()));
       at += batch.count();
@@ -148,6 +148,7 @@ LoaderOptions reading_options(const ExtractOptions& options) {
   LoaderOptions out;
   out.augment.crop_height = options.crop.height;
   out.augment.crop_width = options.crop.width;
+  out.augment.channels = options.channels;
   out.view = View::evaluation;
   out.threads = options.threads;
   out.max_bad_rate = 0;  // a replaced image would be judged under a wrong name

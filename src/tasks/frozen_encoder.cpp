@@ -50,13 +50,14 @@ std::int64_t FrozenEncoder::batch() const {
 }
 
 std::vector<std::uint8_t> read_pictures(const ImageSource& images, std::int64_t first,
-                                        std::int64_t count, Size size, int threads) {
+                                        std::int64_t count, Size size, int threads, int channels) {
   AugmentConfig config;
   config.crop_height = size.height;
   config.crop_width = size.width;
+  config.channels = channels;
   std::vector<Augmenter> augmenters;
   for (int t = 0; t < std::max(threads, 1); ++t) augmenters.emplace_back(config);
-  const auto bytes = PixelBatch{nullptr, 1, size}.bytes_each();
+  const auto bytes = PixelBatch{nullptr, 1, size, channels}.bytes_each();
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(count * bytes));
   parallel_for(static_cast<std::size_t>(count), threads, [&](std::size_t i, int thread) {
     const auto image = first + static_cast<std::int64_t>(i);

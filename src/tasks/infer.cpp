@@ -8,6 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
@@ -65,13 +66,16 @@ class Inference {
       write_bad_images(bad_, settings_.out);
       if (settings_.csv) write_feature_csv(settings_.out, manifest_);
       if (!chosen.empty()) show(chosen);
+      if (const auto which = shown_channels(encoder_.channels()); !chosen.empty() && !which.empty())
+        log.info("{}/pca.png shows {}.", settings_.out, which);
     });
     return manifest_;
   }
 
  private:
   void leave_out_bad_images(const Log& log) {
-    auto readable = without_bad_images(std::move(images_), threads_, comm_, log);
+    auto readable =
+        without_bad_images(std::move(images_), threads_, comm_, log, encoder_.channels());
     images_ = std::move(readable.images);
     bad_ = std::move(readable.bad);
     manifest_.bad_images = std::ssize(bad_);
@@ -131,7 +135,7 @@ class Inference {
 
   std::vector<std::uint8_t> read(std::int64_t first, std::int64_t end) const {
     return read_pictures(*images_, first, std::min(encoder_.batch(), end - first),
-                         encoder_.image_size(), threads_);
+                         encoder_.image_size(), threads_, encoder_.channels());
   }
 
   /// Pictures are decoded ahead, one batch, while the network works on the one before.
@@ -148,7 +152,7 @@ class Inference {
       const auto pixels = next.get();
       const auto count = std::min(encoder_.batch(), end - first), at = first - part.first;
       if (first + count < end) next = ahead(first + count);
-      encoder_.features().apply({pixels.data(), count, encoder_.image_size()},
+      encoder_.features().apply({pixels.data(), count, encoder_.image_size(), encoder_.channels()},
                                 rows.pooled.view().slice(at, count));
       if (settings_.tokens)
         std::ranges::copy(encoder_.features().tokens().values,
@@ -170,8 +174,9 @@ class Inference {
     Matrix<float> tokens(std::ssize(chosen) * config.tokens(), config.width);
     Matrix<float> pooled(1, config.width);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-      pictures.push_back({size.height, size.width, read_pictures(*images_, chosen[i], 1, size, 1)});
-      encoder_.features().apply({pictures.back().rgb.data(), 1, size}, pooled.view());
+      const auto pixels = read_pictures(*images_, chosen[i], 1, size, 1, encoder_.channels());
+      pictures.push_back(shown(pixels.data(), size, encoder_.channels()));
+      encoder_.features().apply({pixels.data(), 1, size, encoder_.channels()}, pooled.view());
       std::ranges::copy(encoder_.features().tokens().values,
                         tokens.row(static_cast<std::int64_t>(i) * config.tokens()).begin());
     }

@@ -90,6 +90,17 @@ PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicato
   return recipe_of_checkpoint(meta, checkpoint);
 }
 
+void refuse_other_channels(const PretrainRecipe& recipe, const std::string& what,
+                           const std::string& checkpoint, Communicator& comm) {
+  const auto channels = recipe.model.encoder.channels;
+  on_rank_0(comm, [&] {
+    check(channels == 3,
+          "The network of {} takes images of {} channel{}, but {} red, green and blue: name one "
+          "that was trained with data.channels = 3.",
+          checkpoint, channels, channels == 1 ? "" : "s", what);
+  });
+}
+
 std::vector<std::string> groups_of_pretrained(const std::string& checkpoint) {
   if (is_weight_file(checkpoint)) return groups_of_weight_file(checkpoint);
   std::vector<std::string> held;

@@ -10,8 +10,8 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/parallel.hpp"
-#include "ijepa/data/image.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/data/picture_reader.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
@@ -42,12 +42,12 @@ class ChosenImages final : public ImageSource {
   std::vector<std::int64_t> chosen_;
 };
 
-std::string problem_of(const ImageSource& images, std::int64_t image, ImageDecoder& decoder) {
+std::string problem_of(const ImageSource& images, std::int64_t image, PictureReader& reader) {
   try {
     std::vector<std::uint8_t> encoded;
     images.read(image, encoded);
-    decoder.open(encoded);
-    decoder.decode();
+    reader.open(encoded);
+    reader.read_for_errors();
   } catch (const Error& e) {
     return utf8_name(e.what());
   }
@@ -55,10 +55,12 @@ std::string problem_of(const ImageSource& images, std::int64_t image, ImageDecod
 }
 
 /// "number reason" in a line each, of this rank's share.
-std::string bad_of_this_rank(const ImageSource& images, int threads, Communicator& comm) {
+std::string bad_of_this_rank(const ImageSource& images, int threads, int channels,
+                             Communicator& comm) {
   constexpr std::int64_t at_once = 256;
   WorkProgress progress(comm.rank() == 0 ? "images" : "", images.size());
-  std::vector<ImageDecoder> decoders(static_cast<std::size_t>(std::max(threads, 1)));
+  std::vector<PictureReader> readers;
+  for (int t = 0; t < std::max(threads, 1); ++t) readers.emplace_back(channels);
   std::string lines;
   for (std::int64_t first = comm.rank() * at_once; first < images.size();
        first += at_once * comm.size()) {
@@ -66,7 +68,7 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, Communicato
     std::vector<std::string> problems(static_cast<std::size_t>(count));
     parallel_for(problems.size(), std::max(threads, 1), [&](std::size_t i, int thread) {
       problems[i] = problem_of(images, first + static_cast<std::int64_t>(i),
-                               decoders[static_cast<std::size_t>(thread)]);
+                               readers[static_cast<std::size_t>(thread)]);
     });
     for (std::int64_t i = 0; i < count; ++i)
       if (const auto& problem = problems[static_cast<std::size_t>(i)]; !problem.empty())
@@ -79,11 +81,11 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, Communicato
 }  // namespace
 
 ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
-                                  Communicator& comm, const Log& log) {
+                                  Communicator& comm, const Log& log, int channels) {
   constexpr std::int64_t most_named = 10;
   log.info("Decoding all {} images first, to leave out what cannot be read.", images->size());
   std::string mine;
-  on_all_ranks(comm, [&] { mine = bad_of_this_rank(*images, threads, comm); });
+  on_all_ranks(comm, [&] { mine = bad_of_this_rank(*images, threads, channels, comm); });
   std::map<std::int64_t, std::string> bad;
   for (const auto& text : comm.gather_all(mine)) {
     std::istringstream lines(text);

@@ -13,6 +13,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 #include "work_progress.hpp"
 
@@ -30,7 +31,7 @@ Image decode_file(const std::string& path) {
   std::vector<std::uint8_t> encoded;
   one_image(path, path)->read(0, encoded);
   try {
-    return decode_image(encoded);
+    return shown_as_stored(encoded);
   } catch (const Error& e) {
     fail("The image {} cannot be read: {}", path, e.what());
   }
@@ -38,9 +39,10 @@ Image decode_file(const std::string& path) {
 
 Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) {
   const auto size = encoder.image_size();
-  const auto pixels = read_pictures(*one_image(path, utf8_name(path)), 0, 1, size, 1);
+  const auto pixels =
+      read_pictures(*one_image(path, utf8_name(path)), 0, 1, size, 1, encoder.channels());
   Matrix<float> features(1, encoder.config().width);
-  encoder.features().apply({pixels.data(), 1, size}, features.view());
+  encoder.features().apply({pixels.data(), 1, size, encoder.channels()}, features.view());
   return unit_rows(features);
 }
 
@@ -243,7 +245,7 @@ class Search {
     const auto picture = [&](std::int64_t image) {
       std::vector<std::uint8_t> encoded;
       images->read(place_of(*images, image), encoded);
-      return decode_image(encoded);
+      return shown_as_stored(encoded);
     };
     std::vector<HitRow> sheet;
     for (std::size_t q = 0; q < result.hits.size(); ++q) {

@@ -113,6 +113,10 @@ class Start {
     differences.compare("MLP", there.mlp_hidden, here.mlp_hidden);
     differences.compare("patch", there.patch, here.patch);
     differences.refuse_any(weights_, "encoder", "Give those sizes in [model].");
+    check(there.channels == here.channels,
+          "{} does not fit the recipe: its encoder takes images of {} channel{}, but data.channels "
+          "is {}. Set data.channels, data.mean and data.std to its own.",
+          weights_, there.channels, there.channels == 1 ? "" : "s", here.channels);
   }
   static Grid grid_of(const PretrainRecipe& recipe) {
     return {recipe.model.encoder.grid_rows(), recipe.model.encoder.grid_cols()};

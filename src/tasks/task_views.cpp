@@ -4,6 +4,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
+#include "ijepa/core/pixel_type.hpp"
 
 namespace ijepa {
 namespace {
@@ -12,6 +13,7 @@ AugmentConfig crop_config(const ViewSettings& settings) {
   AugmentConfig config;
   config.crop_height = settings.size().height;
   config.crop_width = settings.size().width;
+  config.channels = settings.channels;
   config.scale_min = settings.crop_scale_min;
   config.flip = settings.flip;
   return config;
@@ -25,13 +27,21 @@ int resized_side(int side) {
 }  // namespace
 
 ViewMaker::ViewMaker(const ViewSettings& settings, std::uint64_t seed)
-    : settings_(settings), seed_(seed), augmenter_(crop_config(settings), seed) {}
+    : settings_(settings),
+      seed_(seed),
+      augmenter_(crop_config(settings), seed),
+      reader_(settings.channels) {
+  check(settings.channels == 3 || settings.rand_augment == 0,
+        "data.rand_augment changes red, green and blue, but the network takes {} channel{}: set it "
+        "to 0.",
+        settings.channels, settings.channels == 1 ? "" : "s");
+}
 
 void ViewMaker::squash(std::span<const std::uint8_t> encoded, std::uint8_t* out) {
   const Size crop = settings_.size();
   const Size scaled{resized_side(crop.height), resized_side(crop.width)};
-  decoder_.open(encoded);
-  resizer_.resize(decoder_.decode(), scaled, centre_box(scaled, crop), out);
+  reader_.open(encoded);
+  reader_.read_part(scaled, centre_box(scaled, crop), out);
 }
 
 void ViewMaker::evaluate(std::span<const std::uint8_t> encoded, std::uint8_t* out) {
@@ -44,7 +54,7 @@ void ViewMaker::evaluate(std::span<const std::uint8_t> encoded, std::uint8_t* ou
 void ViewMaker::train(std::span<const std::uint8_t> encoded, std::int64_t epoch,
                       std::int64_t position, std::uint8_t* out) {
   constexpr double flip_probability = 0.5;
-  const Pixels pixels{out, settings_.size().height, settings_.size().width};
+  const Size size = settings_.size();
   const auto draws = [&](std::uint64_t index) {
     return Rng(seed_, Purpose::augment, static_cast<std::uint64_t>(epoch),
                static_cast<std::uint64_t>(position), index);
@@ -54,18 +64,20 @@ void ViewMaker::train(std::span<const std::uint8_t> encoded, std::int64_t epoch,
   } else {
     evaluate(encoded, out);
     auto rng = draws(0);
-    if (settings_.flip && rng.uniform() < flip_probability) flip_horizontal(pixels);
+    if (settings_.flip && rng.uniform() < flip_probability)
+      flip_pixels(out, size, settings_.channels);
   }
   if (settings_.rand_augment > 0) {
     auto rng = draws(1);
-    rand_augment(pixels, settings_.rand_augment, rng);
+    rand_augment({out, size.height, size.width}, settings_.rand_augment, rng);
   }
 }
 
 TaskViews::TaskViews(const ImageSource& images, const ViewSettings& settings, std::uint64_t seed,
                      int threads)
     : images_(images),
-      image_bytes_(static_cast<std::size_t>(3 * settings.image_height * settings.image_width)) {
+      image_bytes_(static_cast<std::size_t>(bytes_of_pixel(settings.channels) *
+                                            settings.image_height * settings.image_width)) {
   for (int t = 0; t < std::max(threads, 1); ++t) makers_.emplace_back(settings, seed);
 }
 

@@ -25,6 +25,7 @@ struct Sample {
   double rate = 1e-3;
   std::string text = "plain";
   std::array<double, 3> mean{0.1, 0.2, 0.3};
+  std::vector<double> weights{1};
   Colour colour = Colour::red;
   Inner inner;
 };
@@ -43,6 +44,7 @@ void describe(Sample& s, Fields& f) {
   f("rate", s.rate, above(0), "How fast.");
   f("text", s.text, "Any text.");
   f("mean", s.mean, between(-1, 1), "Three numbers.");
+  f("weights", s.weights, between(0, 1), "As many as there are.");
   f.choice("colour", s.colour, {{"red", Colour::red}, {"green", Colour::green}}, "A colour.");
   f.section("inner", s.inner, "The inner part.");
 }
@@ -78,12 +80,13 @@ std::string override_refusal(const std::string& assignment) {
 TEST(Config, ReadsEveryType) {
   const Sample s = read(
       "[sample]\nflag = true\ncount = 7\nrate = 2\ntext = \"a \\\"b\\\"\"\nmean = [0, 0.5, -1]\n"
-      "colour = \"green\"\n[sample.inner]\nnum_targets = 16\n");
+      "weights = [1, 0.25, 0, 0.5]\ncolour = \"green\"\n[sample.inner]\nnum_targets = 16\n");
   EXPECT_TRUE(s.flag);
   EXPECT_EQ(s.count, 7);
   EXPECT_EQ(s.rate, 2.0);
   EXPECT_EQ(s.text, "a \"b\"");
   EXPECT_EQ(s.mean, (std::array<double, 3>{0, 0.5, -1}));
+  EXPECT_EQ(s.weights, (std::vector<double>{1, 0.25, 0, 0.5}));
   EXPECT_EQ(s.colour, Colour::green);
   EXPECT_EQ(s.inner.num_targets, 16);
   EXPECT_EQ(s.inner.scale, 0.5);
@@ -122,6 +125,13 @@ TEST(Config, RefusesWithFileLineAndReason) {
        "a.toml:2: sample.mean must be an array of 3 numbers, but here it is an array of 3 values."},
       {"[sample]\nmean = [1.0, 0.5, 2.0]\n",
        "a.toml:2: sample.mean = 2.0 is not allowed; it must be -1 to 1."},
+      {"[sample]\nweights = []\n",
+       "a.toml:2: sample.weights must be an array of numbers, but here it is an array of 0 "
+       "values."},
+      {"[sample]\nweights = 1\n",
+       "a.toml:2: sample.weights must be an array of numbers, but here it is the integer 1."},
+      {"[sample]\nweights = [0.5, 2]\n",
+       "a.toml:2: sample.weights = 2.0 is not allowed; it must be 0 to 1."},
       {"[sample]\ncolour = \"blue\"\n",
        "a.toml:2: sample.colour = \"blue\" is not one of red, green."},
       {"[sample]\ncolour = 3\n",
@@ -204,6 +214,7 @@ TEST(Config, PrintedSettingsReadBackIdentically) {
     outer.sample.flag = rng.below(2) == 1;
     outer.sample.colour = rng.below(2) == 1 ? Colour::green : Colour::red;
     outer.sample.mean = {rng.uniform(-1, 1), 0, -1};
+    outer.sample.weights.assign(1 + rng.below(5), rng.uniform());
     outer.sample.text.clear();
     for (int i = 0; i < 12; ++i) outer.sample.text += static_cast<char>(1 + rng.below(127));
     const std::string printed = to_toml(fields_of(outer));
@@ -213,6 +224,7 @@ TEST(Config, PrintedSettingsReadBackIdentically) {
     EXPECT_EQ(again.sample.rate, outer.sample.rate);
     EXPECT_EQ(again.sample.text, outer.sample.text);
     EXPECT_EQ(again.sample.mean, outer.sample.mean);
+    EXPECT_EQ(again.sample.weights, outer.sample.weights);
   }
 }
 

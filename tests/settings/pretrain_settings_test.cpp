@@ -74,6 +74,7 @@ const std::vector<SettingEffect> effects{
     {"data.flip", "true"},
     {"data.colour_strength", "1"},
     {"data.blur", "true"},
+    {"data.channels", "1", {}, is_refused},  // mean and std are of three; e2e/channels.py trains
     {"data.mean", "[0.1, 0.2, 0.3]"},
     {"data.std", "[0.5, 0.5, 0.5]"},
     {"optim.global_batch", "16"},

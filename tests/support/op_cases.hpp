@@ -8,65 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/device/ops.hpp"
+#include "tests/support/op_operands.hpp"
 
 namespace ijepa::test {
-
-/// What an operand is for; a Precision turns it into an element type.
-/// A bias is a parameter whose values the compute type holds too: a device may round it there.
-enum class Kind { compute, residual, parameter, bias, working, single, index, byte };
-enum class Role { input, output, inout };
-
-struct Operand {
-  Kind kind;
-  Role role;
-  std::vector<std::int64_t> shape;
-  std::vector<std::int32_t> indices = {};  // values of an index operand
-  double low = -2, high = 2;               // range of random values
-};
-
-struct OpCase {
-  std::string name;  // operation_variant_shape: a test name
-  std::vector<Operand> operands;
-  std::function<void(Ops&, const std::vector<Tensor>&)> run;
-  double tolerance = 1;  // in units of the type's own tolerance
-};
-
-/// Element types of one way to train.
-struct Precision {
-  std::string name;
-  DType compute, residual, parameter;
-
-  DType type_of(Kind kind) const {
-    switch (kind) {
-      case Kind::compute:
-        return compute;
-      case Kind::residual:
-        return residual;
-      case Kind::parameter:
-      case Kind::bias:
-        return parameter;
-      case Kind::working:
-        return DType::bf16;
-      case Kind::single:
-        return DType::f32;
-      case Kind::index:
-        return DType::i32;
-      case Kind::byte:
-        return DType::u8;
-    }
-    fail("An operand of unknown kind.");
-  }
-  /// The type whose values random operands take.
-  DType values_of(Kind kind) const { return kind == Kind::bias ? compute : type_of(kind); }
-};
-
-inline std::vector<Precision> precisions() {
-  return {{"float64", DType::f64, DType::f64, DType::f64},
-          {"float32", DType::f32, DType::f32, DType::f32},
-          {"mixed", DType::bf16, DType::f32, DType::f32},
-          {"bfloat16", DType::bf16, DType::bf16, DType::f32}};
-}
 
 namespace table {
 
@@ -317,25 +261,39 @@ inline void add_elementwise(std::int64_t m, std::int64_t d, std::vector<OpCase>&
       [](Ops& o, const Tensors& t) { o.sum_squares(t[0], t[1]); }, 4);
 }
 
-inline void add_patches(std::int64_t images, PatchGrid grid, std::vector<OpCase>& cases) {
+inline void add_patches(std::int64_t images, PatchGrid grid, std::int64_t channels,
+                        std::vector<OpCase>& cases) {
   const auto height = grid.rows * grid.patch, width = grid.cols * grid.patch;
-  const auto cols = 3 * grid.patch * grid.patch, all = images * grid.tokens();
+  const auto cols = channels * grid.patch * grid.patch, all = images * grid.tokens();
   const auto some = std::max<std::int64_t>(1, all / 2);
-  const auto size = fmt::format("{}of{}x{}x{}", images, grid.rows, grid.cols, grid.patch);
-  const Operand bytes{Kind::byte, Role::input, {images, height, width, 3}, {}, 0, 255};
-  const Operand floats = in(residual, {images, 3, height, width});
-  for (const bool from_bytes : {true, false}) {
-    const auto& source = from_bytes ? bytes : floats;
-    const char* kind = from_bytes ? "bytes" : "floats";
-    cases.push_back({fmt::format("gather_patches_all_{}_{}", kind, size),
-                     {source, out(compute, {all, cols})},
-                     [=](Ops& o, const Tensors& t) {
-                       o.gather_patches(t[0], grid, Normalisation{}, {}, t[1]);
-                     }});
+  const auto size = fmt::format("{}of{}x{}x{}{}", images, grid.rows, grid.cols, grid.patch,
+                                channels == 3 ? "" : fmt::format("_channels{}", channels));
+  const bool bytes = channels == 3;
+  const Operand whole{bytes ? Kind::byte : Kind::sample,
+                      Role::input,
+                      {images, height, width, channels},
+                      {},
+                      0,
+                      bytes ? 255.0 : 65535.0};
+  const Operand floats = in(residual, {images, channels, height, width});
+  Normalisation normalisation;
+  if (!bytes) {
+    normalisation.mean.assign(static_cast<std::size_t>(channels), 0.4);
+    normalisation.std.assign(static_cast<std::size_t>(channels), 0.2);
+    for (std::size_t c = 0; c < normalisation.mean.size(); ++c)
+      normalisation.mean[c] += 0.001 * static_cast<double>(c);
+  }
+  for (const bool from_whole : {true, false}) {
+    const auto& source = from_whole ? whole : floats;
+    const char* kind = from_whole ? bytes ? "bytes" : "samples" : "floats";
+    cases.push_back(
+        {fmt::format("gather_patches_all_{}_{}", kind, size),
+         {source, out(compute, {all, cols})},
+         [=](Ops& o, const Tensors& t) { o.gather_patches(t[0], grid, normalisation, {}, t[1]); }});
     cases.push_back({fmt::format("gather_patches_some_{}_{}", kind, size),
                      {source, some_rows(some, all), out(compute, {some, cols})},
                      [=](Ops& o, const Tensors& t) {
-                       o.gather_patches(t[0], grid, Normalisation{}, t[1], t[2]);
+                       o.gather_patches(t[0], grid, normalisation, t[1], t[2]);
                      }});
   }
 }
@@ -483,9 +441,12 @@ inline std::vector<OpCase> op_cases() {
   add_elementwise(1, 1, cases);
   add_elementwise(7, 33, cases);
   add_elementwise(100, 192, cases);
-  add_patches(1, {1, 1, 1}, cases);
-  add_patches(3, {2, 5, 7}, cases);
-  add_patches(2, {8, 8, 4}, cases);
+  add_patches(1, {1, 1, 1}, 3, cases);
+  add_patches(3, {2, 5, 7}, 3, cases);
+  add_patches(2, {8, 8, 4}, 3, cases);
+  add_patches(2, {3, 2, 4}, 1, cases);
+  add_patches(3, {2, 5, 7}, 5, cases);
+  add_patches(1, {2, 2, 2}, 256, cases);
   add_tokens(1, 1, cases);
   add_tokens(7, 33, cases);
   add_tokens(150, 192, cases);

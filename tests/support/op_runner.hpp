@@ -20,6 +20,7 @@ inline double rounded(double value, DType type) {
     case DType::bf16:
       return static_cast<float>(BFloat16(static_cast<float>(value)));
     case DType::u8:
+    case DType::u16:
       return std::floor(value);
     default:
       return value;
@@ -44,6 +45,9 @@ inline void store(const Values& values, DType type, void* data) {
       case DType::u8:
         static_cast<std::uint8_t*>(data)[i] = static_cast<std::uint8_t>(values[i]);
         break;
+      case DType::u16:
+        static_cast<std::uint16_t*>(data)[i] = static_cast<std::uint16_t>(values[i]);
+        break;
     }
   }
 }
@@ -66,6 +70,9 @@ inline Values load(const void* data, DType type, std::size_t count) {
         break;
       case DType::u8:
         values[i] = static_cast<const std::uint8_t*>(data)[i];
+        break;
+      case DType::u16:
+        values[i] = static_cast<const std::uint16_t*>(data)[i];
         break;
     }
   }
@@ -142,8 +149,8 @@ inline std::vector<Values> run_reference(const OpCase& c, Ops& reference,
     const auto kind = c.operands[i].kind;
     Tensor t{values[i].data(), DType::f64, static_cast<int>(c.operands[i].shape.size()), {}};
     std::copy(c.operands[i].shape.begin(), c.operands[i].shape.end(), t.shape.begin());
-    if (kind == Kind::index || kind == Kind::byte) {
-      t.dtype = kind == Kind::index ? DType::i32 : DType::u8;
+    if (kind == Kind::index || kind == Kind::byte || kind == Kind::sample) {
+      t.dtype = Precision{}.type_of(kind);
       exact[i].resize(t.bytes());
       store(values[i], t.dtype, exact[i].data());
       t.data = exact[i].data();

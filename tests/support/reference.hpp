@@ -166,15 +166,18 @@ class ReferenceOps final : public Ops {
         const auto c = j / (g.patch * g.patch);
         const auto v = patch / g.cols * g.patch + j / g.patch % g.patch;
         const auto u = patch % g.cols * g.patch + j % g.patch;
-        if (images.dtype == DType::u8) {
-          const double value =
-              images.as<std::uint8_t>()[((image * height + v) * width + u) * 3 + c];
-          const auto channel = static_cast<std::size_t>(c);
-          at(y, i, j) =
-              (value / 255 - normalisation.mean.at(channel)) / normalisation.std.at(channel);
-        } else {
-          at(y, i, j) = at(images, ((image * 3 + c) * height + v) * width + u);
-        }
+        const auto channels = y.cols() / (g.patch * g.patch);
+        const auto interleaved = ((image * height + v) * width + u) * channels + c;
+        const auto channel = static_cast<std::size_t>(c);
+        const auto normal = [&](double value) {
+          return (value - normalisation.mean.at(channel)) / normalisation.std.at(channel);
+        };
+        if (images.dtype == DType::u8)
+          at(y, i, j) = normal(images.as<std::uint8_t>()[interleaved] / 255.0);
+        else if (images.dtype == DType::u16)
+          at(y, i, j) = normal(images.as<std::uint16_t>()[interleaved] / 65535.0);
+        else
+          at(y, i, j) = at(images, ((image * channels + c) * height + v) * width + u);
       }
   }
   void add_table_rows(Tensor x_inout, Tensor table, Tensor rows) override {

@@ -96,6 +96,41 @@ TEST(Recipe, CustomSizes) {
   EXPECT_EQ(e.mlp_hidden, 384);
 }
 
+TEST(Recipe, ChannelsHaveAMeanAndADeviationEach) {
+  auto recipe = small_recipe();
+  recipe.data.channels = 2;
+  const auto problem_of = [](PretrainRecipe r) -> std::string {
+    try {
+      resolve(r);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(problem_of(recipe),
+            "data.mean has 3 values, but data.channels = 2; ijepa-shards SHARDS --statistics "
+            "--channels 2 measures mean and deviation.");
+  recipe.data.mean = {0.1, 0.2};
+  recipe.data.std = {0.3};
+  EXPECT_TRUE(problem_of(recipe).starts_with("data.std has 1 value, but data.channels = 2;"));
+  recipe.data.std = {0.3, 0.4};
+  resolve(recipe);
+  EXPECT_EQ(recipe.model.encoder.channels, 2);
+  EXPECT_EQ(recipe.data.augment.channels, 2);
+  PretrainRecipe again;
+  read_toml(fields_of(again), recipe_text(recipe), "resolved.toml");
+  EXPECT_EQ(again.data.mean, recipe.data.mean);
+  EXPECT_EQ(again.data.std, recipe.data.std);
+  const std::string of_colours =
+      "data.colour_strength and data.blur change red, green and blue, but data.channels is 2: set "
+      "them to 0 and false.";
+  auto blurred = recipe;
+  blurred.data.augment.blur = true;
+  EXPECT_EQ(problem_of(blurred), of_colours);
+  recipe.data.augment.colour_strength = 0.5;
+  EXPECT_EQ(problem_of(recipe), of_colours);
+}
+
 TEST(Recipe, RefusesLossesAndRandomMasksThatCannotWork) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"loss.features=0"},

@@ -63,9 +63,10 @@ struct SectionList {
   std::function<void(std::size_t)> resize;    // to so many with default values
 };
 
-/// Where the value of a field lives: a member of the described struct, or a row of numbers.
-using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>, Choice,
-                          SectionList>;
+/// Where the value of a field lives: a member of the described struct, or a row of numbers of a
+/// fixed length or of any.
+using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::span<double>,
+                          std::vector<double>*, Choice, SectionList>;
 
 struct Field {
   std::string path;  // "section.key"
@@ -94,6 +95,11 @@ class Fields {
   void operator()(std::string_view key, std::array<double, n>& values, Range range,
                   std::string_view help) {
     add(key, std::span<double>(values), range, help);
+  }
+
+  void operator()(std::string_view key, std::vector<double>& values, Range range,
+                  std::string_view help) {
+    add(key, &values, range, help);
   }
 
   /// `table` lists the names a file may use and what each stands for.

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "ijepa/core/scalar.hpp"
 #include "ijepa/core/tensor.hpp"
@@ -34,9 +35,10 @@ struct PatchGrid {
   std::int64_t tokens() const { return rows * cols; }
 };
 
-/// Normalisation of uint8 images: (value / 255 - mean) / std, by channel (R, G, B).
+/// Normalisation of images of whole numbers: (value / largest - mean) / std, by channel. largest is
+/// 255 of uint8 and 65535 of uint16.
 struct Normalisation {
-  std::array<double, 3> mean{0.485, 0.456, 0.406}, std{0.229, 0.224, 0.225};
+  std::vector<double> mean{0.485, 0.456, 0.406}, std{0.229, 0.224, 0.225};
 };
 
 /// sum = residual + scale[row_sequence[i]] * branch, row by row, (M, D) each: how a branch enters
@@ -144,8 +146,8 @@ class Ops {
 
   // ---- tokens ----
   /// Patches of `images` at token rows `rows` (T) int32 = image * tokens + patch (empty: all), to
-  /// y (T, 3 p p) in (channel, y, x) order. images: uint8 (B, H, W, 3), normalised on the way, or
-  /// floating (B, 3, H, W), taken as it is.
+  /// y (T, C p p) in (channel, y, x) order. images: uint8 (B, H, W, 3) or uint16 (B, H, W, C),
+  /// normalised on the way, or floating (B, C, H, W), taken as it is.
   virtual void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
                               Tensor rows, Tensor y);
   /// x (T, D) += table[rows[i] mod table rows]. rows empty: rows[i] = i.

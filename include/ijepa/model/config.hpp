@@ -18,6 +18,7 @@ struct EncoderConfig {
   std::int64_t mlp_hidden = 768;
   std::int64_t patch = 16;
   std::int64_t image_height = 224, image_width = 224;
+  std::int64_t channels = 3;
   double drop_path = 0;                        // linearly increasing with depth up to this rate
   StartWeights start = StartWeights::authors;  // of encoder and predictor
   bool rescale_init = false;  // divide output projections by sqrt(2 * layer) (off in the reference)
@@ -25,6 +26,7 @@ struct EncoderConfig {
   std::int64_t grid_rows() const { return image_height / patch; }
   std::int64_t grid_cols() const { return image_width / patch; }
   std::int64_t tokens() const { return grid_rows() * grid_cols(); }
+  std::int64_t patch_values() const { return channels * patch * patch; }
 };
 
 struct PredictorConfig {

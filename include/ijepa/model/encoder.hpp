@@ -5,19 +5,24 @@
 #include <functional>
 #include <vector>
 
+#include "ijepa/core/pixel_type.hpp"
 #include "ijepa/model/config.hpp"
 #include "ijepa/nn/drop_path.hpp"
 #include "ijepa/nn/vit_stack.hpp"
 
 namespace ijepa {
 
-/// Images of one micro-batch on the device: uint8 (B, H, W, 3), or floating (B, 3, H, W) already
-/// normalised.
+/// Images of one micro-batch on the device: whole numbers (B, H, W, C) of pixel_type(C), or
+/// floating (B, C, H, W) already normalised.
 struct ImageBatch {
   Tensor pixels;
   Normalisation normalisation;
   std::int64_t count() const { return pixels.shape[0]; }
 };
+
+/// `images` images of the encoder's size and channels at `data`, as batches hold them; data may be
+/// null where memory is only measured.
+Tensor image_tensor(void* data, const EncoderConfig& config, std::int64_t images);
 
 class Encoder {
  public:
@@ -25,7 +30,7 @@ class Encoder {
   Encoder(ParamLayout& layout, const EncoderConfig& config, std::span<const double> positions);
 
   struct Saved {
-    Tensor patches;  // (Tc, 3 p p) compute type
+    Tensor patches;  // (Tc, C p p) compute type
     VitStack::Saved stack;
     LayerNorm::Saved norm;
     StackSequences sequences;

@@ -4,19 +4,28 @@
 #include <string>
 
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/core/pixel_type.hpp"
+#include "ijepa/data/samples.hpp"
 
 namespace ijepa {
 
-/// `count` pictures of one size, uint8 (count, height, width, 3).
+/// `count` pictures of one size, (count, height, width, channels) as batches hold them
+/// (core/pixel_type.hpp).
 struct PixelBatch {
-  const std::uint8_t* rgb = nullptr;
+  const std::uint8_t* pixels = nullptr;
   std::int64_t count = 0;
   Size size;
+  int channels = 3;
 
-  std::int64_t bytes_each() const { return std::int64_t{3} * size.height * size.width; }
+  std::int64_t bytes_each() const { return bytes_of_pixel(channels) * size.height * size.width; }
+  /// Picture `i` of three channels.
   ImageView image(std::int64_t i) const {
-    return {rgb + i * bytes_each(), size.height, size.width, std::ptrdiff_t{3} * size.width};
+    return {pixels + i * bytes_each(), size.height, size.width, std::ptrdiff_t{3} * size.width};
+  }
+  /// Picture `i` of other channels.
+  SampleView samples(std::int64_t i) const {
+    return {reinterpret_cast<const std::uint16_t*>(pixels + i * bytes_each()), size.height,
+            size.width, channels, std::ptrdiff_t{channels} * size.width};
   }
 };
 

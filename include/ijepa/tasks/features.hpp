@@ -19,6 +19,7 @@ struct ExtractOptions {
   Size crop;                 // of the evaluation transform: resize, centre crop
   std::int64_t batch = 128;  // images at once
   int threads = 2;           // that decode
+  int channels = 3;          // that images are read as
 };
 
 /// How pictures are read for judging features: none is replaced by another one.

@@ -25,6 +25,7 @@ class FrozenEncoder {
   const ParamStore& store() const { return *store_; }
   const Normalisation& normalisation() const { return normalisation_; }
   Size image_size() const;
+  int channels() const { return static_cast<int>(config().channels); }
   EncoderFeatures& features() { return *features_; }
   /// images_at_once() of this encoder.
   std::int64_t batch() const;
@@ -42,9 +43,11 @@ class FrozenEncoder {
   std::string identity_;
 };
 
-/// Images [first, first + count) as the encoder sees them, uint8 (count, height, width, 3), decoded
-/// on `threads` threads. An Error names an image that cannot be decoded.
+/// Images [first, first + count) as an encoder of `channels` sees them, pixels of a batch (count,
+/// height, width, channels), decoded on `threads` threads. An Error names an image that cannot be
+/// decoded.
 std::vector<std::uint8_t> read_pictures(const ImageSource& images, std::int64_t first,
-                                        std::int64_t count, Size size, int threads);
+                                        std::int64_t count, Size size, int threads,
+                                        int channels = 3);
 
 }  // namespace ijepa

@@ -25,6 +25,10 @@ std::string find_checkpoint(const std::string& run, const std::string& checkpoin
 /// Collective.
 PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm);
 
+/// An Error unless the network takes three channels: "..., but `what` red, green and blue."
+void refuse_other_channels(const PretrainRecipe& recipe, const std::string& what,
+                           const std::string& checkpoint, Communicator& comm);
+
 /// Of the weights and the choice, as text: equal for equal weights alone. Collective.
 std::string encoder_identity(const std::string& checkpoint, EncoderChoice choice,
                              Communicator& comm);

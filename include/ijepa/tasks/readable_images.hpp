@@ -19,10 +19,11 @@ struct ReadableImages {
   std::vector<BadImage> bad;
 };
 
-/// Decodes every image once, shared out over the ranks; the first bad ones are named in warnings.
-/// The same on all ranks. An Error if none can be read. Collective.
+/// Decodes every image once, as a network of `channels` reads it, shared out over the ranks; the
+/// first bad ones are named in warnings. The same on all ranks. An Error if none can be read.
+/// Collective.
 ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
-                                  Communicator& comm, const Log& log);
+                                  Communicator& comm, const Log& log, int channels = 3);
 
 /// bad_images.csv in `folder`: key and reason. Nothing where there are none.
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder);

@@ -16,6 +16,7 @@ enum class ViewTransform : std::uint8_t { squash, cover, random_crop };
 struct ViewSettings {
   ViewTransform transform = ViewTransform::squash;
   std::int64_t image_height = 0, image_width = 0;
+  int channels = 3;
   double crop_scale_min = 0.08;  // of random_crop; the largest is 1
   bool flip = true;              // with probability 0.5
   double rand_augment = 0;       // magnitude; 0: none
@@ -28,7 +29,8 @@ class ViewMaker {
  public:
   ViewMaker(const ViewSettings& settings, std::uint64_t seed);
 
-  /// uint8 (height, width, 3) to `out`. An Error if the picture cannot be decoded.
+  /// Pixels of a batch (height, width, channels) to `out`. An Error if the picture cannot be
+  /// decoded.
   void train(std::span<const std::uint8_t> encoded, std::int64_t epoch, std::int64_t position,
              std::uint8_t* out);
   void evaluate(std::span<const std::uint8_t> encoded, std::uint8_t* out);
@@ -39,8 +41,7 @@ class ViewMaker {
   ViewSettings settings_;
   std::uint64_t seed_;
   Augmenter augmenter_;
-  ImageDecoder decoder_;
-  Resizer resizer_;
+  PictureReader reader_;
 };
 
 /// Views of the images of a source, decoded on several threads. One call at a time. An Error names
@@ -50,7 +51,8 @@ class TaskViews {
   TaskViews(const ImageSource& images, const ViewSettings& settings, std::uint64_t seed,
             int threads);
 
-  /// Image images[i] at position positions[i] of the epoch: uint8 (n, height, width, 3).
+  /// Image images[i] at position positions[i] of the epoch: pixels of a batch (n, height,
+  /// width, channels).
   std::vector<std::uint8_t> train(std::span<const std::int64_t> images, std::int64_t epoch,
                                   std::span<const std::int64_t> positions);
   std::vector<std::uint8_t> evaluate(std::span<const std::int64_t> images);

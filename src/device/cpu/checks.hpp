@@ -4,7 +4,8 @@
 #include <limits>
 #include <string_view>
 
-#include "ijepa/core/tensor.hpp"
+#include "ijepa/core/pixel_type.hpp"
+#include "ijepa/device/ops.hpp"
 
 namespace ijepa::cpu {
 
@@ -41,6 +42,25 @@ inline void check_uses(std::string_view op, const Tensor& rows, const Tensor& be
   if (!begin.empty()) return expect_vector(op, "begin", begin, DType::i32, count + 1);
   check(count > 0 && rows.numel() % count == 0,
         "{}: {} row indices are no multiple of the {} rows of y.", op, rows.numel(), count);
+}
+
+/// The channels of images that patches are gathered from: of whole numbers (B, H, W, C), of the
+/// type that pixel_type() says and with a mean and deviation each, or floating (B, C, H, W).
+inline std::int64_t expect_images(std::string_view op, const Tensor& images, const PatchGrid& grid,
+                                  const Normalisation& normalisation) {
+  const bool whole = images.dtype > DType::bf16;
+  const auto height = images.shape[whole ? 1 : 2], width = images.shape[whole ? 2 : 3];
+  const auto channels = images.shape[whole ? 3 : 1];
+  check(images.rank == 4 && channels >= 1 && channels <= most_channels &&
+            height == grid.rows * grid.patch && width == grid.cols * grid.patch &&
+            (!whole || images.dtype == pixel_type(channels)),
+        "{}: images are {}, which does not fit a grid of {} x {} patches of {} pixels.", op,
+        describe(images), grid.rows, grid.cols, grid.patch);
+  check(!whole || (std::ssize(normalisation.mean) == channels &&
+                   std::ssize(normalisation.std) == channels),
+        "{}: images are {}, but there are {} means and {} deviations.", op, describe(images),
+        normalisation.mean.size(), normalisation.std.size());
+  return channels;
 }
 
 /// float64 operands go with float64 ones only: the kernels compute in one of two precisions.

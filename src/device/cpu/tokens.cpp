@@ -1,5 +1,6 @@
 // Rows of token tensors: gathers, scatters and position tables.
 #include <ranges>
+#include <vector>
 
 #include "checks.hpp"
 #include "cpu_ops.hpp"
@@ -45,12 +46,32 @@ void take_patch(const std::uint8_t* images, const PatchGrid& grid, Corner at,
     }
 }
 
-template <class X, class Y>
-void take_patch(const X* images, const PatchGrid& grid, Corner at, Y* y) {
+/// Of one channel: sample * scale + shift.
+struct SampleScale {
+  double scale, shift;
+};
+
+template <class Y>
+void take_patch(const std::uint16_t* images, const PatchGrid& grid, Corner at,
+                const std::vector<SampleScale>& scales, Y* y) {
   const auto height = grid.rows * grid.patch, width = grid.cols * grid.patch;
-  for (std::int64_t c = 0; c < 3; ++c)
+  const auto channels = std::ssize(scales);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const auto [scale, shift] = scales[static_cast<std::size_t>(c)];
     for (std::int64_t v = 0; v < grid.patch; ++v) {
-      const auto* row = images + ((at.image * 3 + c) * height + at.y + v) * width + at.x;
+      const auto* row = images + ((at.image * height + at.y + v) * width + at.x) * channels + c;
+      for (std::int64_t u = 0; u < grid.patch; ++u)
+        *y++ = convert<Y>(static_cast<Wide<Y>>(row[u * channels] * scale + shift));
+    }
+  }
+}
+
+template <class X, class Y>
+void take_patch(const X* images, const PatchGrid& grid, Corner at, std::int64_t channels, Y* y) {
+  const auto height = grid.rows * grid.patch, width = grid.cols * grid.patch;
+  for (std::int64_t c = 0; c < channels; ++c)
+    for (std::int64_t v = 0; v < grid.patch; ++v) {
+      const auto* row = images + ((at.image * channels + c) * height + at.y + v) * width + at.x;
       for (std::int64_t u = 0; u < grid.patch; ++u) *y++ = convert<Y>(row[u]);
     }
 }
@@ -65,15 +86,11 @@ ByteTable<C> normalised_values(const Normalisation& normalisation) {
   return values;
 }
 
-void check_images(const Tensor& images, const PatchGrid& grid) {
-  const bool bytes = images.dtype == DType::u8;
-  const auto height = bytes ? images.shape[1] : images.shape[2];
-  const auto width = bytes ? images.shape[2] : images.shape[3];
-  const auto channels = bytes ? images.shape[3] : images.shape[1];
-  check(images.rank == 4 && channels == 3 && height == grid.rows * grid.patch &&
-            width == grid.cols * grid.patch,
-        "gather_patches: images are {}, which does not fit a grid of {} x {} patches of {} pixels.",
-        describe(images), grid.rows, grid.cols, grid.patch);
+std::vector<SampleScale> sample_scales(const Normalisation& n) {
+  std::vector<SampleScale> scales;
+  for (std::size_t c = 0; c < n.mean.size(); ++c)
+    scales.push_back({1 / (65535.0 * n.std[c]), -n.mean[c] / n.std[c]});
+  return scales;
 }
 
 /// The first row whose uses begin at `use` or later; past the last use, the number of rows.
@@ -90,9 +107,9 @@ std::int64_t row_of_use(const F& first_use, std::int64_t rows, std::int64_t uses
 
 void CpuOps::gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,
                             Tensor rows, Tensor y) {
-  check_images(images, grid);
+  const auto channels = expect_images("gather_patches", images, grid, normalisation);
   const auto count = rows.empty() ? images.shape[0] * grid.tokens() : rows.numel();
-  const auto cols = 3 * grid.patch * grid.patch;
+  const auto cols = channels * grid.patch * grid.patch;
   const auto* index = row_indices("gather_patches", rows, count);
   expect_matrix("gather_patches", "y", y, count, cols);
   const auto each_row = [&](auto&& take) {
@@ -109,10 +126,21 @@ void CpuOps::gather_patches(Tensor images, PatchGrid grid, const Normalisation& 
           });
         },
         y);
+  } else if (images.dtype == DType::u16) {
+    const auto scales = sample_scales(normalisation);
+    on_floats(
+        [&](auto* ys) {
+          each_row([&](Corner at, std::int64_t i) {
+            take_patch(images.as<std::uint16_t>(), grid, at, scales, ys + i * cols);
+          });
+        },
+        y);
   } else {
     on_floats(
         [&](const auto* xs, auto* ys) {
-          each_row([&](Corner at, std::int64_t i) { take_patch(xs, grid, at, ys + i * cols); });
+          each_row([&](Corner at, std::int64_t i) {
+            take_patch(xs, grid, at, channels, ys + i * cols);
+          });
         },
         images, y);
   }

@@ -38,12 +38,14 @@ Classifier::Classifier(Device& device, const ClassifierShape& shape, Trained tra
       head_store_(device, head_layout_, precision,
                   trained == Trained::nothing ? StoreUse::inference : StoreUse::training),
       arena_(device, measure(most)),
-      pixels_(device, static_cast<std::size_t>(most * shape.image.height * shape.image.width * 3)) {
+      pixels_(device, pixel_shape(most).bytes()) {}
+
+Tensor Classifier::pixel_shape(std::int64_t count) const {
+  return image_tensor(nullptr, encoder_.config(), count);
 }
 
 Tensor Classifier::pixel_tensor(std::int64_t count) const {
-  return make_tensor(pixels_.data(), DType::u8,
-                     {count, shape_.image.height, shape_.image.width, 3});
+  return image_tensor(pixels_.data(), encoder_.config(), count);
 }
 
 Tensor Classifier::upload_pixels(std::span<const std::uint8_t> pixels) {
@@ -66,8 +68,7 @@ std::size_t Classifier::measure(std::int64_t count) const {
   Arena arena = Arena::measuring();
   Pass body = encoder_.pass(nothing, arena), head = head_pass(nothing, arena, Write::overwrite);
   const std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
-  const Tensor pixels =
-      make_tensor(nullptr, DType::u8, {count, shape_.image.height, shape_.image.width, 3});
+  const Tensor pixels = pixel_shape(count);
   TrainableEncoder::Saved saved;
   forward(body, head, pixels, {}, Trained::nothing, saved);  // logits() takes other paths
   arena.release(0);

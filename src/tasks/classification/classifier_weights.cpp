@@ -71,6 +71,10 @@ ClassifierCard parse_card(const std::string& text, const std::string& folder) {
     c.epoch = WholeNumber(json.at("epoch"));
     json.at("valid_loss").get_to(c.valid_loss);
     json.at("valid_top1").get_to(c.valid_top1);
+    check(
+        !c.normalisation.mean.empty() && c.normalisation.mean.size() == c.normalisation.std.size(),
+        "It has {} means and {} deviations.", c.normalisation.mean.size(),
+        c.normalisation.std.size());
     check(c.classes.size() > 1, "It names {} classes.", c.classes.size());
     return c;
   } catch (const std::exception& e) {
@@ -125,6 +129,9 @@ OpenedClassifier open_classifier(const std::string& folder, int threads, Communi
   opened.device = open_device(recipe, parse_cluster(process_environment()), comm, log);
   const auto& card = opened.card;
   on_all_ranks(comm, [&] {
+    check(std::ssize(card.normalisation.mean) == recipe.model.encoder.channels,
+          "{} holds {} means, but its encoder takes {} channels: its files are damaged.",
+          checkpoint, card.normalisation.mean.size(), recipe.model.encoder.channels);
     opened.most = images_at_once(encoder_at_size(recipe.model.encoder, card.image));
     const ClassifierShape shape{recipe.model.encoder, card.image, std::ssize(card.classes),
                                 card.normalisation};

@@ -13,6 +13,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
@@ -36,7 +37,7 @@ class Classification {
     const int threads = settings.threads > 0 ? settings.threads : usable_cores();
     on_rank_0(comm_, [&] { prepare_folder(); });
     if (settings.skip_bad) {
-      auto readable = without_bad_images(std::move(images_), threads, comm, log);
+      auto readable = without_bad_images(std::move(images_), threads, comm, log, channels());
       images_ = std::move(readable.images);
       bad_ = std::move(readable.bad);
     }
@@ -73,11 +74,14 @@ class Classification {
   }
 
  private:
+  int channels() const { return static_cast<int>(opened_.card.normalisation.mean.size()); }
+
   static ViewSettings view_settings(const ClassifierCard& card) {
     ViewSettings views;
     views.transform = card.transform;
     views.image_height = card.image.height;
     views.image_width = card.image.width;
+    views.channels = static_cast<int>(card.normalisation.mean.size());
     return views;
   }
 
@@ -97,11 +101,13 @@ class Classification {
     return batch;
   }
 
-  std::int64_t shown() const { return std::min(settings_.top, std::ssize(opened_.card.classes)); }
+  std::int64_t classes_shown() const {
+    return std::min(settings_.top, std::ssize(opened_.card.classes));
+  }
 
   std::string header() const {
     std::string line = images_->class_names().empty() ? "key" : "key,label";
-    for (std::int64_t k = 1; k <= shown(); ++k)
+    for (std::int64_t k = 1; k <= classes_shown(); ++k)
       line += fmt::format(",class_{},probability_{}", k, k);
     return line + "\n";
   }
@@ -143,7 +149,7 @@ class Classification {
       line += ',';
       if (label >= 0) line += csv_field(images_->class_names()[static_cast<std::size_t>(label)]);
     }
-    for (std::int64_t k = 0; k < shown(); ++k) {
+    for (std::int64_t k = 0; k < classes_shown(); ++k) {
       const auto c = order[static_cast<std::size_t>(k)];
       line += fmt::format(",{},{:.6f}", csv_field(classes[c]), shares[c]);
     }
@@ -158,7 +164,7 @@ class Classification {
     fs::path path = fs::path(settings_.out) / "pictures" / path_of_key(images_->key(image));
     path += ".png";
     make_folder(path.parent_path().string());
-    write_png(annotated(decode_image(encoded).view(), text), path.string());
+    write_png(annotated(ijepa::shown(encoded, channels()).view(), text), path.string());
   }
 
   const ClassifyInferSettings& settings_;

@@ -99,6 +99,7 @@ class Training : public EpochTask<PictureBatch> {
     device_ = open_device(device_recipe, parse_cluster(process_environment()), comm_, log_);
     auto& views = settings_.data.views;
     auto encoder = recipe_.model.encoder;
+    views.channels = static_cast<int>(encoder.channels);
     if (views.image_height == 0) {
       views.image_height = encoder.image_height;
       views.image_width = encoder.image_width;
@@ -178,8 +179,8 @@ class Training : public EpochTask<PictureBatch> {
     const Size size = settings_.data.views.size();
     Rng rng(unsigned_of(settings_.run.seed), Purpose::augment, unsigned_of(epoch),
             unsigned_of(share.step), 2);
-    mix_pairs(draw_mix(settings_.data.mixup, settings_.data.cutmix, size, rng), size, batch.pixels,
-              batch.targets.view());
+    mix_pairs(draw_mix(settings_.data.mixup, settings_.data.cutmix, size, rng), size,
+              settings_.data.views.channels, batch.pixels, batch.targets.view());
     return batch;
   }
 

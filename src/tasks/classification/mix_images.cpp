@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ijepa/core/pixel_type.hpp"
+
 namespace ijepa {
 namespace {
 
@@ -21,9 +23,10 @@ Box draw_box(double own, const Size& size, Rng& rng) {
 }
 
 /// Both pictures become own * self + (1 - own) * other.
-void blend(double own, std::span<std::uint8_t> a, std::span<std::uint8_t> b) {
-  const auto weighted = [own](std::uint8_t x, std::uint8_t y) {
-    return static_cast<std::uint8_t>(std::lround(own * x + (1 - own) * y));
+template <class Value>
+void blend(double own, std::span<Value> a, std::span<Value> b) {
+  const auto weighted = [own](Value x, Value y) {
+    return static_cast<Value>(std::lround(own * x + (1 - own) * y));
   };
   for (std::size_t i = 0; i < a.size(); ++i) {
     const auto first = a[i], second = b[i];
@@ -32,12 +35,26 @@ void blend(double own, std::span<std::uint8_t> a, std::span<std::uint8_t> b) {
   }
 }
 
-void swap_box(const Box& box, int width, std::span<std::uint8_t> a, std::span<std::uint8_t> b) {
+template <class Value>
+void swap_box(const Box& box, int width, int channels, std::span<Value> a, std::span<Value> b) {
   for (int y = box.top; y < box.top + box.height; ++y) {
-    const auto begin = static_cast<std::size_t>(3 * (y * width + box.left));
-    const auto row = a.subspan(begin, static_cast<std::size_t>(3 * box.width));
+    const auto begin = static_cast<std::size_t>(channels * (y * width + box.left));
+    const auto row = a.subspan(begin, static_cast<std::size_t>(channels * box.width));
     std::ranges::swap_ranges(row, b.subspan(begin, row.size()));
   }
+}
+
+template <class Value>
+void mix_pictures(const MixDraw& draw, int width, int channels, std::span<Value> a,
+                  std::span<Value> b) {
+  if (draw.box.height > 0)
+    swap_box(draw.box, width, channels, a, b);
+  else
+    blend(draw.own, a, b);
+}
+
+std::span<std::uint16_t> as_samples(std::span<std::uint8_t> pixels) {
+  return {reinterpret_cast<std::uint16_t*>(pixels.data()), pixels.size() / 2};
 }
 
 }  // namespace
@@ -59,17 +76,17 @@ MixDraw draw_mix(double mixup_alpha, double cutmix_alpha, const Size& size, Rng&
   return {1 - area / (static_cast<double>(size.height) * size.width), box};
 }
 
-void mix_pairs(const MixDraw& draw, const Size& size, std::span<std::uint8_t> pixels,
+void mix_pairs(const MixDraw& draw, const Size& size, int channels, std::span<std::uint8_t> pixels,
                MatrixView<double> targets) {
   if (draw.own == 1) return;
-  const auto bytes = static_cast<std::size_t>(3 * size.height * size.width);
+  const auto bytes = static_cast<std::size_t>(bytes_of_pixel(channels) * size.height * size.width);
   for (std::int64_t i = 0; i + 1 < targets.rows; i += 2) {
     const auto a = pixels.subspan(static_cast<std::size_t>(i) * bytes, bytes);
     const auto b = pixels.subspan(static_cast<std::size_t>(i + 1) * bytes, bytes);
-    if (draw.box.height > 0)
-      swap_box(draw.box, size.width, a, b);
+    if (channels == 3)
+      mix_pictures(draw, size.width, channels, a, b);
     else
-      blend(draw.own, a, b);
+      mix_pictures(draw, size.width, channels, as_samples(a), as_samples(b));
     const auto first = targets.row(i), second = targets.row(i + 1);
     for (std::size_t c = 0; c < first.size(); ++c) {
       const double x = first[c], y = second[c];

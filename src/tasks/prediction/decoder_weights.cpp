@@ -27,6 +27,9 @@ void check_between(const char* what, std::int64_t value, std::int64_t least, std
 }
 
 void check_normalisation(const Normalisation& n) {
+  check(n.mean.size() == 3 && n.std.size() == 3,
+        "A decoder draws red, green and blue, but has {} means and {} deviations.", n.mean.size(),
+        n.std.size());
   for (std::size_t c = 0; c < 3; ++c)
     check(std::isfinite(n.mean[c]) && std::isfinite(n.std[c]) && n.std[c] > 0,
           "A decoder cannot draw colours of mean {} and deviation {}.", n.mean[c], n.std[c]);

@@ -14,6 +14,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
@@ -74,6 +75,7 @@ class Prediction {
   Prediction(const PredictSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings),
         comm_(comm),
+        log_(log),
         input_(open_images_on_all(settings.input, comm, log)),
         bank_(settings.bank.empty() || settings.bank == settings.input
                   ? nullptr
@@ -96,13 +98,17 @@ class Prediction {
     PredictResult result{block_.rows, block_.cols, std::move(queries_), 0,
                          {},          {},          std::ssize(bad_)};
     judge(result);
-    on_rank_0(comm_, [&] { write(result); });
+    on_rank_0(comm_, [&] {
+      write(result);
+      if (const auto which = shown_channels(model_.channels()); !which.empty())
+        log_.info("{}/predict.png shows {}.", settings_.out, which);
+    });
     return result;
   }
 
  private:
   void leave_out_bad_images(std::unique_ptr<ImageSource>& images, const Log& log) {
-    auto readable = without_bad_images(std::move(images), threads_, comm_, log);
+    auto readable = without_bad_images(std::move(images), threads_, comm_, log, model_.channels());
     images = std::move(readable.images);
     bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
   }
@@ -159,8 +165,9 @@ class Prediction {
     std::vector<float> directions;
     for (auto c = comm_.rank(); c < static_cast<int>(chosen_.size()); c += comm_.size()) {
       const auto at = static_cast<std::size_t>(c);
-      const auto e =
-          model_.expect(read_pictures(*input_, chosen_[at], 1, model_.image_size(), 1), masks_[at]);
+      const auto e = model_.expect(
+          read_pictures(*input_, chosen_[at], 1, model_.image_size(), 1, model_.channels()),
+          masks_[at]);
       const auto truths = block_vectors(e.tokens.view(), model_.grid(), block_);
       for (std::size_t b = 0; b < e.at.size(); ++b) {
         const auto direction = pooled_direction(e.predicted[b].view());
@@ -306,7 +313,8 @@ class Prediction {
 
   Image picture(const ImageSource& images, std::int64_t image) const {
     const Size size = model_.image_size();
-    return {size.height, size.width, read_pictures(images, image, 1, size, 1)};
+    const auto pixels = read_pictures(images, image, 1, size, 1, model_.channels());
+    return shown(pixels.data(), size, model_.channels());
   }
 
   void write(const PredictResult& r) const {
@@ -330,6 +338,7 @@ class Prediction {
 
   const PredictSettings& settings_;
   Communicator& comm_;
+  Log log_;
   std::unique_ptr<ImageSource> input_, bank_;  // bank_ null: the input is the bank
   std::vector<BadImage> bad_;
   WholeModel model_;

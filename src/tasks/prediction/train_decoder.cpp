@@ -93,6 +93,7 @@ class DecoderTraining {
 
   /// Before the output folder or an image is touched.
   void design() {
+    refuse_other_channels(model_->recipe(), "a decoder draws", pretrained_, comm_);
     block_ = settings_.block.empty() ? usual_block(model_->recipe(), model_->grid())
                                      : parse_block(settings_.block, model_->grid());
     card_ = {decoder_shape(*model_, block_, sizes_of(settings_)), model_->identity(),

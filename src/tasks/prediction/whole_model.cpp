@@ -76,7 +76,7 @@ std::string what_is_no_weight(const PretrainRecipe& recipe) {
       fmt::format("{} x {} by {}; {} {} {} {}; {} {} {} {}; {} {};", e.image_height, e.image_width,
                   e.patch, e.width, e.depth, e.heads, e.mlp_hidden, p.width, p.depth, p.mlp_hidden,
                   p.joint, static_cast<int>(recipe.loss.targets), recipe.loss.target_blocks);
-  for (std::size_t c = 0; c < 3; ++c)
+  for (std::size_t c = 0; c < recipe.data.mean.size(); ++c)
     text += fmt::format(" {} {}", recipe.data.mean[c], recipe.data.std[c]);
   return text;
 }
@@ -129,44 +129,42 @@ Size WholeModel::image_size() const {
   return {static_cast<int>(c.image_height), static_cast<int>(c.image_width)};
 }
 
-Arena WholeModel::make_room(std::size_t bytes, const std::vector<std::uint8_t>& rgb) {
+Arena WholeModel::make_room(std::size_t bytes, const std::vector<std::uint8_t>& batch) {
   if (arena_.bytes() < bytes) arena_ = Buffer(*device_, bytes);
-  if (pixels_.bytes() < rgb.size()) pixels_ = Buffer(*device_, rgb.size());
-  device_->ops().upload(rgb.data(), make_tensor(pixels_.data(), DType::u8, {std::ssize(rgb)}));
+  if (pixels_.bytes() < batch.size()) pixels_ = Buffer(*device_, batch.size());
+  device_->ops().upload(batch.data(), make_tensor(pixels_.data(), DType::u8, {std::ssize(batch)}));
   return {arena_.data(), arena_.bytes()};
 }
 
-Matrix<float> WholeModel::targets(const std::vector<std::uint8_t>& rgb, std::int64_t count) {
-  const Size size = image_size();
+Matrix<float> WholeModel::targets(const std::vector<std::uint8_t>& batch, std::int64_t count) {
   const auto run = [&](Ops& ops, Arena& arena, void* pixels) {
     Pass target{ops, arena, store_->precision(), store_->target()};
-    const Tensor images = make_tensor(pixels, DType::u8, {count, size.height, size.width, 3});
+    const Tensor images = image_tensor(pixels, recipe_.model.encoder, count);
     return model_->target_sources(target, {images, {recipe_.data.mean, recipe_.data.std}});
   };
   NullOps nothing;
   auto measuring = Arena::measuring();
   run(nothing, measuring, nullptr);
-  Arena arena = make_room(measuring.peak(), rgb);
+  Arena arena = make_room(measuring.peak(), batch);
   auto sources = on_host(device_->ops(), run(device_->ops(), arena, pixels_.data()));
   centre(sources);
   return sources;
 }
 
-WholeModel::Evaluated WholeModel::evaluate(const std::vector<std::uint8_t>& rgb,
+WholeModel::Evaluated WholeModel::evaluate(const std::vector<std::uint8_t>& batch,
                                            const TokenPlan& plan) {
-  const Size size = image_size();
   const Normalisation normalisation{recipe_.data.mean, recipe_.data.std};
   const auto run = [&](Ops& ops, Arena& arena, void* pixels, const StepObserver& observer) {
     Pass online{ops, arena, store_->precision(), store_->online()};
     Pass target{ops, arena, store_->precision(), store_->target()};
-    const Tensor images = make_tensor(pixels, DType::u8, {plan.images, size.height, size.width, 3});
+    const Tensor images = image_tensor(pixels, recipe_.model.encoder, plan.images);
     model_->evaluate(online, target, {{images, normalisation}, plan}, observer);
   };
   NullOps nothing;
   auto measuring = Arena::measuring();
   // As it is watched below: the features of all tokens are kept.
   run(nothing, measuring, nullptr, {{}, {}, [](Tensor) {}});
-  Arena arena = make_room(measuring.peak(), rgb);
+  Arena arena = make_room(measuring.peak(), batch);
   Ops& ops = device_->ops();
   Evaluated e;
   run(ops, arena, pixels_.data(),
@@ -177,21 +175,21 @@ WholeModel::Evaluated WholeModel::evaluate(const std::vector<std::uint8_t>& rgb,
   return e;
 }
 
-Expectations WholeModel::expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks) {
+Expectations WholeModel::expect(const std::vector<std::uint8_t>& batch, const ImageMasks& masks) {
   const auto plan =
       make_token_plan(std::span(&masks, 1), grid().tokens(), sequences_of(recipe_.model.predictor));
-  auto evaluated = evaluate(rgb, plan);
+  auto evaluated = evaluate(batch, plan);
   Expectations e;
   e.tokens = std::move(evaluated.tokens);
   sort_into_blocks(plan, evaluated.predictions, e);
   return e;
 }
 
-BlockMeans WholeModel::block_means(const std::vector<std::uint8_t>& rgb,
+BlockMeans WholeModel::block_means(const std::vector<std::uint8_t>& batch,
                                    std::span<const ImageMasks> masks) {
   const auto tokens = grid().tokens();
   const auto plan = make_token_plan(masks, tokens, sequences_of(recipe_.model.predictor));
-  const auto e = evaluate(rgb, plan);
+  const auto e = evaluate(batch, plan);
   const auto predicted = means_of_blocks(plan, e.predictions, masks[0].targets[0].size());
   const auto blocks = std::ssize(masks[0].targets);
   BlockMeans means{{std::ssize(masks) * blocks, width()}, {std::ssize(masks) * blocks, width()}};

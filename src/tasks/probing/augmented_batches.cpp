@@ -27,7 +27,10 @@ AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& im
                                    const Split& split, const FeatureMaps& maps,
                                    const ExtractOptions& options, std::int64_t batch,
                                    std::uint64_t seed, const Communicator& comm, CropKind crops)
-    : FeatureBatches(split.training_images(), batch), maps_(maps), crop_(options.crop) {
+    : FeatureBatches(split.training_images(), batch),
+      maps_(maps),
+      crop_(options.crop),
+      channels_(options.channels) {
   const TrainSchedule schedule{.images = split.training_images(),
                                .global_batch = batch,
                                .micro_batch = options.batch,
@@ -47,7 +50,7 @@ const FeatureBatches::Batch& AugmentedBatches::next() {
   for (const auto& map : maps_) features_.features.emplace_back(rank_rows_, map->width());
   for (std::int64_t m = 0; m < micro_batches_; ++m) {
     const auto& batch = *loader_->next();
-    const PixelBatch pixels{batch.images.data(), batch.count(), crop_};
+    const PixelBatch pixels{batch.images.data(), batch.count(), crop_, channels_};
     for (std::size_t i = 0; i < maps_.size(); ++i)
       maps_[i]->apply(
           pixels, features_.features[i].view().slice(std::ssize(features_.labels), batch.count()));

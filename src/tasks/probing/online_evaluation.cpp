@@ -27,7 +27,8 @@ OnlineEvaluation::OnlineEvaluation(const PretrainRecipe& recipe, Device& device,
   const auto& encoder = recipe.model.encoder;
   options_ = {{static_cast<int>(encoder.image_height), static_cast<int>(encoder.image_width)},
               images_at_once(encoder),
-              recipe.data.threads > 0 ? static_cast<int>(recipe.data.threads) : usable_cores()};
+              recipe.data.threads > 0 ? static_cast<int>(recipe.data.threads) : usable_cores(),
+              static_cast<int>(encoder.channels)};
   auto features = std::make_unique<EncoderFeatures>(
       "target encoder", device, engine.model(), engine.store(), EncoderChoice::target,
       Normalisation{recipe.data.mean, recipe.data.std});

@@ -1,5 +1,7 @@
 #include "ijepa/tasks/probing/probe.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -53,13 +55,13 @@ class Networks {
       const auto& n = encoder.normalisation();
       maps.push_back(std::make_unique<EncoderFeatures>(
           name, encoder.device(), encoder.model(), store, settings.encoder, n, layers,
-          fmt::format("{} mean {} {} {} std {} {} {}", identity, n.mean[0], n.mean[1], n.mean[2],
-                      n.std[0], n.std[1], n.std[2])));
+          fmt::format("{} mean {} std {}", identity, fmt::join(n.mean, " "),
+                      fmt::join(n.std, " "))));
     };
     add("trained", encoder.store(), encoder.identity());
     add("untrained", untrained_, start);
-    maps.push_back(std::make_unique<PixelFeatures>());
-    maps.push_back(std::make_unique<HistogramFeatures>());
+    maps.push_back(std::make_unique<PixelFeatures>(encoder.normalisation()));
+    maps.push_back(std::make_unique<HistogramFeatures>(encoder.normalisation()));
   }
 
   std::vector<std::int64_t> layers_of_maps() const { return {layers, layers, 1, 1}; }
@@ -149,7 +151,8 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
 
   Networks networks(settings, checkpoint, recipe, comm, log);
   const ExtractOptions options{networks.encoder.image_size(), networks.encoder.batch(),
-                               settings.threads > 0 ? settings.threads : usable_cores()};
+                               settings.threads > 0 ? settings.threads : usable_cores(),
+                               networks.encoder.channels()};
   FeatureCache cache(settings.cache, Log(comm.rank()));
   log.info("features of {} training and {} test images", images.train_images.size(),
            images.test_images.size());

@@ -86,6 +86,7 @@ void describe(SegmentationInfo& info, Fields& fields) {
 PretrainRecipe recipe_for_task(const std::string& checkpoint, int threads,
                                const std::string& device, Communicator& comm) {
   auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  refuse_other_channels(recipe, "ijepa-segment reads images and videos as", checkpoint, comm);
   if (threads > 0) recipe.compute.threads = threads;
   if (device == "cpu") recipe.compute.device = DeviceChoice::cpu;
   if (device == "cuda") recipe.compute.device = DeviceChoice::cuda;

@@ -94,7 +94,7 @@ Tensor SegmentationNetwork::upload(const PixelBatch& batch) {
   reserve(batch.count);
   const Tensor pixels =
       make_tensor(pixels_.data(), DType::u8, {batch.count, batch.size.height, batch.size.width, 3});
-  device_.ops().upload(batch.rgb, pixels);
+  device_.ops().upload(batch.pixels, pixels);
   return pixels;
 }
 

@@ -10,9 +10,7 @@ RankStep::RankStep(const PretrainRecipe& recipe, const RunPlan& plan, std::int64
       image_tokens_(recipe.model.encoder.tokens()),
       micro_batch_(plan.micro_batch),
       micro_batches_(plan.micro_batches),
-      micro_bytes_(
-          static_cast<std::size_t>(3 * plan.micro_batch * recipe.model.encoder.image_height *
-                                   recipe.model.encoder.image_width)),
+      micro_bytes_(image_tensor(nullptr, recipe.model.encoder, plan.micro_batch).bytes()),
       place_(place_of(step, plan.steps_per_epoch, recipe.optim.global_batch)),
       masks_(draw_step_masks(recipe, plan, place_, rank)),
       positions_(static_cast<std::size_t>(plan.rank_batch)) {

@@ -4,6 +4,7 @@
 
 #include "ijepa/core/folder.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/core/pixel_type.hpp"
 
 namespace ijepa {
 namespace {
@@ -23,11 +24,12 @@ std::vector<NamedTensor> replay_tensors(std::vector<NamedTensor> weights,
                                         const EncoderConfig& encoder,
                                         std::span<std::uint8_t> pixels,
                                         std::span<double> pooled_sums) {
-  const std::int64_t row = 3 * encoder.image_height * encoder.image_width;
+  const std::int64_t pixel = bytes_of_pixel(encoder.channels),
+                     image = pixel * encoder.image_height * encoder.image_width;
   weights.push_back({"replay",
                      "pixels",
-                     {static_cast<std::int64_t>(pixels.size()) / row, encoder.image_height,
-                      encoder.image_width, 3},
+                     {static_cast<std::int64_t>(pixels.size()) / image, encoder.image_height,
+                      encoder.image_width, pixel},
                      DType::u8,
                      pixels.data()});
   if (!pooled_sums.empty())

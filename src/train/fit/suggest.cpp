@@ -80,6 +80,7 @@ void set_model(PretrainRecipe& r, const Row& row, const Size& crop) {
 void set_data(PretrainRecipe& r, const Row& row, const ImageFacts& images, const Size& crop) {
   r.data.shards = images.shards;
   r.eval.test_shards = images.test_shards;
+  r.data.channels = images.channels;
   r.data.mean = images.mean;
   r.data.std = images.std;
   r.data.augment.flip = row.small;

@@ -10,6 +10,8 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
+#include "ijepa/data/pixel_sums.hpp"
+#include "ijepa/data/samples.hpp"
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/train/fit/suggest.hpp"
 #include "ijepa/train/run/run_data.hpp"
@@ -42,32 +44,45 @@ std::string labelled_neighbour(const std::string& shards) {
   return "";
 }
 
-/// Sums of the channels' values and squares.
-struct PixelSums {
-  std::array<double, 3> sum{}, squares{};
-  double count = 0;
-
-  void add(const ImageView& view) {
-    for (int y = 0; y < view.height; ++y)
-      for (int x = 0; x < view.width; ++x)
-        for (std::size_t c = 0; c < 3; ++c) {
-          const double v =
-              view.rgb[y * view.stride + 3 * x + static_cast<std::ptrdiff_t>(c)] / 255.0;
-          sum[c] += v;
-          squares[c] += v * v;
-        }
-    count += static_cast<double>(view.height) * view.width;
-  }
-};
+/// Rounded to four decimals, or to so many digits where 16 bits are seldom used up to their ends.
+double rounded(double value, int channels) {
+  const double scale =
+      channels == 3 || value <= 0 ? 1e4 : std::pow(10.0, 4 - std::floor(std::log10(value)));
+  return std::round(scale * value) / scale;
+}
 
 void set_pixels(ImageFacts& facts, const PixelSums& pixels) {
-  for (std::size_t c = 0; c < 3; ++c) {
-    const double mean = pixels.sum[c] / pixels.count;
-    const double variance = std::max(0.0, pixels.squares[c] / pixels.count - mean * mean);
-    facts.mean[c] = std::round(1e4 * mean) / 1e4;
-    // Images of one colour have none.
-    facts.std[c] = std::max(0.01, std::round(1e4 * std::sqrt(variance)) / 1e4);
+  facts.mean = pixels.mean();
+  facts.std = pixels.deviation();
+  // Images of one colour have no deviation.
+  const double least = facts.channels == 3 ? 0.01 : 1e-4;
+  for (auto& v : facts.mean) v = rounded(v, facts.channels);
+  for (auto& v : facts.std) v = std::max(least, rounded(v, facts.channels));
+}
+
+/// Red, green and blue where a picture can be read so, unless it is grey of 16 bits, which would be
+/// cut to 8.
+int channels_of(std::span<const std::uint8_t> encoded) {
+  const auto [channels, bits] = stored_channels(encoded);
+  if (channels == 1 && bits == 16) return 1;
+  try {
+    decode_image(encoded);
+  } catch (const WrongChannels&) {
+    return channels;
   }
+  return 3;
+}
+
+/// The first readable one of some images says how all are read.
+int channels_of(const ShardSet& set, std::int64_t count) {
+  std::vector<std::uint8_t> encoded;
+  for (std::int64_t i = 0; i < count; ++i) try {
+      set.read(i * set.size() / count, encoded);
+      return channels_of(encoded);
+    } catch (const Error&) {
+      // Damaged ones are left out of training, too.
+    }
+  return 3;
 }
 
 /// Steps of random pixels on one thread, for about a second.
@@ -83,8 +98,7 @@ double time_step(const PretrainRecipe& given) {
   Engine engine(recipe, batch, *device, *comm);
   engine.store().initialise(1);
   const auto& e = recipe.model.encoder;
-  std::vector<std::uint8_t> pixels(
-      static_cast<std::size_t>(batch * e.image_height * e.image_width * 3));
+  std::vector<std::uint8_t> pixels(image_tensor(nullptr, e, batch).bytes());
   Rng rng(1, Purpose::test);
   for (auto& p : pixels) p = static_cast<std::uint8_t>(rng.bits());
   auto start = Clock::now();
@@ -110,13 +124,21 @@ ImageFacts look_at_images(const std::string& shards) {
   const std::int64_t count = std::min(looks, set.size());
   std::vector<Size> sizes;
   std::vector<std::uint8_t> encoded;
+  facts.channels = channels_of(set, count);
   ImageDecoder decoder;
-  PixelSums pixels;
+  SampleDecoder samples(facts.channels);
+  PixelSums pixels(facts.channels);
   const auto start = Clock::now();
   for (std::int64_t i = 0; i < count; ++i) try {
       set.read(i * set.size() / count, encoded);
-      sizes.push_back(decoder.open(encoded));
-      pixels.add(decoder.decode());
+      if (facts.channels == 3) {
+        sizes.push_back(decoder.open(encoded));
+        pixels.add(decoder.decode());
+      } else {
+        const Size size = samples.open(encoded);
+        pixels.add(samples.decode());
+        sizes.push_back(size);
+      }
     } catch (const Error&) {
       // Damaged ones are left out of training, too.
     }

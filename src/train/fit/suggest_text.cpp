@@ -23,6 +23,7 @@ const std::map<std::string, std::string>& reasons() {
       {"loss.variance_covariance", "Keeps features of small runs from sharing a few directions."},
       {"loss.pooled_prediction", "The mean of the context predicts the mean of the target."},
       {"data.flip", "Mirrors every other image. Set it to false where left and right differ."},
+      {"data.channels", "As your images are stored: 1 is grey of 16 bits, 3 red, green and blue."},
       {"data.mean", "Of your images, as are the deviations."},
       {"data.std", "Smaller values make pixels louder beside the positions."},
       {"data.crop_ratio_min", "Crops have the shape of your images."},

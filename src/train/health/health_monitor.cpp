@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ijepa/data/shown.hpp"
 #include "ijepa/device/host_values.hpp"
 
 namespace ijepa {
@@ -123,13 +124,11 @@ HealthMonitor::Look HealthMonitor::measure(Engine& engine) const {
 }
 
 std::vector<Image> HealthMonitor::shown_images() const {
-  const auto height = static_cast<int>(encoder_.image_height);
-  const auto width = static_cast<int>(encoder_.image_width);
+  const Size size{static_cast<int>(encoder_.image_height), static_cast<int>(encoder_.image_width)};
   const auto bytes = std::ssize(pixels_) / images_;
   std::vector<Image> images;
   for (std::int64_t i = 0; i < shown_; ++i)
-    images.push_back(
-        {height, width, {pixels_.begin() + i * bytes, pixels_.begin() + (i + 1) * bytes}});
+    images.push_back(shown(pixels_.data() + i * bytes, size, static_cast<int>(encoder_.channels)));
   return images;
 }
 

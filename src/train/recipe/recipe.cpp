@@ -108,7 +108,20 @@ void check_ordered(const char* low_key, double low, const char* high_key, double
   check(low <= high, "{} = {} is above {} = {}.", low_key, low, high_key, high);
 }
 
+void check_channels(const DataSettings& data) {
+  for (const auto& [key, values] : {std::pair{"mean", &data.mean}, std::pair{"std", &data.std}})
+    check(std::ssize(*values) == data.channels,
+          "data.{} has {} value{}, but data.channels = {}; ijepa-shards SHARDS --statistics "
+          "--channels {} measures mean and deviation.",
+          key, values->size(), values->size() == 1 ? "" : "s", data.channels, data.channels);
+}
+
 void check_data(const DataSettings& data) {
+  check_channels(data);
+  check(data.channels == 3 || (data.augment.colour_strength == 0 && !data.augment.blur),
+        "data.colour_strength and data.blur change red, green and blue, but data.channels is {}: "
+        "set them to 0 and false.",
+        data.channels);
   check(!data.shards.empty(), "data.shards must name a folder of shards; ijepa-shards writes one.");
   check_ordered("data.crop_scale_min", data.augment.scale_min, "data.crop_scale_max",
                 data.augment.scale_max);
@@ -190,6 +203,8 @@ std::vector<std::string> resolve(PretrainRecipe& recipe) {
   check_data(recipe.data);
   recipe.data.augment.crop_height = static_cast<int>(encoder.image_height);
   recipe.data.augment.crop_width = static_cast<int>(encoder.image_width);
+  recipe.data.augment.channels = static_cast<int>(recipe.data.channels);
+  recipe.model.encoder.channels = recipe.data.channels;
   check_optim(recipe.optim, notes);
   check_compute(recipe.compute);
   resolve_keep_best(recipe.run, recipe.eval);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ijepa/core/pixel_type.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
@@ -147,6 +148,12 @@ static void describe(DataSettings& d, Fields& f) {
     "Strength s of colour distortion (brightness, contrast, saturation 0.8 s, hue 0.2 s with "
     "probability 0.8; grey with probability 0.2). 0: none.");
   f("blur", d.augment.blur, "Gaussian blur of radius 0.1 to 2 with probability 0.5.");
+  f("channels", d.channels, between(1, most_channels),
+    "Channels that images are read as. 3: red, green and blue of 8 bits, whatever is stored. 1: "
+    "grey "
+    "of 16 bits, the luminance of colours. Others: PNG and TIFF of exactly so many channels of 8 "
+    "or "
+    "16 bits. `mean` and `std` have a number for each (ijepa-shards --statistics measures them).");
   f("mean", d.mean, between(-10, 10), "Mean of each channel (pixels 0 to 1), subtracted.");
   f("std", d.std, up_to(10), "Deviation of each channel, divided by.");
 }

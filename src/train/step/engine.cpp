@@ -18,7 +18,7 @@ ParamRange whole(const ParamLayout& layout) {
 }
 
 std::size_t image_bytes(const EncoderConfig& c, std::int64_t images) {
-  return static_cast<std::size_t>(images * c.image_height * c.image_width * 3);
+  return image_tensor(nullptr, c, images).bytes();
 }
 
 // What a step leaves on the device for the host to read; behind them the losses of micro-batches.
@@ -80,11 +80,10 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
 StepInput Engine::input_of(Ops& on, const MicroBatch& batch, double loss_scale) {
   const EncoderConfig& c = model_.encoder().config();
   std::swap(pixels_, next_pixels_);
-  const Tensor pixels =
-      make_tensor(pixels_.data(), DType::u8, {batch.plan.images, c.image_height, c.image_width, 3});
+  const Tensor pixels = image_tensor(pixels_.data(), c, batch.plan.images);
   check(pixels.bytes() == batch.pixels.size() && pixels.bytes() <= pixels_.bytes(),
-        "A micro-batch of {} bytes was given where {} images of {} x {} belong.",
-        batch.pixels.size(), batch.plan.images, c.image_height, c.image_width);
+        "A micro-batch of {} bytes was given where {} images of {} x {} and {} channels belong.",
+        batch.pixels.size(), batch.plan.images, c.image_height, c.image_width, c.channels);
   on.upload_input(batch.pixels.data(), pixels);
   return {.images = {pixels, normalisation_},
           .plan = batch.plan,

@@ -24,9 +24,7 @@ namespace {
 struct DryInput {
   DryInput(const EncoderConfig& c, Precision precision, const TokenPlan& plan, Recompute recompute)
       : positions(static_cast<std::size_t>(plan.images)),
-        input{.images = {make_tensor(nullptr, DType::u8,
-                                     {plan.images, c.image_height, c.image_width, 3}),
-                         {}},
+        input{.images = {image_tensor(nullptr, c, plan.images), {}},
               .plan = plan,
               .drop_path = {0, 0, positions},
               .recompute = recompute,
@@ -96,7 +94,7 @@ MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::in
                          ? RunningTargets::bytes(c, precision.statistics())
                          : 0,
           .activations = measure_worst_step(model, recipe, micro_batch),
-          .images = static_cast<std::size_t>(2 * micro_batch * c.image_height * c.image_width * 3),
+          .images = 2 * image_tensor(nullptr, c, micro_batch).bytes(),
           .libraries = recipe.compute.device == DeviceChoice::cuda ? gpu_memory.total() : 0};
 }
 

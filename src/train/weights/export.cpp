@@ -36,7 +36,7 @@ Json hugging_face_config(const StoredWeights& weights) {
           {"intermediate_size", e.mlp_hidden},
           {"image_size", image_size(e)},
           {"patch_size", e.patch},
-          {"num_channels", 3},
+          {"num_channels", e.channels},
           {"qkv_bias", true},
           {"hidden_act", "gelu"},
           {"layer_norm_eps", 1e-6}};
@@ -50,7 +50,7 @@ Json hugging_face_preprocessor(const StoredWeights& weights) {
           {"size", {{"height", e.image_height}, {"width", e.image_width}}},
           {"resample", 2},
           {"do_rescale", true},
-          {"rescale_factor", 1.0 / 255},
+          {"rescale_factor", 1.0 / (e.channels == 3 ? 255 : 65535)},
           {"do_normalize", true},
           {"image_mean", data.mean},
           {"image_std", data.std}};
@@ -71,31 +71,33 @@ double crop_share(const EncoderConfig& e) {
 Json timm_config(const StoredWeights& weights) {
   const auto& e = weights.recipe().model.encoder;
   const auto& data = weights.recipe().data;
-  const Json input{3, e.image_height, e.image_width};
-  return {{"architecture", "vit_huge_patch14_gap_224"},
-          {"num_classes", 0},
-          {"num_features", e.width},
-          {"global_pool", "avg"},
-          {"model_args",
-           {{"img_size", {e.image_height, e.image_width}},
-            {"patch_size", e.patch},
-            {"embed_dim", e.width},
-            {"depth", e.depth},
-            {"num_heads", e.heads},
-            {"mlp_ratio", static_cast<double>(e.mlp_hidden) / static_cast<double>(e.width)},
-            {"class_token", false},
-            {"global_pool", "avg"},
-            {"fc_norm", false}}},
-          {"pretrained_cfg",
-           {{"input_size", input},
-            {"fixed_input_size", true},
-            {"num_classes", 0},
-            {"mean", data.mean},
-            {"std", data.std},
-            {"crop_pct", crop_share(e)},
-            {"interpolation", "bilinear"},
-            {"first_conv", "patch_embed.proj"},
-            {"classifier", "head"}}}};
+  const Json input{e.channels, e.image_height, e.image_width};
+  Json config{{"architecture", "vit_huge_patch14_gap_224"},
+              {"num_classes", 0},
+              {"num_features", e.width},
+              {"global_pool", "avg"},
+              {"model_args",
+               {{"img_size", {e.image_height, e.image_width}},
+                {"patch_size", e.patch},
+                {"embed_dim", e.width},
+                {"depth", e.depth},
+                {"num_heads", e.heads},
+                {"mlp_ratio", static_cast<double>(e.mlp_hidden) / static_cast<double>(e.width)},
+                {"class_token", false},
+                {"global_pool", "avg"},
+                {"fc_norm", false}}},
+              {"pretrained_cfg",
+               {{"input_size", input},
+                {"fixed_input_size", true},
+                {"num_classes", 0},
+                {"mean", data.mean},
+                {"std", data.std},
+                {"crop_pct", crop_share(e)},
+                {"interpolation", "bilinear"},
+                {"first_conv", "patch_embed.proj"},
+                {"classifier", "head"}}}};
+  if (e.channels != 3) config["model_args"]["in_chans"] = e.channels;
+  return config;
 }
 
 std::uint64_t bytes_of(const std::vector<OutTensor>& tensors) {

@@ -58,11 +58,18 @@ CheckpointMeta meta_of(WeightFile& file, const PretrainRecipe& recipe, const Wei
   return meta;
 }
 
+/// Where they are not red, green and blue.
+std::string channels_text(const EncoderConfig& e) {
+  if (e.channels == 3) return "";
+  return fmt::format(", {} channel{}", e.channels, e.channels == 1 ? "" : "s");
+}
+
 std::string model_text(const PretrainRecipe& recipe) {
   const auto& e = recipe.model.encoder;
-  return fmt::format("{}: {} blocks of width {}, {} heads, MLP {}, {} x {} pixels in patches of {}",
-                     e.name, e.depth, e.width, e.heads, e.mlp_hidden, e.image_height, e.image_width,
-                     e.patch);
+  return fmt::format(
+      "{}: {} blocks of width {}, {} heads, MLP {}, {} x {} pixels in patches of {}{}", e.name,
+      e.depth, e.width, e.heads, e.mlp_hidden, e.image_height, e.image_width, e.patch,
+      channels_text(e));
 }
 
 }  // namespace

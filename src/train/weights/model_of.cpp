@@ -10,6 +10,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/core/pixel_type.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/model/mask_limits.hpp"
 #include "ijepa/train/weights/import.hpp"
@@ -137,6 +138,10 @@ EncoderConfig encoder_of(const WeightFile& file, const HeldGroup& held,
   EncoderConfig encoder;
   encoder.width = size_in(file, "a width", patches.shape[0]);
   encoder.patch = size_in(file, "a patch side", patches.shape[2]);
+  encoder.channels = patches.shape[1];
+  check(encoder.channels >= 1 && encoder.channels <= most_channels,
+        "{} takes images of {} channels, but 1 to {} are possible.", file.path(), encoder.channels,
+        most_channels);
   encoder.depth = count_blocks(file, naming, "blocks");
   check(encoder.depth > 0, "{} holds no blocks of an encoder.", file.path());
   encoder.mlp_hidden =
@@ -173,17 +178,24 @@ PredictorConfig predictor_of(const WeightFile& file, const std::vector<HeldGroup
 constexpr std::array mean_places{"/image_mean", "/pretrained_cfg/mean"};
 constexpr std::array std_places{"/image_std", "/pretrained_cfg/std"};
 
-void set_normalisation(const ImportOptions& options, const Json& config, DataSettings& data) {
-  const auto from = [&](const auto& places, std::array<double, 3>& to) {
+void set_normalisation(const ImportOptions& options, const Json& config, const std::string& path,
+                       DataSettings& data) {
+  const auto from = [&](const auto& places, std::vector<double>& to) {
     for (const char* place : places) {
       const Json::json_pointer at(place);
-      if (config.contains(at)) to = config.at(at).get<std::array<double, 3>>();
+      if (config.contains(at)) to = config.at(at).get<std::vector<double>>();
     }
   };
   from(mean_places, data.mean);
   from(std_places, data.std);
   data.mean = options.mean.value_or(data.mean);
   data.std = options.std.value_or(data.std);
+  for (const auto& [what, values] : {std::pair{"mean", &data.mean}, std::pair{"std", &data.std}})
+    check(std::ssize(*values) == data.channels,
+          "{} takes images of {} channel{}, but there {} {} for the {}: ijepa-weights import --{} "
+          "says one for each.",
+          path, data.channels, data.channels == 1 ? "" : "s", values->size() == 1 ? "is" : "are",
+          values->size(), what, what);
 }
 
 /// The largest min_keep up to the published one that masks on this grid can work with.
@@ -217,7 +229,8 @@ PretrainRecipe recipe_of_weights(WeightFile& file, const ImportOptions& options)
   recipe.model.encoder = encoder_of(file, *encoder, options, config);
   recipe.model.predictor = predictor_of(file, held, recipe.model.encoder);
   try {
-    set_normalisation(options, config, recipe.data);
+    recipe.data.channels = recipe.model.encoder.channels;
+    set_normalisation(options, config, file.path(), recipe.data);
   } catch (const Json::exception& e) {
     fail("The mean and deviation beside {} are damaged: {}.", file.path(), e.what());
   }

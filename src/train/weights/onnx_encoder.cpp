@@ -87,16 +87,17 @@ class Layers {
   std::string rows_, tokens_, heads_, scale_, root_, one_, half_;
 };
 
-/// Pixels (B, H, W, 3) of 0 to 255 to (B, 3, H, W), less the mean and over the deviation.
-std::string normalise(OnnxGraph& graph, const OnnxPixels& pixels) {
+/// Pixels (B, H, W, C) of 0 to `largest` to (B, C, H, W), less the mean and over the deviation.
+std::string normalise(OnnxGraph& graph, const OnnxPixels& pixels, double largest) {
   std::vector<float> factor, shift;
   for (std::size_t c = 0; c < pixels.mean.size(); ++c) {
-    factor.push_back(static_cast<float>(1 / (255 * pixels.std[c])));
+    factor.push_back(static_cast<float>(1 / (largest * pixels.std[c])));
     shift.push_back(static_cast<float>(-pixels.mean[c] / pixels.std[c]));
   }
+  const auto channels = std::ssize(pixels.mean);
   auto x = graph.node("pixels", "Cast", {"images"}, {{"to", onnx::Tensor::FLOAT}});
-  x = graph.node("pixels.scaled", "Mul", {x, graph.numbers("pixels.factor", factor, {3})});
-  x = graph.node("pixels.normalised", "Add", {x, graph.numbers("pixels.shift", shift, {3})});
+  x = graph.node("pixels.scaled", "Mul", {x, graph.numbers("pixels.factor", factor, {channels})});
+  x = graph.node("pixels.normalised", "Add", {x, graph.numbers("pixels.shift", shift, {channels})});
   return graph.node("pixels.planes", "Transpose", {x}, {{"perm", Sizes{0, 3, 1, 2}}});
 }
 
@@ -105,12 +106,16 @@ std::string normalise(OnnxGraph& graph, const OnnxPixels& pixels) {
 void add_encoder(OnnxGraph& graph, const EncoderConfig& e, const OnnxPixels& pixels) {
   std::string x = "images";
   if (pixels.normalised_inside) {
-    graph.input(x, onnx::Tensor::UINT8, {e.image_height, e.image_width, 3},
-                "RGB as decoded, 0 to 255");
-    x = normalise(graph, pixels);
+    const bool bytes = e.channels == 3;
+    graph.input(x, bytes ? onnx::Tensor::UINT8 : onnx::Tensor::UINT16,
+                {e.image_height, e.image_width, e.channels},
+                bytes ? "RGB as decoded, 0 to 255" : "channels as decoded, 0 to 65535");
+    x = normalise(graph, pixels, bytes ? 255 : 65535);
   } else {
-    graph.input(x, onnx::Tensor::FLOAT, {3, e.image_height, e.image_width},
-                "RGB of 0 to 1, less image_mean, over image_std (metadata_props)");
+    graph.input(x, onnx::Tensor::FLOAT, {e.channels, e.image_height, e.image_width},
+                e.channels == 3
+                    ? "RGB of 0 to 1, less image_mean, over image_std (metadata_props)"
+                    : "channels of 0 to 1, less image_mean, over image_std (metadata_props)");
   }
   Layers layers(graph, e);
   x = layers.embed(x);

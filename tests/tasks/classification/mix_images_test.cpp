@@ -23,7 +23,7 @@ struct Batch {
 
 TEST(MixImages, MixupBlendsNeighboursAndTheirLabels) {
   Batch batch;
-  mix_pairs({0.75, {}}, size, batch.pixels, batch.targets.view());
+  mix_pairs({0.75, {}}, size, 3, batch.pixels, batch.targets.view());
   EXPECT_EQ(batch.pixels[0], 25);
   EXPECT_EQ(batch.pixels[bytes], 75);
   EXPECT_EQ(batch.pixels[2 * bytes], 200);  // without a partner
@@ -33,7 +33,7 @@ TEST(MixImages, MixupBlendsNeighboursAndTheirLabels) {
 TEST(MixImages, CutmixTakesTheShareOfItsBox) {
   Batch batch;
   const Box box{2, 1, 3, 4};
-  mix_pairs({1 - 12 / 48.0, box}, size, batch.pixels, batch.targets.view());
+  mix_pairs({1 - 12 / 48.0, box}, size, 3, batch.pixels, batch.targets.view());
   const auto first = std::span(batch.pixels).first(bytes);
   EXPECT_EQ(std::ranges::count(first, 100), 12 * 3);
   EXPECT_EQ(first[3 * (2 * 6 + 1)], 100);
@@ -41,6 +41,26 @@ TEST(MixImages, CutmixTakesTheShareOfItsBox) {
   EXPECT_EQ(std::ranges::count(std::span(batch.pixels).subspan(bytes, bytes), 0), 12 * 3);
   EXPECT_DOUBLE_EQ(batch.targets.row(0)[0], 0.75);
   EXPECT_DOUBLE_EQ(batch.targets.row(0)[1], 0.25);
+}
+
+TEST(MixImages, SamplesOfOtherChannelsAreMixedAsNumbers) {
+  constexpr std::size_t numbers = 8 * 6 * 5;
+  for (const bool cut : {false, true}) {
+    std::vector<std::uint16_t> samples(2 * numbers, 1000);
+    std::fill_n(samples.begin(), numbers, std::uint16_t{41000});
+    auto targets = smoothed_targets(std::vector<std::int32_t>{0, 1}, 2, 0);
+    const auto pixels = std::as_writable_bytes(std::span(samples));
+    const std::span bytes_of_both{reinterpret_cast<std::uint8_t*>(pixels.data()), pixels.size()};
+    const Box box{2, 1, 3, 4};
+    mix_pairs(cut ? MixDraw{1 - 12 / 48.0, box} : MixDraw{0.75, {}}, size, 5, bytes_of_both,
+              targets.view());
+    const auto first = std::span(samples).first(numbers);
+    if (cut)
+      EXPECT_EQ(std::ranges::count(first, 1000), 12 * 5);
+    else
+      EXPECT_EQ(std::ranges::count(first, 31000), std::ssize(first));
+    EXPECT_EQ(targets.values, (std::vector<double>{0.75, 0.25, 0.25, 0.75}));
+  }
 }
 
 TEST(MixImages, ShareOfADrawnBoxIsItsArea) {

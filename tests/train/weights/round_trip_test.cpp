@@ -104,7 +104,7 @@ TEST_F(RoundTrip, ExportsAreReadBackWithoutHelp) {
   o.holds = "target";
   EXPECT_NE(import_weights(o).pixels.find("nothing says"), std::string::npos);
   fs::remove_all(path("again"));
-  o.mean = o.std = {0.5, 0.5, 0.5};
+  o.mean = o.std = std::vector<double>{0.5, 0.5, 0.5};
   EXPECT_EQ(import_weights(o).pixels, "mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5");
 }
 

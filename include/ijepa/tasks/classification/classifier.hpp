@@ -20,7 +20,7 @@ struct ClassifierShape {
 
 /// One micro-batch to learn from.
 struct Examples {
-  std::span<const std::uint8_t> pixels;  // (B, height, width, 3)
+  std::span<const std::uint8_t> pixels;  // (B, height, width, channels)
   MatrixView<const double> targets;      // (B, C), rows sum to 1
   DropPathDraw drop_path;
 };
@@ -60,6 +60,7 @@ class Classifier {
                 TrainableEncoder::Saved& saved, const ReadyCallback& head_ready,
                 const ReadyCallback& encoder_ready) const;
   Pass head_pass(Ops& ops, Arena& arena, Write write) const;
+  Tensor pixel_shape(std::int64_t count) const;
   Tensor pixel_tensor(std::int64_t count) const;
   std::size_t measure(std::int64_t count) const;
   Tensor upload_pixels(std::span<const std::uint8_t> pixels);

@@ -21,9 +21,9 @@ struct MixDraw {
 /// alpha).
 MixDraw draw_mix(double mixup_alpha, double cutmix_alpha, const Size& size, Rng& rng);
 
-/// Images 2 j and 2 j + 1 of `pixels` uint8 (n, height, width, 3) and rows of `targets` (n, C) are
-/// mixed with one another; an odd last one stays.
-void mix_pairs(const MixDraw& draw, const Size& size, std::span<std::uint8_t> pixels,
+/// Images 2 j and 2 j + 1 of `pixels`, as batches hold them (n, height, width, channels), and rows
+/// of `targets` (n, C) are mixed with one another; an odd last one stays.
+void mix_pairs(const MixDraw& draw, const Size& size, int channels, std::span<std::uint8_t> pixels,
                MatrixView<double> targets);
 
 /// Beta(alpha, alpha), alpha > 0 (Joehnk's rejection).

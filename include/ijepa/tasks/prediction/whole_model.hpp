@@ -40,20 +40,21 @@ class WholeModel {
   Device& device() { return *device_; }
   Grid grid() const;
   Size image_size() const;
+  int channels() const { return static_cast<int>(recipe_.model.encoder.channels); }
   /// What the targets of every patch are made of, (count N, D): the target encoder's features, or
-  /// the mean of several blocks where it was trained so; centred where the targets were. `rgb`
-  /// uint8 (count, height, width, 3) of image_size().
-  Matrix<float> targets(const std::vector<std::uint8_t>& rgb, std::int64_t count);
+  /// the mean of several blocks where it was trained so; centred where the targets were. `batch`:
+  /// pixels (count, height, width, channels) of image_size().
+  Matrix<float> targets(const std::vector<std::uint8_t>& batch, std::int64_t count);
   /// D.
   std::int64_t width() const { return model_->encoder().config().width; }
 
-  /// `rgb` uint8 (height, width, 3) of image_size(). Blocks come in the order of the masks'
+  /// `batch` (height, width, channels) of image_size(). Blocks come in the order of the masks'
   /// targets, but sorted by length where these differ.
-  Expectations expect(const std::vector<std::uint8_t>& rgb, const ImageMasks& masks);
+  Expectations expect(const std::vector<std::uint8_t>& batch, const ImageMasks& masks);
 
-  /// `rgb` uint8 (count, height, width, 3), masks (count) with one context each and equally many
+  /// `batch` (count, height, width, channels), masks (count) with one context each and equally many
   /// targets of one length.
-  BlockMeans block_means(const std::vector<std::uint8_t>& rgb, std::span<const ImageMasks> masks);
+  BlockMeans block_means(const std::vector<std::uint8_t>& batch, std::span<const ImageMasks> masks);
   /// The mean over `patches` of tokens (N, D), as targets() gives them of one picture, made targets
   /// as in training.
   std::vector<float> mean_target(MatrixView<const float> tokens,
@@ -71,9 +72,9 @@ class WholeModel {
   struct Evaluated {
     Matrix<float> tokens, predictions;
   };
-  Evaluated evaluate(const std::vector<std::uint8_t>& rgb, const TokenPlan& plan);
+  Evaluated evaluate(const std::vector<std::uint8_t>& batch, const TokenPlan& plan);
   /// Puts the pictures on the device; an arena of so many bytes beside them.
-  Arena make_room(std::size_t bytes, const std::vector<std::uint8_t>& rgb);
+  Arena make_room(std::size_t bytes, const std::vector<std::uint8_t>& batch);
 
   PretrainRecipe recipe_;
   std::unique_ptr<Device> device_;

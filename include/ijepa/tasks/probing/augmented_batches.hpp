@@ -24,6 +24,7 @@ class AugmentedBatches final : public FeatureBatches {
  private:
   const FeatureMaps& maps_;
   Size crop_;
+  int channels_;
   std::int64_t rank_rows_, micro_batches_;  // of a step
   std::unique_ptr<Loader> loader_;
   Batch features_;

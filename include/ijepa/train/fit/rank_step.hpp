@@ -16,13 +16,13 @@ class RankStep {
   const StepMasks& masks() const { return masks_; }
   int rank() const { return rank_; }
   std::int64_t micro_batches() const { return micro_batches_; }
-  /// Of the pixels of a micro-batch, (micro_batch, H, W, 3).
+  /// Of the pixels of a micro-batch, (micro_batch, H, W, C) of pixel_type(C).
   std::size_t micro_bytes() const { return micro_bytes_; }
 
   Part part(std::int64_t micro) const { return part_of(micro, micro_batches_); }
   TokenPlan token_plan(std::int64_t micro) const;
-  /// `pixels` (micro_batch, H, W, 3) and `tokens`, the token_plan() of this micro-batch, are only
-  /// pointed at.
+  /// `pixels` (micro_batch, H, W, C) of pixel_type(C) and `tokens`, the token_plan() of this
+  /// micro-batch, are only pointed at.
   MicroBatch micro_batch(std::int64_t micro, std::span<const std::uint8_t> pixels,
                          const TokenPlan& tokens) const;
 

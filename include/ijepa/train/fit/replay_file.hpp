@@ -21,7 +21,7 @@ struct ReplayPlace {
 };
 
 /// The tensors of a replay, for saving and loading: those of `weights` (Engine::weight_tensors() in
-/// host memory), `pixels` (images, H, W, 3), and Engine::surveyed() where losses are pooled.
+/// host memory), `pixels` (images, H, W, C), and Engine::surveyed() where losses are pooled.
 std::vector<NamedTensor> replay_tensors(std::vector<NamedTensor> weights,
                                         const EncoderConfig& encoder,
                                         std::span<std::uint8_t> pixels,

@@ -1,10 +1,10 @@
 // A configuration for images and a machine that are at hand: which of the measured recipes
 // (docs/recipes.md) suits them, how long it takes here, and the same as commented TOML.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "ijepa/data/image.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
@@ -15,9 +15,10 @@ namespace ijepa {
 struct ImageFacts {
   std::string shards, test_shards;  // folders; test_shards: beside it, labelled, or empty
   std::int64_t images = 0;
-  Size median{};                        // pixels of the image with the median short side
-  std::array<double, 3> mean{}, std{};  // of the channels, pixels 0 to 1
-  double decode_seconds = 0;            // an image, on one core
+  Size median{};                      // pixels of the image with the median short side
+  int channels = 3;                   // that images are to be read as
+  std::vector<double> mean{}, std{};  // of the channels, pixels 0 to 1
+  double decode_seconds = 0;          // an image, on one core
 };
 
 struct MachineFacts {

@@ -15,7 +15,7 @@ namespace ijepa {
 
 class HealthMonitor {
  public:
-  /// `pixels` (n, H, W, 3): the evaluation views of the held-out images. n >= 2. Masks are one
+  /// `pixels` (n, H, W, C): the evaluation views of the held-out images. n >= 2. Masks are one
   /// iteration of the recipe's, the same every time. Batches have at most `micro_batch` images.
   HealthMonitor(const PretrainRecipe& recipe, std::vector<std::uint8_t> pixels, std::int64_t images,
                 std::int64_t micro_batch);

@@ -2,7 +2,6 @@
 // defaults (ViT-H/14 on ImageNet-1k; Assran et al., arXiv 2301.08243), and the quantities that
 // follow from it. docs/configuration.md is generated from the fields described here.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -45,8 +44,9 @@ struct DataSettings {
   std::string stage_dir;       // node-local folder the shards are copied to; empty: none
   double max_bad_rate = 0.01;  // share of unreadable images above which the run stops
   AugmentConfig augment;       // crop size: the model's image size, after resolve()
-  std::array<double, 3> mean{0.485, 0.456, 0.406};
-  std::array<double, 3> std{0.229, 0.224, 0.225};
+  std::int64_t channels = 3;   // that images are read as
+  std::vector<double> mean{0.485, 0.456, 0.406};
+  std::vector<double> std{0.229, 0.224, 0.225};
 };
 
 struct OptimSettings {
@@ -124,9 +124,10 @@ struct PretrainRecipe {
 void describe(PretrainRecipe& recipe, Fields& fields);
 
 /// Fills sizes left at 0 from the preset (or four times the width, for MLPs) and the crop's size
-/// from the model's, limits mask.truncate_group to the global batch, and refuses, with one sentence
-/// in an Error, whatever cannot work on any data and any number of ranks. Returns notes for the
-/// person who started the run. Resolving twice changes nothing.
+/// from the model's, gives the model the images' channels, limits mask.truncate_group to the global
+/// batch, and refuses, with one sentence in an Error, whatever cannot work on any data and any
+/// number of ranks. Returns notes for the person who started the run. Resolving twice changes
+/// nothing.
 std::vector<std::string> resolve(PretrainRecipe& recipe_inout);
 
 struct LoadedRecipe {

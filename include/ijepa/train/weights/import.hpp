@@ -1,7 +1,6 @@
 // Import: weights of other programs become a checkpoint of a run folder, which every program of the
 // suite then reads. One tensor at a time is in memory.
 #pragma once
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +25,7 @@ struct ImportOptions {
   std::int64_t heads = 0, image_height = 0, image_width = 0;
   std::string holds;  // "target" or "context"
   WeightHints hints;
-  std::optional<std::array<double, 3>> mean, std;
+  std::optional<std::vector<double>> mean, std;
   bool allow_missing = false;  // missing tensors start as in an untrained network
   bool allow_unused = false;   // tensors that the model has no place for are left out
 };

@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Images of other channels from packing to search: grey PNGs of 16 bits and TIFFs of five channels, made
+by Pillow and tifffile. What is measured is what numpy measures, ranks and a resume change no loss, and
+what cannot be is refused in one sentence.
+usage: channels.py BIN_FOLDER, where tests/python_packages.sh has installed what it writes with"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+PACKAGES = pathlib.Path(__file__).resolve().parents[2] / "build" / "python" / "bin" / "python"
+if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
+    os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
+try:
+    import numpy
+    import tifffile
+    from PIL import Image
+except ImportError as missing:
+    print(f"[  SKIPPED ] {missing}")
+    sys.exit(77)
+
+BIN = pathlib.Path(sys.argv[1]).resolve()
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+               "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
+SETTINGS = {"model.name": "custom", "model.width": 24, "model.depth": 2, "model.heads": 3,
+            "model.patch": 8, "model.image_height": 32, "model.image_width": 32,
+            "model.predictor.width": 12, "model.predictor.depth": 1, "mask.min_keep": 1,
+            "mask.target_scale_min": 0.3, "mask.target_scale_max": 0.5, "mask.truncate_group": 6,
+            "data.threads": 1, "data.flip": "true", "optim.global_batch": 12, "optim.epochs": 20,
+            "optim.max_steps": 20, "optim.warmup_epochs": 0, "optim.lr": 1e-3, "loss.pixels": 0.5,
+            "run.health_every": 10, "run.health_images": 6, "run.checkpoint_steps": 10}
+CLASSES, IMAGES, SIZE = 2, 32, 40
+problems = []
+
+
+def expect(good, text):
+    if not good:
+        problems.append(text)
+
+
+def start(*words, ranks=1):
+    launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    return subprocess.run([*launcher, str(BIN / words[0]), *map(str, words[1:])], text=True, env=ENVIRONMENT,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)
+
+
+def program(*words, ranks=1):
+    done = start(*words, ranks=ranks)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, words))}\n{done.stdout}")
+    return done.stdout
+
+
+def refused(part, *words, ranks=1):
+    """The program ends with a sentence that has `part` in it, and no other code than that of an error."""
+    done = start(*words, ranks=ranks)
+    text = " ".join(done.stdout.split())
+    expect(done.returncode not in (0, 134, 139) and part in text,
+           f"{' '.join(map(str, words))}\nended with {done.returncode}, not with '{part}':\n{done.stdout}")
+
+
+def write_grey(path, values):
+    Image.fromarray(values[..., 0]).save(f"{path}.png")
+
+
+def write_bands(path, values):
+    tifffile.imwrite(f"{path}.tif", values, photometric="minisblack", planarconfig="contig",
+                     compression="zlib")
+
+
+def make_images(folder, channels, write):
+    """Stripes whose direction is the class, 12 bits of the 16; all values of all images of the set."""
+    rng = numpy.random.default_rng(channels)
+    y, x = numpy.mgrid[0:SIZE, 0:SIZE]
+    everything = {}
+    for split in ("train", "test"):
+        pixels = []
+        for kind in range(CLASSES):
+            for number in range(IMAGES):
+                wave = numpy.sin((x if kind else y) / 3 + rng.uniform(0, 6))[..., None]
+                strength = numpy.linspace(0.3, 1, channels)
+                values = 2000 + 1500 * wave * strength + rng.normal(0, 100, (SIZE, SIZE, channels))
+                values = values.clip(0, 4095).astype(numpy.uint16)
+                path = pathlib.Path(folder, split, f"class{kind}", str(number))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write(path, values)
+                pixels.append(values)
+        everything[split] = numpy.stack(pixels) / 65535
+    return everything
+
+
+def check_statistics(shards, channels, pixels):
+    text = program("ijepa-shards", shards, "--statistics", "--channels", channels, "--threads", 2)
+    expect(f"channels = {channels}\n" in text, f"statistics do not say {channels} channels:\n{text}")
+    found = {}
+    for key, exact in (("mean", pixels.mean((0, 1, 2))), ("std", pixels.std((0, 1, 2)))):
+        found[key] = json.loads(re.search(rf"^{key} = (.*)$", text, re.M).group(1))
+        expect(numpy.allclose(found[key], exact, rtol=1e-5), f"{key} {found[key]} is not {exact}")
+    return {"data.channels": channels, "data.mean": found["mean"], "data.std": found["std"]}
+
+
+def train(words, **changes):
+    settings = {**SETTINGS, **words, **changes}
+    return ["ijepa-pretrain", "empty.toml",
+            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}"))]
+
+
+def losses(run):
+    with open(f"{run}/metrics.csv", encoding="utf-8") as lines:
+        names = next(lines).strip().split(",")
+        return [line.split(",")[names.index("loss")] for line in lines]
+
+
+def check_training(name, words):
+    here = {"data.shards": f"{name}_shards/train"}
+    plan = program(*train(words, **here, **{"run.dir": f"{name}_dry"}), "--dry-run")
+    expect("micro" in plan, f"a dry run that says nothing: {plan}")
+    program(*train(words, **here, **{"run.dir": f"{name}_run"}))
+    program(*train(words, **here, **{"run.dir": f"{name}_ranks"}), ranks=2)
+    program(*train(words, **here, **{"run.dir": f"{name}_parts", "optim.max_steps": 10}))
+    program(*train(words, **here, **{"run.dir": f"{name}_parts"}))
+    whole, parts, ranks = (losses(f"{name}_{run}") for run in ("run", "parts", "ranks"))
+    expect(len(whole) == 20, f"{name}: {len(whole)} steps, not 20")
+    expect(whole == parts, f"{name}: a resumed run has other losses")
+    expect(numpy.allclose([*map(float, whole)], [*map(float, ranks)], rtol=1e-5),
+           f"{name}: two ranks have other losses: {whole} {ranks}")
+    expect(float(whole[-1]) < float(whole[0]), f"{name}: the loss does not fall: {whole}")
+    refused("data.channels", *train({}, **here, **{"run.dir": f"{name}_run"}))
+
+
+def check_consumers(name, channels):
+    run, shards = f"{name}_run", f"{name}_shards"
+    said = program("ijepa-probe", "--run", run, "--test", f"{shards}/test", "--linear-epochs", 5, "--knn-k", 3,
+                   "--batch", 8, "--no-cache", "--views", "augmented", "--out", f"{name}_probe")
+    for row in ("trained", "untrained", "pixels", "histogram"):
+        expect(row in said, f"{name}: the probe has no row {row}:\n{said}")
+    said = program("ijepa-infer", "--run", run, "--input", f"{shards}/test", "--out", f"{name}_features",
+                   "--pca", "0", "--pca", "1")
+    shown = f"channels 1, 2 and 3 of {channels} as red, green and blue"
+    expect(channels == 1 or shown in said, f"{name}: it is not said what is shown:\n{said}")
+    program("ijepa-infer", "--run", run, "--input", f"{name}/test", "--out", f"{name}_of_files")
+    program("ijepa-search", "--features", f"{name}_features", "--query", "0", "--out", f"{name}_hits")
+    file = str(next(pathlib.Path(name, "test", "class0").iterdir()))
+    program("ijepa-search", "--features", f"{name}_features", "--image", file, "--run", run)
+    program("ijepa-predict", "--run", run, "--input", f"{shards}/test", "--out", f"{name}_predict",
+            "--queries", "3")
+    program("ijepa-classify", "train", "--run", run, "--train-dir", f"{name}/train", "--valid-dir",
+            f"{name}/test", "--out-dir", f"{name}_classifier", "--epochs", "1", "--batch-size", "6", "--fine-tune",
+            "--set", "data.threads=1", "--set", "data.mixup=0.8", "--set", "data.cutmix=1.0")
+    program("ijepa-classify", "infer", "--weights", f"{name}_classifier/best_model", "--input", f"{name}/test",
+            "--out-dir", f"{name}_classes")
+    refused("data.rand_augment changes red, green and blue", "ijepa-classify", "train", "--run", run,
+            "--train-dir", f"{name}/train", "--valid-dir", f"{name}/test", "--out-dir", f"{name}_augmented",
+            "--set", "data.rand_augment=5")
+    refused(f"takes images of {channels} channel", "ijepa-segment", "train", "--run", run, "--config",
+            "classes.toml", "--train-images", f"{name}/train/class0", "--train-masks", f"{name}/train/class0",
+            "--valid-images", f"{name}/test/class0", "--valid-masks", f"{name}/test/class0", "--out-dir",
+            f"{name}_segmenter")
+    program("ijepa-inspect", f"{shards}/test", "--contact-sheet", f"{name}_sheet.png")
+    for picture in (f"{name}_features/pca.png", f"{name}_hits/hits.png", f"{name}_predict/predict.png",
+                    f"{name}_sheet.png"):
+        levels = numpy.asarray(Image.open(picture).convert("RGB"), dtype=float)
+        expect(levels.std() > 10, f"{picture} shows nothing")
+    said = program("ijepa-inspect", f"{shards}/test")
+    expect(f"{channels} of 16 bits" in said, f"{name}: ijepa-inspect does not say the channels:\n{said}")
+    refused(f"takes images of {channels} channel", "ijepa-predict", "train-decoder", "--run", run, "--input",
+            f"{shards}/train", "--out", f"{name}_decoder")
+
+
+def check_weights(name, words):
+    run = f"{name}_run"
+    for kind, out in (("authors", "a.pth.tar"), ("huggingface", "hf"), ("timm", "timm"), ("onnx", "e.onnx")):
+        program("ijepa-weights", "export", run, "--format", kind, "--out", f"{name}_{out}")
+    mean, std = (map(str, words[f"data.{key}"]) for key in ("mean", "std"))
+    said = program("ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out", f"{name}_back",
+                   "--mean", *mean, "--std", *std)
+    channels = words["data.channels"]
+    expect(f"{channels} channel" in said, f"{name}: an import does not say the channels:\n{said}")
+    refused("--mean says one for each", "ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out",
+            f"{name}_none")
+    refused(f"takes images of {channels} channel",
+            *train({}, **{"data.shards": f"{name}_shards/train", "run.dir": f"{name}_other"}),
+            "--init-from", run)
+
+
+def check_refusals(bands):
+    refused("red, green and blue, but data.channels is 5",
+            *train(bands, **{"data.shards": "bands_shards/train", "run.dir": "colours",
+                             "data.colour_strength": 1}))
+    refused("data.mean has 3 values, but data.channels = 5",
+            *train({"data.channels": 5}, **{"data.shards": "bands_shards/train", "run.dir": "means"}))
+    # The file, what it has and the key.
+    refused("class", *train({"data.channels": 5, **bands}, **{"data.shards": "grey_shards/train",
+                                                               "run.dir": "grey_as_bands"}))
+    refused("It has 1 channel, but data.channels is 5",
+            *train(bands, **{"data.shards": "grey_shards/train", "run.dir": "grey_on_ranks"}), ranks=2)
+    refused("It has 5 channels, but data.channels is 3",
+            *train({}, **{"data.shards": "bands_shards/train", "run.dir": "bands_as_colours"}))
+    refused("It has 5 channels", "ijepa-shards", "bands_shards/train", "--statistics")
+    refused("is an image that can be used", "ijepa-shards", "bands", "--out", "colours_shards")
+    listed = pathlib.Path("colours_shards/rejected.csv").read_text(encoding="utf-8")
+    expect("It has 5 channels; --channels" in listed, f"rejected.csv says nothing of channels: {listed[:300]}")
+    refused("stores JPEG", "ijepa-shards", "bands", "--out", "x", "--channels", 5, "--short-side", 64)
+    refused("--out", "ijepa-shards", "bands", "--channels", 5)
+    refused("--seed excludes --statistics", "ijepa-shards", "bands_shards/train", "--statistics", "--seed", 1)
+    jpeg = pathlib.Path("photographs", "class0", "one.jpg")
+    jpeg.parent.mkdir(parents=True)
+    Image.new("RGB", (40, 40), (9, 90, 200)).save(jpeg)
+    refused("It is a JPEG image, which has no more than 3 channels", "ijepa-infer", "--run", "bands_run",
+            "--input", "photographs", "--out", "photographs_features")
+    # Grey takes colours.
+    program("ijepa-infer", "--run", "grey_run", "--input", "photographs", "--out", "photographs_grey")
+
+
+def check_suggestion(name, channels):
+    text = program("ijepa-pretrain", "--suggest", f"{name}_shards/train")
+    expect(f"channels = {channels}\n" in text, f"{name}: another suggestion:\n{text}")
+
+
+def main():
+    pathlib.Path("empty.toml").write_text("[run]\n", encoding="utf-8")
+    pathlib.Path("classes.toml").write_text('masks = "index"\n[[class]]\nname = "a"\n[[class]]\nname = "b"\n',
+                                            encoding="utf-8")
+    words = {}
+    for name, channels, write in (("grey", 1, write_grey), ("bands", 5, write_bands)):
+        pixels = make_images(name, channels, write)
+        program("ijepa-shards", name, "--out", f"{name}_shards", "--channels", channels, "--threads", 2)
+        words[name] = check_statistics(f"{name}_shards/train", channels, pixels["train"])
+        check_suggestion(name, channels)
+        check_training(name, words[name])
+        check_consumers(name, channels)
+        check_weights(name, words[name])
+    check_refusals(words["bands"])
+    print(*problems, f"channels: {len(problems)} problems", sep="\n")
+    return bool(problems)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        code = main()
+        os.chdir("/")
+    sys.exit(code)
