@@ -16,6 +16,7 @@ if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
     os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
 try:
     import numpy
+    import onnxruntime
     import tifffile
     from PIL import Image
 except ImportError as missing:
@@ -179,11 +180,28 @@ def check_weights(name, words):
                    "--mean", *mean, "--std", *std)
     channels = words["data.channels"]
     expect(f"{channels} channel" in said, f"{name}: an import does not say the channels:\n{said}")
+    program("ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out", f"{name}_as_said")
+    expect(program("ijepa-weights", "show", f"{name}_a.pth.tar", "--heads", 3).count("deviation") == 1,
+           f"{name}: what is shown of weights lacks a deviation")
     refused("--mean says one for each", "ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out",
-            f"{name}_none")
+            f"{name}_none", "--mean", "0.5", "0.4")
+    check_onnx(name, words)
     refused(f"takes images of {channels} channel",
             *train({}, **{"data.shards": f"{name}_shards/train", "run.dir": f"{name}_other"}),
             "--init-from", run)
+
+
+def check_onnx(name, words):
+    """The model that normalises inside says of 16 bits what the other says of normalised numbers."""
+    program("ijepa-weights", "export", f"{name}_run", "--format", "onnx", "--include-normalization", "--out",
+            f"{name}_inside.onnx")
+    pixels = numpy.random.default_rng(0).integers(0, 4096, (2, 32, 32, words["data.channels"]), numpy.uint16)
+    normal = (pixels / 65535 - words["data.mean"]) / words["data.std"]
+    inside, outside = (onnxruntime.InferenceSession(f"{name}_{file}.onnx", providers=["CPUExecutionProvider"])
+                       for file in ("inside", "e"))
+    told = inside.run(["pooled"], {"images": pixels})[0]
+    asked = outside.run(["pooled"], {"images": normal.transpose(0, 3, 1, 2).astype(numpy.float32)})[0]
+    expect(numpy.allclose(told, asked, atol=1e-3), f"{name}: the two ONNX models differ: {told} {asked}")
 
 
 def check_refusals(bands):
