@@ -49,7 +49,7 @@ Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) 
 class Search {
  public:
   Search(const SearchSettings& settings, Communicator& comm, const Log& log)
-      : settings_(settings), comm_(comm) {
+      : settings_(settings), comm_(comm), log_(log) {
     on_rank_0(comm, [&] {
       if (!settings.out.empty()) prepare_output_folder(settings.out);
     });
@@ -242,9 +242,11 @@ class Search {
   void show(const SearchResult& result) const {
     const auto images =
         open_images(settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
+    int most_channels = 0;
     const auto picture = [&](std::int64_t image) {
       std::vector<std::uint8_t> encoded;
       images->read(place_of(*images, image), encoded);
+      most_channels = std::max(most_channels, stored_channels(encoded).channels);
       return shown_as_stored(encoded);
     };
     std::vector<HitRow> sheet;
@@ -263,10 +265,14 @@ class Search {
       sheet.push_back(std::move(row));
     }
     write_hit_sheet(sheet, settings_.out + "/hits.png");
+    constexpr int colours_and_alpha = 4;
+    if (most_channels > colours_and_alpha)
+      log_.info("{}/hits.png shows {}.", settings_.out, shown_channels(most_channels));
   }
 
   const SearchSettings& settings_;
   Communicator& comm_;
+  Log log_;
   FeatureManifest manifest_;
   FeatureRows data_;
   std::unordered_map<std::string_view, std::int64_t> by_key_;  // number of an image

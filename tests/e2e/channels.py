@@ -15,7 +15,9 @@ PACKAGES = pathlib.Path(__file__).resolve().parents[2] / "build" / "python" / "b
 if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
     os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
 try:
+    import h5py
     import numpy
+    import onnxruntime
     import tifffile
     from PIL import Image
 except ImportError as missing:
@@ -170,7 +172,7 @@ def check_consumers(name, channels):
             f"{shards}/train", "--out", f"{name}_decoder")
 
 
-def check_weights(name, words):
+def check_weights(name, words, write):
     run = f"{name}_run"
     for kind, out in (("authors", "a.pth.tar"), ("huggingface", "hf"), ("timm", "timm"), ("onnx", "e.onnx")):
         program("ijepa-weights", "export", run, "--format", kind, "--out", f"{name}_{out}")
@@ -179,11 +181,42 @@ def check_weights(name, words):
                    "--mean", *mean, "--std", *std)
     channels = words["data.channels"]
     expect(f"{channels} channel" in said, f"{name}: an import does not say the channels:\n{said}")
+    program("ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out", f"{name}_as_said")
+    expect(program("ijepa-weights", "show", f"{name}_a.pth.tar", "--heads", 3).count("deviation") == 1,
+           f"{name}: what is shown of weights lacks a deviation")
     refused("--mean says one for each", "ijepa-weights", "import", f"{name}_a.pth.tar", "--heads", 3, "--out",
-            f"{name}_none")
+            f"{name}_none", "--mean", "0.5", "0.4")
+    check_onnx(name, words, write)
     refused(f"takes images of {channels} channel",
             *train({}, **{"data.shards": f"{name}_shards/train", "run.dir": f"{name}_other"}),
             "--init-from", run)
+
+
+def infer_as_they_are(name, write, pixels):
+    """Features of images of the crop's size, which nothing resizes."""
+    folder = pathlib.Path(f"{name}_exact")
+    folder.mkdir(exist_ok=True)
+    for number, values in enumerate(pixels):
+        write(folder / str(number), values)
+    program("ijepa-infer", "--run", f"{name}_run", "--input", folder, "--out", f"{name}_exact_features", "--csv")
+    with h5py.File(next(pathlib.Path(f"{name}_exact_features").glob("*.h5"))) as file:
+        return file["features"][:]
+
+
+def check_onnx(name, words, write):
+    """The model that normalises inside says of 16 bits what the other says of normalised numbers, and
+    both what ijepa-infer says."""
+    program("ijepa-weights", "export", f"{name}_run", "--format", "onnx", "--include-normalization", "--out",
+            f"{name}_inside.onnx")
+    pixels = numpy.random.default_rng(0).integers(0, 4096, (2, 32, 32, words["data.channels"]), numpy.uint16)
+    normal = (pixels / 65535 - words["data.mean"]) / words["data.std"]
+    inside, outside = (onnxruntime.InferenceSession(f"{name}_{file}.onnx", providers=["CPUExecutionProvider"])
+                       for file in ("inside", "e"))
+    told = inside.run(["pooled"], {"images": pixels})[0]
+    asked = outside.run(["pooled"], {"images": normal.transpose(0, 3, 1, 2).astype(numpy.float32)})[0]
+    expect(numpy.allclose(told, asked, atol=1e-3), f"{name}: the two ONNX models differ: {told} {asked}")
+    own = infer_as_they_are(name, write, pixels)
+    expect(numpy.allclose(own, asked, atol=1e-3), f"{name}: ijepa-infer and ONNX differ: {own} {asked}")
 
 
 def check_refusals(bands):
@@ -232,7 +265,7 @@ def main():
         check_suggestion(name, channels)
         check_training(name, words[name])
         check_consumers(name, channels)
-        check_weights(name, words[name])
+        check_weights(name, words[name], write)
     check_refusals(words["bands"])
     print(*problems, f"channels: {len(problems)} problems", sep="\n")
     return bool(problems)

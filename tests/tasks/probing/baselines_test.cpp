@@ -53,5 +53,32 @@ TEST(Baselines, HistogramHasUnitLengthAndTheRightBins) {
   }
 }
 
+// One channel at its mean everywhere, one that is half far below and half one deviation above.
+TEST(Baselines, OtherChannelsAreMeasuredInTheirDeviations) {
+  const Normalisation n{{0.5, 0.02}, {0.1, 0.01}};
+  std::vector<std::uint16_t> image(std::size_t{32} * 48 * 2);
+  for (std::size_t i = 0; i < image.size(); i += 2) {
+    image[i] = 32768;
+    image[i + 1] = i / 2 % 48 < 24 ? 0 : static_cast<std::uint16_t>(0.03 * 65535);
+  }
+  const PixelBatch batch{reinterpret_cast<const std::uint8_t*>(image.data()), 1, {32, 48}, 2};
+  PixelFeatures pixels(n);
+  Matrix<float> small(1, pixels.width());
+  pixels.apply(batch, small.view());
+  EXPECT_EQ(small.cols, 2 * 16 * 16);
+  EXPECT_NEAR(small.values[0], 0, 1e-3);
+  EXPECT_NEAR(small.values[1], -2, 1e-3);
+  EXPECT_NEAR(small.values[31], 1, 1e-2);  // the last pixel of the first row
+  HistogramFeatures histogram(n);
+  Matrix<float> counts(1, histogram.width());
+  histogram.apply(batch, counts.view());
+  ASSERT_EQ(counts.cols, 2 * 32);
+  // Bins are 6 / 32 of a deviation wide and begin three deviations below the mean.
+  EXPECT_FLOAT_EQ(counts.values[16], 1);
+  EXPECT_FLOAT_EQ(counts.values[32 + 5], std::sqrt(0.5F));
+  EXPECT_FLOAT_EQ(counts.values[32 + 21], std::sqrt(0.5F));
+  EXPECT_NE(pixels.identity(), PixelFeatures({{0.5, 0.02}, {0.1, 0.02}}).identity());
+}
+
 }  // namespace
 }  // namespace ijepa
