@@ -219,6 +219,21 @@ def check_onnx(name, words, write):
     expect(numpy.allclose(own, asked, atol=1e-3), f"{name}: ijepa-infer and ONNX differ: {own} {asked}")
 
 
+def check_packing_of_16_bits():
+    """Packed for three channels, a TIFF of 16 bits stays as it is: nothing is lost before it is read."""
+    folder = pathlib.Path("scans", "class0")
+    folder.mkdir(parents=True)
+    values = numpy.arange(40 * 40, dtype=numpy.uint16).reshape(40, 40) * 40
+    tifffile.imwrite(folder / "one.tif", values, photometric="minisblack", compression="zlib")
+    program("ijepa-shards", "scans", "--out", "scan_shards", "--no-splits")
+    with h5py.File(next(pathlib.Path("scan_shards").rglob("*.h5"))) as file:
+        stored = file["images"][:].tobytes()
+    expect(stored == (folder / "one.tif").read_bytes(), "a TIFF of 16 bits is not packed as it is")
+    said = program("ijepa-shards", next(pathlib.Path("scan_shards").rglob("*.h5")), "--statistics", "--channels", 1)
+    mean = float(re.search(r"mean = \[(.*)\]", said).group(1))
+    expect(abs(mean - values.mean() / 65535) < 1e-5, f"its mean is {mean}")
+
+
 def check_refusals(bands):
     refused("red, green and blue, but data.channels is 5",
             *train(bands, **{"data.shards": "bands_shards/train", "run.dir": "colours",
@@ -266,6 +281,7 @@ def main():
         check_training(name, words[name])
         check_consumers(name, channels)
         check_weights(name, words[name], write)
+    check_packing_of_16_bits()
     check_refusals(words["bands"])
     print(*problems, f"channels: {len(problems)} problems", sep="\n")
     return bool(problems)

@@ -47,6 +47,7 @@ class DecoderTraining {
     images_ = open_images_on_all(settings.input, comm, log);
     pretrained_ = find_checkpoint(settings.run, settings.checkpoint, comm, log);
     model_ = std::make_unique<WholeModel>(pretrained_, settings.threads, comm, log);
+    refuse_other_channels(model_->recipe(), "a decoder draws", pretrained_, comm);
     on_all_ranks(comm, [&] { design(); });
     on_rank_0(comm, [&] {
       prepare_output_folder(settings.out);
@@ -93,7 +94,6 @@ class DecoderTraining {
 
   /// Before the output folder or an image is touched.
   void design() {
-    refuse_other_channels(model_->recipe(), "a decoder draws", pretrained_, comm_);
     block_ = settings_.block.empty() ? usual_block(model_->recipe(), model_->grid())
                                      : parse_block(settings_.block, model_->grid());
     card_ = {decoder_shape(*model_, block_, sizes_of(settings_)), model_->identity(),
