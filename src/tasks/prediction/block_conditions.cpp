@@ -50,7 +50,7 @@ class Collection {
         request_(request),
         comm_(comm),
         most_(std::min<std::int64_t>(64, images_at_once(model.recipe().model.encoder))),
-        views_(images, picture_views(model.image_size()), 0, request.threads) {
+        views_(images, picture_views(model.image_size(), model.channels()), 0, request.threads) {
     const Grid grid = model.grid(), places = block_positions(grid, request.block);
     for (std::size_t i = 0; i < request.images.size(); ++i) {
       out_.masks.push_back(masks_of(model.recipe(), grid, request, static_cast<std::int64_t>(i)));
@@ -137,11 +137,12 @@ class Collection {
 
 }  // namespace
 
-ViewSettings picture_views(Size image) {
+ViewSettings picture_views(Size image, int channels) {
   ViewSettings views;
   views.transform = ViewTransform::cover;
   views.image_height = image.height;
   views.image_width = image.width;
+  views.channels = channels;
   return views;
 }
 

@@ -225,7 +225,7 @@ class Prediction {
           static_cast<std::size_t>(first),
           static_cast<std::size_t>(std::min(most, std::ssize(images) - first)));
     };
-    TaskViews views(bank(), picture_views(model_.image_size()), 0, threads_);
+    TaskViews views(bank(), picture_views(model_.image_size(), model_.channels()), 0, threads_);
     Prefetch<std::vector<std::uint8_t>> ahead(
         mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
     WorkProgress progress(comm_.rank() == 0 ? "bank images" : "", std::ssize(images));

@@ -52,6 +52,6 @@ std::vector<std::int64_t> spread_numbers(std::int64_t count, std::int64_t size);
 
 /// How pictures are cut for a decoder and for all that is compared with it: as pretraining's
 /// evaluation does.
-ViewSettings picture_views(Size image);
+ViewSettings picture_views(Size image, int channels);
 
 }  // namespace ijepa
