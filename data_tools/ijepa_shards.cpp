@@ -38,11 +38,16 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     const ijepa::tools::Ranks ranks = ijepa::tools::ranks_from_environment();
+    const ijepa::Log log(ranks.rank);
     if (statistics.wanted) {
+      if (ranks.size > 1)
+        log.info(
+            "note: rank 0 of {} measures alone, on {} threads: start --statistics without a "
+            "launcher, or give --threads as many as there are cores.",
+            ranks.size, statistics.threads);
       if (ranks.rank == 0) fmt::print("{}", ijepa::tools::statistics_text(statistics));
       return 0;
     }
-    const ijepa::Log log(ranks.rank);
     const auto summary = ijepa::tools::pack(options, ranks, log);
     if (ranks.rank == 0) fmt::print("{}", ijepa::tools::summary_text(summary));
     if (summary.sets.empty()) return 0;

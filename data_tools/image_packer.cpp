@@ -29,9 +29,9 @@ PackedImage ImagePacker::pack(Payload payload) {
     }
     const auto format = image_format(payload.bytes);
     if (format == ImageFormat::unknown) return {{}, reason_for(payload.bytes)};
-    return {rules_.channels == 3 ? checked(std::move(payload.bytes), format)
-                                 : checked_samples(std::move(payload.bytes), format),
-            ""};
+    if (rules_.channels != 3) return {checked_samples(std::move(payload.bytes), format), ""};
+    const bool several = several_pictures(payload.bytes);
+    return {checked(std::move(payload.bytes), format), "", several};
   } catch (const WrongChannels& error) {
     return {{},
             fmt::format("{}; --channels packs images of others than {}", error.what_it_has(),
@@ -48,10 +48,8 @@ std::vector<std::uint8_t> ImagePacker::checked(std::vector<std::uint8_t> bytes,
   const int orientation = exif_orientation(bytes);
   if (rules_.short_side > 0 && std::min(size.height, size.width) > rules_.short_side)
     return with_orientation(shrunk(picture), orientation);
-  // A TIFF of 16 bits is decoded to 8 when it is read, but loses nothing here.
-  const bool as_it_is = format == ImageFormat::jpeg || format == ImageFormat::png ||
-                        (format == ImageFormat::tiff && stored_channels(bytes).bits == 16);
-  return as_it_is ? bytes : with_orientation(png_bytes(picture), orientation);
+  if (format == ImageFormat::jpeg || format == ImageFormat::png) return bytes;
+  return with_orientation(png_bytes(picture), orientation);
 }
 
 std::vector<std::uint8_t> ImagePacker::checked_samples(std::vector<std::uint8_t> bytes,

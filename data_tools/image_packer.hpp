@@ -19,6 +19,7 @@ namespace ijepa::tools {
 struct PackedImage {
   std::vector<std::uint8_t> bytes;  // what goes into the shard
   std::string problem;              // why it is left out, else empty
+  bool first_of_several = false;    // a picture of a TIFF whose others are not packed
 };
 
 class ImagePacker {

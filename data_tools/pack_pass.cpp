@@ -121,6 +121,7 @@ void PackPass::settle_oldest() {
   } else {
     p.record.checksum = image_checksum(image.bytes, p.record.key, p.record.label);
     p.spill->append(p.record, image.bytes);
+    if (image.first_of_several) ++first_of_several_;
   }
   progress_.add(1, static_cast<std::int64_t>(image.bytes.size()), rejected ? 1 : 0);
   pending_bytes_ -= p.held;

@@ -21,6 +21,8 @@ class PackPass {
   /// The filled spills of `shards` (indices into plan.shards()), in that order. What an interrupted
   /// pass has spilled is kept. Error: the input is damaged or not the one that was counted.
   std::vector<std::unique_ptr<Spill>> fill(const std::vector<std::size_t>& shards);
+  /// Images packed since then of which a file holds more.
+  std::int64_t first_of_several() const { return first_of_several_; }
 
  private:
   struct Pending {
@@ -45,6 +47,7 @@ class PackPass {
   std::unordered_map<std::string, std::int32_t> twin_labels_;  // of the labels beside images
   std::deque<Pending> pending_;                                // what the workers have
   std::uint64_t pending_bytes_ = 0;
+  std::int64_t first_of_several_ = 0;
   std::unique_ptr<ImageWorkers> workers_;
 };
 

@@ -189,7 +189,13 @@ class Packer {
     std::int64_t candidates = 0;
     for (const auto i : group) candidates += plan.shards()[i].candidates;
     progress.start(Phase::packing, candidates);
-    auto spills = PackPass(options_, plan, out_, progress).fill(group);
+    PackPass pass(options_, plan, out_, progress);
+    auto spills = pass.fill(group);
+    if (const auto several = pass.first_of_several(); several > 0)
+      log_.warn(
+          "{} TIFF file{} several pictures of one size and kind: the first of each is packed "
+          "alone.",
+          several, several == 1 ? " holds" : "s hold");
     progress.start(Phase::writing, candidates);
     for (std::size_t k = 0; k < group.size(); ++k) {
       const PlannedShard& shard = plan.shards()[group[k]];

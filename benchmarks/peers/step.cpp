@@ -39,8 +39,7 @@ class Steps {
         plan_(plan_run(recipe, 1000 * recipe.optim.global_batch, 1)),
         comm_(local_communicator()),
         engine_(recipe, plan_.micro_batch, device, *comm_),
-        pixels_(static_cast<std::size_t>(plan_.micro_batch * recipe.model.encoder.image_height *
-                                         recipe.model.encoder.image_width * 3)) {
+        pixels_(image_tensor(nullptr, recipe.model.encoder, plan_.micro_batch).bytes()) {
     engine_.store().initialise(1);
     Rng rng(1, Purpose::test);
     for (auto& p : pixels_) p = static_cast<std::uint8_t>(rng.bits());

@@ -12,11 +12,27 @@
 namespace ijepa {
 namespace {
 
-/// libtiff would show the first of several channels that are no colours, and say nothing.
-void refuse_other_channels(const TiffFile& tiff) {
-  const int samples = tiff.tag(TIFFTAG_SAMPLESPERPIXEL);
-  const bool grey = tiff.tag(TIFFTAG_PHOTOMETRIC) == PHOTOMETRIC_MINISBLACK;
-  if (samples > (grey ? 2 : 5)) throw WrongChannels(samples, 3);
+/// True of three channels that are not called colours (GDAL writes them): libtiff would show the
+/// first alone and say nothing. Of so many others, WrongChannels.
+bool is_of_three_bands(const TiffFile& tiff) {
+  const int samples = tiff.tag(TIFFTAG_SAMPLESPERPIXEL), photometric = tiff.photometric();
+  if (photometric != PHOTOMETRIC_MINISBLACK && photometric != PHOTOMETRIC_MINISWHITE) {
+    if (samples > 5) throw WrongChannels(samples, 3);
+    return false;
+  }
+  const int channels = samples > 1 && tiff.has_alpha() ? samples - 1 : samples;
+  if (channels == 1 || (channels == 3 && samples == 3)) return channels == 3;
+  if (samples == 3) throw WrongChannels("It has 2 channels and alpha", 3);
+  throw WrongChannels(samples, 3);
+}
+
+/// 16 bits are rounded to 8 as libtiff rounds those of colours.
+void decode_bands(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb) {
+  const auto stored = tiff_samples(bytes, 3, std::int64_t{size.height} * size.width);
+  if (!stored) throw no_plain_numbers(bytes, 3);
+  std::ranges::transform(stored->image.samples, rgb, [](std::uint16_t sample) {
+    return static_cast<std::uint8_t>((sample + 128) / 257);
+  });
 }
 
 }  // namespace
@@ -28,9 +44,9 @@ Size tiff_size(std::span<const std::uint8_t> bytes) {
   return size;
 }
 
-void decode_tiff(std::span<const std::uint8_t> bytes, const Size&, std::uint8_t* rgb) {
+void decode_tiff(std::span<const std::uint8_t> bytes, const Size& whole, std::uint8_t* rgb) {
   const TiffFile tiff(bytes);
-  refuse_other_channels(tiff);
+  if (is_of_three_bands(tiff)) return decode_bands(bytes, whole, rgb);
   const int orientation = tiff.orientation();
   // libtiff mirrors, but leaves pictures that lie on their side so: it gets none to turn.
   std::uint16_t as_stored = ORIENTATION_TOPLEFT, extra = 0, *kinds = nullptr;

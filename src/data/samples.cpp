@@ -19,6 +19,23 @@ bool keeps_channels(ImageFormat format) {
   return format == ImageFormat::png || format == ImageFormat::tiff;
 }
 
+/// Kinds of TIFF that only a decoder of 8 bits reads: palettes, colour spaces, fewer bits. Of
+/// others it would cut off bits, or take negative numbers for large ones, and say nothing.
+bool fits_bytes(std::span<const std::uint8_t> bytes) {
+  const TiffFile tiff(bytes);
+  return tiff.has_plain_numbers() && tiff.tag(TIFFTAG_BITSPERSAMPLE) <= 8 &&
+         tiff.tag(TIFFTAG_SAMPLESPERPIXEL) <= 4;
+}
+
+/// Of several pictures the first would be taken for all there is, unless each is a channel.
+void refuse_more_pictures(std::span<const std::uint8_t> bytes, int wanted) {
+  const int channels = stored_channels(bytes).channels;
+  if ((channels == 1 && wanted > 1) || !several_pictures(bytes)) return;
+  throw WrongChannels(fmt::format("It has {} channel{} in each of several pictures", channels,
+                                  channels == 1 ? "" : "s"),
+                      wanted);
+}
+
 /// The one channel of grey, or the luminance of colours, in place.
 void make_grey(StoredSamples& stored) {
   SampleImage& image = stored.image;
@@ -52,6 +69,14 @@ void check_samples(const Size& size, std::int64_t channels, std::int64_t max_pix
         size.height, channels, 3 * max_pixels);
 }
 
+WrongChannels no_plain_numbers(std::span<const std::uint8_t> bytes, int wanted) {
+  const auto [channels, bits] = stored_channels(bytes);
+  return {fmt::format("Its {} channel{} of {} bits {} no plain numbers of 8 or 16 bits without "
+                      "sign, to which it can be converted",
+                      channels, channels == 1 ? "" : "s", bits, channels == 1 ? "has" : "are"),
+          wanted};
+}
+
 SampleDecoder::SampleDecoder(int channels, std::int64_t max_pixels)
     : channels_(channels), max_pixels_(max_pixels), bytes_(max_pixels) {}
 
@@ -81,19 +106,19 @@ SampleView SampleDecoder::decode() {
 const SampleImage& SampleDecoder::read_all() {
   check(!encoded_.empty(), "decode() was called without a successful open().");
   const auto bytes = std::exchange(encoded_, {});
+  refuse_more_pictures(bytes, channels_);
   std::optional<StoredSamples> stored;
   if (image_format(bytes) == ImageFormat::png)
     stored = png_samples(bytes, max_pixels_);
   else
     stored = tiff_samples(bytes, channels_, max_pixels_);
   if (!stored) {
-    const auto [channels, bits] = stored_channels(bytes);
-    if (channels_ != 1 || channels > 4)
-      throw WrongChannels(fmt::format("Its {} channels of {} bits are no plain numbers of 8 or 16 "
-                                      "bits without sign",
-                                      channels, bits),
-                          channels_);
-    grey_of(bytes_.decode());
+    if (channels_ != 1 || !fits_bytes(bytes)) throw no_plain_numbers(bytes, channels_);
+    try {
+      grey_of(bytes_.decode());
+    } catch (const WrongChannels& error) {  // the decoder of bytes wants 3
+      throw WrongChannels(error.what_it_has(), channels_);
+    }
     return picture_;
   }
   if (channels_ == 1)

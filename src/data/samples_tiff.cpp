@@ -22,7 +22,8 @@ struct Layout {
 
   bool plain() const {
     return numbers && (bits == 8 || bits == 16) &&
-           (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_RGB ||
+           (photometric == PHOTOMETRIC_MINISBLACK ||
+            (photometric == PHOTOMETRIC_RGB && channels > 1) ||
             (photometric == PHOTOMETRIC_MINISWHITE && channels == 1));
   }
 };
@@ -31,9 +32,9 @@ Layout layout_of(const TiffFile& tiff) {
   return {.size = tiff.size(),
           .channels = tiff.tag(TIFFTAG_SAMPLESPERPIXEL),
           .bits = tiff.tag(TIFFTAG_BITSPERSAMPLE),
-          .photometric = tiff.tag(TIFFTAG_PHOTOMETRIC),
+          .photometric = tiff.photometric(),
           .apart = tiff.tag(TIFFTAG_PLANARCONFIG) == PLANARCONFIG_SEPARATE,
-          .numbers = tiff.tag(TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_UINT};
+          .numbers = tiff.has_plain_numbers()};
 }
 
 /// Strips or tiles: rectangles of a plane that are decoded at once.
@@ -129,6 +130,20 @@ void read_pages(const TiffFile& tiff, const Layout& layout, int pages, SampleIma
 }
 
 }  // namespace
+
+bool several_pictures(std::span<const std::uint8_t> bytes) {
+  constexpr int looks = 256;
+  if (image_format(bytes) != ImageFormat::tiff) return false;
+  const TiffFile tiff(bytes);
+  const Layout first = layout_of(tiff);
+  try {
+    for (int i = 0; i < looks && tiff.next(); ++i)
+      if (layout_of(tiff) == first) return true;
+  } catch (const Error&) {
+    // Nobody reads on from here.
+  }
+  return false;
+}
 
 std::optional<StoredSamples> tiff_samples(std::span<const std::uint8_t> bytes, int wanted,
                                           std::int64_t max_pixels) {

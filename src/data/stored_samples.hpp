@@ -21,6 +21,9 @@ StoredSamples png_samples(std::span<const std::uint8_t> bytes, std::int64_t max_
 std::optional<StoredSamples> tiff_samples(std::span<const std::uint8_t> bytes, int wanted,
                                           std::int64_t max_pixels);
 
+/// Of a TIFF of which tiff_samples() is nothing.
+WrongChannels no_plain_numbers(std::span<const std::uint8_t> bytes, int wanted);
+
 /// An Error if a picture has more than 3 * max_pixels samples.
 void check_samples(const Size& size, std::int64_t channels, std::int64_t max_pixels);
 

@@ -69,6 +69,18 @@ std::uint16_t TiffFile::tag(std::uint32_t name) const {
   return value;
 }
 
+int TiffFile::photometric() const {
+  std::uint16_t said = 0, extra = 0, *kinds = nullptr;
+  if (TIFFGetField(get(), TIFFTAG_PHOTOMETRIC, &said) != 0) return said;
+  TIFFGetFieldDefaulted(get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds);
+  return tag(TIFFTAG_SAMPLESPERPIXEL) - extra == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+}
+
+bool TiffFile::has_plain_numbers() const {
+  const auto format = tag(TIFFTAG_SAMPLEFORMAT);
+  return format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_VOID;
+}
+
 bool TiffFile::has_alpha() const {
   std::uint16_t extra = 0, *kinds = nullptr;
   return TIFFGetField(get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 0 && extra > 0 &&
@@ -76,9 +88,10 @@ bool TiffFile::has_alpha() const {
 }
 
 bool TiffFile::next() const {
-  const bool there = TIFFReadDirectory(get()) != 0;
+  if (TIFFLastDirectory(get()) != 0) return false;
   last_message.clear();
-  return there;
+  require(TIFFReadDirectory(get()) != 0);
+  return true;
 }
 
 void TiffFile::prepare() {

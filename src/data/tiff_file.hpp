@@ -28,11 +28,18 @@ class TiffFile {
   int orientation() const;
   /// As stored.
   Size size() const;
-  /// A tag of 16 bits, or what TIFF 6.0 says that a file without it has.
+  /// A tag of 16 bits, or what TIFF 6.0 says that a file without it has. Tag 262 has no such value:
+  /// photometric() reads it.
   std::uint16_t tag(std::uint32_t name) const;
+  /// What samples mean (tag 262). A file that does not say so is taken as libtiff's own pictures
+  /// take it: three channels beside extra ones are colours, others are black at 0.
+  int photometric() const;
+  /// True where samples are whole numbers without sign (tag 339), as they also are where a file
+  /// leaves it open (TIFF 6.0, section 19).
+  bool has_plain_numbers() const;
   /// True where one of several samples of a pixel says how opaque it is (tag 338), and is the last.
   bool has_alpha() const;
-  /// On to the next picture of the file; false behind the last.
+  /// On to the next picture of the file; false behind the last. An Error if it is damaged.
   bool next() const;
 
  private:

@@ -4,12 +4,12 @@
 #include <vector>
 
 #include "ijepa/device/null_ops.hpp"
+#include "ijepa/model/patches_at_once.hpp"
 
 namespace ijepa {
 
 std::int64_t images_at_once(const EncoderConfig& encoder) {
-  constexpr std::int64_t tokens_at_once = 8192;
-  return std::clamp<std::int64_t>(tokens_at_once / encoder.tokens(), 1, 256);
+  return std::clamp<std::int64_t>(patches_at_once(encoder) / encoder.tokens(), 1, 256);
 }
 
 EncoderFeatures::EncoderFeatures(std::string name, Device& device, const IJepa& model,

@@ -82,9 +82,42 @@ TEST(Samples, PicturesOfOneChannelAreChannelsWhereSoManyAreWanted) {
   const auto image = decode_samples(bytes, 4);
   for (std::size_t i = 0; i < stored.size(); ++i)
     for (std::size_t c = 0; c < 4; ++c) ASSERT_EQ(image.samples[4 * i + c], stored[i]);
-  EXPECT_EQ(decode_samples(bytes, 1).samples, stored);
   EXPECT_TRUE(problem_of(bytes, 5).starts_with("It has 1 channel in each of 4 pictures"));
   EXPECT_TRUE(problem_of(bytes, 2).starts_with("It has 1 channel in each of more than 2"));
+}
+
+TEST(Samples, TheFirstOfSeveralPicturesIsNotTakenForAll) {
+  for (const int channels : {1, 3, 5}) {
+    TiffForm form{.channels = static_cast<std::uint16_t>(channels), .bits = 16};
+    form.colours = channels == 3;
+    form.pages = 2;
+    const auto stored = as_bytes(draw_numbers(channels), 16);
+    const auto bytes = tiff(stored, height, width, form);
+    EXPECT_TRUE(several_pictures(bytes));
+    const auto told = problem_of(bytes, channels == 5 ? 5 : 1);
+    EXPECT_TRUE(told.starts_with(fmt::format("It has {} channel{} in each of several pictures",
+                                             channels, channels == 1 ? "" : "s")))
+        << told;
+    form.pages = 1;
+    EXPECT_FALSE(several_pictures(tiff(stored, height, width, form)));
+  }
+  EXPECT_FALSE(several_pictures(encode_png(draw_picture(4, 4))));
+}
+
+TEST(Samples, DamageBehindAPictureIsNotTheEndOfThem) {
+  const auto stored = draw_numbers(1);
+  auto bytes = tiff(as_bytes(stored, 16), height, width, {.channels = 1, .bits = 16, .pages = 2});
+  bytes.resize(bytes.size() - 100);  // in the second one's directory, which stands last
+  EXPECT_EQ(decode_samples(bytes, 1).samples, stored);
+  EXPECT_FALSE(several_pictures(bytes));
+  try {
+    decode_samples(bytes, 2);
+    FAIL() << "a damaged picture was read";
+  } catch (const WrongChannels& error) {
+    FAIL() << error.what();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("damaged"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Samples, PngKeepsItsSixteenBits) {
@@ -148,19 +181,111 @@ TEST(Samples, TurnsTiffsThatLieOnTheirSide) {
   EXPECT_EQ(image.samples[0], stored[static_cast<std::size_t>((height - 1) * width * 2)]);
 }
 
+/// Where tag 262 stands, type SHORT, one value: the only such entry.
+Bytes::iterator photometric_entry(Bytes& bytes, std::uint8_t value) {
+  const Bytes entry{0x06, 0x01, 3, 0, 1, 0, 0, 0, value};
+  const auto at = std::ranges::search(bytes, entry).begin();
+  if (at == bytes.end()) ADD_FAILURE() << "no such entry";
+  return at;
+}
+
 TEST(Samples, WhiteAtZeroIsTurnedRound) {
   const auto stored = draw_numbers(1);
-  auto form = TiffForm{.channels = 1, .bits = 16};
   Numbers negative;
   for (const auto n : stored) negative.push_back(static_cast<std::uint16_t>(65535 - n));
-  const auto dark = tiff(as_bytes(stored, 16), height, width, form);
-  auto bytes = dark;
-  // Tag 262, type SHORT, one value: the only such entry.
-  const Bytes entry{0x06, 0x01, 3, 0, 1, 0, 0, 0, 1};
-  const auto at = std::ranges::search(bytes, entry).begin();
-  ASSERT_NE(at, bytes.end());
-  at[8] = PHOTOMETRIC_MINISWHITE;
+  auto bytes = tiff(as_bytes(stored, 16), height, width, {.channels = 1, .bits = 16});
+  photometric_entry(bytes, PHOTOMETRIC_MINISBLACK)[8] = PHOTOMETRIC_MINISWHITE;
   EXPECT_EQ(decode_samples(bytes, 1).samples, negative);
+}
+
+TEST(Samples, AFileThatDoesNotSayWhatSamplesMeanIsReadAsLibtiffReadsIt) {
+  for (const int channels : {1, 3, 5}) {
+    TiffForm form{.channels = static_cast<std::uint16_t>(channels), .bits = 16};
+    form.colours = channels == 3;
+    const auto stored = draw_numbers(channels);
+    const auto said = tiff(as_bytes(stored, 16), height, width, form);
+    auto silent = said;
+    const std::uint8_t value = form.colours ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+    photometric_entry(silent, value)[0] = 0x07;  // tag 263, which says nothing of it
+    if (channels != 3) {
+      EXPECT_EQ(decode_samples(silent, channels).samples, stored);
+    } else {
+      EXPECT_EQ(decode_samples(silent, 1).samples, decode_samples(said, 1).samples);
+    }
+    if (channels != 5) EXPECT_EQ(decode_image(silent).rgb, decode_image(said).rgb);
+  }
+}
+
+TEST(Samples, NumbersThatAreNotPlainAreNoGrey) {
+  const auto of = [](TiffForm form, int bits) {
+    form.bits = static_cast<std::uint16_t>(bits);
+    return tiff(Bytes(static_cast<std::size_t>(height * width * form.channels * bits / 8)), height,
+                width, form);
+  };
+  const TiffForm grey{.channels = 1}, colours{.channels = 3};
+  auto minus = grey, minus_colours = colours, inks = TiffForm{.channels = 4};
+  minus.numbers = minus_colours.numbers = SAMPLEFORMAT_INT;
+  inks.photometric = PHOTOMETRIC_SEPARATED;
+  for (const auto& [bytes, first] : {std::pair{of(minus, 16), "Its 1 channel of 16 bits has"},
+                                     {of(minus, 8), "Its 1 channel of 8 bits has"},
+                                     {of(minus_colours, 16), "Its 3 channels of 16 bits are"},
+                                     {of(inks, 16), "Its 4 channels of 16 bits are"},
+                                     {of(grey, 32), "Its 1 channel of 32 bits has"}}) {
+    const auto text = problem_of(bytes, 1);
+    EXPECT_TRUE(text.starts_with(std::string(first) + " no plain numbers of 8 or 16 bits")) << text;
+  }
+  // Numbers of a kind that a file leaves open are whole and unsigned.
+  const auto stored = draw_numbers(1);
+  auto open = TiffForm{.channels = 1, .bits = 16};
+  open.numbers = SAMPLEFORMAT_VOID;
+  EXPECT_EQ(decode_samples(tiff(as_bytes(stored, 16), height, width, open), 1).samples, stored);
+  // A palette is read by way of 8 bits, of which it has no more.
+  const auto index = draw_numbers(1, 255);
+  auto palette = grey;
+  palette.photometric = PHOTOMETRIC_PALETTE;
+  Numbers expected;
+  for (const auto n : index) expected.push_back(static_cast<std::uint16_t>(257 * n));
+  EXPECT_EQ(decode_samples(tiff(as_bytes(index, 8), height, width, palette), 1).samples, expected);
+}
+
+TEST(Samples, ThreeBandsAreReadAsColoursWhereTheseAreAskedFor) {
+  for (const int bits : {8, 16})
+    for (const bool apart : {false, true})
+      for (const int tile : {0, 16})
+        for (const auto orientation : {ORIENTATION_TOPLEFT, ORIENTATION_RIGHTTOP}) {
+          TiffForm form{.channels = 3, .bits = static_cast<std::uint16_t>(bits)};
+          form.orientation = static_cast<std::uint16_t>(orientation);
+          form.apart = apart;
+          form.tile = tile;
+          const auto samples = as_bytes(draw_numbers(3, bits == 8 ? 255 : 65535), bits);
+          const auto colours = decode_image(tiff(samples, height, width, form));
+          form.colours = false;
+          const auto bands = decode_image(tiff(samples, height, width, form));
+          EXPECT_EQ(bands.height, colours.height);
+          EXPECT_EQ(bands.rgb, colours.rgb) << bits << " bits, apart " << apart;
+        }
+}
+
+TEST(Samples, TheFirstOfTwoChannelsIsGreyOnlyBesideAlpha) {
+  const auto told = [](TiffForm form) {
+    form.colours = false;
+    try {
+      decode_image(tiff(as_bytes(draw_numbers(form.channels, 255), 8), height, width, form));
+    } catch (const WrongChannels& error) {
+      return error.what_it_has();
+    }
+    return std::string("read");
+  };
+  TiffForm two{.channels = 2}, three{.channels = 3}, four{.channels = 4};
+  EXPECT_EQ(told(two), "It has 2 channels");
+  EXPECT_EQ(told(three), "read");
+  EXPECT_EQ(told(four), "It has 4 channels");
+  two.alpha = three.alpha = true;
+  EXPECT_EQ(told(two), "read");
+  EXPECT_EQ(told(three), "It has 2 channels and alpha");
+  three.alpha = false;
+  three.numbers = SAMPLEFORMAT_INT;
+  EXPECT_TRUE(told(three).starts_with("Its 3 channels of 8 bits are no plain numbers"));
 }
 
 TEST(Samples, OtherChannelsAreRefusedWithBothNumbersAndTheKey) {

@@ -5,9 +5,11 @@
 #include <set>
 #include <thread>
 
+#include "data_tools/image_packer.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 #include "tests/support/exif.hpp"
+#include "tests/support/other_pictures.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -204,6 +206,35 @@ TEST_F(PackForms, WhatIsEncodedAnewKeepsItsOrientation) {
   EXPECT_NE(bytes, large);
   EXPECT_EQ(exif_orientation(bytes), 6);
   EXPECT_EQ(decode_upright(bytes).height, 48);
+}
+
+/// Decoded as it is read, so that no reader of shards needs libtiff, unless channels keep 16 bits.
+TEST_F(PackForms, ATiffIsKeptAsItIsWhereItsBitsAreKept) {
+  for (const std::uint16_t bits : {8, 16}) {
+    const Bytes grey =
+        tiff(Bytes(std::size_t{8} * 6 * bits / 8, 77), 8, 6, {.channels = 1, .bits = bits});
+    for (const int channels : {1, 3}) {
+      ImagePacker packer({.channels = channels});
+      const auto packed = packer.pack({grey, "", ""});
+      EXPECT_EQ(packed.problem, "");
+      EXPECT_FALSE(packed.first_of_several);
+      if (channels == 1) {
+        EXPECT_EQ(packed.bytes, grey);
+      } else {
+        EXPECT_EQ(image_format(packed.bytes), ImageFormat::png);
+        EXPECT_EQ(decode_image(packed.bytes).rgb, decode_image(grey).rgb);
+      }
+    }
+  }
+}
+
+TEST_F(PackForms, TheFirstOfSeveralPicturesIsPackedAloneOrNotAtAll) {
+  const Bytes stack = tiff(Bytes(std::size_t{8} * 6, 77), 8, 6, {.channels = 1, .pages = 3});
+  const auto colours = ImagePacker({.channels = 3}).pack({stack, "", ""});
+  EXPECT_EQ(colours.problem, "");
+  EXPECT_TRUE(colours.first_of_several);
+  EXPECT_THAT(ImagePacker({.channels = 1}).pack({stack, "", ""}).problem,
+              HasSubstr("It has 1 channel in each of several pictures"));
 }
 
 TEST_F(PackForms, InputAndOutputMayHaveNamesThatAreNoUtf8) {

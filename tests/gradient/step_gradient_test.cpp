@@ -22,6 +22,7 @@ struct Mode {
   LossConfig loss = {};
   bool joint = false;
   std::int64_t predictor_depth = 1;
+  std::int64_t channels = 3;
 };
 
 EncoderConfig encoder_config(const Mode& mode) {
@@ -33,6 +34,7 @@ EncoderConfig encoder_config(const Mode& mode) {
   c.patch = 2;
   c.image_height = 16;
   c.image_width = 20;  // an 8 x 10 grid: rows and columns must not be mixed up
+  c.channels = mode.channels;
   c.drop_path = mode.drop_path;
   return c;
 }
@@ -70,7 +72,7 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
     Rng numbers(4, Purpose::test);
     for (double& v : moments.flat()) v = 0.3 + numbers.uniform();
     run_.set_moments(moments);
-    pixels_.resize(static_cast<std::size_t>(images * 3 * c.image_height * c.image_width));
+    pixels_.resize(static_cast<std::size_t>(images * c.channels * c.image_height * c.image_width));
     Rng rng(6, Purpose::test);
     for (double& v : pixels_) v = rng.normal();
     const MaskIteration iteration{9, 0, 0, 0, images};
@@ -159,6 +161,45 @@ TEST_P(StepGradient, AgreesWithCentralDifferences) {
   }
 }
 
+/// The loss of a head that says 0 everywhere, on images whose channels are all alike.
+double pixel_loss_of_equal_channels(std::int64_t channels) {
+  constexpr std::int64_t images = 2;
+  const Mode mode{.name = "", .loss = {0, 0, 1, 0}, .channels = channels};
+  const auto device = make_device({.name = "cpu", .threads = 1});
+  StepRun run(*device, encoder_config(mode), {12, 1, 20}, Precision::float64(), mode.loss);
+  run.store.initialise(3);
+  for (const auto& info : run.model.layout().infos())
+    if (info.group == "pixels")
+      set_values(device->ops(), std::vector<double>(static_cast<std::size_t>(info.size)),
+                 run.store.values(Role::weight, info));
+  const auto& c = run.model.encoder().config();
+  std::vector<double> pixels;
+  for (std::uint64_t image = 0; image < images; ++image) {
+    std::vector<double> plane(static_cast<std::size_t>(c.image_height * c.image_width));
+    Rng rng(6, Purpose::test, 0, image);
+    for (double& v : plane) v = rng.normal();
+    for (std::int64_t i = 0; i < channels; ++i)
+      pixels.insert(pixels.end(), plane.begin(), plane.end());
+  }
+  run.set_images(pixels, images);
+  const auto masks = draw_batch_masks(mask_config(mode), {c.grid_rows(), c.grid_cols()},
+                                      {9, 0, 0, 0, images}, 0, images)
+                         .images;
+  const TokenPlan plan = make_token_plan(masks, c.tokens());
+  const auto elements = static_cast<double>(plan.target_rows.size()) * static_cast<double>(c.width);
+  return run.step(plan, 1 / elements);
+}
+
+/// Values of unit variance: where all are guessed as 0 the smooth L1 loss is their mean, whatever
+/// number of channels says the same.
+TEST(PixelLoss, IsAMeanOverTheValuesOfAllChannels) {
+  const double colours = pixel_loss_of_equal_channels(3);
+  EXPECT_GT(colours, 0.3);
+  EXPECT_LT(colours, 0.5);  // x^2 / 2 of variance 1, less where it goes on in a straight line
+  for (const std::int64_t channels : {1, 5})
+    EXPECT_NEAR(pixel_loss_of_equal_channels(channels), colours, 1e-12 * colours) << channels;
+}
+
 class StepTargets : public StepGradient {};
 
 /// Who watches makes the target encoder compute the features of all tokens; else it computes those
@@ -215,6 +256,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true},
         Mode{"deep_predictor", 1, 1, 0.4, Recompute::none, 1, {}, false, 2},
         Mode{"pixels", 1, 4, 0, Recompute::none, 1, {0, 0, 0.8, 0}},
+        Mode{"pixels_of_five_channels", 1, 4, 0, Recompute::none, 2, {0, 0, 0.8, 0}, false, 1, 5},
         Mode{"centred_targets_of_two_blocks",
              1,
              1,

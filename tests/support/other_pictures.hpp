@@ -38,6 +38,8 @@ struct TiffForm {
   int tile = 0;                   // side of tiles, a multiple of 16; 0: strips of a row
   int pages = 1;                  // pictures, all with the same samples
   std::uint16_t photometric = 0;  // where it is not black or RGB
+  std::uint16_t numbers = 0;      // where they are not whole and unsigned, or real of 32 bits
+  bool alpha = false;             // the last channel, beside four that begin with colours
 };
 
 /// The samples of a rectangle of one plane of a picture, black beyond its edges.
@@ -80,7 +82,9 @@ inline void write_page(TIFF* file, const Bytes& samples, int height, int width,
                form.apart ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
   TIFFSetField(file, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
   TIFFSetField(file, TIFFTAG_SAMPLEFORMAT,
-               form.bits == 32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+               form.numbers != 0 ? form.numbers
+               : form.bits == 32 ? SAMPLEFORMAT_IEEEFP
+                                 : SAMPLEFORMAT_UINT);
   const bool colours = form.channels >= 3 && form.colours;
   TIFFSetField(file, TIFFTAG_PHOTOMETRIC,
                form.photometric != 0 ? form.photometric
@@ -88,8 +92,14 @@ inline void write_page(TIFF* file, const Bytes& samples, int height, int width,
                                      : PHOTOMETRIC_MINISBLACK);
   const int extra = form.channels - (colours ? 3 : 1);
   std::vector<std::uint16_t> kinds(static_cast<std::size_t>(extra), EXTRASAMPLE_UNSPECIFIED);
-  if (form.channels == 4 && colours) kinds = {EXTRASAMPLE_UNASSALPHA};
+  if (extra > 0 && (form.alpha || (form.channels == 4 && colours)))
+    kinds.back() = EXTRASAMPLE_UNASSALPHA;
   if (extra > 0) TIFFSetField(file, TIFFTAG_EXTRASAMPLES, extra, kinds.data());
+  if (form.photometric == PHOTOMETRIC_PALETTE) {  // of grey
+    std::vector<std::uint16_t> map(256);
+    for (std::size_t i = 0; i < map.size(); ++i) map[i] = static_cast<std::uint16_t>(257 * i);
+    TIFFSetField(file, TIFFTAG_COLORMAP, map.data(), map.data(), map.data());
+  }
   if (form.tile > 0) {
     TIFFSetField(file, TIFFTAG_TILEWIDTH, form.tile);
     TIFFSetField(file, TIFFTAG_TILELENGTH, form.tile);

@@ -75,12 +75,13 @@ struct StepRun {
     set_values(device.ops(), factor, scale.factor);
   }
 
-  /// Images (B, 3, H, W), already normalised, in the parameter type.
+  /// Images (B, C, H, W), already normalised, in the parameter type.
   void set_images(const std::vector<double>& values, std::int64_t count) {
     const EncoderConfig& c = model.encoder().config();
     const DType type = precision.param;
     image_memory = Buffer(device, values.size() * size_of(type));
-    images = make_tensor(image_memory.data(), type, {count, 3, c.image_height, c.image_width});
+    images =
+        make_tensor(image_memory.data(), type, {count, c.channels, c.image_height, c.image_width});
     set_values(device.ops(), values, images);
   }
 

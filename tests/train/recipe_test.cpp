@@ -253,6 +253,10 @@ TEST(RunPlan, ChosenMicroBatchDividesTheRankBatch) {
   EXPECT_EQ(plan_run(recipe, 1000, 2).micro_batch, 30);
   EXPECT_EQ(plan_run(recipe, 1000, 4).micro_batch, 30);
   EXPECT_EQ(plan_run(recipe, 1000, 120).micro_batch, 1);
+  recipe.model.encoder.channels = 1;
+  EXPECT_EQ(plan_run(recipe, 1000, 1).micro_batch, 30);
+  recipe.model.encoder.channels = 12;  // a quarter of the patches, of four times the values
+  EXPECT_EQ(plan_run(recipe, 1000, 1).micro_batch, 8);
 }
 
 TEST(RunPlan, RefusesBatchesThatDoNotDivideAndEpochsWithoutAStep) {

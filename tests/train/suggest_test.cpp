@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "ijepa/core/error.hpp"
+#include "tests/support/other_pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
 
@@ -127,6 +128,24 @@ TEST(Suggest, ALookAtShardsFindsNumberSizeAndPixels) {
   EXPECT_GE(machine.cores, 1);
   EXPECT_GT(machine.memory, std::size_t{1} << 20);
   EXPECT_THROW(look_at_images((folder.path() / "none").string()), Error);
+}
+
+TEST(Suggest, ASetOfSeveralKindsIsToldAndNotTakenForDamage) {
+  const test::TemporaryFolder folder;
+  std::vector<test::Bytes> mixed(5, test::encode_png(test::draw_picture(32, 32)));
+  mixed[3] =
+      test::tiff(test::Bytes(std::size_t{32} * 32 * 5), 32, 32, {.channels = 5, .colours = false});
+  test::write_shard_of(folder.path() / "train", mixed);
+  try {
+    look_at_images((folder.path() / "train").string());
+    FAIL() << "nothing was said";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("image 3 (picture/3.png) cannot be read with 3 channels as the others: It "
+                        "has 5 channels."),
+              std::string::npos)
+        << text;
+  }
 }
 
 }  // namespace

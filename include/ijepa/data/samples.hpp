@@ -56,6 +56,7 @@ struct SampleImage {
 ///    38470 G + 7471 B) / 65536, alpha is dropped; PNG and TIFF keep their 16 bits.
 /// N: PNG and TIFF of exactly N channels of 8 or 16 bits without sign, alpha counted, or a TIFF of
 ///    N pictures of one channel each. WrongChannels says what others have.
+/// A TIFF of several_pictures() is refused as WrongChannels, too, where they are not the channels.
 /// Damage and hostile sizes are an Error as with ImageDecoder; samples are limited to 3 times the
 /// pixels, the memory of a picture to what ImageDecoder needs or twice that.
 class SampleDecoder {
@@ -89,5 +90,9 @@ struct StoredChannels {
   int channels = 3, bits = 8;
 };
 StoredChannels stored_channels(std::span<const std::uint8_t> bytes);
+
+/// True of a TIFF in which a later picture has the size and the kind of the first, as in stacks and
+/// films; previews and masks of the first have others. Damage behind the first picture is none.
+bool several_pictures(std::span<const std::uint8_t> bytes);
 
 }  // namespace ijepa

@@ -48,9 +48,9 @@ struct StepInput {
   TargetScale target_scale = {};
   std::function<void(const std::vector<double>&)> told_target_sums = {};
 
-  /// 1 / (pixels of the target patches of the global batch).
+  /// 1 / (pixel values of the target patches of the global batch).
   double pixel_loss_scale(const EncoderConfig& c) const {
-    return loss_scale * static_cast<double>(c.width) / static_cast<double>(3 * c.patch * c.patch);
+    return loss_scale * static_cast<double>(c.width) / static_cast<double>(c.patch_values());
   }
 };
 

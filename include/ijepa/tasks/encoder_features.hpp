@@ -15,7 +15,8 @@ namespace ijepa {
 /// Untrained: as both were before the first step, by the run's seed.
 enum class EncoderChoice : std::uint8_t { target, context, untrained };
 
-/// Images of a batch: enough rows for the matrix products, and the same for any number of ranks.
+/// Images of a batch: enough rows for the matrix products, patches of any number of channels in
+/// little memory, and the same for any number of ranks.
 std::int64_t images_at_once(const EncoderConfig& encoder);
 
 class EncoderFeatures final : public FeatureMap {

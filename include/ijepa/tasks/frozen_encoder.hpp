@@ -47,7 +47,6 @@ class FrozenEncoder {
 /// height, width, channels), decoded on `threads` threads. An Error names an image that cannot be
 /// decoded.
 std::vector<std::uint8_t> read_pictures(const ImageSource& images, std::int64_t first,
-                                        std::int64_t count, Size size, int threads,
-                                        int channels = 3);
+                                        std::int64_t count, Size size, int threads, int channels);
 
 }  // namespace ijepa

@@ -23,7 +23,7 @@ struct ReadableImages {
 /// first bad ones are named in warnings. The same on all ranks. An Error if none can be read.
 /// Collective.
 ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
-                                  Communicator& comm, const Log& log, int channels = 3);
+                                  Communicator& comm, const Log& log, int channels);
 
 /// bad_images.csv in `folder`: key and reason. Nothing where there are none.
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder);

@@ -53,6 +53,9 @@ class Training : public EpochTask<PictureBatch> {
       check_labels(*valid_, settings_.data.valid);
       prepare_output_folder(settings_.run.out_dir);
     });
+    checkpoint_ = find_checkpoint(settings_.run.run, settings_.run.checkpoint, comm, log);
+    recipe_ = load_checkpoint_recipe(checkpoint_, comm);
+    settings_.data.views.channels = static_cast<int>(recipe_.model.encoder.channels);
     if (settings_.data.skip_bad) {
       leave_out_bad_images(train_);
       leave_out_bad_images(valid_);
@@ -81,7 +84,8 @@ class Training : public EpochTask<PictureBatch> {
 
  private:
   void leave_out_bad_images(std::unique_ptr<ImageSource>& images) {
-    auto readable = without_bad_images(std::move(images), threads_of(settings_), comm_, log_);
+    auto readable = without_bad_images(std::move(images), threads_of(settings_), comm_, log_,
+                                       settings_.data.views.channels);
     images = std::move(readable.images);
     bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
   }
@@ -92,14 +96,11 @@ class Training : public EpochTask<PictureBatch> {
 
   void open_model() {
     const auto& run = settings_.run;
-    checkpoint_ = find_checkpoint(run.run, run.checkpoint, comm_, log_);
-    recipe_ = load_checkpoint_recipe(checkpoint_, comm_);
     auto device_recipe = recipe_;
     device_recipe.compute = settings_.compute;
     device_ = open_device(device_recipe, parse_cluster(process_environment()), comm_, log_);
     auto& views = settings_.data.views;
     auto encoder = recipe_.model.encoder;
-    views.channels = static_cast<int>(encoder.channels);
     if (views.image_height == 0) {
       views.image_height = encoder.image_height;
       views.image_width = encoder.image_width;

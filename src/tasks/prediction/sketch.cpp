@@ -104,7 +104,7 @@ class Sketching {
   }
 
   void leave_out_bad_images(const Log& log) {
-    auto readable = without_bad_images(std::move(images_), threads(), comm_, log);
+    auto readable = without_bad_images(std::move(images_), threads(), comm_, log, 3);
     images_ = std::move(readable.images);
     result_.bad_images = std::ssize(readable.bad);
     on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });
@@ -147,7 +147,7 @@ class Sketching {
 
   std::vector<std::uint8_t> picture(std::int64_t query) const {
     return read_pictures(*images_, chosen_[static_cast<std::size_t>(query)], 1,
-                         model_->image_size(), 1);
+                         model_->image_size(), 1, 3);
   }
 
   std::vector<double> truth(std::int64_t query) {

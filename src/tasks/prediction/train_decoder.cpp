@@ -86,7 +86,7 @@ class DecoderTraining {
   std::int64_t weights() const { return network_->store().layout().count("decoder"); }
 
   void leave_out_bad_images() {
-    auto readable = without_bad_images(std::move(images_), threads(), comm_, log_);
+    auto readable = without_bad_images(std::move(images_), threads(), comm_, log_, 3);
     images_ = std::move(readable.images);
     bad_images_ = std::ssize(readable.bad);
     on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });

@@ -75,7 +75,7 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   const auto palette = model.info().labels.palette();
   const Legend legend(model.info().labels);
   if (settings.skip_bad)
-    readable = without_bad_images(std::move(readable.images), model.threads(), comm, log);
+    readable = without_bad_images(std::move(readable.images), model.threads(), comm, log, 3);
   const auto& images = readable.images;
   const auto write = [&](const char* kind, std::int64_t i, const auto& to) {
     const auto path = fs::path(settings.out) / kind / result_name(*images, i);

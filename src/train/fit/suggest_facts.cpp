@@ -85,6 +85,15 @@ int channels_of(const ShardSet& set, std::int64_t count) {
   return 3;
 }
 
+[[noreturn]] void tell_mixed(const ShardSet& set, const std::string& shards, std::int64_t image,
+                             int channels, const WrongChannels& error) {
+  fail(
+      "{}: image {} ({}) cannot be read with {} channel{} as the others: {}. Pack those of one "
+      "kind "
+      "by ijepa-shards --channels.",
+      shards, image, set.key(image), channels, channels == 1 ? "" : "s", error.what_it_has());
+}
+
 /// Steps of random pixels on one thread, for about a second.
 double time_step(const PretrainRecipe& given) {
   PretrainRecipe recipe = given;
@@ -139,6 +148,8 @@ ImageFacts look_at_images(const std::string& shards) {
         pixels.add(samples.decode());
         sizes.push_back(size);
       }
+    } catch (const WrongChannels& e) {
+      tell_mixed(set, shards, i * set.size() / count, facts.channels, e);
     } catch (const Error&) {
       // Damaged ones are left out of training, too.
     }

@@ -5,6 +5,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/model/mask_limits.hpp"
+#include "ijepa/model/patches_at_once.hpp"
 #include "ijepa/train/recipe/schedule.hpp"
 
 namespace ijepa {
@@ -177,11 +178,10 @@ void check_run(const RunSettings& run, Notes& notes) {
   }
 }
 
-/// The largest divisor of the rank's batch whose images have at most 8192 patches: enough rows to
-/// fill the matrix products, few enough for the activations to stay small.
-std::int64_t choose_micro_batch(std::int64_t rank_batch, std::int64_t tokens) {
-  constexpr std::int64_t most_tokens = 8192;
-  std::int64_t micro = std::clamp<std::int64_t>(most_tokens / tokens, 1, rank_batch);
+/// The largest divisor of the rank's batch that takes no more patches than suit a batch.
+std::int64_t choose_micro_batch(std::int64_t rank_batch, const EncoderConfig& encoder) {
+  std::int64_t micro =
+      std::clamp<std::int64_t>(patches_at_once(encoder) / encoder.tokens(), 1, rank_batch);
   while (rank_batch % micro != 0) --micro;
   return micro;
 }
@@ -240,7 +240,7 @@ RunPlan plan_run(const PretrainRecipe& recipe, std::int64_t images, std::int64_t
   plan.rank_batch = optim.global_batch / ranks;
   plan.micro_batch = optim.micro_batch > 0
                          ? optim.micro_batch
-                         : choose_micro_batch(plan.rank_batch, recipe.model.encoder.tokens());
+                         : choose_micro_batch(plan.rank_batch, recipe.model.encoder);
   check(plan.rank_batch % plan.micro_batch == 0,
         "A rank's batch, {} (optim.global_batch = {} on {} ranks), must be a multiple of "
         "optim.micro_batch = {}.",

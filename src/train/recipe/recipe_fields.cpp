@@ -162,7 +162,7 @@ static void describe(OptimSettings& o, Fields& f) {
   f("global_batch", o.global_batch, between(1, most_images), "Images a step, over all ranks.");
   f("micro_batch", o.micro_batch, between(0, most_images),
     "Images a rank computes at once; gradients accumulate over the rest. 0: as many as divide the "
-    "rank's batch and have at most 8192 patches.");
+    "rank's batch and have at most 8192 patches; of more than 3 channels fewer, in proportion.");
   f("epochs", o.epochs, between(1, 1e6), "Passes over the data; the schedules span them.");
   f("max_steps", o.max_steps, between(0, most_steps),
     "Stop after this many steps, with the schedules of the whole run. 0: never.");

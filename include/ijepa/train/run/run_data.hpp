@@ -45,7 +45,7 @@ std::unique_ptr<Loader> training_loader(const PretrainRecipe& recipe, const RunP
                                         const Log& log,
                                         std::optional<std::int64_t> steps = std::nullopt);
 
-/// (images, H, W, 3): the evaluation views of the first images of a set.
+/// (images, H, W, C) of pixel_type(C), as bytes: the evaluation views of the first images of a set.
 std::vector<std::uint8_t> evaluation_pixels(const ShardSet& shards, LoaderOptions options,
                                             std::int64_t images);
 

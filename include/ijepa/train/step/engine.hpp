@@ -17,7 +17,7 @@
 namespace ijepa {
 
 struct MicroBatch {
-  std::span<const std::uint8_t> pixels;  // (B, H, W, 3)
+  std::span<const std::uint8_t> pixels;  // (B, H, W, C) of pixel_type(C)
   const TokenPlan& plan;
   DropPathDraw drop_path = {};
 };

@@ -14,7 +14,7 @@ struct ExportOptions {
   ExportFormat format = ExportFormat::authors;
   std::string encoder = "target";      // or "context"; hugging_face, timm and onnx hold one
   std::int64_t steps_per_epoch = 0;    // for the epoch and the schedules; 0: from shards or import
-  bool include_normalization = false;  // onnx: the model takes uint8 pixels (B, H, W, 3)
+  bool include_normalization = false;  // onnx: the model takes pixels (B, H, W, C) of pixel_type(C)
   bool external_data = false;          // onnx: weights in OUT.data, as always above 2 GiB
 };
 
