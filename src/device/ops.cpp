@@ -127,7 +127,7 @@ void Ops::layer_norm_backward(Tensor dy, Tensor x, Tensor w, Tensor mean, Tensor
                     {reads("dy", dy), reads("x", x), reads("w", w), reads("mean", mean),
                      reads("rstd", rstd), reads("scale", d.scale),
                      reads("row_sequence", d.row_sequence), updates("dsum", d.dsum_accum),
-                     writes("dbranch", d.dbranch), writes("dw", dw), writes("db", db)},
+                     writes("dbranch", d.dbranch), writes(mode, "dw", dw), writes(mode, "db", db)},
                     [&](Ops& o) { o.layer_norm_backward(dy, x, w, mean, rstd, d, dw, db, mode); }));
 }
 
@@ -218,7 +218,7 @@ void Ops::gather_rows_or_token(Tensor x, Tensor token, Tensor table, Tensor rows
 void Ops::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
   perform(Operation("sum_rows", OpClass::token,
                     static_cast<double>((rows.empty() ? x.rows() : rows.numel()) * x.cols()),
-                    {reads("x", x), reads("rows", rows), writes("y", y)},
+                    {reads("x", x), reads("rows", rows), writes(mode, "y", y)},
                     [&](Ops& o) { o.sum_rows(x, rows, y, mode); }));
 }
 
@@ -230,12 +230,12 @@ void Ops::smooth_l1(Tensor prediction, const TargetRows& targets, double scale, 
       "smooth_l1", OpClass::element, 11 * elements(prediction),
       {reads("prediction", prediction), reads("features", targets.features, prediction),
        reads("rows", targets.rows), reads("shift", targets.shift), reads("factor", targets.factor),
-       writes("loss", loss_accum), writes("dprediction", dprediction)},
+       updates("loss", loss_accum), writes("dprediction", dprediction)},
       [&](Ops& o) { o.smooth_l1(prediction, targets, scale, loss_accum, dprediction); }));
 }
 void Ops::sum_squares(Tensor x, Tensor result_accum) {
   perform(Operation("sum_squares", OpClass::element, 2 * elements(x),
-                    {reads("x", x), writes("result", result_accum)},
+                    {reads("x", x), updates("result", result_accum)},
                     [&](Ops& o) { o.sum_squares(x, result_accum); }));
 }
 void Ops::adamw_ema(const OptimizerRange& r, const AdamWStep& step) {

@@ -79,6 +79,33 @@ TEST(CountingOps, CountsTheElementsThatAreTouched) {
             2 * 12 * 2 + 2 * 16 * 4);
 }
 
+TEST(CountingOps, CountsWhatSumsUpAsReadAndWritten) {
+  NullOps null;
+  CountingOps ops(null);
+  const auto bytes_of = [&](const auto& call) {
+    ops.reset();
+    call();
+    return ops.total().bytes;
+  };
+  const auto x = shaped(DType::f32, {3, 4}), row = shaped(DType::f32, {4}),
+             column = shaped(DType::f32, {3}), one = shaped(DType::f32, {1}),
+             indices = shaped(DType::i32, {3});
+  for (const Write mode : {Write::overwrite, Write::accumulate}) {
+    const int touched = mode == Write::accumulate ? 2 : 1;
+    EXPECT_EQ(bytes_of([&] { ops.sum_rows(x, {}, row, mode); }), 12 * 4 + touched * 4 * 4);
+    EXPECT_EQ(bytes_of([&] {
+                ops.layer_norm_backward(x, x, row, column, column, {.dsum_accum = x}, row, row,
+                                        mode);
+              }),
+              (2 + 2) * 12 * 4 + 4 * 4 + 2 * 3 * 4 + touched * 2 * 4 * 4);
+  }
+  EXPECT_EQ(bytes_of([&] { ops.sum_squares(x, one); }), 12 * 4 + 2 * 4);
+  EXPECT_EQ(bytes_of([&] {
+              ops.smooth_l1(x, {x, indices, {}, {}}, 1, one, x);
+            }),
+            3 * 12 * 4 + 3 * 4 + 2 * 4);
+}
+
 /// A wrapper must hand on every call: all cases give the same results through it.
 template <class Wrapper>
 void expect_transparent() {

@@ -201,7 +201,7 @@ class Training : public EpochTask<PictureBatch> {
     gradients_->finish();
     auto all = std::exchange(learned_, {});
     all.reduce(comm_);
-    gradients_->checked_norm(all.loss, step, rate);
+    gradients_->checked_norm(all.loss, step, settings_.optim.learning_rate);
     for (auto& optimizer : optimizers_) optimizer.update(step, rate);
     train_sums_.add(all);
   }

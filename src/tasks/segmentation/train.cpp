@@ -148,7 +148,7 @@ class SegmentTrainer : public EpochTask<PairBatch> {
     const double rate = segment_learning_rate(settings_, step / shared_.steps());
     gradients_.finish();
     reduce(learned_, comm_);
-    gradients_.checked_norm(learned_.loss, step, rate);
+    gradients_.checked_norm(learned_.loss, step, settings_.learning_rate);
     gradients_.update(adamw_step({}, step, rate, settings_.weight_decay, 1));
     train_sum_.add(learned_);
   }

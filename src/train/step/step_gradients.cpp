@@ -41,7 +41,7 @@ void StepGradients::finish() {
   reducer_->settle();
 }
 
-double StepGradients::checked_norm(double loss, std::int64_t step, double learning_rate) {
+double StepGradients::checked_norm(double loss, std::int64_t step, double option_rate) {
   const DType type = stores_.front()->precision().statistics();
   const Tensor square = make_tensor(square_.data(), type, {1});
   device_.ops().fill_zero(square);
@@ -52,7 +52,7 @@ double StepGradients::checked_norm(double loss, std::int64_t step, double learni
     throw AgreedError(
         fmt::format("Loss or gradient of step {} is not a number; start again with a lower --lr "
                     "than {:.3g}.",
-                    step + 1, learning_rate),
+                    step + 1, option_rate),
         exit_code::not_finite);
   return norm;
 }

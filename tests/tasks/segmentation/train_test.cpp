@@ -187,7 +187,8 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
 TEST_F(SegmentTrain, EndsWhenTheLossIsNoNumber) {
   settings_.fine_tune = true;
   settings_.learning_rate = 1e30;
-  EXPECT_NE(problem().find("not a number"), std::string::npos);
+  EXPECT_NE(problem().find("is not a number; start again with a lower --lr than 1e+30."),
+            std::string::npos);
   EXPECT_FALSE(fs::exists(path("out/last_model")));
 }
 

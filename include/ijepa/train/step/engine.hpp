@@ -61,8 +61,8 @@ class Engine {
   /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
   /// all have equally many.
   StepSums finish(double context_tokens);
-  /// Multiplies the gradients so that their norm is at most `largest`, then AdamW and EMA. Moves
-  /// the moments of centred targets on by what the step saw.
+  /// AdamW, of gradients times step.gradient_scale, and EMA. Moves the moments of centred targets
+  /// on by what the step saw.
   void update(const AdamWStep& step);
   /// Whether every weight is a number, after any step.
   bool weights_finite();

@@ -31,8 +31,8 @@ class StepGradients {
   void finish();
   /// The norm of the summed gradient. An AgreedError with exit_code::not_finite when it or `loss`,
   /// the step's over all ranks, is no number: weights and moments are then those before the step.
-  /// `step` counts from 0.
-  double checked_norm(double loss, std::int64_t step, double learning_rate);
+  /// `step` counts from 0; `option_rate` is what --lr was, whatever a schedule has made of it.
+  double checked_norm(double loss, std::int64_t step, double option_rate);
   /// AdamW, without EMA.
   void update(const AdamWStep& step);
 
