@@ -58,8 +58,8 @@ Json micro_batches(const NonFiniteStep& step, const ShardSet& shards, const Engi
 
 }  // namespace
 
-std::string write_non_finite(const std::string& run_dir, const NonFiniteStep& step,
-                             const ShardSet& shards, Engine& engine) {
+void write_non_finite(const std::string& run_dir, const NonFiniteStep& step, const ShardSet& shards,
+                      Engine& engine, const Log& log) try {
   const auto folder = std::filesystem::path(run_dir) / "non_finite";
   make_folder(folder.string());
   const std::string path =
@@ -76,7 +76,22 @@ std::string write_non_finite(const std::string& run_dir, const NonFiniteStep& st
                   {"gradient_norms", gradient_norms(engine)}};
   write_file_atomically(path,
                         page.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  return path;
+} catch (const std::exception& e) {
+  log.warn("step {}: what is not finite could not be written down: {}", step.place.step, e.what());
+}
+
+std::string non_finite_end(const std::string& run_dir, std::int64_t steps, std::int64_t last_step,
+                           const std::string& replay) {
+  const std::string repeat =
+      replay.empty()
+          ? ""
+          : fmt::format("repeat the first of them by ijepa-pretrain --replay {}, ", replay);
+  return fmt::format(
+      "Loss or gradients were not finite in {} steps in a row, up to step {}: {}lower optim.lr, "
+      "set "
+      "optim.clip_grad, or look at the images named in {}/non_finite. The last checkpoint is from "
+      "before them.",
+      steps, last_step, repeat, run_dir);
 }
 
 }  // namespace ijepa

@@ -6,11 +6,9 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
-#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/fit/non_finite.hpp"
-#include "ijepa/train/run/run_folder.hpp"
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/run/run_watch.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
@@ -70,8 +68,6 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
   check(static_cast<bool>(make_evaluation), "eval.test_shards is set, but nobody can evaluate.");
   evaluation_ = make_evaluation(recipe, *device_, engine_, comm);
 }
-
-Trainer::~Trainer() = default;
 
 Outcome Trainer::run() {
   try {
@@ -186,38 +182,21 @@ std::vector<std::vector<std::uint8_t>> Trainer::survey(const RankStep& step) {
 
 void Trainer::update(const StepPlace& place, const StepSums& sums) {
   non_finite_ = 0;
-  const OptimSettings& o = recipe_.optim;
-  const std::int64_t s = place.step + 1;
-  AdamWStep step = adamw_step({o.beta1, o.beta2, o.eps}, place.step, schedule_.learning_rate(s),
-                              schedule_.weight_decay(s), schedule_.momentum(s));
-  const double norm = std::hypot(sums.encoder_gradient, sums.predictor_gradient);
   comm_.activity().enter(Phase::updating, place.step);
-  if (o.clip_grad > 0 && norm > o.clip_grad) step.gradient_scale = o.clip_grad / norm;
-  engine_.update(step);
+  const double norm = std::hypot(sums.encoder_gradient, sums.predictor_gradient);
+  engine_.update(adamw_step(recipe_.optim, schedule_, place.step, norm));
 }
 
 // Every rank has the same sums, so every rank skips and repeats, and every rank stops.
 void Trainer::skip(const RankStep& step, const StepSums& sums) {
   const StepPlace& place = step.place();
-  try {
-    write_non_finite(recipe_.run.dir, {place, sums, comm_.rank(), step_images_}, shards_, engine_);
-  } catch (const std::exception& e) {
-    log_.warn("step {}: what is not finite could not be written down: {}", place.step, e.what());
-  }
+  write_non_finite(recipe_.run.dir, {place, sums, comm_.rank(), step_images_}, shards_, engine_,
+                   log_);
   if (non_finite_++ == 0) explanation_ = explain(step);
   if (run_log_) run_log_->skipped(place, sums, non_finite_ == 1 ? explanation_ : Explanation{});
   if (non_finite_ <= recipe_.run.nan_limit) return;
-  const std::string replay =
-      explanation_.file.empty()
-          ? ""
-          : fmt::format("repeat the first of them by ijepa-pretrain --replay {}, ",
-                        explanation_.file);
-  throw AgreedError(
-      fmt::format("Loss or gradients were not finite in {} steps in a row, up to step {}: {}lower "
-                  "optim.lr, set optim.clip_grad, or look at the images named in {}/non_finite. "
-                  "The last checkpoint is from before them.",
-                  non_finite_, place.step, replay, recipe_.run.dir),
-      exit_code::not_finite);
+  throw AgreedError(non_finite_end(recipe_.run.dir, non_finite_, place.step, explanation_.file),
+                    exit_code::not_finite);
 }
 
 // A repetition takes longer than a step: not where any rank is to stop.
@@ -232,10 +211,6 @@ void Trainer::report(const StepMetrics& metrics) {
   last_loss_ = metrics.loss;
   if (run_log_) run_log_->step(step_, metrics, flops_ / (metrics.milliseconds / 1e3 * peak_flops_));
   if (++steps_here_ == steps_until_usual) warn_of_kill_time();
-}
-
-std::string Trainer::summary() const {
-  return run_summary(recipe_, plan_, step_, last_loss_, last_health_);
 }
 
 bool Trainer::health_is_due() const {
@@ -355,20 +330,8 @@ void Trainer::start_loader() {
   });
 }
 
-std::optional<HealthMonitor> Trainer::make_health_monitor() {
-  const RunSettings& run = recipe_.run;
-  if (run.health_every == 0) return {};
-  std::optional<ShardSet> valid;
-  if (!recipe_.data.valid_shards.empty()) valid = ShardSet::open(recipe_.data.valid_shards);
-  const ShardSet& held_out = valid ? *valid : shards_;
-  const std::int64_t images = std::min(run.health_images, held_out.size());
-  if (images < 2) return {};
-  return HealthMonitor(recipe_, evaluation_pixels(held_out, loader_options(recipe_), images),
-                       images, plan_.micro_batch);
-}
-
 void Trainer::start_logs() {
-  health_monitor_ = make_health_monitor();
+  health_monitor_ = health_monitor_of(recipe_, shards_, plan_);
   run_log_.emplace(recipe_, plan_, step_, health_monitor_, log_);
   run_log_->event("start", {{"step", step_},
                             {"total_steps", plan_.total_steps},

@@ -17,6 +17,16 @@ AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double lear
           .ema_momentum = ema_momentum};
 }
 
+AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
+                     double gradient_norm) {
+  const std::int64_t s = step + 1;
+  AdamWStep now = adamw_step({optim.beta1, optim.beta2, optim.eps}, step, schedule.learning_rate(s),
+                             schedule.weight_decay(s), schedule.momentum(s));
+  if (optim.clip_grad > 0 && gradient_norm > optim.clip_grad)
+    now.gradient_scale = optim.clip_grad / gradient_norm;
+  return now;
+}
+
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
   const ParamLayout& layout = store.layout();
   for (const ParamRange range : {layout.range("encoder"), layout.after("encoder")})

@@ -44,7 +44,6 @@ class Trainer {
   Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communicator& comm,
           const StopSignal& stop, const Log& log, const EvaluationFactory& make_evaluation = {},
           const InitialWeights& start = {});
-  ~Trainer();
 
   /// Trains until the last step, until a rank receives a stop signal or until rank 0's clock says
   /// that the job ends; saves at the end of all, and at intervals while it goes on. An AgreedError
@@ -53,7 +52,9 @@ class Trainer {
   /// Why it was interrupted.
   StopReason stop_reason() const { return stop_reason_; }
   /// Of a finished run: what came out of it, and the commands that say what it is worth.
-  std::string summary() const;
+  std::string summary() const {
+    return run_summary(recipe_, plan_, step_, last_loss_, last_health_);
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -62,7 +63,6 @@ class Trainer {
   void restore(const InitialWeights& start);
   void start_logs();
   void start_loader();
-  std::optional<HealthMonitor> make_health_monitor();
 
   Outcome train();
   StepMetrics train_step();

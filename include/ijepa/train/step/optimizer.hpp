@@ -2,6 +2,7 @@
 // the compute-type copies, over ranges of the flat parameter buffers in one pass.
 #pragma once
 #include "ijepa/nn/param_store.hpp"
+#include "ijepa/train/schedule.hpp"
 
 namespace ijepa {
 
@@ -12,6 +13,10 @@ struct AdamWOptions {
 /// Constants of step `step` = 0, 1, ... (bias corrections use step + 1).
 AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
                      double weight_decay, double ema_momentum);
+
+/// Those of a run's schedules, where the gradients' norm is clipped to optim.clip_grad.
+AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
+                     double gradient_norm);
 
 /// One step over all parameters: the encoder with its target, then the rest.
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step);
