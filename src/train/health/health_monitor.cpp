@@ -5,7 +5,6 @@
 
 #include "ijepa/data/shown.hpp"
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/train/run_data.hpp"
 
 namespace ijepa {
 namespace {
@@ -135,19 +134,6 @@ std::vector<Image> HealthMonitor::shown_images() const {
 
 std::span<const ImageMasks> HealthMonitor::shown_masks() const {
   return std::span(masks_).first(static_cast<std::size_t>(shown_));
-}
-
-std::optional<HealthMonitor> health_monitor_of(const PretrainRecipe& recipe, const ShardSet& train,
-                                               const RunPlan& plan) {
-  const RunSettings& run = recipe.run;
-  if (run.health_every == 0) return {};
-  std::optional<ShardSet> valid;
-  if (!recipe.data.valid_shards.empty()) valid = ShardSet::open(recipe.data.valid_shards);
-  const ShardSet& held_out = valid ? *valid : train;
-  const std::int64_t images = std::min(run.health_images, held_out.size());
-  if (images < 2) return {};
-  return HealthMonitor(recipe, evaluation_pixels(held_out, loader_options(recipe), images), images,
-                       plan.micro_batch);
 }
 
 }  // namespace ijepa

@@ -1,5 +1,7 @@
 #include "ijepa/train/run/run_data.hpp"
 
+#include <algorithm>
+
 #include "ijepa/core/cores.hpp"
 
 namespace ijepa {
@@ -81,6 +83,19 @@ std::vector<std::uint8_t> evaluation_pixels(const ShardSet& shards, LoaderOption
   while (const Batch* batch = loader.next())
     pixels.insert(pixels.end(), batch->images.begin(), batch->images.end());
   return pixels;
+}
+
+std::optional<HealthMonitor> health_monitor_of(const PretrainRecipe& recipe, const ShardSet& train,
+                                               const RunPlan& plan) {
+  const RunSettings& run = recipe.run;
+  if (run.health_every == 0) return {};
+  std::optional<ShardSet> valid;
+  if (!recipe.data.valid_shards.empty()) valid = ShardSet::open(recipe.data.valid_shards);
+  const ShardSet& held_out = valid ? *valid : train;
+  const std::int64_t images = std::min(run.health_images, held_out.size());
+  if (images < 2) return {};
+  return HealthMonitor(recipe, evaluation_pixels(held_out, loader_options(recipe), images), images,
+                       plan.micro_batch);
 }
 
 }  // namespace ijepa

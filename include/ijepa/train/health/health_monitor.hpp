@@ -2,13 +2,11 @@
 // held-out images and masks, with the weights as they are.
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
 #include "ijepa/data/image.hpp"
-#include "ijepa/data/shard_set.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/train/health/health.hpp"
 #include "ijepa/train/step/engine.hpp"
@@ -43,10 +41,5 @@ class HealthMonitor {
   std::vector<ImageMasks> masks_;
   std::int64_t images_, micro_batch_, shown_;
 };
-
-/// That of a run, on the evaluation views of data.valid_shards, or of `train` without them; none
-/// where the recipe asks for none, or has too few images.
-std::optional<HealthMonitor> health_monitor_of(const PretrainRecipe& recipe, const ShardSet& train,
-                                               const RunPlan& plan);
 
 }  // namespace ijepa

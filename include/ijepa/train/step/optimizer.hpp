@@ -2,7 +2,7 @@
 // the compute-type copies, over ranges of the flat parameter buffers in one pass.
 #pragma once
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/train/schedule.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 
 namespace ijepa {
 
