@@ -34,8 +34,8 @@ PackedImage ImagePacker::pack(Payload payload) {
     return {checked(std::move(payload.bytes), format), "", several};
   } catch (const WrongChannels& error) {
     return {{},
-            fmt::format("{}; --channels packs images of others than {}", error.what_it_has(),
-                        rules_.channels)};
+            fmt::format("{}; --channels N packs images of another number of channels than {}",
+                        error.what_it_has(), rules_.channels)};
   } catch (const Error& error) {
     return {{}, error.what()};
   }

@@ -35,6 +35,24 @@ void decode_bands(std::span<const std::uint8_t> bytes, const Size& size, std::ui
   });
 }
 
+/// libtiff's own way to colours (4.5) takes the rows of tiles that reach over the edge for shorter
+/// than they are, where greys have 16 bits: other pixels, and no word.
+bool is_tiled_grey(const TiffFile& tiff) {
+  const int photometric = tiff.photometric();
+  return TIFFIsTiled(tiff.get()) != 0 && tiff.tag(TIFFTAG_BITSPERSAMPLE) == 16 &&
+         (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE);
+}
+
+/// The upper byte of greys, as libtiff takes it from strips.
+void decode_tiled_grey(std::span<const std::uint8_t> bytes, const Size& size, std::uint8_t* rgb) {
+  const auto stored = tiff_samples(bytes, 1, std::int64_t{size.height} * size.width);
+  if (!stored) throw no_plain_numbers(bytes, 3);
+  const auto& samples = stored->image.samples;
+  const auto step = static_cast<std::size_t>(stored->image.channels);
+  for (std::size_t i = 0; i < samples.size(); i += step)
+    rgb = std::fill_n(rgb, 3, static_cast<std::uint8_t>(samples[i] >> 8));
+}
+
 }  // namespace
 
 Size tiff_size(std::span<const std::uint8_t> bytes) {
@@ -47,6 +65,7 @@ Size tiff_size(std::span<const std::uint8_t> bytes) {
 void decode_tiff(std::span<const std::uint8_t> bytes, const Size& whole, std::uint8_t* rgb) {
   const TiffFile tiff(bytes);
   if (is_of_three_bands(tiff)) return decode_bands(bytes, whole, rgb);
+  if (is_tiled_grey(tiff)) return decode_tiled_grey(bytes, whole, rgb);
   const int orientation = tiff.orientation();
   // libtiff mirrors, but leaves pictures that lie on their side so: it gets none to turn.
   std::uint16_t as_stored = ORIENTATION_TOPLEFT, extra = 0, *kinds = nullptr;

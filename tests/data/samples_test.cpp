@@ -266,6 +266,18 @@ TEST(Samples, ThreeBandsAreReadAsColoursWhereTheseAreAskedFor) {
         }
 }
 
+TEST(Samples, GreysOf16BitsAreTheSameColoursFromTilesAndFromStrips) {
+  for (const bool alpha : {false, true}) {
+    TiffForm form{.channels = 1, .bits = 16, .colours = false};
+    if (alpha) form.channels = 2;
+    form.alpha = alpha;
+    const auto samples = as_bytes(draw_numbers(form.channels, 65535), 16);
+    const auto strips = decode_image(tiff(samples, height, width, form));
+    form.tile = 16;  // the last tiles reach over the edge
+    EXPECT_EQ(decode_image(tiff(samples, height, width, form)).rgb, strips.rgb) << alpha;
+  }
+}
+
 TEST(Samples, TheFirstOfTwoChannelsIsGreyOnlyBesideAlpha) {
   const auto told = [](TiffForm form) {
     form.colours = false;

@@ -123,6 +123,7 @@ TEST_F(StartFrom, GoesOnWithoutTheWeightsAndWithTheSameCommand) {
             std::string::npos);
   ranks().barrier();
   if (first()) fs::remove(path("x.pth.tar"));
+  ranks().barrier();
   start(other("parts"), options, 4);
   start(other("parts"), {}, 6);
   if (first()) expect_same_run(path("straight"), path("parts"), "resumed");
