@@ -50,6 +50,7 @@ std::string event_text(const nlohmann::json& event, bool first_start) {
                        number_text(number_of(event, "ranks")), text("device"));
   if (kind == "stopped") return "stopped and saved: " + text("saved");
   if (kind == "non_finite") return "loss or gradients were no numbers: the step was skipped";
+  if (kind == "non_finite_explained") return text("explanation");
   if (kind == "save_failed") return "a save failed: " + text("reason");
   if (kind == "evaluation_failed") return "no evaluation: " + text("reason");
   if (kind == "collapse_warning") return text("text");

@@ -138,7 +138,7 @@ void add_replay_option(CLI::App& app, Arguments& arguments) {
   app.add_option("--replay", arguments.replay,
                  "repeat a step that was not finite, RUN/non_finite/step_N.replay, with every "
                  "operation checked, and name the first at fault: code 87, or 0 if all is finite "
-                 "here; --set takes settings of [compute]")
+                 "here; --set takes settings of [compute], and optim.micro_batch")
       ->type_name("FOLDER");
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <limits>
 
 namespace ijepa {
 namespace {
@@ -59,6 +60,13 @@ StopReason Deadline::due(double now) const {
   if (settings_.slice_seconds > 0 && now + needed_seconds() >= settings_.slice_seconds)
     return StopReason::slice_done;
   return StopReason::none;
+}
+
+double Deadline::seconds_left(double now) const {
+  double end = std::numeric_limits<double>::infinity();
+  if (settings_.job_seconds) end = *settings_.job_seconds - settings_.margin_seconds;
+  if (settings_.slice_seconds > 0) end = std::min(end, settings_.slice_seconds);
+  return end - needed_seconds() - now;
 }
 
 std::optional<double> seconds_to_job_end(

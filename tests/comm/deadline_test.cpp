@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <ctime>
 
 namespace ijepa {
@@ -34,6 +35,19 @@ TEST(Deadline, ASliceNeedsNoMargin) {
   deadline.stepped_in(1);
   EXPECT_EQ(deadline.due(93), StopReason::none);
   EXPECT_EQ(deadline.due(94), StopReason::slice_done);
+}
+
+TEST(Deadline, IsDueWhenNoSecondsAreLeft) {
+  EXPECT_TRUE(std::isinf(Deadline({}).seconds_left(1e9)));
+  Deadline both({.job_seconds = 1000, .slice_seconds = 100, .margin_seconds = 60});
+  Deadline job({.job_seconds = 1000, .slice_seconds = 0, .margin_seconds = 60});
+  for (Deadline* deadline : {&both, &job}) {
+    deadline->saved_in(2);
+    deadline->stepped_in(1);
+  }
+  EXPECT_EQ(both.seconds_left(90), 4);
+  EXPECT_EQ(job.seconds_left(934), 0);
+  EXPECT_EQ(job.due(934), StopReason::job_ends);
 }
 
 TEST(Deadline, TheJobsEndIsTheStrongerReason) {

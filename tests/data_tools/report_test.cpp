@@ -46,6 +46,7 @@ TEST_F(Report, TellsWhatARunIsHowItWentAndWhatThatMeans) {
   run.event(R"("event":"start","step":20,"total_steps":40,"ranks":4,"host":"n2","device":"CPU")");
   run.event(R"("event":"saved","step":40,"seconds":0.5,"blocked_seconds":0.1)");
   run.event(R"("event":"non_finite","step":30,"loss":null)");
+  run.event(R"("event":"non_finite_explained","step":30,"explanation":"sum_rows overflowed")");
   const auto text = page({read(run)});
   EXPECT_THAT(text, HasSubstr("It is finished: 40 of 40 steps."));
   EXPECT_THAT(text, HasSubstr("vit_tiny: 192 wide, 12 deep"));
@@ -57,6 +58,7 @@ TEST_F(Report, TellsWhatARunIsHowItWentAndWhatThatMeans) {
   EXPECT_THAT(text, HasSubstr("untrained <b>25</b>"));
   EXPECT_THAT(text, HasSubstr("resumed on n2, 4 ranks, CPU"));
   EXPECT_THAT(text, HasSubstr("the step was skipped"));
+  EXPECT_THAT(text, HasSubstr("sum_rows overflowed"));
   EXPECT_THAT(text, HasSubstr("It has saved 1 times, the last time after step 40"));
 }
 
@@ -110,8 +112,8 @@ TEST_F(Report, ShowsWhatDamageLeftAndNamesIt) {
 
 TEST_F(Report, OfEventsOfOddTypesIsStillMade) {
   const RunFolder run(runs(), "first", 20, 40);
-  for (const char* kind :
-       {"start", "health", "evaluation", "saved", "stopped", "non_finite", "hang"})
+  for (const char* kind : {"start", "health", "evaluation", "saved", "stopped", "non_finite",
+                           "non_finite_explained", "hang"})
     run.event(
         fmt::format(R"("event":"{}","step":"x","rankme":[],"ranks":"y","seconds":null)", kind));
   run.append("events.jsonl", "{\"event\":7}\n[]\n{\"event\":\"start\"}\n");

@@ -27,7 +27,7 @@ class RankedReplay : public RankedRun {
     std::vector<nlohmann::json> found;
     for (std::string line; std::getline(file, line);) {
       auto event = nlohmann::json::parse(line);
-      if (event.at("event") == "non_finite") found.push_back(std::move(event));
+      if (event.at("event") == "non_finite_explained") found.push_back(std::move(event));
     }
     return found;
   }

@@ -8,6 +8,7 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/fit/replay_file.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/sound_replay.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -32,21 +33,28 @@ class ReplayedSteps : public testing::Test {
     return r;
   }
 
-  static void train(PretrainRecipe recipe, std::int64_t steps, const InitialWeights& start = {}) {
+  static void train(PretrainRecipe recipe, std::int64_t steps, const InitialWeights& start = {},
+                    const Log& log = Log(1)) {
     recipe.optim.max_steps = steps;
     resolve(recipe);
     const auto comm = local_communicator();
     const StopSignal stop;
-    EXPECT_EQ(Trainer(recipe, {}, *comm, stop, Log(1), {}, start).run(), Outcome::finished);
+    EXPECT_EQ(Trainer(recipe, {}, *comm, stop, log, {}, start).run(), Outcome::finished);
   }
 
-  /// The events of steps that were not finite.
+  /// The events of steps that were not finite, each with what was found out about it.
   static std::vector<nlohmann::json> events(const PretrainRecipe& recipe) {
     std::ifstream file(fs::path(recipe.run.dir) / "events.jsonl");
     std::vector<nlohmann::json> found;
     for (std::string line; std::getline(file, line);) {
       auto event = nlohmann::json::parse(line);
-      if (event.at("event") == "non_finite") found.push_back(std::move(event));
+      const std::string kind = event.at("event");
+      if (kind == "non_finite") found.push_back(event);
+      if (kind != "non_finite_explained") continue;
+      EXPECT_FALSE(found.empty()) << "the skip is told first";
+      EXPECT_EQ(found.back().at("step"), event.at("step"));
+      event.erase("event");
+      found.back().update(event);
     }
     return found;
   }
@@ -130,16 +138,35 @@ INSTANTIATE_TEST_SUITE_P(All, ReplayedVariant,
                                                  }}),
                          [](const auto& variant) { return std::string(variant.param.name); });
 
-TEST_F(ReplayedSteps, AreKeptUpToANumber) {
-  PretrainRecipe one = recipe("one"), two = recipe("two");
-  two.run.keep_replays = 2;
-  for (const auto& r : {one, two}) train(r, 12);
-  EXPECT_EQ(events(one).size(), 3U);
-  EXPECT_EQ(replays(one).size(), 1U);
-  EXPECT_EQ(replays(two).size(), 2U);
-  for (const auto& event : events(one)) EXPECT_TRUE(event.contains("explanation"));
-  EXPECT_TRUE(events(one).front().contains("replay"));
-  EXPECT_FALSE(events(one).back().contains("replay"));
+TEST_F(ReplayedSteps, AreExplainedAndKeptUpToANumber) {
+  for (const std::int64_t most : {1, 2}) {
+    PretrainRecipe r = recipe(fmt::format("run_{}", most));
+    r.run.keep_replays = most;
+    testing::internal::CaptureStderr();
+    train(r, 16, {}, Log(0));
+    const std::string output = testing::internal::GetCapturedStderr();
+    const auto found = events(r);
+    ASSERT_EQ(found.size(), 4U);
+    EXPECT_EQ(replays(r).size(), static_cast<std::size_t>(most));
+    for (std::int64_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(found.at(i).contains("explanation"), i < most) << i;
+      EXPECT_EQ(found.at(i).contains("replay"), i < most) << i;
+    }
+    const std::string sentence =
+        fmt::format("not repeated, as run.keep_replays = {} of this run have been", most);
+    const auto at = output.find(sentence);
+    ASSERT_NE(at, std::string::npos) << output;
+    EXPECT_EQ(output.find(sentence, at + 1), std::string::npos) << "said twice";
+  }
+}
+
+TEST_F(ReplayedSteps, OfEarlierStartsCount) {
+  PretrainRecipe r = recipe("run");
+  for (const int steps : {4, 8, 12}) train(r, steps);
+  const auto found = events(r);
+  ASSERT_EQ(found.size(), 3U);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(found.at(i).contains("explanation"), i == 0) << i;
+  EXPECT_EQ(replays(r).size(), 1U);
 }
 
 TEST_F(ReplayedSteps, OfARowAreRepeatedOnce) {
@@ -186,6 +213,58 @@ TEST_F(ReplayedSteps, NameTheBlock) {
   }
 }
 
+TEST_F(ReplayedSteps, BeginWithTheMicroBatchWhoseLossIsNotFinite) {
+  PretrainRecipe r = recipe("run");
+  r.optim.micro_batch = 2;
+  r.run.keep_replays = 3;
+  train(r, 12);
+  ASSERT_EQ(events(r).size(), 3U);
+  bool later = false;
+  for (const auto& event : events(r)) {
+    const std::string file = event.at("replay"), said = event.at("explanation");
+    const auto place = replay_place(load_checkpoint_meta(*local_communicator(), file), file);
+    EXPECT_EQ(place.images, 2) << "of this micro-batch alone";
+    EXPECT_THAT(said, HasSubstr(fmt::format("micro-batch {} of 8. ", place.first / 2 + 1)));
+    EXPECT_EQ(replayed(file).said, said);
+    later = later || place.first > 0;
+  }
+  EXPECT_TRUE(later);
+}
+
+TEST_F(ReplayedSteps, AreTheSameInMicroBatchesOfAnotherSize) {
+  PretrainRecipe r = recipe("run");
+  r.optim.micro_batch = 8;
+  r.model.encoder.drop_path = 0.5;
+  train(r, 8);
+  const std::string file = events(r).front().at("replay");
+  const std::string said = events(r).front().at("explanation");
+  const auto begin = said.find("gather_patches"), end = said.find("float32");
+  ASSERT_NE(begin, std::string::npos) << said;
+  const std::string fault = said.substr(begin, end - begin);
+  for (const int size : {1, 2, 4}) {
+    const Replayed again = replayed(file, {fmt::format("optim.micro_batch={}", size)});
+    EXPECT_FALSE(again.finite);
+    EXPECT_THAT(again.said, HasSubstr(fault));
+    EXPECT_THAT(again.said, HasSubstr(fmt::format(" of {}. ", 16 / size)));
+  }
+  EXPECT_THAT(refusal(file, {"optim.micro_batch=16"}), HasSubstr("are no micro-batches of 16"));
+  EXPECT_THAT(refusal(file, {"optim.micro_batch=3"}), HasSubstr("a multiple of optim.micro_batch"));
+}
+
+TEST_F(ReplayedSteps, AreLeftWhereTheRunIsToStop) {
+  PretrainRecipe r = recipe("run");
+  r.data.mean = {10, 10, 10};  // the first step is not finite
+  r.run.max_seconds = 1e-3;    // and no time is left behind it
+  resolve(r);
+  const auto comm = local_communicator();
+  const StopSignal stop;
+  EXPECT_EQ(Trainer(r, {}, *comm, stop, Log(1)).run(), Outcome::interrupted);
+  ASSERT_EQ(events(r).size(), 1U);
+  EXPECT_EQ(events(r).front().at("explanation"),
+            "step 0 could not be repeated: the run is to stop before that is done.");
+  EXPECT_EQ(replays(r).size(), 0U);
+}
+
 TEST_F(ReplayedSteps, ThatAreFiniteElsewhereSaySo) {
   PretrainRecipe r = recipe("run");
   train(r, 4);
@@ -203,7 +282,10 @@ TEST_F(ReplayedSteps, ThatAreNoneOrDamagedAreRefused) {
   const std::string file = events(r).front().at("replay");
   EXPECT_THAT(refusal(path("nowhere").string()), HasSubstr(path("nowhere").string()));
   EXPECT_THAT(refusal(list_checkpoints(r.run.dir).front()), HasSubstr("is no replay of a step"));
-  EXPECT_THAT(refusal(file, {"optim.lr=1"}), HasSubstr("optim.lr=1 would make it another step"));
+  EXPECT_THAT(
+      refusal(file, {"optim.lr=1"}),
+      HasSubstr("optim.lr=1 would make it another step: a replay takes settings of [compute] "
+                "and optim.micro_batch alone"));
   EXPECT_THAT(refusal(file, {"compute.precision=float64"}),
               HasSubstr("has weights in float32, which compute.precision = \"float64\" has not"));
   EXPECT_THAT(refusal(file, {"compute.thread=1"}), HasSubstr("did you mean compute.threads?"));
@@ -239,6 +321,19 @@ TEST_F(ReplayedSteps, ThatCannotBeWrittenStopNothing) {
   EXPECT_THAT(events(r).front().at("explanation").get<std::string>(),
               HasSubstr(" It is not kept for --replay: "));
   EXPECT_FALSE(events(r).front().contains("replay"));
+}
+
+TEST_F(ReplayedSteps, ThatCannotBeCountedAreExplained) {
+  PretrainRecipe r = recipe("run");
+  fs::create_directories(path("run"));
+  std::ofstream(path("run") / "non_finite") << "in the way";
+  train(r, 8);
+  ASSERT_EQ(events(r).size(), 2U);
+  EXPECT_THAT(events(r).front().at("explanation").get<std::string>(),
+              HasSubstr(" It is not kept for --replay: "));
+  EXPECT_THAT(events(r).front().at("explanation").get<std::string>(),
+              HasSubstr((path("run") / "non_finite").string()));
+  EXPECT_FALSE(events(r).back().contains("explanation")) << "one was, though it is not kept";
 }
 
 }  // namespace

@@ -41,6 +41,8 @@ class Deadline {
   /// What a stop takes: the step that is running, and a save.
   double stop_seconds() const { return step_ + save_seconds(); }
   StopReason due(double now) const;
+  /// Until it is due; infinite where nothing ends.
+  double seconds_left(double now) const;
   /// Twice the longest save and twice a step, for what varies.
   double needed_seconds() const;
 

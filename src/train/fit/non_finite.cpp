@@ -88,8 +88,8 @@ std::string non_finite_end(const std::string& run_dir, std::int64_t steps, std::
           : fmt::format("repeat the first of them by ijepa-pretrain --replay {}, ", replay);
   return fmt::format(
       "Loss or gradients were not finite in {} steps in a row, up to step {}: {}lower optim.lr, "
-      "set "
-      "optim.clip_grad, or look at the images named in {}/non_finite. The last checkpoint is from "
+      "set optim.clip_grad, or look at the images named in {}/non_finite. The last checkpoint is "
+      "from "
       "before them.",
       steps, last_step, repeat, run_dir);
 }

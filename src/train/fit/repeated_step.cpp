@@ -1,47 +1,92 @@
 #include "ijepa/train/fit/repeated_step.hpp"
 
-#include "ijepa/device/checked_ops.hpp"
-
 namespace ijepa {
 
+/// Forwards every call until it is to leave: an operation is short, a piece of a large network is
+/// not.
+class RepeatedStep::LeavingOps final : public Ops {
+ public:
+  LeavingOps(Ops& inner, std::function<bool()> leave) : inner_(inner), leave_(std::move(leave)) {}
+
+  void synchronize() override { inner_.synchronize(); }
+
+ private:
+  void perform(const Operation& operation) override {
+    if (leave_ && leave_()) throw RepetitionLeft("left before its end");
+    operation.run_on(inner_);
+  }
+
+  Ops& inner_;
+  std::function<bool()> leave_;
+};
+
+std::vector<Piece> pieces_of(const RankStep& step, bool pooled, std::int64_t first,
+                             std::int64_t micros) {
+  std::vector<Piece> pieces;
+  const auto add = [&](Piece::Kind kind) {
+    for (std::int64_t i = 0; i < micros; ++i)
+      pieces.push_back({kind, first + i, part_of(i, micros)});
+  };
+  if (pooled && step.micro_batches() > 1) add(Piece::Kind::look_ahead);
+  add(Piece::Kind::micro_batch);
+  if (micros == step.micro_batches()) pieces.push_back({.kind = Piece::Kind::norms});
+  return pieces;
+}
+
+RepeatedStep::RepeatedStep(Engine& engine, const RankStep& step, Activity& activity,
+                           std::function<bool()> leave)
+    : engine_(engine),
+      step_(step),
+      ops_(std::make_unique<LeavingOps>(engine.ops(), std::move(leave))),
+      parts_(*ops_, [this](const Tensor& t) { return engine_.store().layer_of(t); }),
+      norms_(*ops_),
+      progress_(activity, [this] { return static_cast<std::uint64_t>(operations()); }) {}
+
+RepeatedStep::~RepeatedStep() = default;
+
+void RepeatedStep::compute(const Piece& piece, std::span<const std::uint8_t> pixels) {
+  if (piece.kind == Piece::Kind::idle) return;
+  if (piece.kind == Piece::Kind::norms) return engine_.repeat_norms(norms_);
+  parts_.leave_layers();
+  const TokenPlan tokens = step_.token_plan(piece.micro);
+  const MicroBatch batch = step_.micro_batch(piece.micro, pixels, tokens);
+  if (piece.kind == Piece::Kind::look_ahead) return engine_.repeat_survey(parts_, batch);
+  engine_.repeat(parts_, batch, step_.masks().loss_scale, piece.part);
+}
+
+std::optional<Finding> RepeatedStep::repeat(const Piece& piece,
+                                            std::span<const std::uint8_t> pixels) {
+  try {
+    compute(piece, pixels);
+  } catch (const NotFinite& e) {
+    return Finding{step_.rank(), piece, operations(), e.what()};
+  }
+  return {};
+}
+
 std::optional<Finding> find_not_finite(Engine& engine, const RankStep& step,
-                                       std::span<const std::uint8_t> pixels, Activity& activity) {
-  CheckedOps parts(engine.ops(), [&](const Tensor& t) { return engine.store().layer_of(t); });
-  CheckedOps norms(engine.ops());
-  const auto operations = [&] { return parts.operations() + norms.operations(); };
-  const Activity::Progress progress(activity,
-                                    [&] { return static_cast<std::uint64_t>(operations()); });
+                                       std::span<const std::uint8_t> pixels, Activity& activity,
+                                       std::int64_t first) {
+  RepeatedStep repeated(engine, step, activity);
   const std::size_t bytes = step.micro_bytes();
   const auto micros = static_cast<std::int64_t>(pixels.size() / bytes);
-  std::int64_t micro = 0;
-  const auto each = [&](const auto& repeat) {
-    for (micro = 0; micro < micros; ++micro) {
-      parts.leave_layers();
-      const TokenPlan tokens = step.token_plan(micro);
-      repeat(step.micro_batch(micro, pixels.subspan(static_cast<std::size_t>(micro) * bytes, bytes),
-                              tokens));
-    }
-  };
-  try {
-    if (engine.model().loss().pooled() && step.micro_batches() > 1)
-      each([&](const MicroBatch& batch) { engine.repeat_survey(parts, batch); });
-    each([&](const MicroBatch& batch) {
-      engine.repeat(parts, batch, step.masks().loss_scale, step.part(micro));
-    });
-    if (micro == step.micro_batches()) engine.repeat_norms(norms);
-  } catch (const NotFinite& e) {
-    return Finding{step.rank(), micro, operations(), e.what()};
+  for (const Piece& piece : pieces_of(step, engine.model().loss().pooled(), first, micros)) {
+    const auto at = piece.kind == Piece::Kind::norms ? 0 : piece.micro - first;
+    if (auto finding =
+            repeated.repeat(piece, pixels.subspan(static_cast<std::size_t>(at) * bytes, bytes)))
+      return finding;
   }
   return {};
 }
 
 std::string sentence_of(const Finding& f, const RankStep& step) {
-  const bool norm = f.micro == step.micro_batches();
-  return fmt::format("step {}: the first value that is not finite is of rank {}, {}. {}",
-                     step.place().step, f.rank,
-                     norm ? "the norms of its gradients"
-                          : fmt::format("micro-batch {} of {}", f.micro + 1, step.micro_batches()),
-                     f.text);
+  return fmt::format(
+      "step {}: the first value that is not finite is of rank {}, {}. {}", step.place().step,
+      f.rank,
+      f.piece.kind == Piece::Kind::norms
+          ? "the norms of its gradients"
+          : fmt::format("micro-batch {} of {}", f.piece.micro + 1, step.micro_batches()),
+      f.text);
 }
 
 }  // namespace ijepa

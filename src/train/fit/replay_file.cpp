@@ -65,13 +65,11 @@ std::int64_t count_replays(const std::string& run_dir) {
 void write_replay(const std::string& path, const ReplayPlace& place,
                   std::map<std::string, std::string> texts,
                   const std::vector<NamedTensor>& tensors) {
-  texts[place_key] = nlohmann::json{
-      {"step", place.step},
-      {"rank", place.rank},
-      {"ranks", place.ranks},
-      {"dataset_images", place.dataset_images},
-      {"images",
-       place.images}}.dump();
+  texts[place_key] =
+      nlohmann::json{{"step", place.step},   {"rank", place.rank},
+                     {"ranks", place.ranks}, {"dataset_images", place.dataset_images},
+                     {"first", place.first}, {"images", place.images}}
+          .dump();
   make_folder(fs::path(path).parent_path().string());
   save_weights(*local_communicator(), path, {place.step, std::move(texts)}, tensors);
 }
@@ -84,15 +82,21 @@ ReplayPlace replay_place(const CheckpointMeta& meta, const std::string& path) {
   ReplayPlace place;
   try {
     const auto j = parse_json(text->second, problem);
-    place = {WholeNumber(j.at("step")), WholeNumber(j.at("rank")), WholeNumber(j.at("ranks")),
-             WholeNumber(j.at("dataset_images")), WholeNumber(j.at("images"))};
+    place = {WholeNumber(j.at("step")),
+             WholeNumber(j.at("rank")),
+             WholeNumber(j.at("ranks")),
+             WholeNumber(j.at("dataset_images")),
+             0,
+             WholeNumber(j.at("images"))};
+    if (j.contains("first")) place.first = WholeNumber(j.at("first"));
   } catch (const nlohmann::json::exception& e) {
     fail("{}: {}.", problem, e.what());
   }
   constexpr std::int64_t most = std::int64_t{1} << 40;
   check(place.step >= 0 && place.step < most && place.ranks >= 1 && place.rank >= 0 &&
             place.rank < place.ranks && place.ranks < (1 << 24) && place.dataset_images >= 1 &&
-            place.dataset_images < most && place.images >= 1,
+            place.dataset_images < most && place.first >= 0 && place.first < most &&
+            place.images >= 1 && place.images < most,
         "{}: step {} of rank {} of {}, with {} of {} images.", problem, place.step, place.rank,
         place.ranks, place.images, place.dataset_images);
   return place;

@@ -100,24 +100,25 @@ void RunLog::save(const SaveOutcome& o, double next_try) {
   if (!o.note.empty()) warn("step {} is saved, but: {}", o.step, o.note);
 }
 
-void RunLog::skipped(const StepPlace& place, const StepSums& sums, const Explanation& explanation) {
+void RunLog::skipped(const StepPlace& place, const StepSums& sums) {
   warn("step {}: loss {} and gradient norms {} and {}: the update is skipped.", place.step,
        sums.loss, sums.encoder_gradient, sums.predictor_gradient);
-  nlohmann::json fields{{"step", place.step},
-                        {"epoch", place.epoch},
-                        {"first_position", place.batch_position},
-                        {"loss", sums.loss},
-                        {"encoder_gradient", sums.encoder_gradient},
-                        {"predictor_gradient", sums.predictor_gradient}};
-  if (!explanation.said.empty()) {
-    warn("{}", explanation.said);
-    fields["explanation"] = explanation.said;
-  }
+  event("non_finite", {{"step", place.step},
+                       {"epoch", place.epoch},
+                       {"first_position", place.batch_position},
+                       {"loss", sums.loss},
+                       {"encoder_gradient", sums.encoder_gradient},
+                       {"predictor_gradient", sums.predictor_gradient}});
+}
+
+void RunLog::explained(const StepPlace& place, const Explanation& explanation) {
+  nlohmann::json fields{{"step", place.step}, {"explanation", explanation.said}};
+  warn("{}", explanation.said);
   if (!explanation.file.empty()) {
     info("ijepa-pretrain --replay {} repeats it.", explanation.file);
     fields["replay"] = explanation.file;
   }
-  event("non_finite", fields);
+  event("non_finite_explained", fields);
 }
 
 std::string run_summary(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t steps,

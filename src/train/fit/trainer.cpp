@@ -8,7 +8,6 @@
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
-#include "ijepa/train/fit/non_finite.hpp"
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/run/run_watch.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
@@ -46,6 +45,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       saves_(recipe.run, engine_.saved_tensors(), comm, copy_from(*device_, usable_cores()),
              [this](const SaveOutcome& o, double next_try) { report_save(o, next_try); }),
       deadline_(run_deadline(recipe, comm, log)),
+      skipped_(recipe, comm, log),
       step_flops_(engine_.model(), precision_of(recipe.compute)) {
   // All float32 buffers at 100 MB/s.
   deadline_.expect_save(16.0 * static_cast<double>(engine_.model().layout().size()) / 1e8);
@@ -122,8 +122,8 @@ StepMetrics Trainer::train_step() {
   const StepSums sums = forward_and_backward(step);
   if (sums.finite()) update(step.place(), sums);
   const double seconds = seconds_since(start);
-  if (!sums.finite()) skip(step, sums);
   deadline_.stepped_in(seconds);
+  if (!sums.finite()) skip(step, sums);
   const std::int64_t done = step.place().step + 1;
   return {.epoch = step.place().epoch + 1,
           .iteration = step.place().iteration,
@@ -181,30 +181,22 @@ std::vector<std::vector<std::uint8_t>> Trainer::survey(const RankStep& step) {
 }
 
 void Trainer::update(const StepPlace& place, const StepSums& sums) {
-  non_finite_ = 0;
+  skipped_.end_row();
   comm_.activity().enter(Phase::updating, place.step);
   const double norm = std::hypot(sums.encoder_gradient, sums.predictor_gradient);
   engine_.update(adamw_step(recipe_.optim, schedule_, place.step, norm));
 }
 
-// Every rank has the same sums, so every rank skips and repeats, and every rank stops.
 void Trainer::skip(const RankStep& step, const StepSums& sums) {
-  const StepPlace& place = step.place();
-  write_non_finite(recipe_.run.dir, {place, sums, comm_.rank(), step_images_}, shards_, engine_,
-                   log_);
-  if (non_finite_++ == 0) explanation_ = explain(step);
-  if (run_log_) run_log_->skipped(place, sums, non_finite_ == 1 ? explanation_ : Explanation{});
-  if (non_finite_ <= recipe_.run.nan_limit) return;
-  throw AgreedError(non_finite_end(recipe_.run.dir, non_finite_, place.step, explanation_.file),
-                    exit_code::not_finite);
+  skipped_.skip({recipe_, plan_, shards_, *device_, engine_, texts()}, step, sums, step_images_,
+                time_left(), run_log_ ? &*run_log_ : nullptr);
 }
 
-// A repetition takes longer than a step: not where any rank is to stop.
-Explanation Trainer::explain(const RankStep& step) {
-  if (recipe_.run.keep_replays == 0) return {};
-  comm_.activity().enter(Phase::agreeing, step.place().step);
-  if (comm_.all_reduce(static_cast<double>(stop_is_due()), Reduction::max) != 0) return {};
-  return explain_step({recipe_, plan_, shards_, *device_, engine_, texts()}, step, comm_, log_);
+// By rank 0's clock, as in save_or_stop(), and the same on all ranks.
+TimeLeft Trainer::time_left() const {
+  double seconds = deadline_.seconds_left(seconds_since(begin_));
+  comm_.broadcast(std::as_writable_bytes(std::span(&seconds, 1)), 0);
+  return TimeLeft(seconds, [this] { return stop_.received() != 0; });
 }
 
 void Trainer::report(const StepMetrics& metrics) {
@@ -258,7 +250,7 @@ StopReason Trainer::stop_is_due() const {
 void Trainer::save() {
   // Skipped steps leave weights as they were, but the run may be on its way to stop because of
   // them.
-  if (saves_.has(step_) || (non_finite_ > 0 && step_ < plan_.total_steps)) return;
+  if (saves_.has(step_) || (skipped_.in_row() > 0 && step_ < plan_.total_steps)) return;
   if (!engine_.weights_finite())
     throw AgreedError(
         fmt::format("The weights are not finite after step {}: lower optim.lr. They are not saved; "

@@ -276,9 +276,9 @@ static void describe(RunSettings& r, Fields& f) {
     "Steps in a row with a loss or gradient that is not finite, which are skipped before the run "
     "stops.");
   f("keep_replays", r.keep_replays, between(0, 1e6),
-    "A step that is not finite, the first of a row, is repeated with every operation checked: the "
-    "log names the operation and the layer. Of so many steps the run folder keeps what "
-    "`--replay` repeats: weights, EMA weights and images. 0: none is repeated.");
+    "The first so many steps that are not finite, each the first of a row, are repeated with every "
+    "operation checked: the log names the operation and the layer, and the run folder keeps what "
+    "`--replay` repeats. Later ones are skipped alone. 0: none is repeated.");
   f("max_seconds", r.max_seconds, between(0, 1e9),
     "Save and end with code 85 after so many seconds of one start (--max-seconds). 0: no limit.");
   f("stop_margin_seconds", r.stop_margin_seconds, between(0, 1e6),

@@ -2,27 +2,74 @@
 // that is not finite. Neither other ranks nor the run's weights notice.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "ijepa/comm/activity.hpp"
+#include "ijepa/device/checked_ops.hpp"
 #include "ijepa/train/fit/rank_step.hpp"
 
 namespace ijepa {
 
+/// What a rank's part is repeated in: a look ahead at a micro-batch where losses are pooled, its
+/// forward and backward, the norms of all gradients; idle: nothing.
+struct Piece {
+  enum class Kind : std::uint8_t { idle, look_ahead, micro_batch, norms };
+  Kind kind = Kind::idle;
+  std::int64_t micro = 0;
+  Part part = Part::only;  // its first overwrites gradients
+};
+
+/// Those of `micros` micro-batches from `first`; with the norms where that is the whole part.
+std::vector<Piece> pieces_of(const RankStep& step, bool pooled, std::int64_t first,
+                             std::int64_t micros);
+
 struct Finding {
   int rank = 0;
-  std::int64_t micro = 0;      // behind the last one: in the norms of all gradients
+  Piece piece;
   std::int64_t operation = 0;  // its number in what the rank repeated
   std::string text;            // operation, layer, tensor and element: CheckedOps
 };
 
-/// `pixels`: those of all micro-batches of this rank's part, or of the first of them alone; then
-/// without the norms. Where losses are pooled, the engine has surveyed the step. The engine's
-/// gradients are overwritten. `activity` sees that it gets on.
+/// A repetition was left before its end.
+class RepetitionLeft : public Error {
+ public:
+  using Error::Error;
+};
+
+class RepeatedStep {
+ public:
+  /// Where losses are pooled, `engine` has surveyed the step. Its gradients are overwritten.
+  /// `activity` sees that it gets on. Before each operation `leave` is asked.
+  RepeatedStep(Engine& engine, const RankStep& step, Activity& activity,
+               std::function<bool()> leave = {});
+  ~RepeatedStep();
+
+  /// What was found in the piece; pixels: of its micro-batch. A RepetitionLeft where `leave` said
+  /// so.
+  std::optional<Finding> repeat(const Piece& piece, std::span<const std::uint8_t> pixels);
+
+ private:
+  class LeavingOps;
+
+  void compute(const Piece& piece, std::span<const std::uint8_t> pixels);
+  std::int64_t operations() const { return parts_.operations() + norms_.operations(); }
+
+  Engine& engine_;
+  const RankStep& step_;
+  std::unique_ptr<LeavingOps> ops_;
+  CheckedOps parts_, norms_;
+  Activity::Progress progress_;
+};
+
+/// `pixels`: of micro-batches from `first`. What is found in their pieces.
 std::optional<Finding> find_not_finite(Engine& engine, const RankStep& step,
-                                       std::span<const std::uint8_t> pixels, Activity& activity);
+                                       std::span<const std::uint8_t> pixels, Activity& activity,
+                                       std::int64_t first = 0);
 
 /// The sentence that the log and --replay have for it.
 std::string sentence_of(const Finding& finding, const RankStep& step);

@@ -16,8 +16,8 @@ namespace ijepa {
 /// What masks and draws of the rank's part follow from, beside the configuration.
 struct ReplayPlace {
   std::int64_t step = 0, rank = 0, ranks = 1;
-  std::int64_t dataset_images = 0;  // of the run's data
-  std::int64_t images = 0;          // in the file: of the rank's part, the first
+  std::int64_t dataset_images = 0;     // of the run's data
+  std::int64_t first = 0, images = 0;  // in the file: so many of the rank's part, from its first on
 };
 
 /// The tensors of a replay, for saving and loading: those of `weights` (Engine::weight_tensors() in

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "ijepa/core/log.hpp"
-#include "ijepa/train/fit/replay.hpp"
+#include "ijepa/train/fit/explained_step.hpp"
 #include "ijepa/train/health/evaluation.hpp"
 #include "ijepa/train/health/health_monitor.hpp"
 #include "ijepa/train/logs/board.hpp"
@@ -49,7 +49,9 @@ class RunLog {
   void evaluation_failed(std::int64_t steps, const std::string& reason);
   /// `next_try` as for RunSaves::Report.
   void save(const SaveOutcome& outcome, double next_try);
-  void skipped(const StepPlace& place, const StepSums& sums, const Explanation& explanation);
+  void skipped(const StepPlace& place, const StepSums& sums);
+  /// After that, which is told at once: to find an explanation takes long.
+  void explained(const StepPlace& place, const Explanation& explanation);
 
  private:
   std::int64_t log_every_, total_steps_, steps_per_epoch_;

@@ -20,8 +20,8 @@
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/fit/attention_ahead.hpp"
 #include "ijepa/train/fit/rank_step.hpp"
-#include "ijepa/train/fit/replay.hpp"
 #include "ijepa/train/fit/run_log.hpp"
+#include "ijepa/train/fit/skipped_steps.hpp"
 #include "ijepa/train/health/evaluation.hpp"
 #include "ijepa/train/health/health_monitor.hpp"
 #include "ijepa/train/recipe/schedule.hpp"
@@ -71,7 +71,7 @@ class Trainer {
   std::span<const std::uint8_t> load(const RankStep& step);
   void update(const StepPlace& place, const StepSums& sums);
   void skip(const RankStep& step, const StepSums& sums);
-  Explanation explain(const RankStep& step);
+  TimeLeft time_left() const;
   void report(const StepMetrics& metrics);
 
   bool health_is_due() const;
@@ -109,8 +109,7 @@ class Trainer {
   std::int64_t steps_here_ = 0;  // of this process
   bool warned_of_kill_time_ = false;
   double last_loss_ = std::numeric_limits<double>::quiet_NaN();  // of this process
-  std::int64_t non_finite_ = 0;                                  // steps in a row
-  Explanation explanation_;                                      // of the first of them
+  SkippedSteps skipped_;
   StepFlops step_flops_;
   double flops_ = 0;       // of rank 0 in the last step, without recomputation
   double peak_flops_ = 0;  // a second, of this rank's device
