@@ -70,10 +70,8 @@ std::uint16_t TiffFile::tag(std::uint32_t name) const {
 }
 
 int TiffFile::photometric() const {
-  std::uint16_t said = 0, extra = 0, *kinds = nullptr;
-  if (TIFFGetField(get(), TIFFTAG_PHOTOMETRIC, &said) != 0) return said;
-  TIFFGetFieldDefaulted(get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds);
-  return tag(TIFFTAG_SAMPLESPERPIXEL) - extra == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+  std::uint16_t said = 0;
+  return TIFFGetField(get(), TIFFTAG_PHOTOMETRIC, &said) != 0 ? said : PHOTOMETRIC_MINISBLACK;
 }
 
 bool TiffFile::has_plain_numbers() const {

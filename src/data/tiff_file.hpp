@@ -31,8 +31,8 @@ class TiffFile {
   /// A tag of 16 bits, or what TIFF 6.0 says that a file without it has. Tag 262 has no such value:
   /// photometric() reads it.
   std::uint16_t tag(std::uint32_t name) const;
-  /// What samples mean (tag 262). A file that does not say so is taken as libtiff's own pictures
-  /// take it: three channels beside extra ones are colours, others are black at 0.
+  /// What samples mean (tag 262). In a file that does not say so they are black at 0, as where
+  /// libtiff makes a picture of it.
   int photometric() const;
   /// True where samples are whole numbers without sign (tag 339), as they also are where a file
   /// leaves it open (TIFF 6.0, section 19).

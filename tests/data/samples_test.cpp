@@ -198,21 +198,20 @@ TEST(Samples, WhiteAtZeroIsTurnedRound) {
   EXPECT_EQ(decode_samples(bytes, 1).samples, negative);
 }
 
-TEST(Samples, AFileThatDoesNotSayWhatSamplesMeanIsReadAsLibtiffReadsIt) {
+TEST(Samples, AFileThatDoesNotSayWhatSamplesMeanIsBlackAtZero) {
   for (const int channels : {1, 3, 5}) {
     TiffForm form{.channels = static_cast<std::uint16_t>(channels), .bits = 16};
-    form.colours = channels == 3;
+    form.colours = false;
     const auto stored = draw_numbers(channels);
     const auto said = tiff(as_bytes(stored, 16), height, width, form);
     auto silent = said;
-    const std::uint8_t value = form.colours ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
-    photometric_entry(silent, value)[0] = 0x07;  // tag 263, which says nothing of it
+    photometric_entry(silent, PHOTOMETRIC_MINISBLACK)[0] = 0x07;  // tag 263, of something else
     if (channels != 3) {
       EXPECT_EQ(decode_samples(silent, channels).samples, stored);
-    } else {
-      EXPECT_EQ(decode_samples(silent, 1).samples, decode_samples(said, 1).samples);
     }
-    if (channels != 5) EXPECT_EQ(decode_image(silent).rgb, decode_image(said).rgb);
+    if (channels != 5) {
+      EXPECT_EQ(decode_image(silent).rgb, decode_image(said).rgb);
+    }
   }
 }
 
