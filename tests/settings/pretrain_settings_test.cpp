@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ijepa/tasks/probing/online_evaluation.hpp"
+#include "ijepa/train/fit/replay_file.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/setting_effects.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -21,7 +22,6 @@ const Assignments blocks{"data.order=blocks", "data.block_images=8", "data.windo
 const Assignments named{"model.width=0", "model.depth=0", "model.heads=0",
                         "model.predictor.width=12"};
 const Assignments not_finite{"data.mean=[10, 10, 10]", "data.std=[1e-38, 1e-38, 1e-38]"};
-const Assignments skipped = not_finite;
 
 const std::vector<SettingEffect> effects{
     {"model.name", "vit_tiny", named},
@@ -103,7 +103,7 @@ const std::vector<SettingEffect> effects{
     {"run.keep_last", "1", {"run.checkpoint_steps=1"}},
     {"run.keep_every", "1", {"run.checkpoint_steps=1", "run.keep_last=1"}},
     {"run.nan_limit", "0", not_finite, is_refused},
-    {"run.keep_replays", "0", skipped},
+    {"run.keep_replays", "0", not_finite},
     {"run.max_seconds", "1e-3"},
     {"eval.test_shards", "test"},
     {"eval.train_shards", "other", evaluated},
@@ -172,6 +172,7 @@ class PretrainSettings : public ::testing::Test {
     for (const auto& [name, bytes] : state.tensors)
       result.left[name] = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     for (const auto& checkpoint : list_checkpoints(folder)) result.left["saved"] += checkpoint;
+    result.left["replays"] = std::to_string(count_replays(folder));
     for (const auto& row : repeatable(read_metrics(folder)))
       result.left["metrics"] += nlohmann::json(row).dump();
     std::ifstream events(folder + "/events.jsonl");
