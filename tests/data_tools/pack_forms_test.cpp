@@ -210,7 +210,7 @@ TEST_F(PackForms, WhatIsEncodedAnewKeepsItsOrientation) {
 
 /// Decoded as it is read, so that no reader of shards needs libtiff, unless channels keep 16 bits.
 TEST_F(PackForms, ATiffIsKeptAsItIsWhereItsBitsAreKept) {
-  for (const std::uint16_t bits : {8, 16}) {
+  for (const auto bits : {std::uint16_t{8}, std::uint16_t{16}}) {
     const Bytes grey =
         tiff(Bytes(std::size_t{8} * 6 * bits / 8, 77), 8, 6, {.channels = 1, .bits = bits});
     for (const int channels : {1, 3}) {
