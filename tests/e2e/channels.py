@@ -306,7 +306,8 @@ def check_suggestion(name, channels):
 
 def main():
     pathlib.Path("empty.toml").write_text("[run]\n", encoding="utf-8")
-    pathlib.Path("classes.toml").write_text('masks = "index"\n[[class]]\nname = "a"\n[[class]]\nname = "b"\n',
+    pathlib.Path("classes.toml").write_text('masks = "index"\n' + "".join(
+        f'[[class]]\nname = "{name}"\ndraw = [{level}, 0, 0]\n' for name, level in (("a", 0), ("b", 255))),
                                             encoding="utf-8")
     words = {}
     for name, channels, write in (("grey", 1, write_grey), ("bands", 5, write_bands)):
