@@ -20,9 +20,12 @@ configure() {
   local options=() launcher name
   # Another launcher would compile every file anew; one that is gone would fail every file.
   launcher=$(cached CMAKE_CXX_COMPILER_LAUNCHER)
-  if [[ ! -e $cache ]] || ! command -v "${launcher%%;*}" >/dev/null; then
+  if [[ ! -e $cache ]] || ! command -v "${launcher##*;}" >/dev/null; then
     launcher=
-    if command -v ccache >/dev/null; then launcher=ccache; fi
+    # Without this word ccache compiles every file that has precompiled headers anew.
+    if command -v ccache >/dev/null; then
+      launcher='cmake;-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache'
+    fi
   fi
   options+=("-DCMAKE_CXX_COMPILER_LAUNCHER=$launcher")
   if [[ $parts == programs ]]; then

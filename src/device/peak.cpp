@@ -1,3 +1,4 @@
+#include "ijepa/core/clock.hpp"
 #include "ijepa/device/peak.hpp"
 
 #include <algorithm>
@@ -8,12 +9,6 @@
 
 namespace ijepa {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Shortest time of one call of f within a time budget, after one call to warm up. Calls that take
 /// less than a millisecond are timed in rows: a GPU takes as long to start one and be waited for.

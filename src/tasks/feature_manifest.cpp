@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* format_name = "ijepa-features";
+constexpr const char* features_format = "ijepa-features";
 constexpr int format_version = 1;
 
 std::string path_of(const std::string& folder) {
@@ -19,7 +19,7 @@ std::string path_of(const std::string& folder) {
 }
 
 FeatureManifest parse(const nlohmann::json& j) {
-  check(j.at("format") == format_name && j.at("version") == format_version,
+  check(j.at("format") == features_format && j.at("version") == format_version,
         "it is of another format or version");
   FeatureManifest m;
   m.identity = {j.at("encoder_identity"), j.at("image_identity")};
@@ -45,7 +45,7 @@ std::string part_name(std::int64_t part) {
 }
 
 void write_feature_manifest(const std::string& folder, const FeatureManifest& m) {
-  Json j{{"format", format_name},
+  Json j{{"format", features_format},
          {"version", format_version},
          {"encoder_identity", m.identity.encoder},
          {"image_identity", m.identity.images},

@@ -1,3 +1,4 @@
+#include "ijepa/core/clock.hpp"
 #include "ijepa/tasks/prediction/train_decoder.hpp"
 
 #include <algorithm>
@@ -29,12 +30,6 @@ namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 constexpr double largest_gradient = 1;  // norm
 constexpr AdamWOptions adamw{.beta1 = 0.9, .beta2 = 0.99};
 

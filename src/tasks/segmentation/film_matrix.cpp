@@ -10,7 +10,7 @@ namespace ijepa {
 namespace {
 
 /// A range of the file's bytes. Reads beyond it give zeros.
-struct Range {
+struct BoxRange {
   const File* file;
   std::int64_t begin, end;
 
@@ -32,7 +32,7 @@ constexpr std::uint32_t name_of(const char (&text)[5]) {
 
 /// Calls visit(name, content) for each box until it returns true, and returns whether it did.
 template <class Visit>
-bool for_boxes(const Range& outer, const Visit& visit) {
+bool for_boxes(const BoxRange& outer, const Visit& visit) {
   for (std::int64_t at = 0; at + 8 <= outer.end - outer.begin;) {
     auto size = static_cast<std::int64_t>(outer.number(at, 4));
     const auto name = static_cast<std::uint32_t>(outer.number(at + 4, 4));
@@ -45,19 +45,19 @@ bool for_boxes(const Range& outer, const Visit& visit) {
     }
     if (size < head || size > outer.end - outer.begin - at) return false;
     const auto begin = outer.begin + at;
-    if (visit(name, Range{outer.file, begin + head, begin + size})) return true;
+    if (visit(name, BoxRange{outer.file, begin + head, begin + size})) return true;
     at += size;
   }
   return false;
 }
 
-bool is_film(const Range& media) {
-  return for_boxes(media, [](std::uint32_t name, const Range& box) {
+bool is_film(const BoxRange& media) {
+  return for_boxes(media, [](std::uint32_t name, const BoxRange& box) {
     return name == name_of("hdlr") && box.number(8, 4) == name_of("vide");
   });
 }
 
-int orientation_in(const Range& track_header) {
+int orientation_in(const BoxRange& track_header) {
   const bool long_times = track_header.number(0, 1) == 1;
   const std::int64_t at = long_times ? 52 : 40;
   const auto entry = [&](int i) {
@@ -68,10 +68,10 @@ int orientation_in(const Range& track_header) {
 }
 
 /// Of a track if it is a film.
-std::optional<int> of_track(const Range& track) {
+std::optional<int> of_track(const BoxRange& track) {
   std::optional<int> orientation;
   bool film = false;
-  for_boxes(track, [&](std::uint32_t name, const Range& box) {
+  for_boxes(track, [&](std::uint32_t name, const BoxRange& box) {
     if (name == name_of("tkhd")) orientation = orientation_in(box);
     if (name == name_of("mdia")) film = is_film(box);
     return false;
@@ -91,9 +91,9 @@ int orientation_of(const std::array<double, 4>& abcd) {
 std::optional<int> film_orientation(const std::string& path) {
   const File file(path, File::Mode::read);
   std::optional<int> found;
-  for_boxes({&file, 0, file.size()}, [&](std::uint32_t name, const Range& movie) {
+  for_boxes({&file, 0, file.size()}, [&](std::uint32_t name, const BoxRange& movie) {
     return name == name_of("moov") &&
-           for_boxes(movie, [&](std::uint32_t inner, const Range& track) {
+           for_boxes(movie, [&](std::uint32_t inner, const BoxRange& track) {
              if (inner == name_of("trak")) found = of_track(track);
              return found.has_value();
            });

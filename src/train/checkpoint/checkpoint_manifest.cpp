@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* format_name = "ijepa-checkpoint";
+constexpr const char* manifest_format = "ijepa-checkpoint";
 constexpr int format_version = 1;
 constexpr std::array stored_types{DType::f64, DType::f32, DType::bf16, DType::i32, DType::u8};
 
@@ -93,8 +93,8 @@ void check_complete(const StoredTensor& tensor, const std::vector<PartFile>& par
   check(next == tensor.numel(), "{}/{} is incomplete", tensor.group, tensor.name);
 }
 
-CheckpointManifest from_json(Json j) {
-  check(j.is_object() && j.value("format", "") == format_name, "it is not one");
+CheckpointManifest manifest_from(Json j) {
+  check(j.is_object() && j.value("format", "") == manifest_format, "it is not one");
   check(j.at("version") == format_version,
         "it has format version {}, and this program reads version {}", j.at("version").dump(),
         format_version);
@@ -124,7 +124,7 @@ std::int64_t StoredTensor::numel() const {
 }
 
 std::string manifest_text(const CheckpointManifest& manifest) {
-  Json j{{"format", format_name},      {"version", format_version}, {"step", manifest.meta.step},
+  Json j{{"format", manifest_format},      {"version", format_version}, {"step", manifest.meta.step},
          {"text", manifest.meta.text}, {"parts", Json::array()},    {"tensors", Json::array()}};
   for (const auto& p : manifest.parts) {
     j["parts"].push_back({{"file", p.file}, {"bytes", p.bytes}, {"xxh3", hex(p.xxh3)}});
@@ -142,7 +142,7 @@ CheckpointManifest parse_manifest(const std::string& text, const std::string& pa
   const std::string problem = path + " is damaged or no checkpoint's manifest";
   Json json = parse_json(text, problem);
   try {
-    return from_json(std::move(json));
+    return manifest_from(std::move(json));
   } catch (const std::exception& e) {
     fail("{}: {}.", problem, e.what());
   }

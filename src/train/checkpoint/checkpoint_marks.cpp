@@ -14,7 +14,7 @@ std::string path_in(const std::string& run_dir) {
   return (std::filesystem::path(run_dir) / "checkpoints" / "protected.json").string();
 }
 
-CheckpointMarks from_json(const nlohmann::json& j) {
+CheckpointMarks marks_from(const nlohmann::json& j) {
   CheckpointMarks marks;
   if (j.contains("healthy")) marks.healthy = std::int64_t{WholeNumber(j.at("healthy").at("step"))};
   if (j.contains("best")) {
@@ -37,7 +37,7 @@ CheckpointMarks read_marks(const std::string& run_dir) {
   const std::string path = path_in(run_dir);
   if (!std::filesystem::exists(path)) return {};
   try {
-    return from_json(parse_json(read_text_file(path), "it is damaged"));
+    return marks_from(parse_json(read_text_file(path), "it is damaged"));
   } catch (const std::exception& e) {
     fail("{} does not say which checkpoints are protected ({}): remove it, and none is.", path,
          e.what());

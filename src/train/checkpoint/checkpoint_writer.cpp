@@ -1,3 +1,4 @@
+#include "ijepa/core/clock.hpp"
 #include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 
 #include <atomic>
@@ -10,10 +11,6 @@
 
 namespace ijepa {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 std::vector<StoredTensor> stored_form(const std::vector<NamedTensor>& tensors) {
   std::vector<StoredTensor> stored;

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
@@ -20,12 +21,6 @@
 
 namespace ijepa {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// A set beside this one whose images have labels, to judge by.
 std::string labelled_neighbour(const std::string& shards) {

@@ -1,3 +1,4 @@
+#include "ijepa/core/clock.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 
 #include <cmath>
@@ -20,10 +21,6 @@ namespace {
 constexpr std::int64_t steps_ahead = 4000;
 /// The first steps of a process take longer than those that follow.
 constexpr std::int64_t steps_until_usual = 3;
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 }  // namespace
 
