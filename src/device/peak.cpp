@@ -1,10 +1,9 @@
-#include "ijepa/core/clock.hpp"
 #include "ijepa/device/peak.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/rng.hpp"
 
 namespace ijepa {

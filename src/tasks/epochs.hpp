@@ -2,11 +2,11 @@
 // ahead; a validation; what the epoch leaves. The task says what each of these is.
 #pragma once
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/step_shares.hpp"
@@ -64,13 +64,11 @@ class Epochs {
       const auto start = Clock::now();
       learn(epoch);
       validate();
-      task_.keep(epoch, std::chrono::duration<double>(Clock::now() - start).count());
+      task_.keep(epoch, seconds_since(start));
     }
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void learn(std::int64_t epoch) {
     Prefetch<Batch> batches(std::ssize(shares_), [this, epoch](std::int64_t i) {
       return task_.load(epoch, shares_[static_cast<std::size_t>(i)]);

@@ -1,3 +1,4 @@
+// How long something took.
 #pragma once
 
 #include <chrono>

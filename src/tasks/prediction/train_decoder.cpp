@@ -1,4 +1,3 @@
-#include "ijepa/core/clock.hpp"
 #include "ijepa/tasks/prediction/train_decoder.hpp"
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "decoder_data.hpp"
 #include "decoder_settings.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"

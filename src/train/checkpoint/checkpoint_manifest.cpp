@@ -124,7 +124,7 @@ std::int64_t StoredTensor::numel() const {
 }
 
 std::string manifest_text(const CheckpointManifest& manifest) {
-  Json j{{"format", manifest_format},      {"version", format_version}, {"step", manifest.meta.step},
+  Json j{{"format", manifest_format},  {"version", format_version}, {"step", manifest.meta.step},
          {"text", manifest.meta.text}, {"parts", Json::array()},    {"tensors", Json::array()}};
   for (const auto& p : manifest.parts) {
     j["parts"].push_back({{"file", p.file}, {"bytes", p.bytes}, {"xxh3", hex(p.xxh3)}});

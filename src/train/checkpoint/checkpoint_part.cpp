@@ -163,10 +163,10 @@ std::vector<std::uint64_t> lay_out(const std::string& path,
 /// Appends with the checksums of the whole file and of the piece.
 void append_hashed(DirectFile& file, std::span<const std::byte> bytes,
                    std::array<Hasher*, 2> hashers) {
-  constexpr std::size_t block = std::size_t{1}
-                                << 20;  // stays in a cache between the three readings
+  // Stays in a cache between the three readings.
+  constexpr std::size_t piece = std::size_t{1} << 20;
   while (!bytes.empty()) {
-    const auto now = bytes.first(std::min(block, bytes.size()));
+    const auto now = bytes.first(std::min(piece, bytes.size()));
     for (Hasher* hasher : hashers) hasher->add(now);
     file.append(now);
     bytes = bytes.subspan(now.size());

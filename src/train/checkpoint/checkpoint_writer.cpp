@@ -1,4 +1,3 @@
-#include "ijepa/core/clock.hpp"
 #include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 
 #include <atomic>
@@ -8,6 +7,7 @@
 #include "checkpoint_folder.hpp"
 #include "checkpoint_retention.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/clock.hpp"
 
 namespace ijepa {
 namespace {

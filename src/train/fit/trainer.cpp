@@ -1,10 +1,10 @@
-#include "ijepa/core/clock.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"

@@ -1,7 +1,8 @@
 #include "ijepa/train/step/grad_sync.hpp"
 
 #include <algorithm>
-#include <chrono>
+
+#include "ijepa/core/clock.hpp"
 
 namespace ijepa {
 namespace {
@@ -45,11 +46,10 @@ void GradSync::ready_down_to(std::int64_t offset) {
 }
 
 void GradSync::finish() {
-  using Clock = std::chrono::steady_clock;
   ready_down_to(0);
   const auto start = Clock::now();
   reducer_.join();
-  exposed_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+  exposed_seconds_ = seconds_since(start);
   sent_ = 0;
   ready_ = gradient_.numel();
 }

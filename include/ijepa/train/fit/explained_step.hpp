@@ -1,13 +1,13 @@
 // A step of a run that was not finite, explained: all ranks repeat their parts of it, the one whose
 // part went wrong first is named, and it writes what --replay repeats.
 #pragma once
-#include <chrono>
 #include <functional>
 #include <limits>
 #include <map>
 #include <string>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/clock.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/train/fit/rank_step.hpp"
@@ -32,14 +32,10 @@ class TimeLeft {
                     std::function<bool()> stopped = {})
       : seconds_(seconds), stopped_(std::move(stopped)) {}
 
-  double seconds() const {
-    return seconds_ - std::chrono::duration<double>(Clock::now() - begin_).count();
-  }
+  double seconds() const { return seconds_ - seconds_since(begin_); }
   bool over() const { return (stopped_ && stopped_()) || seconds() <= 0; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   Clock::time_point begin_ = Clock::now();
   double seconds_;
   std::function<bool()> stopped_;
