@@ -11,7 +11,7 @@
 
 #include "../spent.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
@@ -61,9 +61,10 @@ class Bench {
       : settings_(settings),
         config_(encoder_of(settings)),
         device_(make_device({.name = "cpu", .threads = settings.threads})),
-        model_(config_, PredictorConfig{.width = config_.width, .mlp_hidden = config_.width}),
-        store_(*device_, model_.layout(), precision, StoreUse::inference) {
-    store_.initialise(1);
+        encoder_(*device_, config_,
+                 {static_cast<int>(settings.image), static_cast<int>(settings.image)},
+                 StoreUse::inference, precision) {
+    encoder_.store().initialise(1);
     Rng rng(1, Purpose::test);
     pixels_.resize(static_cast<std::size_t>(settings.images * settings.image * settings.image * 3));
     for (auto& p : pixels_) p = static_cast<std::uint8_t>(rng.bits());
@@ -82,7 +83,7 @@ class Bench {
   }
 
   EncoderFeatures features(std::int64_t layers) const {
-    return {"bench", *device_, model_, store_, EncoderChoice::target, {}, layers};
+    return {"bench", *device_, encoder_.network(), {}, layers};
   }
   HeadGrid grid(const EncoderFeatures& features, std::int64_t layers, std::size_t heads) const {
     return {features.width(),
@@ -108,8 +109,7 @@ class Bench {
   Settings settings_;
   EncoderConfig config_;
   std::unique_ptr<Device> device_;
-  IJepa model_;
-  ParamStore store_;
+  PretrainedEncoder encoder_;
   std::unique_ptr<Communicator> comm_ = local_communicator();
   std::vector<std::uint8_t> pixels_;
   std::vector<std::int32_t> labels_;

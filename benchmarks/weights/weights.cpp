@@ -19,7 +19,7 @@ void run(const std::string& file, EncoderChoice choice, int threads) {
   FrozenEncoder encoder(file, choice, threads, *comm, Log(1));
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
   const auto bytes =
-      encoder.model().layout().count("encoder") * static_cast<std::int64_t>(sizeof(float));
+      encoder.encoder().layout().count("encoder") * static_cast<std::int64_t>(sizeof(float));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   fmt::print("bytes,seconds,peak_mib\n{},{:.3f},{}\n", bytes, spent.count(),

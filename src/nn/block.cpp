@@ -7,20 +7,22 @@ constexpr double norm_epsilon = 1e-6;
 
 }  // namespace
 
+BlockLayers::BlockLayers(ParamLayout& layout, const std::string& name, const BlockShape& shape)
+    : norm1(layout, name + ".norm1", shape.width, norm_epsilon),
+      qkv(layout, name + ".attn.qkv", {.in = shape.width, .out = 3 * shape.width}),
+      proj(layout, name + ".attn.proj",
+           {.in = shape.width, .out = shape.width, .init_scale = shape.init_scale}),
+      norm2(layout, name + ".norm2", shape.width, norm_epsilon),
+      fc1(layout, name + ".mlp.fc1", {.in = shape.width, .out = shape.mlp_hidden}),
+      fc2(layout, name + ".mlp.fc2",
+          {.in = shape.mlp_hidden, .out = shape.width, .init_scale = shape.init_scale}) {}
+
 Block::Block(ParamLayout& layout, const std::string& name, const BlockShape& shape)
-    : heads_(shape.heads),
-      norm1_(layout, name + ".norm1", shape.width, norm_epsilon),
-      qkv_(layout, name + ".attn.qkv", {.in = shape.width, .out = 3 * shape.width}),
-      proj_(layout, name + ".attn.proj",
-            {.in = shape.width, .out = shape.width, .init_scale = shape.init_scale}),
-      norm2_(layout, name + ".norm2", shape.width, norm_epsilon),
-      fc1_(layout, name + ".mlp.fc1", {.in = shape.width, .out = shape.mlp_hidden}),
-      fc2_(layout, name + ".mlp.fc2",
-           {.in = shape.mlp_hidden, .out = shape.width, .init_scale = shape.init_scale}) {}
+    : heads_(shape.heads), layers_(layout, name, shape) {}
 
 void Block::enter(Pass& p, const BranchSum& in, Saved& s) const {
   s.normed1 = p.arena.keep(p.precision.compute, {in.sum.rows(), in.sum.cols()});
-  norm1_.forward(p, in, s.normed1, s.norm1);
+  layers_.norm1.forward(p, in, s.normed1, s.norm1);
 }
 
 void Block::forward(Pass& p, Tensor x, const Sequences& sequences, const BranchScales& scales,
@@ -28,12 +30,12 @@ void Block::forward(Pass& p, Tensor x, const Sequences& sequences, const BranchS
   s.scales = scales;
   attention_branch(p, x, sequences, h, s);
   const std::int64_t rows = sequences.outputs(x.rows());
-  s.pre = p.arena.keep(p.precision.compute, {rows, fc1_.out()});
-  if (branch.empty()) return fc1_.forward(p, s.normed2, s.pre);
+  s.pre = p.arena.keep(p.precision.compute, {rows, layers_.fc1.out()});
+  if (branch.empty()) return layers_.fc1.forward(p, s.normed2, s.pre);
   Arena::ScratchScope scope(p.arena);
-  const Tensor activated = p.arena.scratch(p.precision.compute, {rows, fc1_.out()});
-  fc1_.forward_gelu(p, s.normed2, s.pre, activated);
-  fc2_.forward(p, activated, branch);
+  const Tensor activated = p.arena.scratch(p.precision.compute, {rows, layers_.fc1.out()});
+  layers_.fc1.forward_gelu(p, s.normed2, s.pre, activated);
+  layers_.fc2.forward(p, activated, branch);
 }
 
 // q of the rows that ask, k and v of all.
@@ -42,10 +44,10 @@ void Block::project(Pass& p, const Sequences& sequences, Saved& s) const {
   const std::int64_t rows = s.normed1.rows(), width = s.normed1.cols();
   if (sequences.asking.empty()) {
     s.projected = {.qkv = p.arena.keep(type, {sequences.sources.outputs(rows), 3 * width})};
-    if (sequences.sources.row.empty()) return qkv_.forward(p, s.normed1, s.projected.qkv);
+    if (sequences.sources.row.empty()) return layers_.qkv.forward(p, s.normed1, s.projected.qkv);
     Arena::ScratchScope scope(p.arena);
     const Tensor once = p.arena.scratch(type, {rows, 3 * width});
-    qkv_.forward(p, s.normed1, once);
+    layers_.qkv.forward(p, s.normed1, once);
     return p.ops.gather_rows(once, sequences.sources.row, s.projected.qkv);
   }
   const std::int64_t asking = sequences.asking.numel();
@@ -75,10 +77,10 @@ void Block::attention_branch(Pass& p, Tensor x, const Sequences& sequences, Tens
     return y;
   };
   const Tensor branch = p.arena.scratch(type, {rows, width});
-  proj_.forward(p, gathered(s.attended, sequences.wanted), branch);
+  layers_.proj.forward(p, gathered(s.attended, sequences.wanted), branch);
   const Tensor residual = gathered(x, sequences.taken());
-  norm2_.forward(p, {residual, branch, s.scales.attention, sequences.of_row, h}, s.normed2,
-                 s.norm2);
+  layers_.norm2.forward(p, {residual, branch, s.scales.attention, sequences.of_row, h}, s.normed2,
+                        s.norm2);
 }
 
 void Block::backward(Pass& p, const Sequences& sequences, const BranchGradient& after,
@@ -94,14 +96,14 @@ void Block::mlp_backward(Pass& p, Tensor dbranch, const BranchGradient& dattenti
                          const Saved& s) const {
   Arena::ScratchScope scope(p.arena);
   const DType type = p.precision.compute;
-  const Tensor dhidden = p.arena.scratch(type, {dbranch.rows(), fc1_.out()}),
-               activated = p.arena.scratch(type, {dbranch.rows(), fc1_.out()});
-  fc2_.backward_input_gelu(p, dbranch, s.pre, dhidden, activated);
-  fc2_.backward_params(p, dbranch, activated);
-  Tensor dnormed = p.arena.scratch(type, {dbranch.rows(), fc1_.in()});
-  fc1_.backward_params(p, dhidden, s.normed2);
-  fc1_.backward_input(p, dhidden, dnormed);
-  norm2_.backward(p, dnormed, dattention, s.norm2);
+  const Tensor dhidden = p.arena.scratch(type, {dbranch.rows(), layers_.fc1.out()}),
+               activated = p.arena.scratch(type, {dbranch.rows(), layers_.fc1.out()});
+  layers_.fc2.backward_input_gelu(p, dbranch, s.pre, dhidden, activated);
+  layers_.fc2.backward_params(p, dbranch, activated);
+  Tensor dnormed = p.arena.scratch(type, {dbranch.rows(), layers_.fc1.in()});
+  layers_.fc1.backward_params(p, dhidden, s.normed2);
+  layers_.fc1.backward_input(p, dhidden, dnormed);
+  layers_.norm2.backward(p, dnormed, dattention, s.norm2);
 }
 
 // h = x + s1 g(x):  dx = dh + (d g / dx)^T (s1 dh), dh being zero where x has no h.
@@ -113,8 +115,8 @@ void Block::attention_backward(Pass& p, const Sequences& sequences,
     return t.empty() ? t : p.arena.scratch(t.dtype, {t.rows(), t.cols()});
   };
   const Tensor dbranch = dattention.branch(), dattended = like(s.attended);
-  proj_.backward_params(p, dbranch, s.attended);
-  proj_.backward_input(p, dbranch, dattended);
+  layers_.proj.backward_params(p, dbranch, s.attended);
+  layers_.proj.backward_input(p, dbranch, dattended);
   const AttentionRows d{like(s.projected.qkv), like(s.projected.q), like(s.projected.kv)};
   p.ops.attention_backward(dattended, s.projected, s.attended, s.lse, heads_, sequences.groups, d);
   const Tensor dnormed = like(s.normed1);
@@ -124,7 +126,7 @@ void Block::attention_backward(Pass& p, const Sequences& sequences,
     p.ops.scatter_rows(dattention.dsum_accum, sequences.asking, before.dsum_accum);
   if (!sources.row.empty())
     p.ops.gather_sum_rows(dattention.dsum_accum, sources.uses, sources.begin, before.dsum_accum);
-  norm1_.backward(p, dnormed, before, s.norm1);
+  layers_.norm1.backward(p, dnormed, before, s.norm1);
 }
 
 void Block::project_backward(Pass& p, const Sequences& sequences, const AttentionRows& d,
@@ -132,13 +134,13 @@ void Block::project_backward(Pass& p, const Sequences& sequences, const Attentio
   if (sequences.asking.empty()) {
     const RowSources& sources = sequences.sources;
     if (sources.row.empty()) {
-      qkv_.backward_params(p, d.qkv, s.normed1);
-      return qkv_.backward_input(p, d.qkv, dnormed);
+      layers_.qkv.backward_params(p, d.qkv, s.normed1);
+      return layers_.qkv.backward_input(p, d.qkv, dnormed);
     }
     const Tensor once = p.arena.scratch(d.qkv.dtype, {s.normed1.rows(), d.qkv.cols()});
     p.ops.gather_sum_rows(d.qkv, sources.uses, sources.begin, once);
-    qkv_.backward_params(p, once, s.normed1, d.qkv);
-    return qkv_.backward_input(p, once, dnormed);
+    layers_.qkv.backward_params(p, once, s.normed1, d.qkv);
+    return layers_.qkv.backward_input(p, once, dnormed);
   }
   keys_and_values().backward_params(p, d.kv, s.normed1);
   keys_and_values().backward_input(p, d.kv, dnormed);

@@ -29,21 +29,22 @@ ParamStore::Bytes ParamStore::bytes(const ParamLayout& layout, Precision precisi
   return b;
 }
 
-ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use)
+ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use,
+                       EmaTarget target)
     : device_(device),
       layout_(layout),
       precision_(precision),
       all_{0, layout.size()},
-      encoder_(encoder_range(layout)) {
-  check(encoder_.begin == 0, "The encoder must come first in the parameter layout.");
+      averaged_(target == EmaTarget::kept ? encoder_range(layout) : ParamRange{}) {
+  check(averaged_.begin == 0, "The encoder must come first in the parameter layout.");
   const auto allocate = [&](std::int64_t count, DType type) {
     return Buffer(device, static_cast<std::size_t>(count) * size_of(type));
   };
   weight_ = allocate(all_.size(), precision.param);
-  target_ = allocate(encoder_.size(), precision.param);
+  target_ = allocate(averaged_.size(), precision.param);
   if (precision.has_working_copy()) {
     weight_copy_ = allocate(all_.size(), precision.compute);
-    target_copy_ = allocate(encoder_.size(), precision.compute);
+    target_copy_ = allocate(averaged_.size(), precision.compute);
   }
   if (use == StoreUse::training) {
     gradient_ = allocate(all_.size(), precision.param);
@@ -56,7 +57,7 @@ ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision prec
       device.ops().fill_zero(view(*buffer, precision.param, all_));
   }
   zero_padding(weight_, all_);
-  zero_padding(target_, encoder_);
+  zero_padding(target_, averaged_);
   const auto constants = static_cast<std::int64_t>(layout.constants().size());
   constants_ = allocate(constants, precision.param);
   upload_values(device.ops(), layout.constants(),
@@ -84,7 +85,7 @@ void ParamStore::initialise(std::uint64_t seed) {
     initial_values(infos[i], seed, i, start);
     upload_values(ops, start, values(Role::weight, infos[i]));
   }
-  if (encoder_.size() > 0) ops.copy(flat(Role::weight, encoder_), flat(Role::target, encoder_));
+  if (averaged_.size() > 0) ops.copy(flat(Role::weight, averaged_), flat(Role::target, averaged_));
   if (m_.data() != nullptr) {
     ops.fill_zero(flat(Role::adam_m, all_));
     ops.fill_zero(flat(Role::adam_v, all_));
@@ -95,9 +96,9 @@ void ParamStore::initialise(std::uint64_t seed) {
 void ParamStore::refresh_working_copies() {
   if (!precision_.has_working_copy()) return;
   device_.ops().copy(flat(Role::weight, all_), view(weight_copy_, precision_.compute, all_));
-  if (encoder_.size() > 0)
-    device_.ops().copy(flat(Role::target, encoder_),
-                       view(target_copy_, precision_.compute, encoder_));
+  if (averaged_.size() > 0)
+    device_.ops().copy(flat(Role::target, averaged_),
+                       view(target_copy_, precision_.compute, averaged_));
 }
 
 const Buffer& ParamStore::buffer(Role role) const {
@@ -156,9 +157,15 @@ std::string ParamStore::layer_of(const Tensor& t) const {
   return {};
 }
 
+std::vector<ParamRange> ParamStore::parts() const {
+  std::vector<ParamRange> parts{averaged_, {averaged_.end, all_.end}};
+  std::erase_if(parts, [](const ParamRange& range) { return range.size() == 0; });
+  return parts;
+}
+
 OptimizerRange ParamStore::optimizer_range(ParamRange range) const {
-  const bool has_target = range.end <= encoder_.end;
-  check(has_target || range.begin >= encoder_.end,
+  const bool has_target = range.end <= averaged_.end;
+  check(has_target || range.begin >= averaged_.end,
         "An optimizer range must lie inside or outside the encoder.");
   OptimizerRange r;
   r.weight = flat(Role::weight, range);

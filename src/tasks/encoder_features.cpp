@@ -12,28 +12,25 @@ std::int64_t images_at_once(const EncoderConfig& encoder) {
   return std::clamp<std::int64_t>(patches_at_once(encoder) / encoder.tokens(), 1, 256);
 }
 
-EncoderFeatures::EncoderFeatures(std::string name, Device& device, const IJepa& model,
-                                 const ParamStore& store, EncoderChoice choice,
+EncoderFeatures::EncoderFeatures(std::string name, Device& device, const EncoderWeights& network,
                                  const Normalisation& normalisation, std::int64_t layers,
                                  const std::string& identity)
     : name_(std::move(name)),
       identity_(identity.empty() ? identity : fmt::format("{} layers {}", identity, layers)),
       device_(device),
-      model_(model),
-      store_(store),
-      weights_(choice == EncoderChoice::target ? store.target() : store.online()),
+      network_(network),
       normalisation_(normalisation),
       layers_(layers) {
-  const auto depth = model.encoder().config().depth;
+  const auto depth = config().depth;
   check(layers >= 1 && layers <= depth, "Features of {} layers were asked of an encoder of {}.",
         layers, depth);
 }
 
 /// Shows `sink` the normed tokens (B N, D) float32 of layers 0 .. layers - 1 of those wanted.
 void EncoderFeatures::infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& sink) const {
-  Pass pass{ops, arena, store_.precision(), weights_};
-  const auto& encoder = model_.encoder();
-  const auto first = encoder.config().depth - layers_;
+  Pass pass{ops, arena, network_.precision, network_.weights};
+  const auto& encoder = network_.encoder;
+  const auto first = config().depth - layers_;
   const auto show = [&](std::int64_t layer, Tensor tokens) {
     Tensor wide = tokens;
     if (tokens.dtype != DType::f32) {
@@ -56,17 +53,16 @@ void EncoderFeatures::infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& s
 
 void EncoderFeatures::reserve(std::int64_t count) {
   if (count <= reserved_) return;
-  const auto& config = model_.encoder().config();
   NullOps nothing;
   auto measuring = Arena::measuring();
-  infer(nothing, measuring, image_tensor(nullptr, config, count), [](std::int64_t, Tensor) {});
+  infer(nothing, measuring, image_tensor(nullptr, config(), count), [](std::int64_t, Tensor) {});
   arena_ = Buffer(device_, measuring.peak());
-  pixels_ = Buffer(device_, image_tensor(nullptr, config, count).bytes());
+  pixels_ = Buffer(device_, image_tensor(nullptr, config(), count).bytes());
   reserved_ = count;
 }
 
 void EncoderFeatures::apply(const PixelBatch& batch, MatrixView<float> out) {
-  const auto& config = model_.encoder().config();
+  const auto& config = this->config();
   check(batch.size.height == config.image_height && batch.size.width == config.image_width,
         "The encoder takes images of {} x {} pixels, not {} x {}.", config.image_height,
         config.image_width, batch.size.height, batch.size.width);
@@ -87,7 +83,7 @@ void EncoderFeatures::pool(Ops& ops, Tensor tokens, std::int64_t first_column,
   tokens_ = Matrix<float>(tokens.rows(), tokens.cols());
   ops.download(tokens, tokens_.values.data());
   ops.synchronize();
-  const auto count = model_.encoder().config().tokens();
+  const auto count = config().tokens();
   const auto width = static_cast<std::size_t>(tokens.cols());
   std::vector<double> sum(width);
   for (std::int64_t i = 0; i < out.rows; ++i) {

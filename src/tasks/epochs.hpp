@@ -1,7 +1,6 @@
 // Epochs: the loop of a task's training: steps over all ranks, from batches that a thread loads
 // ahead; a validation; what the epoch leaves. The task says what each of these is.
 #pragma once
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "ijepa/core/clock.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/step_shares.hpp"
 #include "work_progress.hpp"
 
@@ -81,19 +81,14 @@ class Epochs {
     }
   }
 
-  /// Which images are computed together does not depend on the ranks.
   void validate() {
-    const auto images = plan_.valid_images, batch = plan_.valid_batch, round = batch * comm_.size();
-    const auto first_of = [=, rank = comm_.rank()](std::int64_t i) {
-      return i * round + rank * batch;
-    };
-    const auto mine = (images - first_of(0) + round - 1) / round;
-    Prefetch<Batch> batches(mine, [&](std::int64_t i) {
-      return task_.load_valid(first_of(i), std::min(batch, images - first_of(i)));
+    const RankBatches shared(plan_.valid_images, plan_.valid_batch, comm_);
+    Prefetch<Batch> batches(shared.mine(), [&](std::int64_t round) {
+      return task_.load_valid(shared.first(round), shared.count(round));
     });
-    for (std::int64_t i = 0; i < mine; ++i) {
+    for (std::int64_t round = 0; round < shared.mine(); ++round) {
       task_.judge(batches.next());
-      progress_.add(std::min(round, images - i * round));
+      progress_.add(shared.count_of_all(round));
     }
   }
 

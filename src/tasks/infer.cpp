@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
+#include <optional>
 
 #include "feature_csv.hpp"
 #include "ijepa/comm/agree.hpp"
@@ -10,6 +10,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
 #include "work_progress.hpp"
@@ -29,9 +30,12 @@ class Inference {
         images_(open_images_on_all(settings.input, comm, log)),
         checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
         encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
-        threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+        threads_(threads_or_cores(settings.threads)) {
     on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
-    if (settings.skip_bad) leave_out_bad_images(log);
+    if (settings.skip_bad)
+      leave_out_bad_images(images_, bad_, threads_, encoder_.channels(), comm, log);
+    manifest_.bad_images = std::ssize(bad_);
+    views_.emplace(encoder_.views(*images_, threads_));
     const Size size = encoder_.image_size();
     const auto part = part_images();
     manifest_.identity = {
@@ -73,14 +77,6 @@ class Inference {
   }
 
  private:
-  void leave_out_bad_images(const Log& log) {
-    auto readable =
-        without_bad_images(std::move(images_), threads_, comm_, log, encoder_.channels());
-    images_ = std::move(readable.images);
-    bad_ = std::move(readable.bad);
-    manifest_.bad_images = std::ssize(bad_);
-  }
-
   std::int64_t bytes_of(std::int64_t images) const {
     const auto rows =
         (settings_.pooled ? 1 : 0) + (settings_.tokens ? encoder_.config().tokens() : 0);
@@ -133,25 +129,18 @@ class Inference {
       write_feature_part(path_of(part), manifest_.identity, rows_of(part, progress));
   }
 
-  std::vector<std::uint8_t> read(std::int64_t first, std::int64_t end) const {
-    return read_pictures(*images_, first, std::min(encoder_.batch(), end - first),
-                         encoder_.image_size(), threads_, encoder_.channels());
-  }
-
-  /// Pictures are decoded ahead, one batch, while the network works on the one before.
   FeatureRows rows_of(const Part& part, WorkProgress& progress) {
     const auto tokens = encoder_.config().tokens(), width = encoder_.config().width;
     FeatureRows rows{part.first, {}, {}, {part.count, width}, {}};
     if (settings_.tokens) rows.tokens = {part.count * tokens, width};
-    const auto end = part.first + part.count;
-    const auto ahead = [&](std::int64_t first) {
-      return std::async(std::launch::async, [this, first, end] { return read(first, end); });
-    };
-    auto next = ahead(part.first);
-    for (auto first = part.first; first < end; first += encoder_.batch()) {
-      const auto pixels = next.get();
-      const auto count = std::min(encoder_.batch(), end - first), at = first - part.first;
-      if (first + count < end) next = ahead(first + count);
+    const auto batch = encoder_.batch(), end = part.first + part.count;
+    const auto count_at = [&](std::int64_t at) { return std::min(batch, part.count - at); };
+    Prefetch<std::vector<std::uint8_t>> ahead((part.count + batch - 1) / batch, [&](auto i) {
+      return views_->evaluate(part.first + i * batch, count_at(i * batch));
+    });
+    for (std::int64_t at = 0; at < part.count; at += batch) {
+      const auto pixels = ahead.next();
+      const auto count = count_at(at);
       encoder_.features().apply({pixels.data(), count, encoder_.image_size(), encoder_.channels()},
                                 rows.pooled.view().slice(at, count));
       if (settings_.tokens)
@@ -174,7 +163,7 @@ class Inference {
     Matrix<float> tokens(std::ssize(chosen) * config.tokens(), config.width);
     Matrix<float> pooled(1, config.width);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-      const auto pixels = read_pictures(*images_, chosen[i], 1, size, 1, encoder_.channels());
+      const auto pixels = views_->evaluate(chosen[i], 1);
       pictures.push_back(shown(pixels.data(), size, encoder_.channels()));
       encoder_.features().apply({pixels.data(), 1, size, encoder_.channels()}, pooled.view());
       std::ranges::copy(encoder_.features().tokens().values,
@@ -191,6 +180,7 @@ class Inference {
   std::string checkpoint_;
   FrozenEncoder encoder_;
   int threads_;
+  std::optional<TaskViews> views_;
   FeatureManifest manifest_;
   std::vector<Part> parts_;
   std::int64_t open_images_ = 0;  // of the parts that are to be made, by all ranks

@@ -10,30 +10,22 @@ namespace ijepa {
 namespace {
 
 /// Images under the class names of another source.
-class RelabelledImages final : public ImageSource {
+class RelabelledImages final : public ChangedImages {
  public:
   RelabelledImages(std::unique_ptr<ImageSource> images, std::vector<std::string> class_names,
                    std::vector<int> labels)
-      : images_(std::move(images)),
+      : ChangedImages(std::move(images)),
         class_names_(std::move(class_names)),
         labels_(std::move(labels)) {}
-  std::int64_t size() const override { return images_->size(); }
-  std::string key(std::int64_t image) const override { return images_->key(image); }
   int label(std::int64_t image) const override {
-    const int label = images_->label(image);
+    const int label = ChangedImages::label(image);
     return label < 0 ? label : labels_.at(static_cast<std::size_t>(label));
   }
   const std::vector<std::string>& class_names() const override { return class_names_; }
-  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
-    images_->read(image, encoded);
-  }
-  std::uint64_t fingerprint() const override { return images_->fingerprint(); }
-  std::string note() const override { return images_->note(); }
 
  private:
-  std::unique_ptr<ImageSource> images_;
   std::vector<std::string> class_names_;
-  std::vector<int> labels_;  // of class_names_, by the label in images_
+  std::vector<int> labels_;  // of class_names_, by the label in the other source
 };
 
 std::int64_t index_of(const std::vector<std::string>& names, const std::string& name) {

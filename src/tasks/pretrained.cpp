@@ -8,9 +8,11 @@
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
+#include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/weights/load.hpp"
 
 namespace ijepa {
@@ -99,6 +101,12 @@ void refuse_other_channels(const PretrainRecipe& recipe, const std::string& what
           "that was trained with data.channels = 3.",
           checkpoint, channels, channels == 1 ? "" : "s", what);
   });
+}
+
+std::unique_ptr<Device> open_task_device(ComputeSettings compute, std::int64_t threads,
+                                         Communicator& comm, const Log& log) {
+  if (threads > 0) compute.threads = threads;
+  return open_device(compute, parse_cluster(process_environment()), comm, log);
 }
 
 std::vector<std::string> groups_of_pretrained(const std::string& checkpoint) {

@@ -12,33 +12,28 @@
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/picture_reader.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
 
 /// Some of the images of another source.
-class ChosenImages final : public ImageSource {
+class ChosenImages final : public ChangedImages {
  public:
   ChosenImages(std::unique_ptr<ImageSource> all, std::vector<std::int64_t> chosen)
-      : all_(std::move(all)), chosen_(std::move(chosen)) {}
+      : ChangedImages(std::move(all)), chosen_(std::move(chosen)) {}
   std::int64_t size() const override { return std::ssize(chosen_); }
-  std::string key(std::int64_t image) const override { return all_->key(at(image)); }
-  int label(std::int64_t image) const override { return all_->label(at(image)); }
-  const std::vector<std::string>& class_names() const override { return all_->class_names(); }
-  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
-    all_->read(at(image), encoded);
-  }
   std::uint64_t fingerprint() const override {
     return XXH3_64bits_withSeed(chosen_.data(), chosen_.size() * sizeof(chosen_[0]),
-                                all_->fingerprint());
+                                ChangedImages::fingerprint());
   }
-  std::string note() const override { return all_->note(); }
 
  private:
-  std::int64_t at(std::int64_t image) const { return chosen_.at(static_cast<std::size_t>(image)); }
+  std::int64_t at(std::int64_t image) const override {
+    return chosen_.at(static_cast<std::size_t>(image));
+  }
 
-  std::unique_ptr<ImageSource> all_;
   std::vector<std::int64_t> chosen_;
 };
 
@@ -62,9 +57,9 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, int channel
   std::vector<PictureReader> readers;
   for (int t = 0; t < std::max(threads, 1); ++t) readers.emplace_back(channels);
   std::string lines;
-  for (std::int64_t first = comm.rank() * at_once; first < images.size();
-       first += at_once * comm.size()) {
-    const auto count = std::min(at_once, images.size() - first);
+  const RankBatches shared(images.size(), at_once, comm);
+  for (std::int64_t round = 0; round < shared.mine(); ++round) {
+    const auto first = shared.first(round), count = shared.count(round);
     std::vector<std::string> problems(static_cast<std::size_t>(count));
     parallel_for(problems.size(), std::max(threads, 1), [&](std::size_t i, int thread) {
       problems[i] = problem_of(images, first + static_cast<std::int64_t>(i),
@@ -73,46 +68,43 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, int channel
     for (std::int64_t i = 0; i < count; ++i)
       if (const auto& problem = problems[static_cast<std::size_t>(i)]; !problem.empty())
         lines += fmt::format("{} {}\n", first + i, problem);
-    progress.add(count * comm.size());  // the others are about as far
+    progress.add(shared.count_of_all(round));
   }
   return lines;
 }
 
 }  // namespace
 
-ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
-                                  Communicator& comm, const Log& log, int channels) {
+void leave_out_bad_images(std::unique_ptr<ImageSource>& images, std::vector<BadImage>& bad,
+                          int threads, int channels, Communicator& comm, const Log& log) {
   constexpr std::int64_t most_named = 10;
   log.info("Decoding all {} images first, to leave out what cannot be read.", images->size());
   std::string mine;
   on_all_ranks(comm, [&] { mine = bad_of_this_rank(*images, threads, channels, comm); });
-  std::map<std::int64_t, std::string> bad;
+  std::map<std::int64_t, std::string> found;
   for (const auto& text : comm.gather_all(mine)) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
       const auto blank = line.find(' ');
-      bad[std::stoll(line.substr(0, blank))] = line.substr(blank + 1);
+      found[std::stoll(line.substr(0, blank))] = line.substr(blank + 1);
     }
   }
-  ReadableImages out;
-  if (bad.empty()) {
-    out.images = std::move(images);
-    return out;
+  if (found.empty()) return;
+  std::int64_t named = 0;
+  for (const auto& [image, reason] : found) {
+    bad.push_back({images->key(image), reason});
+    if (named++ < most_named && comm.rank() == 0)
+      log.warn("{} is left out: {}", bad.back().key, reason);
   }
+  log.info("{} images cannot be read and are left out", found.size());
   std::vector<std::int64_t> good;
   for (std::int64_t i = 0; i < images->size(); ++i)
-    if (!bad.contains(i)) good.push_back(i);
-  for (const auto& [image, reason] : bad) {
-    out.bad.push_back({images->key(image), reason});
-    if (std::ssize(out.bad) <= most_named && comm.rank() == 0)
-      log.warn("{} is left out: {}", out.bad.back().key, reason);
-  }
-  log.info("{} images cannot be read and are left out", out.bad.size());
+    if (!found.contains(i)) good.push_back(i);
   if (good.empty())
     throw AgreedError(fmt::format("None of the {} images can be read; the first, {}: {}",
-                                  images->size(), out.bad.front().key, out.bad.front().reason));
-  out.images = std::make_unique<ChosenImages>(std::move(images), std::move(good));
-  return out;
+                                  images->size(), images->key(found.begin()->first),
+                                  found.begin()->second));
+  images = std::make_unique<ChosenImages>(std::move(images), std::move(good));
 }
 
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder) {

@@ -15,6 +15,7 @@
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/feature_file.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
@@ -38,11 +39,11 @@ Image decode_file(const std::string& path) {
 }
 
 Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) {
-  const auto size = encoder.image_size();
-  const auto pixels =
-      read_pictures(*one_image(path, utf8_name(path)), 0, 1, size, 1, encoder.channels());
+  const auto image = one_image(path, utf8_name(path));
+  const auto pixels = encoder.views(*image, 1).evaluate(0, 1);
   Matrix<float> features(1, encoder.config().width);
-  encoder.features().apply({pixels.data(), 1, size, encoder.channels()}, features.view());
+  encoder.features().apply({pixels.data(), 1, encoder.image_size(), encoder.channels()},
+                           features.view());
   return unit_rows(features);
 }
 
@@ -135,13 +136,14 @@ class Search {
     const auto count = queries_.rows.rows;
     std::string mine;
     WorkProgress progress(comm_.rank() == 0 ? "queries" : "", count);
-    for (std::int64_t first = comm_.rank() * block; first < count; first += block * comm_.size()) {
-      const auto size = std::min(block, count - first);
+    const RankBatches shared(count, block, comm_);
+    for (std::int64_t round = 0; round < shared.mine(); ++round) {
+      const auto first = shared.first(round), size = shared.count(round);
       // One more than is wanted: an image is its own nearest.
       auto hits = index_->nearest(queries_.rows.view().slice(first, size), settings_.k + 1);
       for (std::int64_t q = 0; q < size; ++q)
         append(first + q, hits[static_cast<std::size_t>(q)], mine);
-      progress.add(size * comm_.size());
+      progress.add(shared.count_of_all(round));
     }
     std::vector<std::vector<Hit>> all(static_cast<std::size_t>(count));
     for (const auto& part : comm_.gather_all(mine)) take(part, all);

@@ -1,6 +1,7 @@
 #include "ijepa/tasks/task_views.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
@@ -25,6 +26,15 @@ int resized_side(int side) {
 }
 
 }  // namespace
+
+ViewSettings picture_views(Size image, int channels) {
+  ViewSettings views;
+  views.transform = ViewTransform::cover;
+  views.image_height = image.height;
+  views.image_width = image.width;
+  views.channels = channels;
+  return views;
+}
 
 ViewMaker::ViewMaker(const ViewSettings& settings, std::uint64_t seed)
     : settings_(settings),
@@ -107,6 +117,12 @@ std::vector<std::uint8_t> TaskViews::evaluate(std::span<const std::int64_t> imag
   return make(images, [](ViewMaker& maker, std::size_t, const auto& encoded, std::uint8_t* out) {
     maker.evaluate(encoded, out);
   });
+}
+
+std::vector<std::uint8_t> TaskViews::evaluate(std::int64_t first, std::int64_t count) {
+  std::vector<std::int64_t> images(static_cast<std::size_t>(count));
+  std::iota(images.begin(), images.end(), first);
+  return evaluate(images);
 }
 
 }  // namespace ijepa

@@ -11,18 +11,14 @@ import subprocess
 import sys
 import tempfile
 
-PACKAGES = pathlib.Path(__file__).resolve().parents[2] / "build" / "python" / "bin" / "python"
-if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
-    os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
-try:
+from built_python import needed
+
+with needed():
     import h5py
     import numpy
     import onnxruntime
     import tifffile
     from PIL import Image
-except ImportError as missing:
-    print(f"[  SKIPPED ] {missing}")
-    sys.exit(77)
 
 BIN = pathlib.Path(sys.argv[1]).resolve()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",

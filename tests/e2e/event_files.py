@@ -12,19 +12,16 @@ import subprocess
 import sys
 import tempfile
 
-PACKAGES = pathlib.Path(__file__).resolve().parents[2] / "build" / "python" / "bin" / "python"
-if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
-    os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
-os.environ["TRACKIO_DIR"] = tempfile.mkdtemp()  # read when it is imported
-try:
+from built_python import needed
+
+TRACKED = tempfile.TemporaryDirectory()
+os.environ["TRACKIO_DIR"] = TRACKED.name  # read when it is imported
+with needed():
     import pandas
     import trackio
     from PIL import Image
     from tensorboard.backend.event_processing import event_accumulator, event_file_loader
     from trackio.sqlite_storage import SQLiteStorage
-except ImportError as missing:
-    print(f"[  SKIPPED ] {missing}")
-    sys.exit(77)
 
 BIN = pathlib.Path(sys.argv[1]).resolve()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -142,7 +139,7 @@ def main():
         check_trackio(rows)
         train(**{"run.dir": "quiet", "run.tensorboard": "false", "optim.max_steps": 2})
         expect(not list(pathlib.Path("quiet").glob("*tfevents*")), "run.tensorboard=false writes files")
-    shutil.rmtree(os.environ["TRACKIO_DIR"])
+    TRACKED.cleanup()
     print(*problems, f"event files: {len(problems)} problems", sep="\n")
     return bool(problems)
 

@@ -5,11 +5,12 @@ its work, what it writes is UTF-8, and what it finds again by a path that it wro
 usage: odd_names.py BIN_FOLDER"""
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from grey_png import grey_png  # noqa: E402
 
 RECIPE = """
 [model]
@@ -39,16 +40,6 @@ name = "thing"
 mask = [255, 255, 255]
 """
 ODD = b"\xe9"  # an e with an accent, in latin-1
-
-
-def grey_png(path, side, pixel):
-    def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    rows = b"".join(b"\0" + bytes(pixel(x, y) for x in range(side)) for y in range(side))
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class Programs:

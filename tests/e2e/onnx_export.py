@@ -14,20 +14,16 @@ import sys
 import tarfile
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PACKAGES = ROOT / "build" / "python" / "bin" / "python"
-if PACKAGES.exists() and pathlib.Path(sys.prefix) != PACKAGES.parents[1]:
-    os.execv(PACKAGES, [str(PACKAGES), *sys.argv])
-try:
+from built_python import needed
+
+with needed():
     import h5py
     import numpy
     import onnx
     import onnxruntime
     from PIL import Image
-except ImportError as missing:
-    print(f"[  SKIPPED ] {missing}")
-    sys.exit(77)
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(sys.argv[1]).resolve()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 SETTINGS = {"model.name": "custom", "model.width": 36, "model.depth": 3, "model.heads": 3,

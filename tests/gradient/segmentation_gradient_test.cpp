@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "ijepa/core/rng.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/segmentation/head.hpp"
 #include "ijepa/tasks/segmentation/labels.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
-#include "ijepa/tasks/trainable_encoder.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -67,7 +67,7 @@ class SegmentationGradient : public ::testing::Test {
     Pass encoder_pass = encoder_.pass(device_->ops(), arena);
     Pass head_pass = head_.pass(device_->ops(), arena);
     const Grid grid{size.height / 4, size.width / 4};
-    TrainableEncoder::Saved saved;
+    PretrainedEncoder::Saved saved;
     const Tensor tokens = encoder_.forward(
         encoder_pass,
         {make_tensor(pixels_.data(), DType::f64, {images, 3, size.height, size.width}), {}}, {},
@@ -115,7 +115,7 @@ class SegmentationGradient : public ::testing::Test {
   static constexpr double scale = 1e-3;
 
   std::unique_ptr<Device> device_;
-  TrainableEncoder encoder_;
+  PretrainedEncoder encoder_;
   SegmentationHead head_;
   std::vector<double> pixels_, memory_;
   std::vector<IndexImage> labels_;

@@ -55,6 +55,32 @@ TEST(ParamStore, KnowsTheLayerOfATensor) {
   EXPECT_EQ(store.layer_of({}), "");
 }
 
+TEST(ParamStore, PartsAreWhatHasATargetAndTheRest) {
+  const auto device = make_device({"cpu", 1});
+  const IJepa model(small_encoder(), PredictorConfig{12, 1, 24, 0});
+  const ParamLayout& layout = model.layout();
+  const ParamRange encoder = layout.range("encoder");
+  const auto parts_of = [&](const ParamLayout& of, EmaTarget target) {
+    const ParamStore store(*device, of, Precision::bfloat16(), StoreUse::training, target);
+    std::vector<std::pair<std::int64_t, std::int64_t>> parts;
+    for (const ParamRange& part : store.parts()) {
+      const bool averaged = !store.optimizer_range(part).target.empty();
+      EXPECT_EQ(averaged, target == EmaTarget::kept && part.begin == 0 && of.holds("encoder"));
+      EXPECT_EQ(!store.optimizer_range(part).target_working.empty(), averaged);
+      parts.emplace_back(part.begin, part.end);
+    }
+    return parts;
+  };
+  using Parts = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  EXPECT_EQ(parts_of(layout, EmaTarget::kept),
+            (Parts{{0, encoder.end}, {encoder.end, layout.size()}}));
+  EXPECT_EQ(parts_of(layout, EmaTarget::none), (Parts{{0, layout.size()}}));
+  ParamLayout head;
+  head.begin_group("head");
+  head.vector("w", 5, Init::ones);
+  EXPECT_EQ(parts_of(head, EmaTarget::kept), (Parts{{0, head.size()}}));
+}
+
 // sqrt(6 / (in + out)), the patch embedding counted as the matrix that it is, qkv as one matrix.
 TEST(ParamStore, XavierStartFillsItsBoundsAndLeavesTokensBiasesAndNormsAlone) {
   EncoderConfig encoder = small_encoder();

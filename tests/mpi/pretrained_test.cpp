@@ -9,7 +9,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/tasks/trainable_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "tests/mpi/ranks.hpp"
@@ -63,10 +63,11 @@ class Pretrained : public ::testing::Test {
     for (std::size_t i = 0; i < pixels.size(); ++i)
       pixels[i] = static_cast<std::uint8_t>(i * 37 % 251);
     Matrix<float> out(2, encoder.config().width);
+    EXPECT_FALSE(encoder.encoder().layout().holds("predictor"));
     encoder.features().apply({pixels.data(), 2, {32, 32}}, out.view());
     return out;
   }
-  static double first_constant(Device& device, const TrainableEncoder& encoder) {
+  static double first_constant(Device& device, const PretrainedEncoder& encoder) {
     return download_values(device.ops(),
                            make_tensor(encoder.store().online().constants, DType::f32, {1}))[0];
   }
@@ -140,7 +141,7 @@ TEST_F(Pretrained, ATrainedPositionTableReachesTheTokens) {
   const auto device = make_device({"cpu", 1});
   const auto config = load_checkpoint_recipe(file, ranks()).model.encoder;
   for (const auto& weights : {file, imported}) {
-    TrainableEncoder encoder(*device, config, {32, 32}, StoreUse::inference);
+    PretrainedEncoder encoder(*device, config, {32, 32}, StoreUse::inference);
     const auto before = first_constant(*device, encoder);
     encoder.load(weights, EncoderChoice::target, ranks());
     EXPECT_NE(before, 3.0);

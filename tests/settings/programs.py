@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tempfile
-import zlib
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from grey_png import grey_png  # noqa: E402
 
 BIN = pathlib.Path(sys.argv[1]).resolve()
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -105,13 +107,7 @@ class Program:
 def write_mask(path, size, seed):
     """A grey PNG of class numbers: 0 left, 1 right of a line."""
     line = 4 + seed % (size - 8)
-    rows = b"".join(b"\0" + bytes([0] * line + [1] * (size - line)) for _ in range(size))
-    header = size.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
-    png = b"\x89PNG\r\n\x1a\n"
-    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")):
-        png += len(data).to_bytes(4, "big") + kind + data
-        png += zlib.crc32(kind + data).to_bytes(4, "big")
-    path.write_bytes(png)
+    grey_png(path, size, lambda x, y: int(x >= line))
 
 
 def make_inputs():

@@ -186,4 +186,13 @@ inline void expect_close_losses(const std::vector<double>& expected,
     ASSERT_NEAR(expected[i], actual[i], tolerance * expected[i]) << what << ", step " << i;
 }
 
+/// A recipe that a test is repeated with.
+struct RecipeVariant {
+  const char* name;
+  void (*change)(PretrainRecipe&);
+};
+inline void PrintTo(const RecipeVariant& v, std::ostream* out) {
+  *out << v.name;
+}
+
 }  // namespace ijepa::test

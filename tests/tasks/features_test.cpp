@@ -8,6 +8,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"
@@ -87,13 +88,13 @@ TEST_F(Features, NetworksOnOneDeviceDoNotDisturbEachOther) {
   const auto shards = ShardSet::open(folder_.path().string());
   const auto comm = local_communicator();
   const ExtractOptions options{{32, 32}, 2, 1};
-  ParamStore other(*encoder_.device, encoder_.model.layout(), Precision::float32(),
-                   StoreUse::inference);
-  other.initialise(2);
+  PretrainedEncoder other(*encoder_.device, TinyEncoder::encoder_config(), {32, 32},
+                          StoreUse::inference);
+  other.store().initialise(2);
   auto maps = encoder_.maps();
   const auto alone = extract_features(shards, maps, options, *comm)[0];
-  maps.push_back(std::make_unique<EncoderFeatures>("other", *encoder_.device, encoder_.model, other,
-                                                   EncoderChoice::target, Normalisation{}));
+  maps.push_back(std::make_unique<EncoderFeatures>("other", *encoder_.device, other.network(),
+                                                   Normalisation{}));
   const auto both = extract_features(shards, maps, options, *comm);
   EXPECT_EQ(both[0].features.values, alone.features.values);
   EXPECT_NE(both[3].features.values, alone.features.values);
@@ -105,9 +106,8 @@ TEST_F(Features, OfSeveralLayersEndWithThoseOfTheLast) {
   const auto comm = local_communicator();
   FeatureMaps maps;
   for (const std::int64_t layers : {1, 2})
-    maps.push_back(std::make_unique<EncoderFeatures>("network", *encoder_.device, encoder_.model,
-                                                     encoder_.store, EncoderChoice::target,
-                                                     Normalisation{}, layers));
+    maps.push_back(std::make_unique<EncoderFeatures>("network", *encoder_.device,
+                                                     encoder_.network(), Normalisation{}, layers));
   const auto sets = extract_features(shards, maps, {{32, 32}, 4, 1}, *comm);
   EXPECT_EQ(sets[1].features.cols, 48);
   for (std::int64_t i = 0; i < 6; ++i) {
@@ -119,8 +119,7 @@ TEST_F(Features, OfSeveralLayersEndWithThoseOfTheLast) {
     EXPECT_NEAR(sum, 0, 1e-4);
   }
   EXPECT_NE(message_of([&] {
-              EncoderFeatures("network", *encoder_.device, encoder_.model, encoder_.store,
-                              EncoderChoice::target, Normalisation{}, 3);
+              EncoderFeatures("network", *encoder_.device, encoder_.network(), Normalisation{}, 3);
             }).find("3 layers were asked of an encoder of 2"),
             std::string::npos);
 }

@@ -57,7 +57,7 @@ TEST_F(Infer, KeepsWhatTheEncoderGivesOfEveryImage) {
   std::vector<std::unique_ptr<FeatureMap>> maps;
   maps.push_back(network.features("network"));
   const auto source = open_images(path("shards"));
-  const auto pixels = read_pictures(*source, 512, images - 512, {32, 32}, 1, 3);
+  const auto pixels = tiny_pictures(*source, 512, images - 512);
   Matrix<float> expected(images - 512, 24);
   maps[0]->apply({pixels.data(), images - 512, {32, 32}}, expected.view());
   const auto last = read_feature_part(path("out/part_00002.h5"));
@@ -110,7 +110,7 @@ TEST_F(Infer, UntrainedIsTheNetworkBeforeTheFirstStep) {
   const auto manifest = infer();
   EXPECT_EQ(choice_of_identity(manifest.identity.encoder), EncoderChoice::untrained);
   TinyEncoder start(0);  // the recipe's seed; the checkpoint's weights are those of another
-  const auto pixels = read_pictures(*open_images(path("shards")), 0, 256, {32, 32}, 1, 3);
+  const auto pixels = tiny_pictures(*open_images(path("shards")), 0, 256);
   Matrix<float> expected(256, 24);
   start.features("start")->apply({pixels.data(), 256, {32, 32}}, expected.view());
   EXPECT_EQ(read_feature_part(path("out/part_00000.h5")).pooled.values, expected.values);
@@ -149,8 +149,8 @@ TEST_F(Infer, TakesOneImage) {
   open_images(path("shards"))->read(7, encoded);
   std::ofstream(path("one.png"), std::ios::binary)
       .write(reinterpret_cast<const char*>(encoded.data()), std::ssize(encoded));
-  const auto expected = read_pictures(*open_images(path("shards")), 7, 1, {32, 32}, 1, 3);
-  EXPECT_EQ(read_pictures(*open_images(path("one.png")), 0, 1, {32, 32}, 1, 3), expected);
+  const auto expected = tiny_pictures(*open_images(path("shards")), 7, 1);
+  EXPECT_EQ(tiny_pictures(*open_images(path("one.png")), 0, 1), expected);
   settings_.input = path("one.png");
   EXPECT_EQ(read_pooled_features(settings_.out, infer()).keys,
             (std::vector<std::string>{"one.png"}));

@@ -3,8 +3,11 @@
 #include <memory>
 #include <vector>
 
+#include "ijepa/model/ijepa.hpp"
+#include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/probing/baselines.hpp"
+#include "ijepa/tasks/task_views.hpp"
 
 namespace ijepa::test {
 
@@ -29,9 +32,9 @@ struct TinyEncoder {
   }
   static PredictorConfig predictor_config() { return {12, 1, 24, 0}; }
 
+  EncoderWeights network() const { return {model.encoder(), store.precision(), store.target()}; }
   std::unique_ptr<FeatureMap> features(const std::string& name) {
-    return std::make_unique<EncoderFeatures>(name, *device, model, store, EncoderChoice::target,
-                                             Normalisation{});
+    return std::make_unique<EncoderFeatures>(name, *device, network(), Normalisation{});
   }
   /// The network and both baselines.
   std::vector<std::unique_ptr<FeatureMap>> maps() {
@@ -46,5 +49,11 @@ struct TinyEncoder {
   IJepa model;
   ParamStore store;
 };
+
+/// Pictures as a tiny encoder sees them.
+inline std::vector<std::uint8_t> tiny_pictures(const ImageSource& images, std::int64_t first,
+                                               std::int64_t count) {
+  return TaskViews(images, picture_views({32, 32}, 3), 0, 1).evaluate(first, count);
+}
 
 }  // namespace ijepa::test

@@ -88,19 +88,11 @@ class Repeated {
   StepSums sums_;
 };
 
-struct Variant {
-  const char* name;
-  void (*change)(PretrainRecipe&);
-};
-void PrintTo(const Variant& v, std::ostream* out) {
-  *out << v.name;
-}
-
 PretrainRecipe tiny() {
   return tiny_recipe("shards", "run");
 }
 
-class RepeatedVariant : public testing::TestWithParam<Variant> {};
+class RepeatedVariant : public testing::TestWithParam<RecipeVariant> {};
 
 TEST_P(RepeatedVariant, IsFiniteOrNamesTheLayer) {
   PretrainRecipe r = tiny();
@@ -115,28 +107,31 @@ TEST_P(RepeatedVariant, IsFiniteOrNamesTheLayer) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, RepeatedVariant,
-    testing::Values(
-        Variant{"float32", [](PretrainRecipe&) {}},
-        Variant{"bfloat16",
-                [](PretrainRecipe& r) { r.compute.precision = r.compute.residual = DType::bf16; }},
-        Variant{"recomputed_micro_batches",
-                [](PretrainRecipe& r) {
-                  r.compute.recompute = Recompute::block;
-                  r.optim.micro_batch = 4;
-                }},
-        Variant{"drop_path_joint",
-                [](PretrainRecipe& r) {
-                  r.model.encoder.drop_path = r.model.predictor.drop_path = 0.5;
-                  r.model.predictor.depth = 2;
-                  r.model.predictor.joint = true;
-                }},
-        Variant{"every_loss",
-                [](PretrainRecipe& r) { r.loss = {1, 1, 0.5, 1, TargetScaling::centred, 2}; }},
-        Variant{"every_loss_in_micro_batches",
-                [](PretrainRecipe& r) {
-                  r.loss = {1, 1, 0.5, 1, TargetScaling::centred, 2};
-                  r.optim.micro_batch = 4;
-                }}),
+    testing::Values(RecipeVariant{"float32", [](PretrainRecipe&) {}},
+                    RecipeVariant{"bfloat16",
+                                  [](PretrainRecipe& r) {
+                                    r.compute.precision = r.compute.residual = DType::bf16;
+                                  }},
+                    RecipeVariant{"recomputed_micro_batches",
+                                  [](PretrainRecipe& r) {
+                                    r.compute.recompute = Recompute::block;
+                                    r.optim.micro_batch = 4;
+                                  }},
+                    RecipeVariant{"drop_path_joint",
+                                  [](PretrainRecipe& r) {
+                                    r.model.encoder.drop_path = r.model.predictor.drop_path = 0.5;
+                                    r.model.predictor.depth = 2;
+                                    r.model.predictor.joint = true;
+                                  }},
+                    RecipeVariant{"every_loss",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0.5, 1, TargetScaling::centred, 2};
+                                  }},
+                    RecipeVariant{"every_loss_in_micro_batches",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0.5, 1, TargetScaling::centred, 2};
+                                    r.optim.micro_batch = 4;
+                                  }}),
     [](const auto& variant) { return std::string(variant.param.name); });
 
 TEST(RepeatedStep, NamesWhatOverflowsFirst) {

@@ -82,15 +82,7 @@ class ReplayedSteps : public testing::Test {
   TemporaryFolder folder_;
 };
 
-struct Variant {
-  const char* name;
-  void (*change)(PretrainRecipe&);
-};
-void PrintTo(const Variant& v, std::ostream* out) {
-  *out << v.name;
-}
-
-class ReplayedVariant : public ReplayedSteps, public testing::WithParamInterface<Variant> {};
+class ReplayedVariant : public ReplayedSteps, public testing::WithParamInterface<RecipeVariant> {};
 
 TEST_P(ReplayedVariant, SaysTheSameAndLeavesTheRunAsItIs) {
   PretrainRecipe r = recipe("repeated"), plain = recipe("plain");
@@ -115,28 +107,27 @@ TEST_P(ReplayedVariant, SaysTheSameAndLeavesTheRunAsItIs) {
   EXPECT_EQ(replays(plain).size(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ReplayedVariant,
-                         testing::Values(Variant{"float32", [](PretrainRecipe&) {}},
-                                         Variant{"bfloat16",
-                                                 [](PretrainRecipe& r) {
-                                                   r.compute.precision = DType::bf16;
-                                                 }},
-                                         Variant{"recomputed_micro_batches",
-                                                 [](PretrainRecipe& r) {
-                                                   r.compute.recompute = Recompute::block;
-                                                   r.optim.micro_batch = 4;
-                                                 }},
-                                         Variant{"every_loss_with_drop_path",
-                                                 [](PretrainRecipe& r) {
-                                                   r.loss = {1, 1, 0, 1, TargetScaling::centred};
-                                                   r.model.encoder.drop_path = 0.3;
-                                                 }},
-                                         Variant{"every_loss_in_micro_batches",
-                                                 [](PretrainRecipe& r) {
-                                                   r.loss = {1, 1, 0, 1, TargetScaling::centred};
-                                                   r.optim.micro_batch = 4;
-                                                 }}),
-                         [](const auto& variant) { return std::string(variant.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    All, ReplayedVariant,
+    testing::Values(RecipeVariant{"float32", [](PretrainRecipe&) {}},
+                    RecipeVariant{"bfloat16",
+                                  [](PretrainRecipe& r) { r.compute.precision = DType::bf16; }},
+                    RecipeVariant{"recomputed_micro_batches",
+                                  [](PretrainRecipe& r) {
+                                    r.compute.recompute = Recompute::block;
+                                    r.optim.micro_batch = 4;
+                                  }},
+                    RecipeVariant{"every_loss_with_drop_path",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0, 1, TargetScaling::centred};
+                                    r.model.encoder.drop_path = 0.3;
+                                  }},
+                    RecipeVariant{"every_loss_in_micro_batches",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0, 1, TargetScaling::centred};
+                                    r.optim.micro_batch = 4;
+                                  }}),
+    [](const auto& variant) { return std::string(variant.param.name); });
 
 TEST_F(ReplayedSteps, AreExplainedAndKeptUpToANumber) {
   for (const std::int64_t most : {1, 2}) {

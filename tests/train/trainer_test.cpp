@@ -40,15 +40,7 @@ class TrainerRun : public testing::Test {
   TemporaryFolder folder_;
 };
 
-struct Variant {
-  const char* name;
-  void (*change)(PretrainRecipe&);
-};
-void PrintTo(const Variant& v, std::ostream* out) {
-  *out << v.name;
-}
-
-class ResumedRun : public TrainerRun, public testing::WithParamInterface<Variant> {};
+class ResumedRun : public TrainerRun, public testing::WithParamInterface<RecipeVariant> {};
 
 TEST_P(ResumedRun, EqualsOneThatWasNeverInterrupted) {
   PretrainRecipe straight = recipe("straight"), parts = recipe("parts");
@@ -62,60 +54,61 @@ TEST_P(ResumedRun, EqualsOneThatWasNeverInterrupted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
-                         testing::Values(Variant{"float32", [](PretrainRecipe&) {}},
-                                         Variant{"bfloat16",
-                                                 [](PretrainRecipe& r) {
-                                                   r.compute.precision = r.compute.residual =
-                                                       DType::bf16;
-                                                 }},
-                                         Variant{"drop_path",
-                                                 [](PretrainRecipe& r) {
-                                                   r.model.encoder.drop_path = 0.3;
-                                                   r.model.predictor.drop_path = 0.3;
-                                                 }},
-                                         Variant{"accumulation_recompute",
-                                                 [](PretrainRecipe& r) {
-                                                   r.optim.micro_batch = 4;
-                                                   r.compute.recompute = Recompute::block;
-                                                 }},
-                                         Variant{"untruncated_two_contexts",
-                                                 [](PretrainRecipe& r) {
-                                                   r.mask.truncate_group = 1;
-                                                   r.mask.num_contexts = 2;
-                                                 }},
-                                         Variant{"pooled_joint",
-                                                 [](PretrainRecipe& r) {
-                                                   r.model.encoder.start = StartWeights::xavier;
-                                                   r.model.predictor.joint = true;
-                                                   r.mask.context_patches = 8;
-                                                   r.loss = {1, 1, 0.5, 1};
-                                                 }},
-                                         Variant{"centred_targets_of_two_blocks",
-                                                 [](PretrainRecipe& r) {
-                                                   r.loss.targets = TargetScaling::centred;
-                                                   r.loss.target_blocks = 2;
-                                                   r.optim.micro_batch = 4;
-                                                   r.run.health_every = 4;
-                                                   r.run.health_images = 8;
-                                                 }},
-                                         Variant{"masked_autoencoder",
-                                                 [](PretrainRecipe& r) {
-                                                   r.mask.shape = MaskShape::random;
-                                                   r.mask.num_targets = 1;
-                                                   r.mask.context_patches = 9;
-                                                   r.loss = {0, 0, 1, 0};
-                                                   r.run.health_every = 4;
-                                                   r.run.health_images = 8;
-                                                 }},
-                                         Variant{"blocks_augmented_clipped",
-                                                 [](PretrainRecipe& r) {
-                                                   r.data.order = {.order = Order::blocks,
-                                                                   .block_images = 8,
-                                                                   .window_blocks = 2};
-                                                   r.data.augment.colour_strength = 0.5;
-                                                   r.data.augment.flip = true;
-                                                   r.optim.clip_grad = 0.01;
-                                                 }}),
+                         testing::Values(RecipeVariant{"float32", [](PretrainRecipe&) {}},
+                                         RecipeVariant{"bfloat16",
+                                                       [](PretrainRecipe& r) {
+                                                         r.compute.precision = r.compute.residual =
+                                                             DType::bf16;
+                                                       }},
+                                         RecipeVariant{"drop_path",
+                                                       [](PretrainRecipe& r) {
+                                                         r.model.encoder.drop_path = 0.3;
+                                                         r.model.predictor.drop_path = 0.3;
+                                                       }},
+                                         RecipeVariant{"accumulation_recompute",
+                                                       [](PretrainRecipe& r) {
+                                                         r.optim.micro_batch = 4;
+                                                         r.compute.recompute = Recompute::block;
+                                                       }},
+                                         RecipeVariant{"untruncated_two_contexts",
+                                                       [](PretrainRecipe& r) {
+                                                         r.mask.truncate_group = 1;
+                                                         r.mask.num_contexts = 2;
+                                                       }},
+                                         RecipeVariant{"pooled_joint",
+                                                       [](PretrainRecipe& r) {
+                                                         r.model.encoder.start =
+                                                             StartWeights::xavier;
+                                                         r.model.predictor.joint = true;
+                                                         r.mask.context_patches = 8;
+                                                         r.loss = {1, 1, 0.5, 1};
+                                                       }},
+                                         RecipeVariant{"centred_targets_of_two_blocks",
+                                                       [](PretrainRecipe& r) {
+                                                         r.loss.targets = TargetScaling::centred;
+                                                         r.loss.target_blocks = 2;
+                                                         r.optim.micro_batch = 4;
+                                                         r.run.health_every = 4;
+                                                         r.run.health_images = 8;
+                                                       }},
+                                         RecipeVariant{"masked_autoencoder",
+                                                       [](PretrainRecipe& r) {
+                                                         r.mask.shape = MaskShape::random;
+                                                         r.mask.num_targets = 1;
+                                                         r.mask.context_patches = 9;
+                                                         r.loss = {0, 0, 1, 0};
+                                                         r.run.health_every = 4;
+                                                         r.run.health_images = 8;
+                                                       }},
+                                         RecipeVariant{"blocks_augmented_clipped",
+                                                       [](PretrainRecipe& r) {
+                                                         r.data.order = {.order = Order::blocks,
+                                                                         .block_images = 8,
+                                                                         .window_blocks = 2};
+                                                         r.data.augment.colour_strength = 0.5;
+                                                         r.data.augment.flip = true;
+                                                         r.optim.clip_grad = 0.01;
+                                                       }}),
                          [](const auto& variant) { return std::string(variant.param.name); });
 
 TEST_F(TrainerRun, RepeatsItself) {

@@ -1,6 +1,7 @@
 // Cores: which processors this process may use, as its launcher bound it, and how much of their
 // time.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,10 @@ namespace ijepa {
 /// How many threads of this process can run at a time: its share of what it is bound to and of
 /// cpu_quota(), rounded up. At least 1. A rank bound to two cores of a large node gets 2.
 int usable_cores();
+/// As many threads as were asked for; 0 or less: usable_cores().
+inline int threads_or_cores(std::int64_t asked) {
+  return asked > 0 ? static_cast<int>(asked) : usable_cores();
+}
 
 /// Their numbers, in an order in which neighbours share a core, then a package; empty where the
 /// system does not tell.

@@ -14,6 +14,16 @@ struct BlockShape {
   double init_scale = 1;  // of the two output projections
 };
 
+/// What a block of either kind consists of, in the order of its parameters.
+struct BlockLayers {
+  BlockLayers(ParamLayout& layout, const std::string& name, const BlockShape& shape);
+
+  LayerNorm norm1;
+  Linear qkv, proj;
+  LayerNorm norm2;
+  Linear fc1, fc2;
+};
+
 /// Which of U different rows each of T rows is: row i is number `row`[i]. Empty: each is itself.
 struct RowSources {
   Tensor row{};            // (T) int32
@@ -71,7 +81,7 @@ class Block {
 
   Block(ParamLayout& layout, const std::string& name, const BlockShape& shape);
 
-  std::int64_t first_offset() const { return norm1_.first_offset(); }
+  std::int64_t first_offset() const { return layers_.norm1.first_offset(); }
 
   /// x = in.sum (U, D) residual type, the block's input, which is formed first if there is a branch
   /// to add; the block begins with its norm. What backward needs is kept in the arena.
@@ -98,14 +108,13 @@ class Block {
   void project_backward(Pass& p, const Sequences& sequences, const AttentionRows& d, Tensor dnormed,
                         const Saved& s) const;
 
-  Linear queries() const { return qkv_.outputs(0, qkv_.in()); }
-  Linear keys_and_values() const { return qkv_.outputs(qkv_.in(), 2 * qkv_.in()); }
+  Linear queries() const { return layers_.qkv.outputs(0, layers_.qkv.in()); }
+  Linear keys_and_values() const {
+    return layers_.qkv.outputs(layers_.qkv.in(), 2 * layers_.qkv.in());
+  }
 
   std::int64_t heads_;
-  LayerNorm norm1_;
-  Linear qkv_, proj_;
-  LayerNorm norm2_;
-  Linear fc1_, fc2_;
+  BlockLayers layers_;
 };
 
 }  // namespace ijepa

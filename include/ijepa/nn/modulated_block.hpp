@@ -40,10 +40,7 @@ class ModulatedBlock {
 
   std::int64_t heads_;
   Modulation modulation_;
-  LayerNorm norm1_;
-  Linear qkv_, proj_;
-  LayerNorm norm2_;
-  Linear fc1_, fc2_;
+  BlockLayers layers_;
 };
 
 }  // namespace ijepa

@@ -12,6 +12,9 @@ namespace ijepa {
 
 enum class StoreUse : std::uint8_t { training, inference };
 
+/// Whether an encoder has its EMA target beside it.
+enum class EmaTarget : std::uint8_t { kept, none };
+
 /// The flat state of a training run that a checkpoint holds, one buffer a role.
 enum class Role : std::uint8_t { weight, target, adam_m, adam_v };
 
@@ -19,7 +22,8 @@ class ParamStore {
  public:
   /// Inference has no gradients and no moments. The target holds the group "encoder" alone, which
   /// must come first in the layout; without that group there is no target.
-  ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use);
+  ParamStore(Device& device, const ParamLayout& layout, Precision precision, StoreUse use,
+             EmaTarget target = EmaTarget::kept);
 
   /// Bytes by class, without allocating: what the constructor will take.
   struct Bytes {
@@ -52,7 +56,9 @@ class ParamStore {
   /// "encoder.blocks.0.attn.qkv": the layer whose weight, EMA weight ("target_encoder. ..."), copy
   /// of one or gradient this tensor is, or a part of; empty: none's, or more than one's.
   std::string layer_of(const Tensor& t) const;
-  /// The optimizer's view of a range (Ops::adamw_ema). Ranges inside the encoder have a target.
+  /// What has a target, and then what has none, as far as there is any.
+  std::vector<ParamRange> parts() const;
+  /// The optimizer's view of a range (Ops::adamw_ema), which lies in one of parts().
   OptimizerRange optimizer_range(ParamRange range) const;
 
  private:
@@ -66,7 +72,7 @@ class ParamStore {
   Device& device_;
   const ParamLayout& layout_;
   Precision precision_;
-  ParamRange all_, encoder_;
+  ParamRange all_, averaged_;  // averaged: what has a target
   Buffer weight_, gradient_, m_, v_, target_, weight_copy_, target_copy_, constants_, decay_;
 };
 

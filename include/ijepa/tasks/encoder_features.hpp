@@ -5,8 +5,7 @@
 #include <string>
 
 #include "ijepa/device/device.hpp"
-#include "ijepa/model/ijepa.hpp"
-#include "ijepa/nn/param_store.hpp"
+#include "ijepa/model/encoder.hpp"
 #include "ijepa/tasks/feature_map.hpp"
 
 namespace ijepa {
@@ -19,17 +18,24 @@ enum class EncoderChoice : std::uint8_t { target, context, untrained };
 /// little memory, and the same for any number of ranks.
 std::int64_t images_at_once(const EncoderConfig& encoder);
 
+/// An encoder with weights, in a device's memory.
+struct EncoderWeights {
+  const Encoder& encoder;
+  Precision precision;
+  Weights weights;
+};
+
 class EncoderFeatures final : public FeatureMap {
  public:
-  /// `model` and `store` (of the model's layout, weights set) must outlive the object. The means of
-  /// the last `layers` blocks' outputs, each through the final norm, stand one after another, the
-  /// last block's last. `identity` is that of the weights.
-  EncoderFeatures(std::string name, Device& device, const IJepa& model, const ParamStore& store,
-                  EncoderChoice choice, const Normalisation& normalisation, std::int64_t layers = 1,
+  /// `network` must outlive the object. The means of the last `layers` blocks' outputs, each
+  /// through the final norm, stand one after another, the last block's last. `identity` is that of
+  /// the weights.
+  EncoderFeatures(std::string name, Device& device, const EncoderWeights& network,
+                  const Normalisation& normalisation, std::int64_t layers = 1,
                   const std::string& identity = {});
 
   std::string name() const override { return name_; }
-  std::int64_t width() const override { return layers_ * model_.encoder().config().width; }
+  std::int64_t width() const override { return layers_ * config().width; }
   std::string identity() const override { return identity_; }
   /// An Error if the pictures do not have the encoder's size.
   void apply(const PixelBatch& batch, MatrixView<float> out) override;
@@ -39,6 +45,7 @@ class EncoderFeatures final : public FeatureMap {
   void reserve(std::int64_t count);
 
  private:
+  const EncoderConfig& config() const { return network_.encoder.config(); }
   using Sink = std::function<void(std::int64_t layer, Tensor tokens)>;
 
   void infer(Ops& ops, Arena& arena, Tensor pixels, const Sink& sink) const;
@@ -46,9 +53,7 @@ class EncoderFeatures final : public FeatureMap {
 
   std::string name_, identity_;
   Device& device_;
-  const IJepa& model_;
-  const ParamStore& store_;
-  Weights weights_;
+  EncoderWeights network_;
   Normalisation normalisation_;
   std::int64_t layers_;
   std::int64_t reserved_ = 0;  // images that the buffers are large enough for

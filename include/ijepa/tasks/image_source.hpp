@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ijepa {
@@ -24,6 +25,28 @@ class ImageSource {
   virtual std::vector<std::string> folders() const { return {}; }
   /// Which files it holds besides and passes over, as a sentence; empty: none.
   virtual std::string note() const { return ""; }
+};
+
+/// The images of another source, with something about them changed.
+class ChangedImages : public ImageSource {
+ public:
+  std::int64_t size() const override { return images_->size(); }
+  std::string key(std::int64_t image) const override { return images_->key(at(image)); }
+  int label(std::int64_t image) const override { return images_->label(at(image)); }
+  const std::vector<std::string>& class_names() const override { return images_->class_names(); }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    images_->read(at(image), encoded);
+  }
+  std::uint64_t fingerprint() const override { return images_->fingerprint(); }
+  std::string note() const override { return images_->note(); }
+
+ protected:
+  explicit ChangedImages(std::unique_ptr<ImageSource> images) : images_(std::move(images)) {}
+  /// Which of the other source's images this one is.
+  virtual std::int64_t at(std::int64_t image) const { return image; }
+
+ private:
+  std::unique_ptr<ImageSource> images_;
 };
 
 /// Paths below the folder of its images at any depth, by name: find_images(). An Error if it cannot

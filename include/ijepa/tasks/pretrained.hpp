@@ -1,6 +1,7 @@
 // Where a task's network comes from: a checkpoint's folder, or another program's file of weights
 // in its place, read as it is.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ std::string find_checkpoint(const std::string& run, const std::string& checkpoin
 /// The configuration in a checkpoint, or what a file of weights says of its model; resolved.
 /// Collective.
 PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm);
+
+/// The device of a task, configured so, with `threads` a rank; 0: as many as it is configured with.
+/// Collective.
+std::unique_ptr<Device> open_task_device(ComputeSettings compute, std::int64_t threads,
+                                         Communicator& comm, const Log& log);
 
 /// An Error unless the network takes three channels: "..., but `what` red, green and blue."
 void refuse_other_channels(const PretrainRecipe& recipe, const std::string& what,

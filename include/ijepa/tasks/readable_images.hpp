@@ -14,16 +14,11 @@ struct BadImage {
   std::string key, reason;
 };
 
-struct ReadableImages {
-  std::unique_ptr<ImageSource> images;  // in the order they had
-  std::vector<BadImage> bad;
-};
-
 /// Decodes every image once, as a network of `channels` reads it, shared out over the ranks; the
-/// first bad ones are named in warnings. The same on all ranks. An Error if none can be read.
-/// Collective.
-ReadableImages without_bad_images(std::unique_ptr<ImageSource> images, int threads,
-                                  Communicator& comm, const Log& log, int channels);
+/// first bad ones are named in warnings. Leaves the others, in the order they had, and adds the bad
+/// ones to `bad`. The same on all ranks. An Error if none can be read. Collective.
+void leave_out_bad_images(std::unique_ptr<ImageSource>& images, std::vector<BadImage>& bad,
+                          int threads, int channels, Communicator& comm, const Log& log);
 
 /// bad_images.csv in `folder`: key and reason. Nothing where there are none.
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder);

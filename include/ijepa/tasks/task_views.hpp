@@ -24,6 +24,9 @@ struct ViewSettings {
   Size size() const { return {static_cast<int>(image_height), static_cast<int>(image_width)}; }
 };
 
+/// As pretraining evaluates pictures: resized to cover the crop, and its centre.
+ViewSettings picture_views(Size image, int channels);
+
 /// One thread's views.
 class ViewMaker {
  public:
@@ -56,6 +59,8 @@ class TaskViews {
   std::vector<std::uint8_t> train(std::span<const std::int64_t> images, std::int64_t epoch,
                                   std::span<const std::int64_t> positions);
   std::vector<std::uint8_t> evaluate(std::span<const std::int64_t> images);
+  /// Images [first, first + count).
+  std::vector<std::uint8_t> evaluate(std::int64_t first, std::int64_t count);
 
  private:
   template <class Make>

@@ -69,7 +69,7 @@ std::size_t Classifier::measure(std::int64_t count) const {
   Pass body = encoder_.pass(nothing, arena), head = head_pass(nothing, arena, Write::overwrite);
   const std::vector<std::int64_t> positions(static_cast<std::size_t>(count));
   const Tensor pixels = pixel_shape(count);
-  TrainableEncoder::Saved saved;
+  PretrainedEncoder::Saved saved;
   forward(body, head, pixels, {}, Trained::nothing, saved);  // logits() takes other paths
   arena.release(0);
   const auto f = forward(body, head, pixels, {0, 0, positions}, trained_, saved);
@@ -83,7 +83,7 @@ std::size_t Classifier::measure(std::int64_t count) const {
 // The mean over tokens is a sum over equally many rows of each image, times 1 / N.
 Classifier::Forward Classifier::forward(Pass& body, Pass& head, Tensor pixels,
                                         const DropPathDraw& draw, Trained trained,
-                                        TrainableEncoder::Saved& saved) const {
+                                        PretrainedEncoder::Saved& saved) const {
   const ImageBatch images{pixels, shape_.normalisation};
   const auto count = images.count(), tokens = encoder_.config().tokens();
   const auto width = encoder_.config().width;
@@ -112,7 +112,7 @@ Classifier::Forward Classifier::forward(Pass& body, Pass& head, Tensor pixels,
 
 // dz_t = dpooled / N for every token t of the image.
 void Classifier::backward(Pass& body, Pass& head, const Forward& f, Tensor dlogits,
-                          TrainableEncoder::Saved& saved, const ReadyCallback& head_ready,
+                          PretrainedEncoder::Saved& saved, const ReadyCallback& head_ready,
                           const ReadyCallback& encoder_ready) const {
   Arena& arena = body.arena;
   Arena::ScratchScope scope(arena);
@@ -134,7 +134,7 @@ Matrix<double> Classifier::logits(std::span<const std::uint8_t> pixels) {
   Ops& ops = device_.ops();
   Arena arena(arena_.data(), arena_.bytes());
   Pass body = encoder_.pass(ops, arena), head = head_pass(ops, arena, Write::overwrite);
-  TrainableEncoder::Saved unused;
+  PretrainedEncoder::Saved unused;
   const auto f = forward(body, head, upload_pixels(pixels), {}, Trained::nothing, unused);
   const Tensor wide =
       arena.scratch(body.precision.statistics(), {f.logits.rows(), f.logits.cols()});
@@ -152,7 +152,7 @@ Classifier::Learned Classifier::learn(const Examples& examples, double scale, Wr
   Arena arena(arena_.data(), arena_.bytes());
   Pass body = encoder_.pass(ops, arena), head = head_pass(ops, arena, write);
   body.write = write;
-  TrainableEncoder::Saved saved;
+  PretrainedEncoder::Saved saved;
   const auto f =
       forward(body, head, upload_pixels(examples.pixels), examples.drop_path, trained_, saved);
   Arena::ScratchScope scope(arena);

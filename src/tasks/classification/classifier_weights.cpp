@@ -5,12 +5,11 @@
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
-#include "ijepa/train/run/run_start.hpp"
 
 namespace ijepa {
 namespace {
@@ -124,9 +123,8 @@ OpenedClassifier open_classifier(const std::string& folder, int threads, Communi
   const auto checkpoint = find_classifier(folder, comm, log);
   OpenedClassifier opened;
   opened.card = read_card(checkpoint, comm);
-  auto recipe = load_checkpoint_recipe(checkpoint, comm);
-  if (threads > 0) recipe.compute.threads = threads;
-  opened.device = open_device(recipe, parse_cluster(process_environment()), comm, log);
+  const auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  opened.device = open_task_device(recipe.compute, threads, comm, log);
   const auto& card = opened.card;
   on_all_ranks(comm, [&] {
     check(std::ssize(card.normalisation.mean) == recipe.model.encoder.channels,

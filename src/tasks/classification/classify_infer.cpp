@@ -19,6 +19,7 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 
 namespace ijepa {
@@ -34,33 +35,31 @@ class Classification {
         images_(open_images_on_all(settings.input, comm, log)),
         opened_(open_classifier(settings.weights, settings.threads, comm, log)),
         same_classes_(images_->class_names() == opened_.card.classes) {
-    const int threads = settings.threads > 0 ? settings.threads : usable_cores();
+    const int threads = threads_or_cores(settings.threads);
     on_rank_0(comm_, [&] { prepare_folder(); });
-    if (settings.skip_bad) {
-      auto readable = without_bad_images(std::move(images_), threads, comm, log, channels());
-      images_ = std::move(readable.images);
-      bad_ = std::move(readable.bad);
-    }
+    if (settings.skip_bad) leave_out_bad_images(images_, bad_, threads, channels(), comm, log);
     views_.emplace(*images_, view_settings(opened_.card), 0, threads);
   }
 
   ClassifyInferResult run() {
-    const auto images = images_->size(), most = opened_.most;
-    const auto rounds = (images + most * comm_.size() - 1) / (most * comm_.size());
-    Prefetch<std::vector<std::uint8_t>> ahead(
-        rounds, [this](std::int64_t round) { return views_->evaluate(batch_of(round)); });
+    const auto images = images_->size();
+    const RankBatches shared(images, opened_.most, comm_);
+    Prefetch<std::vector<std::uint8_t>> ahead(shared.rounds(), [&](std::int64_t round) {
+      return views_->evaluate(shared.first(round), shared.count(round));
+    });
     WorkProgress progress(comm_.rank() == 0 ? "images" : "", images);
     std::unique_ptr<TemporaryFile> table;
     on_rank_0(comm_, [&] {
       table = std::make_unique<TemporaryFile>(settings_.out + "/predictions.csv");
       append(*table, header());
     });
-    for (std::int64_t round = 0; round < rounds; ++round) {
-      const auto lines = comm_.gather_all(classify(batch_of(round), ahead.next()));
+    for (std::int64_t round = 0; round < shared.rounds(); ++round) {
+      const auto lines =
+          comm_.gather_all(classify(shared.first(round), shared.count(round), ahead.next()));
       on_rank_0(comm_, [&] {
         for (const auto& text : lines) append(*table, text);
       });
-      progress.add(std::min(most * comm_.size(), images - round * most * comm_.size()));
+      progress.add(shared.count_of_all(round));
     }
     on_rank_0(comm_, [&] {
       table->publish();
@@ -76,12 +75,9 @@ class Classification {
  private:
   int channels() const { return static_cast<int>(opened_.card.normalisation.mean.size()); }
 
-  static ViewSettings view_settings(const ClassifierCard& card) {
-    ViewSettings views;
+  ViewSettings view_settings(const ClassifierCard& card) const {
+    auto views = picture_views(card.image, channels());
     views.transform = card.transform;
-    views.image_height = card.image.height;
-    views.image_width = card.image.width;
-    views.channels = static_cast<int>(card.normalisation.mean.size());
     return views;
   }
 
@@ -89,16 +85,6 @@ class Classification {
     check(settings_.top >= 1, "The table needs at least one class an image, not {}.",
           settings_.top);
     prepare_output_folder(settings_.out);
-  }
-
-  /// Of this rank; empty in the last round where there is nothing left.
-  std::vector<std::int64_t> batch_of(std::int64_t round) const {
-    const auto most = opened_.most;
-    const auto first = std::min(images_->size(), (round * comm_.size() + comm_.rank()) * most);
-    std::vector<std::int64_t> batch(
-        static_cast<std::size_t>(std::min(most, images_->size() - first)));
-    std::iota(batch.begin(), batch.end(), first);
-    return batch;
   }
 
   std::int64_t classes_shown() const {
@@ -117,23 +103,22 @@ class Classification {
     written_ += std::ssize(text);
   }
 
-  std::string classify(const std::vector<std::int64_t>& batch,
+  std::string classify(std::int64_t first, std::int64_t count,
                        const std::vector<std::uint8_t>& pixels) {
-    if (batch.empty()) return "";
+    if (count == 0) return "";
     const auto logits = opened_.classifier->logits(pixels);
-    count_hits(batch, logits);
+    count_hits(first, logits);
     auto shares = logits;
     softmax_rows(shares.view());
     std::string lines;
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      lines += line_of(batch[i], shares.row(static_cast<std::int64_t>(i)));
+    for (std::int64_t i = 0; i < count; ++i) lines += line_of(first + i, shares.row(i));
     return lines;
   }
 
-  void count_hits(const std::vector<std::int64_t>& batch, const Matrix<double>& logits) {
+  void count_hits(std::int64_t first, const Matrix<double>& logits) {
     if (!same_classes_) return;
     std::vector<std::int32_t> labels;
-    for (const auto image : batch) labels.push_back(images_->label(image));
+    for (std::int64_t i = 0; i < logits.rows; ++i) labels.push_back(images_->label(first + i));
     if (std::ranges::any_of(labels, [](auto label) { return label < 0; })) return;
     sums_.add(logits.view(), labels, std::vector<double>(labels.size()));
   }

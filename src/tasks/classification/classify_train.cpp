@@ -7,7 +7,6 @@
 #include "../epochs.hpp"
 #include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/sampler.hpp"
@@ -17,8 +16,8 @@
 #include "ijepa/tasks/classification/mix_images.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/readable_images.hpp"
-#include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
@@ -34,7 +33,7 @@ struct PictureBatch {
 };
 
 int threads_of(const ClassifySettings& s) {
-  return s.data.threads > 0 ? static_cast<int>(s.data.threads) : usable_cores();
+  return threads_or_cores(s.data.threads);
 }
 
 std::uint64_t unsigned_of(std::int64_t x) {
@@ -57,8 +56,9 @@ class Training : public EpochTask<PictureBatch> {
     recipe_ = load_checkpoint_recipe(checkpoint_, comm);
     settings_.data.views.channels = static_cast<int>(recipe_.model.encoder.channels);
     if (settings_.data.skip_bad) {
-      leave_out_bad_images(train_);
-      leave_out_bad_images(valid_);
+      for (auto* images : {&train_, &valid_})
+        leave_out_bad_images(*images, bad_, threads_of(settings_), settings_.data.views.channels,
+                             comm, log);
       on_rank_0(comm, [&] { write_bad_images(bad_, settings_.run.out_dir); });
     }
     on_all_ranks(comm, [&] {
@@ -83,22 +83,13 @@ class Training : public EpochTask<PictureBatch> {
   }
 
  private:
-  void leave_out_bad_images(std::unique_ptr<ImageSource>& images) {
-    auto readable = without_bad_images(std::move(images), threads_of(settings_), comm_, log_,
-                                       settings_.data.views.channels);
-    images = std::move(readable.images);
-    bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
-  }
-
   std::string folder(const std::string& prefix) const {
     return settings_.run.out_dir + "/" + prefix + settings_.run.save_name;
   }
 
   void open_model() {
     const auto& run = settings_.run;
-    auto device_recipe = recipe_;
-    device_recipe.compute = settings_.compute;
-    device_ = open_device(device_recipe, parse_cluster(process_environment()), comm_, log_);
+    device_ = open_task_device(settings_.compute, 0, comm_, log_);
     auto& views = settings_.data.views;
     auto encoder = recipe_.model.encoder;
     if (views.image_height == 0) {

@@ -87,8 +87,7 @@ void FinetuneOptimizer::sgd(const OptimizerRange& range, std::int64_t first_chun
 
 void FinetuneOptimizer::update(std::int64_t step, double learning_rate) {
   for (const auto& layer : layers_) {
-    auto range = store_.optimizer_range(layer.range);
-    range.target = range.target_working = {};
+    const auto range = store_.optimizer_range(layer.range);
     const double rate = learning_rate * layer.scale;
     if (settings_.optimizer == OptimizerChoice::sgd) {
       sgd(range, layer.range.begin / parameter_chunk, rate);

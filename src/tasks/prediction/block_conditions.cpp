@@ -8,6 +8,7 @@
 #include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 
 namespace ijepa {
 namespace {
@@ -50,15 +51,14 @@ class Collection {
         request_(request),
         comm_(comm),
         most_(std::min<std::int64_t>(64, images_at_once(model.recipe().model.encoder))),
-        views_(images, picture_views(model.image_size(), model.channels()), 0, request.threads) {
-    const Grid grid = model.grid(), places = block_positions(grid, request.block);
+        views_(model.views(images, request.threads)) {
+    const Grid grid = model.grid();
     for (std::size_t i = 0; i < request.images.size(); ++i) {
       out_.masks.push_back(masks_of(model.recipe(), grid, request, static_cast<std::int64_t>(i)));
       for (const auto& target : out_.masks.back().targets) {
         out_.image.push_back(request.images[i]);
-        const auto first = target.front();
         out_.position.push_back(
-            static_cast<std::int32_t>(first / grid.cols * places.cols + first % grid.cols));
+            static_cast<std::int32_t>(position_of_block(grid, request.block, target.front())));
       }
     }
     blocks_ = std::ssize(out_.masks.at(0).targets);
@@ -67,43 +67,39 @@ class Collection {
   }
 
   BlockConditions run(const std::string& what) {
-    const auto count = std::ssize(request_.images), batches = (count + most_ - 1) / most_;
-    const auto rounds = (batches + comm_.size() - 1) / comm_.size();
-    const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
-    Prefetch<std::vector<std::uint8_t>> ahead(mine, [&](std::int64_t i) {
-      return views_.evaluate(images_of(i * comm_.size() + comm_.rank()));
+    const auto mine = batches_of(comm_.rank());
+    Prefetch<std::vector<std::uint8_t>> ahead(mine.mine(), [&](std::int64_t round) {
+      return views_.evaluate(part_of(request_.images, mine, round));
     });
-    WorkProgress progress(comm_.rank() == 0 ? what : "", count);
+    WorkProgress progress(comm_.rank() == 0 ? what : "", std::ssize(request_.images));
     std::string own;
-    for (std::int64_t round = 0; round < rounds; ++round) {
+    for (std::int64_t round = 0; round < mine.rounds(); ++round) {
       on_all_ranks(comm_, [&] {
-        if (round < mine) compute(round * comm_.size() + comm_.rank(), ahead.next(), own);
+        if (mine.count(round) > 0) compute(part_of(out_.masks, mine, round), ahead.next(), own);
       });
       constexpr std::int64_t rounds_together = 16;
-      if ((round + 1) % rounds_together == 0 || round + 1 == rounds) {
+      if ((round + 1) % rounds_together == 0 || round + 1 == mine.rounds()) {
         share(round / rounds_together * rounds_together, round + 1, own);
         own.clear();
       }
-      progress.add(most_ * comm_.size());
+      progress.add(mine.count_of_all(round));
     }
     return std::move(out_);
   }
 
  private:
-  std::int64_t first_image(std::int64_t batch) const { return batch * most_; }
-  std::int64_t count_of(std::int64_t batch) const {
-    return std::clamp<std::int64_t>(std::ssize(request_.images) - first_image(batch), 0, most_);
+  RankBatches batches_of(int rank) const {
+    return {std::ssize(request_.images), most_, rank, comm_.size()};
   }
-  std::span<const std::int64_t> images_of(std::int64_t batch) const {
-    return std::span(request_.images)
-        .subspan(static_cast<std::size_t>(first_image(batch)),
-                 static_cast<std::size_t>(count_of(batch)));
+  template <class T>
+  static std::span<const T> part_of(const std::vector<T>& all, const RankBatches& batches,
+                                    std::int64_t round) {
+    return std::span(all).subspan(static_cast<std::size_t>(batches.first(round)),
+                                  static_cast<std::size_t>(batches.count(round)));
   }
 
-  void compute(std::int64_t batch, const std::vector<std::uint8_t>& pixels, std::string& own) {
-    const auto masks = std::span(out_.masks)
-                           .subspan(static_cast<std::size_t>(first_image(batch)),
-                                    static_cast<std::size_t>(count_of(batch)));
+  void compute(std::span<const ImageMasks> masks, const std::vector<std::uint8_t>& pixels,
+               std::string& own) {
     const auto means = model_.block_means(pixels, masks);
     append(means.predicted, own);
     if (request_.encoded) append(means.encoded, own);
@@ -114,9 +110,9 @@ class Collection {
     const auto all = comm_.gather_all(own);
     for (int rank = 0; rank < comm_.size(); ++rank) {
       const char* from = all[static_cast<std::size_t>(rank)].data();
+      const auto theirs = batches_of(rank);
       for (auto round = first; round < last; ++round) {
-        const auto batch = round * comm_.size() + rank;
-        const auto row = first_image(batch) * blocks_, rows = count_of(batch) * blocks_;
+        const auto row = theirs.first(round) * blocks_, rows = theirs.count(round) * blocks_;
         for (auto* matrix : {&out_.means.predicted, &out_.means.encoded}) {
           if (matrix->rows == 0 || rows == 0) continue;
           const auto to = matrix->view().slice(row, rows);
@@ -136,15 +132,6 @@ class Collection {
 };
 
 }  // namespace
-
-ViewSettings picture_views(Size image, int channels) {
-  ViewSettings views;
-  views.transform = ViewTransform::cover;
-  views.image_height = image.height;
-  views.image_width = image.width;
-  views.channels = channels;
-  return views;
-}
 
 BlockSize usual_block(const PretrainRecipe& recipe, Grid grid) {
   return block_sizes(mask_config(recipe), grid, {0.5, 0.5, 0.5}).target;

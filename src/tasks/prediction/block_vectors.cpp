@@ -18,6 +18,17 @@ void scale_to_length_1(std::span<const double> sum, std::span<float> out) {
 
 }  // namespace
 
+std::int64_t position_of_block(Grid grid, const BlockSize& block, std::int64_t patch) {
+  return patch / grid.cols * block_positions(grid, block).cols + patch % grid.cols;
+}
+
+Box box_of_block(Grid grid, const BlockSize& block, std::int64_t side, std::int64_t position) {
+  const auto cols = block_positions(grid, block).cols;
+  const auto in_pixels = [side](std::int64_t patches) { return static_cast<int>(patches * side); };
+  return {in_pixels(position / cols), in_pixels(position % cols), in_pixels(block.rows),
+          in_pixels(block.cols)};
+}
+
 void add_normalised(std::span<const float> token, std::span<double> sum) {
   constexpr double epsilon = 1e-5;
   const auto count = static_cast<double>(token.size());

@@ -51,7 +51,7 @@ DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
       request_(request),
       conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
       draws_(std::move(draws)),
-      views_(images, picture_views(model.image_size(), model.channels()), 0, request.threads),
+      views_(model.views(images, request.threads)),
       sampler_(conditions_.size(), draws_.seed) {
   conditions_.masks = {};  // no step needs them, and they are larger than what is told
 }

@@ -15,12 +15,12 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/shown.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 #include "ijepa/tasks/prefetch.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/tasks/task_views.hpp"
 #include "predict_report.hpp"
@@ -82,11 +82,11 @@ class Prediction {
                   : open_images_on_all(settings.bank, comm, log)),
         model_(find_checkpoint(settings.run, settings.checkpoint, comm, log), settings.threads,
                comm, log),
-        threads_(settings.threads > 0 ? settings.threads : usable_cores()) {
+        threads_(threads_or_cores(settings.threads)) {
     on_rank_0(comm, [&] { prepare_output_folder(settings.out); });
     if (settings.skip_bad) {
-      leave_out_bad_images(input_, log);
-      if (bank_) leave_out_bad_images(bank_, log);
+      for (auto* images : {&input_, &bank_})
+        if (*images) leave_out_bad_images(*images, bad_, threads_, model_.channels(), comm, log);
     }
     on_all_ranks(comm, [&] { choose(); });
   }
@@ -107,12 +107,6 @@ class Prediction {
   }
 
  private:
-  void leave_out_bad_images(std::unique_ptr<ImageSource>& images, const Log& log) {
-    auto readable = without_bad_images(std::move(images), threads_, comm_, log, model_.channels());
-    images = std::move(readable.images);
-    bad_.insert(bad_.end(), readable.bad.begin(), readable.bad.end());
-  }
-
   const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
 
   void choose() {
@@ -153,28 +147,22 @@ class Prediction {
     masks_.assign(chosen_.size(), masks);
   }
 
-  std::int64_t position_of(const std::vector<std::int32_t>& patches) const {
-    const auto first = *std::ranges::min_element(patches);
-    const Grid grid = model_.grid(), places = block_positions(grid, block_);
-    return first / grid.cols * places.cols + first % grid.cols;
-  }
-
   /// Chosen images go round the ranks; afterwards every rank knows all queries.
   void ask() {
     std::vector<Asked> mine;
     std::vector<float> directions;
+    auto views = model_.views(*input_, 1);
     for (auto c = comm_.rank(); c < static_cast<int>(chosen_.size()); c += comm_.size()) {
       const auto at = static_cast<std::size_t>(c);
-      const auto e = model_.expect(
-          read_pictures(*input_, chosen_[at], 1, model_.image_size(), 1, model_.channels()),
-          masks_[at]);
+      const auto e = model_.expect(views.evaluate(chosen_[at], 1), masks_[at]);
       const auto truths = block_vectors(e.tokens.view(), model_.grid(), block_);
       for (std::size_t b = 0; b < e.at.size(); ++b) {
         const auto direction = pooled_direction(e.predicted[b].view());
         const MatrixView<const float> row{direction.data(), 1, std::ssize(direction)};
         Matrix<float> similar(1, truths.rows);
         multiply_transposed<float>(row, truths.view(), similar.view());
-        const auto position = position_of(e.at[b]);
+        const auto position =
+            position_of_block(model_.grid(), block_, *std::ranges::min_element(e.at[b]));
         const float own = similar.values[static_cast<std::size_t>(position)];
         mine.push_back({c, static_cast<std::int64_t>(b), position,
                         std::ranges::count_if(similar.values, [&](float s) { return s > own; }),
@@ -225,7 +213,7 @@ class Prediction {
           static_cast<std::size_t>(first),
           static_cast<std::size_t>(std::min(most, std::ssize(images) - first)));
     };
-    TaskViews views(bank(), picture_views(model_.image_size(), model_.channels()), 0, threads_);
+    auto views = model_.views(bank(), threads_);
     Prefetch<std::vector<std::uint8_t>> ahead(
         mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
     WorkProgress progress(comm_.rank() == 0 ? "bank images" : "", std::ssize(images));
@@ -302,19 +290,12 @@ class Prediction {
   }
 
   Box pixels_of(std::int64_t position) const {
-    const auto cols = block_positions(model_.grid(), block_).cols;
-    const auto patch = model_.recipe().model.encoder.patch;
-    const auto in_pixels = [patch](std::int64_t patches) {
-      return static_cast<int>(patches * patch);
-    };
-    return {in_pixels(position / cols), in_pixels(position % cols), in_pixels(block_.rows),
-            in_pixels(block_.cols)};
+    return box_of_block(model_.grid(), block_, model_.recipe().model.encoder.patch, position);
   }
 
   Image picture(const ImageSource& images, std::int64_t image) const {
-    const Size size = model_.image_size();
-    const auto pixels = read_pictures(images, image, 1, size, 1, model_.channels());
-    return shown(pixels.data(), size, model_.channels());
+    const auto pixels = model_.views(images, 1).evaluate(image, 1);
+    return shown(pixels.data(), model_.image_size(), model_.channels());
   }
 
   void write(const PredictResult& r) const {

@@ -12,11 +12,11 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_samples.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 #include "predict_report.hpp"
 #include "sketch_judge.hpp"
@@ -52,7 +52,10 @@ class Sketching {
             settings_.out);
       prepare_output_folder(settings_.out);
     });
-    if (settings.skip_bad) leave_out_bad_images(log);
+    std::vector<BadImage> bad;
+    if (settings.skip_bad) leave_out_bad_images(images_, bad, threads(), 3, comm, log);
+    result_.bad_images = std::ssize(bad);
+    on_rank_0(comm_, [&] { write_bad_images(bad, settings_.out); });
     on_all_ranks(comm, [&] { choose(); });
   }
 
@@ -103,14 +106,7 @@ class Sketching {
     return path;
   }
 
-  void leave_out_bad_images(const Log& log) {
-    auto readable = without_bad_images(std::move(images_), threads(), comm_, log, 3);
-    images_ = std::move(readable.images);
-    result_.bad_images = std::ssize(readable.bad);
-    on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });
-  }
-
-  int threads() const { return settings_.threads > 0 ? settings_.threads : usable_cores(); }
+  int threads() const { return threads_or_cores(settings_.threads); }
 
   void choose() {
     for (const auto& key : settings_.images) {
@@ -146,8 +142,7 @@ class Sketching {
   }
 
   std::vector<std::uint8_t> picture(std::int64_t query) const {
-    return read_pictures(*images_, chosen_[static_cast<std::size_t>(query)], 1,
-                         model_->image_size(), 1, 3);
+    return model_->views(*images_, 1).evaluate(chosen_[static_cast<std::size_t>(query)], 1);
   }
 
   std::vector<double> truth(std::int64_t query) {
@@ -313,18 +308,13 @@ class Sketching {
 
   Image context_picture(std::int64_t query) {
     const Size size = model_->image_size();
-    const auto cols = block_positions(shape().grid, shape().block()).cols;
-    const auto position = position_[static_cast<std::size_t>(query)];
-    const auto in_pixels = [&](std::int64_t patches) {
-      return static_cast<int>(patches * shape().model.patch);
-    };
-    const Box box{in_pixels(position / cols), in_pixels(position % cols),
-                  in_pixels(shape().block().rows), in_pixels(shape().block().cols)};
-    return seen_context({{size.height, size.width, picture(query)},
-                         masks_[static_cast<std::size_t>(query)].contexts[0],
-                         box,
-                         {}},
-                        shape().grid);
+    const auto at = static_cast<std::size_t>(query);
+    return seen_context(
+        {{size.height, size.width, picture(query)},
+         masks_[at].contexts[0],
+         box_of_block(shape().grid, shape().block(), shape().model.patch, position_[at]),
+         {}},
+        shape().grid);
   }
 
   const SketchSettings& settings_;

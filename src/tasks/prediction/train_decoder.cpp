@@ -49,7 +49,8 @@ class DecoderTraining {
       check_own_folder(settings.out);
       lock_ = std::make_unique<RunLock>(settings.out, cluster, log);
     });
-    if (settings.skip_bad) leave_out_bad_images();
+    if (settings.skip_bad) leave_out_bad_images(images_, bad_, threads(), 3, comm, log);
+    on_rank_0(comm, [&] { write_bad_images(bad_, settings.out); });
     on_all_ranks(comm, [&] { choose(); });
     deadline_.emplace(run_deadline(recipe_, comm, log));
   }
@@ -77,15 +78,8 @@ class DecoderTraining {
 
  private:
   std::uint64_t seed() const { return static_cast<std::uint64_t>(settings_.seed); }
-  int threads() const { return settings_.threads > 0 ? settings_.threads : usable_cores(); }
+  int threads() const { return threads_or_cores(settings_.threads); }
   std::int64_t weights() const { return network_->store().layout().count("decoder"); }
-
-  void leave_out_bad_images() {
-    auto readable = without_bad_images(std::move(images_), threads(), comm_, log_, 3);
-    images_ = std::move(readable.images);
-    bad_images_ = std::ssize(readable.bad);
-    on_rank_0(comm_, [&] { write_bad_images(readable.bad, settings_.out); });
-  }
 
   /// Before the output folder or an image is touched.
   void design() {
@@ -228,7 +222,7 @@ class DecoderTraining {
     const auto s = static_cast<double>(step_);
     AdamWStep now = adamw_step(adamw, step_, decoder_learning_rate(settings_, step_), 0,
                                std::min(settings_.average, (1 + s) / (10 + s)));
-    if (gradient_norm > largest_gradient) now.gradient_scale = largest_gradient / gradient_norm;
+    now.gradient_scale = clipping(gradient_norm, largest_gradient);
     network_->update(now);
   }
 
@@ -277,10 +271,13 @@ class DecoderTraining {
   }
 
   TrainDecoderResult result(bool finished) const {
-    TrainDecoderResult r{finished,   reason_,
-                         step_,      data_ ? data_->blocks() : 0,
-                         {},         checkpoint_folder(settings_.out, step_),
-                         bad_images_};
+    TrainDecoderResult r{finished,
+                         reason_,
+                         step_,
+                         data_ ? data_->blocks() : 0,
+                         {},
+                         checkpoint_folder(settings_.out, step_),
+                         std::ssize(bad_)};
     if (!history_.rows().empty()) r.last = history_.rows().back();
     return r;
   }
@@ -292,7 +289,7 @@ class DecoderTraining {
   PretrainRecipe recipe_;  // of this training: when it saves, and what the watch allows
   Clock::time_point begin_ = Clock::now();
   std::unique_ptr<ImageSource> images_;
-  std::int64_t bad_images_ = 0;
+  std::vector<BadImage> bad_;
   std::string pretrained_;  // the checkpoint
   std::unique_ptr<WholeModel> model_;
   std::unique_ptr<RunLock> lock_;  // rank 0

@@ -8,7 +8,6 @@
 #include <map>
 #include <numeric>
 
-#include "ijepa/comm/cluster.hpp"
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
@@ -16,7 +15,6 @@
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
-#include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 
 namespace ijepa {
@@ -86,9 +84,7 @@ std::string what_is_no_weight(const PretrainRecipe& recipe) {
 WholeModel::WholeModel(const std::string& checkpoint, int threads, Communicator& comm,
                        const Log& log)
     : recipe_(load_checkpoint_recipe(checkpoint, comm)) {
-  auto device_recipe = recipe_;
-  if (threads > 0) device_recipe.compute.threads = threads;
-  device_ = open_device(device_recipe, parse_cluster(process_environment()), comm, log);
+  device_ = open_task_device(recipe_.compute, threads, comm, log);
   model_ = std::make_unique<IJepa>(recipe_.model.encoder, recipe_.model.predictor,
                                    LossConfig{.target_blocks = recipe_.loss.target_blocks});
   store_ = std::make_unique<ParamStore>(*device_, model_->layout(), Precision::float32(),

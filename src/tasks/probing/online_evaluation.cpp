@@ -27,10 +27,11 @@ OnlineEvaluation::OnlineEvaluation(const PretrainRecipe& recipe, Device& device,
   const auto& encoder = recipe.model.encoder;
   options_ = {{static_cast<int>(encoder.image_height), static_cast<int>(encoder.image_width)},
               images_at_once(encoder),
-              recipe.data.threads > 0 ? static_cast<int>(recipe.data.threads) : usable_cores(),
+              threads_or_cores(recipe.data.threads),
               static_cast<int>(encoder.channels)};
   auto features = std::make_unique<EncoderFeatures>(
-      "target encoder", device, engine.model(), engine.store(), EncoderChoice::target,
+      "target encoder", device,
+      EncoderWeights{engine.model().encoder(), engine.store().precision(), engine.store().target()},
       Normalisation{recipe.data.mean, recipe.data.std});
   features->reserve(options_.batch);
   maps_.push_back(std::move(features));

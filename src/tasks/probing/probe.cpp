@@ -42,23 +42,23 @@ class Networks {
            const PretrainRecipe& recipe, Communicator& comm, const Log& log)
       : encoder(checkpoint, settings.encoder, settings.threads, comm, log),
         layers(std::min(settings.layers, encoder.config().depth)),
-        untrained_(encoder.device(), encoder.model().layout(), Precision::float32(),
-                   StoreUse::inference) {
-    untrained_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
+        untrained_(encoder.device(), encoder.config(), encoder.image_size(), StoreUse::inference) {
+    untrained_.store().initialise(static_cast<std::uint64_t>(recipe.run.seed));
     const auto& c = encoder.config();
     const auto start = fmt::format(
         "untrained seed {} width {} depth {} heads {} mlp {} patch {} of {}x{} rescale {} "
         "start {}",
         recipe.run.seed, c.width, c.depth, c.heads, c.mlp_hidden, c.patch, c.image_height,
         c.image_width, c.rescale_init, c.start == StartWeights::xavier ? "xavier" : "authors");
-    const auto add = [&](const char* name, const ParamStore& store, const std::string& identity) {
+    const auto add = [&](const char* name, const PretrainedEncoder& from,
+                         const std::string& identity) {
       const auto& n = encoder.normalisation();
       maps.push_back(std::make_unique<EncoderFeatures>(
-          name, encoder.device(), encoder.model(), store, settings.encoder, n, layers,
+          name, encoder.device(), from.network(), n, layers,
           fmt::format("{} mean {} std {}", identity, fmt::join(n.mean, " "),
                       fmt::join(n.std, " "))));
     };
-    add("trained", encoder.store(), encoder.identity());
+    add("trained", encoder.encoder(), encoder.identity());
     add("untrained", untrained_, start);
     maps.push_back(std::make_unique<PixelFeatures>(encoder.normalisation()));
     maps.push_back(std::make_unique<HistogramFeatures>(encoder.normalisation()));
@@ -70,7 +70,7 @@ class Networks {
   std::int64_t layers;
 
  private:
-  ParamStore untrained_;
+  PretrainedEncoder untrained_;
 
  public:
   FeatureMaps maps;  // destroyed before what they refer to
@@ -151,8 +151,7 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
 
   Networks networks(settings, checkpoint, recipe, comm, log);
   const ExtractOptions options{networks.encoder.image_size(), networks.encoder.batch(),
-                               settings.threads > 0 ? settings.threads : usable_cores(),
-                               networks.encoder.channels()};
+                               threads_or_cores(settings.threads), networks.encoder.channels()};
   FeatureCache cache(settings.cache, Log(comm.rank()));
   log.info("features of {} training and {} test images", images.train_images.size(),
            images.test_images.size());

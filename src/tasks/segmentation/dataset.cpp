@@ -5,6 +5,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/core/permutation.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/segmentation/augment_pair.hpp"
 
 namespace ijepa {
@@ -51,10 +52,10 @@ MaskContent SegmentationData::inspect_own(int threads, int rank, int ranks) cons
   const auto kinds = static_cast<std::size_t>(classes_) + 1;
   std::vector<MaskContent> parts(static_cast<std::size_t>(std::max(threads, 1)));
   for (auto& part : parts) part.pixels.resize(kinds);
-  const auto mine = (size() - rank + ranks - 1) / ranks;
-  parallel_for(static_cast<std::size_t>(mine), threads, [&](std::size_t i, int thread) {
+  const RankBatches shared(size(), 1, rank, ranks);
+  parallel_for(static_cast<std::size_t>(shared.mine()), threads, [&](std::size_t i, int thread) {
     auto& part = parts[static_cast<std::size_t>(thread)];
-    const auto number = rank + static_cast<std::int64_t>(i) * ranks;
+    const auto number = shared.first(static_cast<std::int64_t>(i));
     const auto pair = reader_.read(this->pair(number), &part.unknown, number);
     part.turned += pair.turned;
     for (const auto label : pair.labels.index)

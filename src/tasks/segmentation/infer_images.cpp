@@ -13,6 +13,7 @@
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "legend.hpp"
@@ -65,18 +66,17 @@ std::string classes_csv(const Labels& labels, const std::vector<std::int64_t>& p
 
 SegmentInferResult segment_images(const SegmentInferSettings& settings, Communicator& comm,
                                   const Log& log) {
-  ReadableImages readable{open_images_on_all(settings.input, comm, log), {}};
+  auto images = open_images_on_all(settings.input, comm, log);
+  std::vector<BadImage> bad;
   on_rank_0(comm, [&] {
-    check_results_differ(*readable.images);
+    check_results_differ(*images);
     prepare_output_folder(settings.out);
   });
   auto model = open_segmentation(settings.weights, settings.open, comm, log);
   Segmenter segmenter(model, settings.sliding);
   const auto palette = model.info().labels.palette();
   const Legend legend(model.info().labels);
-  if (settings.skip_bad)
-    readable = without_bad_images(std::move(readable.images), model.threads(), comm, log, 3);
-  const auto& images = readable.images;
+  if (settings.skip_bad) leave_out_bad_images(images, bad, model.threads(), 3, comm, log);
   const auto write = [&](const char* kind, std::int64_t i, const auto& to) {
     const auto path = fs::path(settings.out) / kind / result_name(*images, i);
     make_folder(path.parent_path().string());
@@ -85,7 +85,9 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   PixelShares shares(palette.size());
   {
     WorkProgress progress(comm.rank() == 0 ? "images" : "", images->size());
-    for (std::int64_t i = comm.rank(); i < images->size(); i += comm.size()) {
+    const RankBatches shared(images->size(), 1, comm);
+    for (std::int64_t round = 0; round < shared.mine(); ++round) {
+      const auto i = shared.first(round);
       const Image image = read_image(*images, i);
       const auto labels = segmenter.labels(image.view());
       shares.add(labels);
@@ -95,16 +97,16 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
       });
       if (settings.masks)
         write("masks", i, [&](const std::string& path) { write_index_png(labels, palette, path); });
-      progress.add(comm.size());  // the others are about as far
+      progress.add(shared.count_of_all(round));
     }
   }
   auto result = shares.finish(images->size(), comm);
   on_rank_0(comm, [&] {
     write_file_atomically(settings.out + "/classes.csv",
                           classes_csv(model.info().labels, result.pixels));
-    write_bad_images(readable.bad, settings.out);
+    write_bad_images(bad, settings.out);
   });
-  result.bad_images = std::ssize(readable.bad);
+  result.bad_images = std::ssize(bad);
   return result;
 }
 

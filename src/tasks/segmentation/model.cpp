@@ -3,11 +3,10 @@
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
-#include "ijepa/train/run/run_start.hpp"
 
 namespace ijepa {
 namespace {
@@ -97,9 +96,8 @@ SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const Segment
                                      Trained trained, Communicator& comm, const Log& log)
     : recipe_(recipe),
       info_(info),
-      threads_(recipe.compute.threads > 0 ? static_cast<int>(recipe.compute.threads)
-                                          : usable_cores()),
-      device_(open_device(recipe, parse_cluster(process_environment()), comm, log)) {
+      threads_(threads_or_cores(recipe.compute.threads)),
+      device_(open_task_device(recipe.compute, 0, comm, log)) {
   on_all_ranks(comm, [&] {
     network_ =
         std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), trained, threads_);

@@ -12,11 +12,11 @@ StoreUse use_of(bool trained) {
   return trained ? StoreUse::training : StoreUse::inference;
 }
 
-std::unique_ptr<TrainableEncoder> make_encoder(Device& device, const NetworkShape& shape,
-                                               Trained trained) {
+std::unique_ptr<PretrainedEncoder> make_encoder(Device& device, const NetworkShape& shape,
+                                                Trained trained) {
   if (shape.tokens != TokenSource::patches)
-    return std::make_unique<TrainableEncoder>(device, shape.encoder, shape.image,
-                                              use_of(trained == Trained::everything));
+    return std::make_unique<PretrainedEncoder>(device, shape.encoder, shape.image,
+                                               use_of(trained == Trained::everything));
   check(trained != Trained::everything, "Raw patches have no encoder that could be fine-tuned.");
   return nullptr;
 }
@@ -47,7 +47,7 @@ void SegmentationNetwork::initialise(std::uint64_t encoder_seed, std::uint64_t s
 }
 
 Tensor SegmentationNetwork::tokens(Ops& ops, Arena& arena, Tensor pixels,
-                                   TrainableEncoder::Saved* saved) const {
+                                   PretrainedEncoder::Saved* saved) const {
   const ImageBatch images{pixels, shape_.normalisation};
   if (encoder_ == nullptr) {
     const Tensor patches =
@@ -64,7 +64,7 @@ Tensor SegmentationNetwork::tokens(Ops& ops, Arena& arena, Tensor pixels,
 std::size_t SegmentationNetwork::measure(std::int64_t images) const {
   NullOps nothing;
   auto arena = Arena::measuring();
-  TrainableEncoder::Saved saved;
+  PretrainedEncoder::Saved saved;
   const bool all = trained_ == Trained::everything;
   const Tensor pixels =
       make_tensor(nullptr, DType::u8, {images, shape_.image.height, shape_.image.width, 3});
@@ -113,7 +113,7 @@ PixelResult SegmentationNetwork::learn(const PixelBatch& batch,
   const Tensor pixels = upload(batch);
   Ops& ops = device_.ops();
   Arena arena(arena_.data(), arena_.bytes());
-  TrainableEncoder::Saved saved;
+  PretrainedEncoder::Saved saved;
   const Tensor x = tokens(ops, arena, pixels, all ? &saved : nullptr);
   Pass pass = head_.pass(ops, arena);
   pass.write = write;

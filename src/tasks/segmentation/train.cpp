@@ -10,6 +10,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/step/optimizer.hpp"

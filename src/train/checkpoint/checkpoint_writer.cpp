@@ -55,6 +55,12 @@ void copy_in_host(std::span<const HostCopy> copies) {
   for (const auto& c : copies) std::memcpy(c.to, c.from.data, c.from.bytes());
 }
 
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
+  std::uint64_t bytes = 0;
+  for (const auto& t : stored_form(tensors)) bytes += t.bytes();
+  return bytes;
+}
+
 /// This rank's ranges of the state, where they are and where their snapshot is.
 class CheckpointWriter::Share {
  public:
@@ -112,7 +118,7 @@ CheckpointWriter::CheckpointWriter(std::string run_dir, const CheckpointPolicy& 
       stored_(stored_form(tensors)),
       comm_(comm),
       share_(std::make_unique<Share>(tensors, stored_, comm, std::move(copy))) {
-  for (const auto& t : stored_) outcome_.bytes += t.bytes();
+  outcome_.bytes = bytes_of(tensors);
 }
 
 CheckpointWriter::~CheckpointWriter() {

@@ -55,7 +55,7 @@ Replayed replay(const std::string& path, const std::vector<std::string>& setting
         "{} has weights in {}, which compute.precision = \"{}\" has not.", path,
         name_of(precision_of(recorded.compute).param), name_of(recipe.compute.precision));
   const RankStep step(recipe, plan, place.step, static_cast<int>(place.rank));
-  const auto device = open_device(recipe, cluster, comm, log);
+  const auto device = open_device(recipe.compute, cluster, comm, log);
   expect_room_here(recipe, plan, place, *device);
   Engine engine(recipe, plan.micro_batch, *device, comm);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(place.images / plan.micro_batch) *

@@ -41,13 +41,6 @@ std::vector<NamedTensor> replay_tensors(std::vector<NamedTensor> weights,
   return weights;
 }
 
-std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
-  std::uint64_t bytes = 0;
-  for (const NamedTensor& t : tensors)
-    bytes += StoredTensor{t.group, t.name, t.dtype, t.shape, {}}.bytes();
-  return bytes;
-}
-
 std::string replay_path(const std::string& run_dir, std::int64_t step) {
   return (folder_of(run_dir) / fmt::format("step_{}{}", step, suffix)).string();
 }

@@ -1,7 +1,8 @@
 // The suggestion as commented TOML.
 #include <fmt/format.h>
 
-#include <map>
+#include <string_view>
+#include <utility>
 
 #include "ijepa/core/field_text.hpp"
 #include "ijepa/train/fit/suggest.hpp"
@@ -11,33 +12,30 @@ namespace ijepa {
 namespace {
 
 /// Why a setting is as it is, where its help does not say so.
-const std::map<std::string, std::string>& reasons() {
-  static const std::map<std::string, std::string> reasons{
-      {"model.width", "Twice as wide costs three to four times as much."},
-      {"model.patch", "Small patches see more and cost more: the time grows with their number."},
-      {"model.image_height", "Of the crop that the network sees."},
-      {"model.init", "For small networks: at the start the image outweighs the position."},
-      {"model.predictor.joint", "All target blocks in one sequence: less work a step."},
-      {"mask.min_keep", "Target blocks of this grid have 9 patches and more."},
-      {"mask.compat", "Contexts are cut at random, not always from below."},
-      {"loss.variance_covariance", "Keeps features of small runs from sharing a few directions."},
-      {"loss.pooled_prediction", "The mean of the context predicts the mean of the target."},
-      {"data.flip", "Mirrors every other image. Set it to false where left and right differ."},
-      {"data.channels", "As your images are stored: 1 is grey of 16 bits, 3 red, green and blue."},
-      {"data.mean", "Of your images, as are the deviations."},
-      {"data.std", "Smaller values make pixels louder beside the positions."},
-      {"data.crop_ratio_min", "Crops have the shape of your images."},
-      {"optim.global_batch", "Over all ranks, whatever their number."},
-      {"optim.micro_batch", "A rank's whole batch at once, so that no image is computed twice."},
-      {"optim.epochs", "Passes over the images. More are the first thing to try with more time."},
-      {"optim.max_steps", "A part of these passes; the schedules end with it (ipe_scale)."},
-      {"optim.lr", "Halve it where rankme falls after the warm-up (docs/troubleshooting.md)."},
-      {"optim.ema_start", "The target forgets within 1 / (1 - this) steps."},
-      {"run.health_every", "Steps between looks at the features' health."},
-      {"run.dir", "Everything of the run is kept here."},
-      {"eval.test_shards", "Labelled images beside yours: k-NN accuracy while the run trains."}};
-  return reasons;
-}
+constexpr std::pair<std::string_view, std::string_view> reasons[] = {
+    {"model.width", "Twice as wide costs three to four times as much."},
+    {"model.patch", "Small patches see more and cost more: the time grows with their number."},
+    {"model.image_height", "Of the crop that the network sees."},
+    {"model.init", "For small networks: at the start the image outweighs the position."},
+    {"model.predictor.joint", "All target blocks in one sequence: less work a step."},
+    {"mask.min_keep", "Target blocks of this grid have 9 patches and more."},
+    {"mask.compat", "Contexts are cut at random, not always from below."},
+    {"loss.variance_covariance", "Keeps features of small runs from sharing a few directions."},
+    {"loss.pooled_prediction", "The mean of the context predicts the mean of the target."},
+    {"data.flip", "Mirrors every other image. Set it to false where left and right differ."},
+    {"data.channels", "As your images are stored: 1 is grey of 16 bits, 3 red, green and blue."},
+    {"data.mean", "Of your images, as are the deviations."},
+    {"data.std", "Smaller values make pixels louder beside the positions."},
+    {"data.crop_ratio_min", "Crops have the shape of your images."},
+    {"optim.global_batch", "Over all ranks, whatever their number."},
+    {"optim.micro_batch", "A rank's whole batch at once, so that no image is computed twice."},
+    {"optim.epochs", "Passes over the images. More are the first thing to try with more time."},
+    {"optim.max_steps", "A part of these passes; the schedules end with it (ipe_scale)."},
+    {"optim.lr", "Halve it where rankme falls after the warm-up (docs/troubleshooting.md)."},
+    {"optim.ema_start", "The target forgets within 1 / (1 - this) steps."},
+    {"run.health_every", "Steps between looks at the features' health."},
+    {"run.dir", "Everything of the run is kept here."},
+    {"eval.test_shards", "Labelled images beside yours: k-NN accuracy while the run trains."}};
 
 std::string head(const Suggestion& s, const ImageFacts& images, const MachineFacts& machine) {
   const auto batch = s.recipe.optim.global_batch;
@@ -70,8 +68,8 @@ std::string suggestion_text(const Suggestion& suggestion, const ImageFacts& imag
       section = ours[i].path.substr(0, dot);
       text += fmt::format("\n[{}]\n", section);
     }
-    if (const auto why = reasons().find(ours[i].path); why != reasons().end())
-      text += fmt::format("# {}\n", why->second);
+    for (const auto& [path, why] : reasons)
+      if (path == ours[i].path) text += fmt::format("# {}\n", why);
     text += fmt::format("{} = {}\n", ours[i].path.substr(dot + 1), ours[i].value);
   }
   return text;

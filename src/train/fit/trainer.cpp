@@ -9,6 +9,7 @@
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/run/held_out.hpp"
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/run/run_watch.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
@@ -36,7 +37,7 @@ Trainer::Trainer(const PretrainRecipe& recipe, const Cluster& cluster, Communica
       shards_(open_shards(recipe, comm, stop, log)),
       plan_(agree_on_plan(recipe, shards_, comm, log)),
       schedule_(recipe.optim, plan_.steps_per_epoch),
-      device_(open_device(recipe, cluster, comm, log, device_files(recipe))),
+      device_(open_device(recipe.compute, cluster, comm, log, device_files(recipe))),
       arithmetic_(arithmetic_of(*device_, comm)),
       engine_(recipe, plan_.micro_batch, *device_, comm),
       saves_(recipe.run, engine_.saved_tensors(), comm, copy_from(*device_, usable_cores()),

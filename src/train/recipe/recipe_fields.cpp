@@ -236,23 +236,7 @@ static void describe(ComputeSettings& c, Fields& f) {
            "run folder keeps what was found.");
 }
 
-static void describe(RunSettings& r, Fields& f) {
-  f("dir", r.dir, "Folder of the run: logs, configuration, checkpoints. Required.");
-  f.choice("used_folder", r.used_folder,
-           {{"resume", UsedFolder::resume},
-            {"refuse", UsedFolder::refuse},
-            {"extend", UsedFolder::extend}},
-           "What to do when `dir` holds a run: go on with it, stop, or go on for a larger "
-           "`optim.epochs` than it was begun with (--extend). It is never overwritten.");
-  f("seed", r.seed, between(0, 9e15), "Seed of everything random.");
-  f("log_every", r.log_every, between(1, most_steps),
-    "Steps between progress lines; metrics.csv has every step.");
-  f("tensorboard", r.tensorboard,
-    "Write event files for TensorBoard into `dir`: figures of every `log_every` steps, health, "
-    "evaluation, histograms and pictures.");
-  f("health_every", r.health_every, between(0, most_steps),
-    "Steps between looks at the health of the features. 0: never.");
-  f("health_images", r.health_images, between(2, 1 << 20), "Images for them.");
+static void describe_saves(RunSettings& r, Fields& f) {
   f("checkpoint_steps", r.checkpoint_steps, between(0, most_steps),
     "Steps between checkpoints. 0: none by steps.");
   f("checkpoint_minutes", r.checkpoint_minutes, between(0, 1e6),
@@ -272,13 +256,9 @@ static void describe(RunSettings& r, Fields& f) {
   f("save_retry_seconds", r.save_retry_seconds, between(0.01, 3600),
     "Training goes on after a save that failed (full disk, ...); it is tried again after this "
     "pause, which doubles up to `checkpoint_minutes`, or an hour.");
-  f("nan_limit", r.nan_limit, between(0, 1e6),
-    "Steps in a row with a loss or gradient that is not finite, which are skipped before the run "
-    "stops.");
-  f("keep_replays", r.keep_replays, between(0, 1e6),
-    "The first so many steps that are not finite, each the first of a row, are repeated with every "
-    "operation checked: the log names the operation and the layer, and the run folder keeps what "
-    "`--replay` repeats. Later ones are skipped alone. 0: none is repeated.");
+}
+
+static void describe_stops(RunSettings& r, Fields& f) {
   f("max_seconds", r.max_seconds, between(0, 1e9),
     "Save and end with code 85 after so many seconds of one start (--max-seconds). 0: no limit.");
   f("stop_margin_seconds", r.stop_margin_seconds, between(0, 1e6),
@@ -295,6 +275,34 @@ static void describe(RunSettings& r, Fields& f) {
     "longer than the longest save. 0: never.");
   f("wait_notice_seconds", r.wait_notice_seconds, between(0, 1e6),
     "Ranks that others have waited for so long are named in the log. 0: never.");
+}
+
+static void describe(RunSettings& r, Fields& f) {
+  f("dir", r.dir, "Folder of the run: logs, configuration, checkpoints. Required.");
+  f.choice("used_folder", r.used_folder,
+           {{"resume", UsedFolder::resume},
+            {"refuse", UsedFolder::refuse},
+            {"extend", UsedFolder::extend}},
+           "What to do when `dir` holds a run: go on with it, stop, or go on for a larger "
+           "`optim.epochs` than it was begun with (--extend). It is never overwritten.");
+  f("seed", r.seed, between(0, 9e15), "Seed of everything random.");
+  f("log_every", r.log_every, between(1, most_steps),
+    "Steps between progress lines; metrics.csv has every step.");
+  f("tensorboard", r.tensorboard,
+    "Write event files for TensorBoard into `dir`: figures of every `log_every` steps, health, "
+    "evaluation, histograms and pictures.");
+  f("health_every", r.health_every, between(0, most_steps),
+    "Steps between looks at the health of the features. 0: never.");
+  f("health_images", r.health_images, between(2, 1 << 20), "Images for them.");
+  describe_saves(r, f);
+  f("nan_limit", r.nan_limit, between(0, 1e6),
+    "Steps in a row with a loss or gradient that is not finite, which are skipped before the run "
+    "stops.");
+  f("keep_replays", r.keep_replays, between(0, 1e6),
+    "The first so many steps that are not finite, each the first of a row, are repeated with every "
+    "operation checked: the log names the operation and the layer, and the run folder keeps what "
+    "`--replay` repeats. Later ones are skipped alone. 0: none is repeated.");
+  describe_stops(r, f);
 }
 
 static void describe(EvalSettings& e, Fields& f) {

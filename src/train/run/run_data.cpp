@@ -1,7 +1,5 @@
 #include "ijepa/train/run/run_data.hpp"
 
-#include <algorithm>
-
 #include "ijepa/core/cores.hpp"
 
 namespace ijepa {
@@ -48,7 +46,7 @@ LoaderOptions loader_options(const PretrainRecipe& recipe) {
   LoaderOptions options;
   options.augment = d.augment;
   options.seed = static_cast<std::uint64_t>(recipe.run.seed);
-  options.threads = d.threads > 0 ? static_cast<int>(d.threads) : usable_cores();
+  options.threads = threads_or_cores(d.threads);
   options.prefetch_batches = static_cast<int>(d.prefetch);
   options.max_bad_rate = d.max_bad_rate;
   return options;
@@ -71,31 +69,6 @@ std::unique_ptr<Loader> training_loader(const PretrainRecipe& recipe, const RunP
     };
   return std::make_unique<Loader>(shards, Sampler(shards.size(), options.seed, recipe.data.order),
                                   std::move(slices), options, log);
-}
-
-std::vector<std::uint8_t> evaluation_pixels(const ShardSet& shards, LoaderOptions options,
-                                            std::int64_t images) {
-  options.view = View::evaluation;
-  constexpr std::int64_t at_once = 64;
-  Loader loader(shards, Sampler(shards.size(), options.seed, {.order = Order::stored}),
-                EvaluationSchedule{.images = images, .batch = at_once}, options);
-  std::vector<std::uint8_t> pixels;
-  while (const Batch* batch = loader.next())
-    pixels.insert(pixels.end(), batch->images.begin(), batch->images.end());
-  return pixels;
-}
-
-std::optional<HealthMonitor> health_monitor_of(const PretrainRecipe& recipe, const ShardSet& train,
-                                               const RunPlan& plan) {
-  const RunSettings& run = recipe.run;
-  if (run.health_every == 0) return {};
-  std::optional<ShardSet> valid;
-  if (!recipe.data.valid_shards.empty()) valid = ShardSet::open(recipe.data.valid_shards);
-  const ShardSet& held_out = valid ? *valid : train;
-  const std::int64_t images = std::min(run.health_images, held_out.size());
-  if (images < 2) return {};
-  return HealthMonitor(recipe, evaluation_pixels(held_out, loader_options(recipe), images), images,
-                       plan.micro_batch);
 }
 
 }  // namespace ijepa

@@ -70,10 +70,10 @@ RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Comm
 
 namespace {
 
-/// As the recipe says, else as OMP_NUM_THREADS or Slurm do, if there are as many cores; 0: as many
+/// As the settings say, else as OMP_NUM_THREADS or Slurm do, if there are as many cores; 0: as many
 /// as there are.
-int wanted_threads(const PretrainRecipe& recipe, const Cluster& cluster) {
-  if (recipe.compute.threads > 0) return static_cast<int>(recipe.compute.threads);
+int wanted_threads(const ComputeSettings& compute, const Cluster& cluster) {
+  if (compute.threads > 0) return static_cast<int>(compute.threads);
   const char* told = std::getenv("OMP_NUM_THREADS");
   const int threads = told != nullptr ? std::atoi(told) : 0;
   return std::min(threads > 0 ? threads : cluster.cpus_per_task, usable_cores());
@@ -90,26 +90,26 @@ std::string quota_text(std::size_t cores) {
 
 }  // namespace
 
-std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
+std::unique_ptr<Device> open_device(const ComputeSettings& compute, const Cluster& cluster,
                                     Communicator& comm, const Log& log, const DeviceFiles& files) {
   RankPlace place{host_name(), allowed_cores(), "", ""};
   auto places = gather_places(comm, place);
   share_cpu_quota(ranks_on_host(places, comm.rank()));
-  const int threads = wanted_threads(recipe, cluster);
+  const int threads = wanted_threads(compute, cluster);
   const int local_rank =
       cluster.local_rank >= 0 ? cluster.local_rank : local_rank_of(places, comm.rank());
   std::unique_ptr<Device> device;
   on_all_ranks(comm, [&] {
-    const bool bind = recipe.compute.bind_cores == BindCores::automatic;
+    const bool bind = compute.bind_cores == BindCores::automatic;
     const auto share = share_of_cores(places, comm.rank(), threads);
     if (bind && !share.empty()) run_on_cores(share);
     place.cores = allowed_cores();
-    const bool cuda = recipe.compute.device == DeviceChoice::cuda;
+    const bool cuda = compute.device == DeviceChoice::cuda;
     // Slurm shows a task all GPUs of the node, or its own one alone as number 0.
     const int gpu = local_rank % std::max(cuda ? visible_gpus() : 0, 1);
     device = make_device({.name = cuda ? fmt::format("cuda:{}", gpu) : "cpu",
                           .threads = threads,
-                          .cpu_kernels = recipe.compute.cpu_kernels,
+                          .cpu_kernels = compute.cpu_kernels,
                           .product_algorithms = files.product_algorithms,
                           .attention_plans = files.attention_plans,
                           .log = log});

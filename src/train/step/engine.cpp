@@ -5,24 +5,15 @@
 #include <numeric>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/device/host_values.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 
 namespace ijepa {
 namespace {
 
-ParamRange whole(const ParamLayout& layout) {
-  return {0, layout.size()};
-}
-
 std::size_t image_bytes(const EncoderConfig& c, std::int64_t images) {
   return image_tensor(nullptr, c, images).bytes();
 }
-
-// What a step leaves on the device for the host to read; behind them the losses of micro-batches.
-constexpr std::size_t encoder_scalar = 0, predictor_scalar = 1, first_loss_scalar = 2;
 
 bool begins(Part part) {
   return part == Part::only || part == Part::first;
@@ -69,10 +60,9 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
       arena_(device, measure_worst_step(model_, recipe, micro_batch)),
       pixels_(device, image_bytes(recipe.model.encoder, micro_batch)),
       next_pixels_(device, image_bytes(recipe.model.encoder, micro_batch)),
-      scalars_(device, (first_loss_scalar + most_micros_) * sizeof(double)),
-      reducer_(make_bucket_reducer(comm, device)),
-      sync_(*reducer_, store_.gradient(whole(model_.layout())),
-            {.bucket_bytes = recipe.compute.bucket_mib << 20}) {
+      gradients_(device, comm, {&store_},
+                 {.sync = {.bucket_bytes = recipe.compute.bucket_mib << 20},
+                  .most_losses = most_micros_}) {
   if (recipe.loss.targets == TargetScaling::centred)
     targets_.emplace(device, recipe.model.encoder, store_.precision().statistics());
 }
@@ -139,9 +129,7 @@ void Engine::accumulate(const MicroBatch& batch, double loss_scale, Part part) {
     if (begins(part)) targets_->forget();
     input.told_target_sums = [this](const std::vector<double>& sums) { targets_->add(sums); };
   }
-  ReadyCallback ready;
-  if (ends(part)) ready = [this](std::int64_t offset) { sync_.ready_down_to(offset); };
-  step(ops(), input, part, ready);
+  step(ops(), input, part, gradients_.ready(0, ends(part)));
 }
 
 void Engine::repeat_survey(Ops& checked, const MicroBatch& batch) {
@@ -155,68 +143,28 @@ void Engine::repeat(Ops& checked, const MicroBatch& batch, double loss_scale, Pa
 }
 
 void Engine::step(Ops& on, const StepInput& input, Part part, const ReadyCallback& ready) {
+  if (begins(part)) gradients_.begin();
   Arena arena(arena_.data(), arena_.bytes());
-  Pass online = online_pass(on, arena, begins(part) ? Write::overwrite : Write::accumulate);
+  Pass online = online_pass(on, arena, gradients_.next_micro_batch());
   Pass target = target_pass(on, arena);
-  if (begins(part)) micros_ = 0;
-  check(micros_ < most_micros_, "A step has {} micro-batches on this rank, but another one came.",
-        most_micros_);
-  const Tensor loss = scalar(first_loss_scalar + micros_++);
-  on.fill_zero(loss);
-  model_.step(online, target, input, loss, {}, ready);
+  model_.step(online, target, input, gradients_.next_loss(on), {}, ready);
 }
 
-Tensor Engine::scalar(std::size_t index) const {
-  const DType type = store_.precision().statistics();
-  auto* data = static_cast<std::byte*>(scalars_.data()) + index * size_of(type);
-  return make_tensor(data, type, {1});
-}
-
-void Engine::sum_squares(Ops& on, Tensor flat, Tensor result) {
-  on.fill_zero(result);
-  on.sum_squares(flat, result);
-}
-
-void Engine::sum_gradient_squares(Ops& on) {
-  sum_squares(on, store_.gradient(model_.layout().range("encoder")), scalar(encoder_scalar));
-  sum_squares(on, store_.gradient(model_.layout().after("encoder")), scalar(predictor_scalar));
-}
-
-void Engine::repeat_norms(Ops& checked) {
-  sum_gradient_squares(checked);
-}
-
-std::vector<double> Engine::read_scalars(std::size_t count) {
-  const Tensor all = make_tensor(scalars_.data(), store_.precision().statistics(),
-                                 {static_cast<std::int64_t>(count)});
-  return download_values(ops(), all);
-}
-
-double Engine::gradient_norm(ParamRange range) {
-  sum_squares(ops(), store_.gradient(range), scalar(encoder_scalar));
-  return std::sqrt(read_scalars(encoder_scalar + 1)[encoder_scalar]);
-}
-
-// The host waits once, for the sums over ranks and all that follows them: a rank that waited for
-// its device before it had told it everything would hold up the others' sums.
 StepSums Engine::finish(double context_tokens) {
-  sync_.finish();
-  sum_gradient_squares(ops());
-  const auto read = read_scalars(first_loss_scalar + micros_);
-  reducer_->settle();
+  gradients_.finish();
   if (targets_) targets_->sum_over_ranks(comm_);
-  micro_losses_.assign(read.begin() + first_loss_scalar, read.end());
-  std::array<double, 2> over_ranks{std::accumulate(micro_losses_.begin(), micro_losses_.end(), 0.0),
+  const auto& losses = gradients_.losses();
+  std::array<double, 2> over_ranks{std::accumulate(losses.begin(), losses.end(), 0.0),
                                    context_tokens / comm_.size()};
   comm_.all_reduce(over_ranks, Reduction::sum);
   return {.loss = over_ranks[0],
           .context_tokens = over_ranks[1],
-          .encoder_gradient = std::sqrt(read[encoder_scalar]),
-          .predictor_gradient = std::sqrt(read[predictor_scalar])};
+          .encoder_gradient = gradients_.norms().at(0),
+          .predictor_gradient = gradients_.norms().at(1)};
 }
 
 void Engine::update(const AdamWStep& step) {
-  optimizer_step(ops(), store_, step);
+  gradients_.update(step);
   if (targets_) targets_->update();
 }
 
@@ -242,8 +190,7 @@ void Engine::refresh() {
 }
 
 bool Engine::weights_finite() {
-  sum_squares(ops(), store_.flat(Role::weight, whole(model_.layout())), scalar(0));
-  return std::isfinite(read_scalars(1)[0]);
+  return std::isfinite(gradients_.norm_of(store_.flat(Role::weight, {0, store_.layout().size()})));
 }
 
 void Engine::evaluate(const MicroBatch& batch, const StepObserver& observer) {

@@ -22,15 +22,16 @@ AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::
   const std::int64_t s = step + 1;
   AdamWStep now = adamw_step({optim.beta1, optim.beta2, optim.eps}, step, schedule.learning_rate(s),
                              schedule.weight_decay(s), schedule.momentum(s));
-  if (optim.clip_grad > 0 && gradient_norm > optim.clip_grad)
-    now.gradient_scale = optim.clip_grad / gradient_norm;
+  if (optim.clip_grad > 0) now.gradient_scale = clipping(gradient_norm, optim.clip_grad);
   return now;
 }
 
+double clipping(double norm, double most) {
+  return norm > most ? most / norm : 1;
+}
+
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
-  const ParamLayout& layout = store.layout();
-  for (const ParamRange range : {layout.range("encoder"), layout.after("encoder")})
-    ops.adamw_ema(store.optimizer_range(range), step);
+  for (const ParamRange range : store.parts()) ops.adamw_ema(store.optimizer_range(range), step);
 }
 
 }  // namespace ijepa

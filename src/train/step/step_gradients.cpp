@@ -4,28 +4,52 @@
 #include <utility>
 
 #include "ijepa/device/host_values.hpp"
+#include "ijepa/train/step/optimizer.hpp"
 
 namespace ijepa {
 namespace {
 
-ParamRange whole(const ParamStore& store) {
-  return {0, store.layout().size()};
+Tensor whole(const ParamStore& store) {
+  return store.gradient({0, store.layout().size()});
+}
+
+std::vector<Tensor> parts_of(const std::vector<const ParamStore*>& stores) {
+  std::vector<Tensor> parts;
+  for (const auto* store : stores)
+    for (const ParamRange& range : store->parts()) parts.push_back(store->gradient(range));
+  return parts;
 }
 
 }  // namespace
 
 StepGradients::StepGradients(Device& device, Communicator& comm,
-                             std::vector<const ParamStore*> stores)
+                             std::vector<const ParamStore*> stores,
+                             const StepGradientsOptions& options)
     : device_(device),
       stores_(std::move(stores)),
-      reducer_(make_bucket_reducer(comm, device)),
-      square_(device, sizeof(double)) {
+      parts_(parts_of(stores_)),
+      most_losses_(options.most_losses),
+      scalars_(device, (parts_.size() + most_losses_) * sizeof(double)),
+      reducer_(make_bucket_reducer(comm, device)) {
   for (const auto* store : stores_)
-    syncs_.push_back(std::make_unique<GradSync>(*reducer_, store->gradient(whole(*store))));
+    syncs_.push_back(std::make_unique<GradSync>(*reducer_, whole(*store), options.sync));
+}
+
+void StepGradients::begin() {
+  begun_ = false;
+  told_losses_ = 0;
 }
 
 Write StepGradients::next_micro_batch() {
   return std::exchange(begun_, true) ? Write::accumulate : Write::overwrite;
+}
+
+Tensor StepGradients::next_loss(Ops& on) {
+  check(told_losses_ < most_losses_,
+        "A step has {} micro-batches on this rank, but another one came.", most_losses_);
+  const Tensor loss = scalar(parts_.size() + told_losses_++);
+  on.fill_zero(loss);
+  return loss;
 }
 
 ReadyCallback StepGradients::ready(std::size_t store, bool last) {
@@ -33,36 +57,71 @@ ReadyCallback StepGradients::ready(std::size_t store, bool last) {
   return [sync = syncs_[store].get()](std::int64_t offset) { sync->ready_down_to(offset); };
 }
 
+// The host waits once, for the sums over ranks and all that follows them: a rank that waited for
+// its device before it had told it everything would hold up the others' sums.
 void StepGradients::finish() {
-  if (!std::exchange(begun_, false))
-    for (const auto* store : stores_) device_.ops().fill_zero(store->gradient(whole(*store)));
+  if (!begun_)
+    for (const auto* store : stores_) device_.ops().fill_zero(whole(*store));
   for (const auto& sync : syncs_) sync->finish();
-  device_.ops().synchronize();
+  sum_squares(device_.ops());
+  norms_ = read_scalars(parts_.size() + told_losses_);
   reducer_->settle();
+  const auto first_loss = norms_.begin() + std::ssize(parts_);
+  losses_.assign(first_loss, norms_.end());
+  norms_.erase(first_loss, norms_.end());
+  for (double& norm : norms_) norm = std::sqrt(norm);
+  begin();
 }
 
-double StepGradients::checked_norm(double loss, std::int64_t step, double option_rate) {
-  const DType type = stores_.front()->precision().statistics();
-  const Tensor square = make_tensor(square_.data(), type, {1});
-  device_.ops().fill_zero(square);
-  for (const auto* store : stores_)
-    device_.ops().sum_squares(store->gradient(whole(*store)), square);
-  const double norm = std::sqrt(download_values(device_.ops(), square)[0]);
-  if (!std::isfinite(loss) || !std::isfinite(norm))
+void StepGradients::sum_squares(Ops& on) {
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    on.fill_zero(scalar(i));
+    on.sum_squares(parts_[i], scalar(i));
+  }
+}
+
+double StepGradients::norm_of(Tensor flat) {
+  device_.ops().fill_zero(scalar(0));
+  device_.ops().sum_squares(flat, scalar(0));
+  return std::sqrt(read_scalars(1)[0]);
+}
+
+double StepGradients::norm() const {
+  double all = 0;
+  for (const double norm : norms_) all = std::hypot(all, norm);
+  return all;
+}
+
+double StepGradients::exposed_seconds() const {
+  double seconds = 0;
+  for (const auto& sync : syncs_) seconds += sync->exposed_seconds();
+  return seconds;
+}
+
+double StepGradients::checked_norm(double loss, std::int64_t step, double option_rate) const {
+  if (!std::isfinite(loss) || !std::isfinite(norm()))
     throw AgreedError(
         fmt::format("Loss or gradient of step {} is not a number; start again with a lower --lr "
                     "than {:.3g}.",
                     step + 1, option_rate),
         exit_code::not_finite);
-  return norm;
+  return norm();
 }
 
 void StepGradients::update(const AdamWStep& step) {
-  for (const auto* store : stores_) {
-    auto range = store->optimizer_range(whole(*store));
-    range.target = range.target_working = {};
-    device_.ops().adamw_ema(range, step);
-  }
+  for (const auto* store : stores_) optimizer_step(device_.ops(), *store, step);
+}
+
+Tensor StepGradients::scalar(std::size_t index) const {
+  const DType type = stores_.front()->precision().statistics();
+  auto* data = static_cast<std::byte*>(scalars_.data()) + index * size_of(type);
+  return make_tensor(data, type, {1});
+}
+
+std::vector<double> StepGradients::read_scalars(std::size_t count) {
+  Tensor all = scalar(0);
+  all.shape[0] = static_cast<std::int64_t>(count);
+  return download_values(device_.ops(), all);
 }
 
 }  // namespace ijepa

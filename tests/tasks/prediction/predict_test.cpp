@@ -84,14 +84,14 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
   EXPECT_EQ(sizes.target, block);
   std::vector<Matrix<float>> bank;
   for (std::int64_t i = 0; i < 12; ++i) {
-    const auto pixels = read_pictures(*images, i, 1, {32, 32}, 1, 3);
+    const auto pixels = tiny_pictures(*images, i, 1);
     bank.push_back(block_vectors(model.targets(pixels, 1).view(), model.grid(), block));
   }
   for (std::size_t q : {0U, 9U}) {
     const auto& query = result.queries[q];
     const auto masks = draw_image_masks(model.recipe().mask, model.grid(), sizes, 0, 0,
                                         static_cast<std::int64_t>(q / 4));
-    const auto e = model.expect(read_pictures(*images, query.image, 1, {32, 32}, 1, 3), masks);
+    const auto e = model.expect(tiny_pictures(*images, query.image, 1), masks);
     const auto direction = pooled_direction(e.predicted[q % 4].view());
     const auto similar = [&](std::int64_t image, std::int64_t position) {
       const auto row = bank[static_cast<std::size_t>(image)].row(position);
@@ -126,7 +126,7 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
 Matrix<float> targets_of(const std::string& run, const ImageSource& images) {
   const auto comm = local_communicator();
   WholeModel model(find_checkpoint(run, "", *comm, Log(1)), 1, *comm, Log(1));
-  return model.targets(read_pictures(images, 0, 2, {32, 32}, 1, 3), 2);
+  return model.targets(tiny_pictures(images, 0, 2), 2);
 }
 
 TEST_F(Predict, ComparesWithTargetsAsTheyWereTrained) {
@@ -135,7 +135,7 @@ TEST_F(Predict, ComparesWithTargetsAsTheyWereTrained) {
   FrozenEncoder encoder(find_checkpoint(path("run"), "", *comm, Log(1)), EncoderChoice::target, 1,
                         *comm, Log(1));
   Matrix<float> pooled(2, encoder.config().width);
-  const auto pixels = read_pictures(*images, 0, 2, {32, 32}, 1, 3);
+  const auto pixels = tiny_pictures(*images, 0, 2);
   encoder.features().apply({pixels.data(), 2, {32, 32}}, pooled.view());
   EXPECT_EQ(targets_of(path("run"), *images).values, encoder.features().tokens().values);
 

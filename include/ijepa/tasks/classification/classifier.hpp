@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ijepa/nn/linear.hpp"
-#include "ijepa/tasks/trainable_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 
 namespace ijepa {
 
@@ -33,7 +33,7 @@ class Classifier {
 
   const ClassifierShape& shape() const { return shape_; }
   Trained trained() const { return trained_; }
-  TrainableEncoder& encoder() { return encoder_; }
+  PretrainedEncoder& encoder() { return encoder_; }
   ParamStore& head() { return head_store_; }
 
   /// (B, C), B at most `most`.
@@ -55,9 +55,9 @@ class Classifier {
   struct Forward;
 
   Forward forward(Pass& body, Pass& head, Tensor pixels, const DropPathDraw& draw, Trained trained,
-                  TrainableEncoder::Saved& saved) const;
+                  PretrainedEncoder::Saved& saved) const;
   void backward(Pass& body, Pass& head, const Forward& f, Tensor dlogits,
-                TrainableEncoder::Saved& saved, const ReadyCallback& head_ready,
+                PretrainedEncoder::Saved& saved, const ReadyCallback& head_ready,
                 const ReadyCallback& encoder_ready) const;
   Pass head_pass(Ops& ops, Arena& arena, Write write) const;
   Tensor pixel_shape(std::int64_t count) const;
@@ -69,7 +69,7 @@ class Classifier {
   ClassifierShape shape_;
   Trained trained_;
   Recompute recompute_;
-  TrainableEncoder encoder_;
+  PretrainedEncoder encoder_;
   ParamLayout head_layout_;
   Linear head_;
   ParamStore head_store_;

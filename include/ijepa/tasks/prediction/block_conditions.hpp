@@ -8,7 +8,6 @@
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/tasks/image_source.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
-#include "ijepa/tasks/task_views.hpp"
 
 namespace ijepa {
 
@@ -49,9 +48,5 @@ std::vector<std::int32_t> patches_of_block(Grid grid, const BlockSize& block,
 
 /// `count` numbers spread evenly over [0, size), or all of them.
 std::vector<std::int64_t> spread_numbers(std::int64_t count, std::int64_t size);
-
-/// How pictures are cut for a decoder and for all that is compared with it: as pretraining's
-/// evaluation does.
-ViewSettings picture_views(Size image, int channels);
 
 }  // namespace ijepa

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
+#include "ijepa/data/image.hpp"
 #include "ijepa/model/masks.hpp"
 
 namespace ijepa {
@@ -17,6 +18,12 @@ Matrix<float> block_vectors(MatrixView<const float> tokens, Grid grid, const Blo
 
 /// How many upper left patches a block can have.
 Grid block_positions(Grid grid, const BlockSize& block);
+
+/// Among these, that of the block whose upper left patch is this one.
+std::int64_t position_of_block(Grid grid, const BlockSize& block, std::int64_t patch);
+
+/// Where the block at a position lies in a picture of patches of `side` pixels.
+Box box_of_block(Grid grid, const BlockSize& block, std::int64_t side, std::int64_t position);
 
 /// Adds a token, normalised over its features as above, to `sum`.
 void add_normalised(std::span<const float> token, std::span<double> sum);

@@ -12,7 +12,7 @@
 #include "ijepa/model/masks.hpp"
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/task_views.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
@@ -41,6 +41,11 @@ class WholeModel {
   Grid grid() const;
   Size image_size() const;
   int channels() const { return static_cast<int>(recipe_.model.encoder.channels); }
+  /// Pictures as this network sees them, and as a decoder and all that is compared with it do;
+  /// decoded on `threads` threads.
+  TaskViews views(const ImageSource& images, int threads) const {
+    return {images, picture_views(image_size(), channels()), 0, threads};
+  }
   /// What the targets of every patch are made of, (count N, D): the target encoder's features, or
   /// the mean of several blocks where it was trained so; centred where the targets were. `batch`:
   /// pixels (count, height, width, channels) of image_size().

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "ijepa/tasks/feature_map.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/segmentation/head.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
-#include "ijepa/tasks/trainable_encoder.hpp"
 
 namespace ijepa {
 
@@ -40,7 +40,7 @@ class SegmentationNetwork {
 
   const NetworkShape& shape() const { return shape_; }
   /// Null where the tokens are raw patches.
-  TrainableEncoder* encoder() { return encoder_.get(); }
+  PretrainedEncoder* encoder() { return encoder_.get(); }
   SegmentationHead& head() { return head_; }
   Grid scores_grid() const { return score_grid(grid_); }
 
@@ -59,7 +59,7 @@ class SegmentationNetwork {
   PixelResult no_pixels() const;
 
  private:
-  Tensor tokens(Ops& ops, Arena& arena, Tensor pixels, TrainableEncoder::Saved* saved) const;
+  Tensor tokens(Ops& ops, Arena& arena, Tensor pixels, PretrainedEncoder::Saved* saved) const;
   Tensor upload(const PixelBatch& batch);
   void reserve(std::int64_t images);
   std::size_t measure(std::int64_t images) const;
@@ -71,7 +71,7 @@ class SegmentationNetwork {
   Trained trained_;
   int threads_;
   Grid grid_;
-  std::unique_ptr<TrainableEncoder> encoder_;
+  std::unique_ptr<PretrainedEncoder> encoder_;
   SegmentationHead head_;
   std::int64_t reserved_ = 0;  // images that the buffers are large enough for
   Buffer arena_, pixels_;

@@ -27,6 +27,9 @@ using CopyToHost = std::function<void(std::span<const HostCopy>)>;
 /// From memory of the host.
 void copy_in_host(std::span<const HostCopy> copies);
 
+/// On disk, of all of them.
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors);
+
 class CheckpointWriter {
  public:
   /// `tensors` are the whole state, equal on all ranks, in the memory that `copy` reads. Takes the

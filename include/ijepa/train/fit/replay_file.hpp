@@ -27,9 +27,6 @@ std::vector<NamedTensor> replay_tensors(std::vector<NamedTensor> weights,
                                         std::span<std::uint8_t> pixels,
                                         std::span<double> pooled_sums);
 
-/// Bytes of tensors.
-std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors);
-
 /// RUN/non_finite/step_N.replay.
 std::string replay_path(const std::string& run_dir, std::int64_t step);
 /// Of this run, whatever their state.

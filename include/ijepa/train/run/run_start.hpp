@@ -38,7 +38,7 @@ struct DeviceFiles {
 
 /// This rank's device, after the ranks of each node have divided its cores and GPUs; rank 0 prints
 /// the table of ranks, hosts, devices and cores.
-std::unique_ptr<Device> open_device(const PretrainRecipe& recipe, const Cluster& cluster,
+std::unique_ptr<Device> open_device(const ComputeSettings& compute, const Cluster& cluster,
                                     Communicator& comm, const Log& log,
                                     const DeviceFiles& files = {});
 

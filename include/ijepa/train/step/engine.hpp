@@ -1,18 +1,16 @@
 // Engine: one rank's model on its device. All memory is taken at construction; a step is a row of
 // micro-batches that add up, one gradient sum over the ranks, and one update.
 #pragma once
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "ijepa/comm/bucket_reducer.hpp"
 #include "ijepa/device/device.hpp"
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
-#include "ijepa/train/step/grad_sync.hpp"
 #include "ijepa/train/step/running_targets.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 
@@ -55,7 +53,7 @@ class Engine {
   /// survey() of a micro-batch likewise, whose sums are forgotten.
   void repeat_survey(Ops& checked, const MicroBatch& batch);
   /// The norms of the gradients that are there, by `checked`.
-  void repeat_norms(Ops& checked);
+  void repeat_norms(Ops& checked) { gradients_.sum_squares(checked); }
   /// The sums over all ranks of the last survey; empty where no loss is pooled.
   std::optional<PooledSums>& surveyed() { return surveyed_; }
   /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
@@ -83,12 +81,12 @@ class Engine {
   const IJepa& model() const { return model_; }
   Ops& ops() { return device_.ops(); }
   /// This rank's loss of each micro-batch of the last step; valid after finish().
-  const std::vector<double>& micro_losses() const { return micro_losses_; }
+  const std::vector<double>& micro_losses() const { return gradients_.losses(); }
   /// Euclidean norm of a part of the summed gradient; valid after finish().
-  double gradient_norm(ParamRange range);
+  double gradient_norm(ParamRange range) { return gradients_.norm_of(store_.gradient(range)); }
   /// Of the last step: from the end of backward to the end of the sums over ranks, where the host
   /// waits for them.
-  double exposed_seconds() const { return sync_.exposed_seconds(); }
+  double exposed_seconds() const { return gradients_.exposed_seconds(); }
 
  private:
   StepInput input_of(Ops& on, const MicroBatch& batch, double loss_scale);
@@ -99,13 +97,6 @@ class Engine {
   void step(Ops& on, const StepInput& input, Part part, const ReadyCallback& ready);
   std::vector<NamedTensor> tensors_of(const std::vector<Role>& roles) const;
   void sum_over_ranks(PooledSums& sums);
-  /// Scalar `index` of the step on the device.
-  Tensor scalar(std::size_t index) const;
-  /// Puts the sum of squares of `flat` on the device.
-  static void sum_squares(Ops& on, Tensor flat, Tensor result);
-  void sum_gradient_squares(Ops& on);
-  /// The first `count` scalars of the step; waits for the device, once.
-  std::vector<double> read_scalars(std::size_t count);
 
   Device& device_;
   Communicator& comm_;
@@ -114,15 +105,11 @@ class Engine {
   IJepa model_;
   ParamStore store_;
   std::size_t most_micros_;
-  std::size_t micros_ = 0;  // of this step so far
-  std::vector<double> micro_losses_;
   std::optional<PooledSums> surveyed_;     // of the step, over all ranks
   std::optional<RunningTargets> targets_;  // where they are centred
   Buffer arena_;
   Buffer pixels_, next_pixels_;  // images of micro-batches take turns
-  Buffer scalars_;
-  std::unique_ptr<BucketReducer> reducer_;
-  GradSync sync_;
+  StepGradients gradients_;
 };
 
 }  // namespace ijepa

@@ -18,7 +18,10 @@ AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double lear
 AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
                      double gradient_norm);
 
-/// One step over all parameters: the encoder with its target, then the rest.
+/// AdamWStep::gradient_scale of a gradient whose norm must be `most` at the most.
+double clipping(double norm, double most);
+
+/// One step over all parameters.
 void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step);
 
 }  // namespace ijepa

@@ -1,5 +1,5 @@
 // Step gradients: what the micro-batches of one step say of all weights that learn, summed over
-// ranks while backward is still running, and the update that follows from it.
+// ranks while backward is still running; their norms, and the update that follows from them.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,37 +11,68 @@
 
 namespace ijepa {
 
+struct StepGradientsOptions {
+  GradSyncOptions sync = {};
+  std::size_t most_losses = 0;  // next_loss() of a step
+};
+
 class StepGradients {
  public:
   /// `stores` learn, in the order in which backward finishes them (a head before its encoder): the
   /// order in which every rank sums them. All must outlive the object. Collective.
-  StepGradients(Device& device, Communicator& comm, std::vector<const ParamStore*> stores);
+  StepGradients(Device& device, Communicator& comm, std::vector<const ParamStore*> stores,
+                const StepGradientsOptions& options = {});
   StepGradients(const StepGradients&) = delete;
   StepGradients& operator=(const StepGradients&) = delete;
 
+  /// Forgets the micro-batches since finish(): none of them will be finished.
+  void begin();
   /// How the next micro-batch of this rank writes its gradients: the first over those of the step
   /// before, others add theirs.
   Write next_micro_batch();
+  /// A zero on the device for a micro-batch to add its loss to, made by `on`.
+  Tensor next_loss(Ops& on);
   /// For the backward pass of a step's `last` micro-batch: what is final is summed from then on.
   /// Empty for other micro-batches, and for a store that does not learn.
   ReadyCallback ready(std::size_t store, bool last = true);
 
   /// Ends the step, in which this rank may have had no micro-batch: the gradients are the sums over
-  /// ranks, and the host has waited for them. Collective.
+  /// ranks, and the host has waited for them, once. Collective.
   void finish();
-  /// The norm of the summed gradient. An AgreedError with exit_code::not_finite when it or `loss`,
-  /// the step's over all ranks, is no number: weights and moments are then those before the step.
-  /// `step` counts from 0; `option_rate` is what --lr was, whatever a schedule has made of it.
-  double checked_norm(double loss, std::int64_t step, double option_rate);
-  /// AdamW, without EMA.
+  /// Puts the sums of squares of the gradients on the device, by `on`.
+  void sum_squares(Ops& on);
+  /// Euclidean norm of something on the device, of the type of statistics. Waits for it.
+  double norm_of(Tensor flat);
+
+  // Of what is finished:
+  /// Norms of the summed gradients: of the ParamStore::parts() of each store.
+  const std::vector<double>& norms() const { return norms_; }
+  /// The norm of all together.
+  double norm() const;
+  /// This rank's losses, in the order of next_loss().
+  const std::vector<double>& losses() const { return losses_; }
+  /// From the end of backward to the end of the sums over ranks, where the host waited for them.
+  double exposed_seconds() const;
+  /// norm(). An AgreedError with exit_code::not_finite when it or `loss`, the step's over all
+  /// ranks, is no number: weights and moments are then those before the step. `step` counts from 0;
+  /// `option_rate` is what --lr was, whatever a schedule has made of it.
+  double checked_norm(double loss, std::int64_t step, double option_rate) const;
+
+  /// AdamW, and EMA where there is a target.
   void update(const AdamWStep& step);
 
  private:
+  Tensor scalar(std::size_t index) const;
+  std::vector<double> read_scalars(std::size_t count);
+
   Device& device_;
   std::vector<const ParamStore*> stores_;
+  std::vector<Tensor> parts_;  // gradients whose norms are told
+  std::size_t most_losses_, told_losses_ = 0;
+  Buffer scalars_;  // squares of the parts, and behind them the losses
   std::unique_ptr<BucketReducer> reducer_;
   std::vector<std::unique_ptr<GradSync>> syncs_;  // of each store
-  Buffer square_;
+  std::vector<double> norms_, losses_;
   bool begun_ = false;  // gradients of this step were written
 };
 

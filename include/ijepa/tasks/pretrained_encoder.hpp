@@ -1,13 +1,15 @@
-// TrainableEncoder: a pretrained encoder at the image size of a task, frozen or trained further.
+// PretrainedEncoder: a pretrained encoder at the image size of a task, frozen or trained further,
+// in the memory of its own weights: the one owner of all tasks that need no predictor.
 // At another size than pretraining's its position table is resized; all else stays.
 #pragma once
 #include <string>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/data/resize.hpp"
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/encoder_features.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
@@ -18,7 +20,7 @@ enum class Trained : std::uint8_t { nothing, head, everything };
 /// `pretrained` for images of this size. An Error unless both sides are multiples of the patch.
 EncoderConfig encoder_at_size(const EncoderConfig& pretrained, Size image);
 
-class TrainableEncoder {
+class PretrainedEncoder {
  public:
   struct Saved {
     SequenceGroup group;  // what encoder.sequences refers to
@@ -26,10 +28,10 @@ class TrainableEncoder {
   };
 
   /// StoreUse::training has gradients and moments. `device` must outlive the object.
-  TrainableEncoder(Device& device, const EncoderConfig& pretrained, Size image, StoreUse use,
-                   Precision precision = Precision::float32());
-  TrainableEncoder(const TrainableEncoder&) = delete;
-  TrainableEncoder& operator=(const TrainableEncoder&) = delete;
+  PretrainedEncoder(Device& device, const EncoderConfig& pretrained, Size image, StoreUse use,
+                    Precision precision = Precision::float32());
+  PretrainedEncoder(const PretrainedEncoder&) = delete;
+  PretrainedEncoder& operator=(const PretrainedEncoder&) = delete;
 
   /// An encoder of a pretraining checkpoint. Collective.
   void load(const std::string& checkpoint, EncoderChoice choice, Communicator& comm);
@@ -48,6 +50,8 @@ class TrainableEncoder {
   ParamStore& store() { return store_; }
   const ParamStore& store() const { return store_; }
 
+  /// What EncoderFeatures are of.
+  EncoderWeights network() const { return {encoder_, store_.precision(), store_.online()}; }
   /// A pass with this encoder's weights; `ops` may be a NullOps that measures.
   Pass pass(Ops& ops, Arena& arena) const {
     return {ops, arena, store_.precision(), store_.online(), store_.gradients()};
@@ -72,7 +76,7 @@ class TrainableEncoder {
 
 /// What learns, in the order in which backward finishes it.
 inline std::vector<const ParamStore*> stores_of(Trained trained, const ParamStore& head,
-                                                const TrainableEncoder* encoder) {
+                                                const PretrainedEncoder* encoder) {
   if (trained == Trained::everything) return {&head, &encoder->store()};
   return {&head};
 }

@@ -1,10 +1,11 @@
-#include "ijepa/tasks/trainable_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 
 #include <algorithm>
 #include <numeric>
 
 #include "ijepa/model/device_plan.hpp"
 #include "ijepa/model/positions.hpp"
+#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/pretrained_parts.hpp"
 
 namespace ijepa {
@@ -36,14 +37,14 @@ EncoderConfig encoder_at_size(const EncoderConfig& pretrained, Size image) {
   return config;
 }
 
-TrainableEncoder::TrainableEncoder(Device& device, const EncoderConfig& pretrained, Size image,
-                                   StoreUse use, Precision precision)
+PretrainedEncoder::PretrainedEncoder(Device& device, const EncoderConfig& pretrained, Size image,
+                                     StoreUse use, Precision precision)
     : device_(device),
       encoder_(make_encoder(layout_, pretrained, image)),
-      store_(device, layout_, precision, use) {}
+      store_(device, layout_, precision, use, EmaTarget::none) {}
 
-void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
-                            Communicator& comm) {
+void PretrainedEncoder::load(const std::string& checkpoint, EncoderChoice choice,
+                             Communicator& comm) {
   if (choice == EncoderChoice::untrained) {
     const auto recipe = load_checkpoint_recipe(checkpoint, comm);
     store_.initialise(static_cast<std::uint64_t>(recipe.run.seed));
@@ -58,7 +59,7 @@ void TrainableEncoder::load(const std::string& checkpoint, EncoderChoice choice,
   load_position_table(checkpoint, comm);
 }
 
-void TrainableEncoder::load_position_table(const std::string& checkpoint, Communicator& comm) {
+void PretrainedEncoder::load_position_table(const std::string& checkpoint, Communicator& comm) {
   positions_ = load_positions(checkpoint, comm);
   positions_.predictor.clear();
   if (positions_.fixed()) return;
@@ -68,8 +69,8 @@ void TrainableEncoder::load_position_table(const std::string& checkpoint, Commun
       {grid, table_for_grid(positions_.encoder, positions_.grid, config().width, grid), {}});
 }
 
-Tensor TrainableEncoder::forward(Pass& p, const ImageBatch& images, const DropPathDraw& draw,
-                                 Recompute recompute, Saved& saved) const {
+Tensor PretrainedEncoder::forward(Pass& p, const ImageBatch& images, const DropPathDraw& draw,
+                                  Recompute recompute, Saved& saved) const {
   const auto& c = config();
   const auto count = static_cast<std::size_t>(images.count());
   const auto tokens = static_cast<std::size_t>(c.tokens());
@@ -85,8 +86,8 @@ Tensor TrainableEncoder::forward(Pass& p, const ImageBatch& images, const DropPa
                           recompute, saved.encoder);
 }
 
-void TrainableEncoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& saved,
-                                const ReadyCallback& ready) const {
+void PretrainedEncoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& saved,
+                                 const ReadyCallback& ready) const {
   encoder_.backward(p, dz, recompute, saved.encoder, ready);
 }
 

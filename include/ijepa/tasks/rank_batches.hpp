@@ -1,0 +1,39 @@
+// Rank batches: a list cut into batches that go round the ranks. What is computed together does not
+// depend on the ranks.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "ijepa/comm/communicator.hpp"
+
+namespace ijepa {
+
+class RankBatches {
+ public:
+  RankBatches(std::int64_t size, std::int64_t batch, std::int64_t rank, std::int64_t ranks)
+      : size_(size), batch_(batch), rank_(rank), ranks_(ranks) {}
+  /// Of this rank.
+  RankBatches(std::int64_t size, std::int64_t batch, const Communicator& comm)
+      : RankBatches(size, batch, comm.rank(), comm.size()) {}
+
+  /// In each of these every rank has a batch; in the last one the higher ranks may have none.
+  std::int64_t rounds() const { return (size_ + batch_ * ranks_ - 1) / (batch_ * ranks_); }
+  /// Rounds in which this rank has one: its first ones.
+  std::int64_t mine() const {
+    return rounds() - (rounds() > 0 && count(rounds() - 1) == 0 ? 1 : 0);
+  }
+  /// Where this rank's batch of a round begins, and its length; 0 where it has none.
+  std::int64_t first(std::int64_t round) const {
+    return std::min(size_, (round * ranks_ + rank_) * batch_);
+  }
+  std::int64_t count(std::int64_t round) const { return std::min(batch_, size_ - first(round)); }
+  /// What all ranks have in a round.
+  std::int64_t count_of_all(std::int64_t round) const {
+    return std::min(batch_ * ranks_, size_ - round * batch_ * ranks_);
+  }
+
+ private:
+  std::int64_t size_, batch_, rank_, ranks_;
+};
+
+}  // namespace ijepa
