@@ -26,6 +26,17 @@ TEST(VectorMath, ExpIsWithinTwoUnitsInTheLastPlace) {
   EXPECT_TRUE(std::isnan(exp<Avx2>(splat<Avx2>(std::nanf("")))[0]));
 }
 
+TEST(VectorMath, LogIsWithinTwoUnitsInTheLastPlace) {
+  const auto expect_log = [](float x) {
+    const double want = std::log(static_cast<double>(x));
+    ASSERT_NEAR(log<Avx2>(splat<Avx2>(x))[0], want, 2.4e-7 * std::abs(want) + 1e-45) << x;
+  };
+  for_each_value(0.5, 2, expect_log);
+  for_each_value(2, 1e5, expect_log);
+  for_each_value(1e-37, 0.5, expect_log);
+  EXPECT_TRUE(std::isnan(log<Avx2>(splat<Avx2>(std::nanf("")))[0]));
+}
+
 TEST(VectorMath, ErfIsWithinTwoTenMillionths) {
   for_each_value(-6, 6, [](float x) {
     ASSERT_NEAR(erf<Avx2>(splat<Avx2>(x))[0], std::erf(static_cast<double>(x)), 2e-7) << x;

@@ -433,11 +433,16 @@ inline std::vector<OpCase> op_cases() {
   add_attention({{1, 50}}, 1, 80, cases);
   add_attention({{1, 129}}, 1, 88, cases);
   add_attention({{1, 30}}, 2, 128, cases);
+  add_attention({{3, 9}, {2, 22}}, 3, 16, cases);
+  add_attention({{2, 33}, {1, 64}}, 2, 32, cases);
+  add_attention({{1, 300}, {1, 200}}, 1, 16, cases);
   add_asking_attention({{1, 7, 1}}, 1, 5, cases);
   add_asking_attention({{1, 33, 20}, {2, 5, 5}, {3, 4, 2}}, 2, 24, cases);
   add_asking_attention({{2, 40, 37}}, 1, 64, cases);
   add_asking_attention({{1, 129, 66}}, 1, 88, cases);
   add_asking_attention({{2, 30, 17}}, 2, 128, cases);
+  add_asking_attention({{3, 37, 12}}, 3, 16, cases);
+  add_asking_attention({{1, 300, 140}}, 1, 16, cases);
   add_elementwise(1, 1, cases);
   add_elementwise(7, 33, cases);
   add_elementwise(100, 192, cases);

@@ -71,8 +71,7 @@ void CpuOps::attention_backward(Tensor dout, const AttentionRows& x, Tensor out,
   check_attention_gradients(op, dout, out, x, dx, groups);
   const auto parts = parts_of(x), gradients = parts_of(dx);
   for_each_head(out.dtype, heads, out.cols(), groups, [&](const Head& head, void* workspace) {
-    kernels_.attention_backward(out.dtype, head, dout.data, parts, out.data, lse.data, workspace,
-                                gradients);
+    kernels_.attention_backward(out.dtype, head, dout.data, parts, lse.data, workspace, gradients);
   });
 }
 

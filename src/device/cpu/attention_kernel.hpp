@@ -1,44 +1,51 @@
-// Attention of one head, in blocks of queries. With s = scale q k^T, p = softmax(s), o = p v and
-// delta_i = do_i . o_i:   dv = p^T do,  ds = p (do v^T - delta),  dq = scale ds k,  dk = scale ds^T
-// q. Scores of a block of queries are all that is ever held; backward recomputes them from lse.
+// Attention of one head, in blocks of queries. With s = scale q k^T, p = softmax(s), o = p v:
+//   dv = p^T do,  dp = do v^T,  ds = scale p (dp - sum over keys of p dp),  dq = ds k,  dk = ds^T q
+// Scores are held transposed, (keys, queries): what a softmax takes over keys is then taken over
+// whole vectors, never inside one. Backward forms p again from lse.
 #pragma once
+#include "attention_rows.hpp"
 #include "gemm_tile.hpp"
 #include "kernels.hpp"
 #include "math_kernel.hpp"
+#include "small_product.hpp"
 
 namespace ijepa::cpu {
 
 /// Elements of a block of scores: with its gradient it stays in the second-level cache.
 constexpr std::int64_t score_block = 32 * 1024;
 
-template <class C>
-IJEPA_INLINE std::int64_t padded_to(std::int64_t n, std::int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
+/// n in whole vectors.
+template <class I, class C>
+IJEPA_INLINE std::int64_t whole_vectors(std::int64_t n) {
+  return (n + lanes<I, C> - 1) / lanes<I, C> * lanes<I, C>;
 }
 
 /// Sizes of one head's work, in elements of C.
 template <class I, class C>
 struct AttentionShape {
   std::int64_t length, dim;
-  std::int64_t keys;   // length, padded to whole panels
-  std::int64_t cols;   // dim, padded to whole panels
-  std::int64_t block;  // queries at a time
+  std::int64_t cols;   // dim in whole vectors
+  std::int64_t block;  // queries at a time, in whole vectors
 
   IJEPA_INLINE AttentionShape(std::int64_t length_in, std::int64_t queries, std::int64_t dim_in)
-      : length(length_in),
-        dim(dim_in),
-        keys(padded_to<C>(length_in, panel_cols<I, C>)),
-        cols(padded_to<C>(dim_in, panel_cols<I, C>)) {
-    const std::int64_t fit = score_block / keys / I::tile_rows * I::tile_rows;
-    const std::int64_t least = 2 * I::tile_rows;
-    const std::int64_t wanted = fit < least ? least : fit;
-    block = wanted < queries ? wanted : queries;
-  }
-  /// The most that backward needs; forward needs less.
-  IJEPA_INLINE std::int64_t workspace() const {
-    return 3 * keys * cols + 2 * keys * cols + 4 * block * cols + 2 * block * (keys + 1);
+      : length(length_in), dim(dim_in), cols(whole_vectors<I, C>(dim_in)) {
+    constexpr std::int64_t pair = 2 * lanes<I, C>;
+    const std::int64_t fit = score_block / length / pair * pair;
+    const std::int64_t most = fit < pair ? pair : fit, all = whole_vectors<I, C>(queries);
+    block = most < all ? most : all;
   }
 };
+
+/// What backward needs for sequences up to `length`, of which shorter ones may have larger blocks;
+/// forward needs less.
+template <class I, class C>
+IJEPA_INLINE std::int64_t attention_workspace(std::int64_t length, std::int64_t dim) {
+  constexpr std::int64_t pair = 2 * lanes<I, C>;
+  const std::int64_t cols = whole_vectors<I, C>(dim), block = whole_vectors<I, C>(length);
+  const std::int64_t most = length * pair > score_block ? length * pair : score_block;
+  const std::int64_t scores = length * block < most ? length * block : most;
+  return 2 * scores + 4 * length * cols + 3 * block * cols + 2 * block * dim + 2 * block;
+}
 
 /// Hands out consecutive pieces of a workspace.
 template <class C>
@@ -51,82 +58,80 @@ struct Pieces {
   }
 };
 
-/// rows x (n) of a matrix in memory as panels of n columns; `by_column`: as its transpose, so that
-/// rows become columns.
+/// Rows of which whole vectors can be read or written.
+template <class C>
+struct VectorRows {
+  C* data;
+  std::int64_t stride;
+};
+
+/// Whether rows of n elements of T are that already where they lie.
 template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void pack_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
-                            C* panels) {
-  for (std::int64_t j = 0; j < n; j += panel_cols<I, C>)
-    pack_panel<I>(x + j, stride, 1, rows, n - j, panels + j * rows);
-}
-template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void pack_transposed(const T* x, std::int64_t stride, std::int64_t rows,
-                                  std::int64_t n, C* panels) {
-  for (std::int64_t j = 0; j < rows; j += panel_cols<I, C>)
-    pack_panel_transposed<I>(x + j * stride, stride, n, rows - j, panels + j * n);
+IJEPA_INLINE bool are_vectors(std::int64_t n) {
+  return std::is_same_v<T, C> && n % lanes<I, C> == 0;
 }
 
-/// y (rows, n) contiguous <- x, widened.
+/// x (rows, n), or a copy in the type sums are made in, padded with zeros.
 template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void widen_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
-                             C* y) {
-  for (std::int64_t i = 0; i < rows; ++i) {
+IJEPA_INLINE VectorRows<const C> vector_rows(const T* x, std::int64_t stride, std::int64_t rows,
+                                             std::int64_t n, Pieces<C>& pieces) {
+  if constexpr (std::is_same_v<T, C>)
+    if (are_vectors<I, T>(n)) return {x, stride};
+  const std::int64_t cols = whole_vectors<I, C>(n);
+  C* copy = pieces.take(rows * cols);
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < cols; j += lanes<I, C>) {
+      const std::int64_t left = n - j;
+      const T* from = x + i * stride + j;
+      store<I>(left >= lanes<I, C> ? load<I>(from) : load_some<I>(from, left), copy + i * cols + j);
+    }
+  return {copy, cols};
+}
+
+/// Where rows of n elements of T are summed: in y itself, or in a piece that is stored afterwards.
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE VectorRows<C> sum_rows_for(T* y, std::int64_t stride, std::int64_t rows,
+                                        std::int64_t n, Pieces<C>& pieces) {
+  if constexpr (std::is_same_v<T, C>)
+    if (are_vectors<I, T>(n)) return {y, stride};
+  const std::int64_t cols = whole_vectors<I, C>(n);
+  return {pieces.take(rows * cols), cols};
+}
+
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE void store_sums(const VectorRows<C>& sums, std::int64_t rows, std::int64_t n, T* y,
+                             std::int64_t stride) {
+  if (are_vectors<I, T>(n)) return;
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < n; j += lanes<I, C>) {
+      const Vec<I, C> v = load<I>(sums.data + i * sums.stride + j);
+      T* to = y + i * stride + j;
+      n - j >= lanes<I, C> ? store<I>(v, to) : store_some<I>(v, to, n - j);
+    }
+}
+
+/// y (n, lanes) = factor x^T of rows of x (rows, n); columns of y past them become zero. lanes is
+/// in whole vectors.
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE void transpose_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                 C factor, std::int64_t y_lanes, C* y) {
+  constexpr std::int64_t step = lanes<I, C>;
+  for (std::int64_t i = 0; i < y_lanes; i += step) {
     std::int64_t j = 0;
-    for (; j + lanes<I, C> <= n; j += lanes<I, C>)
-      store<I>(load<I>(x + i * stride + j), y + i * n + j);
-    for (; j < n; ++j) y[i * n + j] = widen<C>(x[i * stride + j]);
+    for (; j + step <= n; j += step) {
+      Vec<I, C> v[step];
+#pragma GCC unroll 16
+      for (std::int64_t r = 0; r < step; ++r)
+        v[r] = i + r < rows ? load<I>(x + (i + r) * stride + j) : Vec<I, C>{};
+      transpose<I, C>(v);
+#pragma GCC unroll 16
+      for (std::int64_t r = 0; r < step; ++r)
+        store<I>(Vec<I, C>(v[r] * factor), y + (j + r) * y_lanes + i);
+    }
+    for (; j < n; ++j)
+      for (std::int64_t r = 0; r < step; ++r)
+        y[j * y_lanes + i + r] = i + r < rows ? widen<C>(x[(i + r) * stride + j]) * factor : C(0);
   }
-}
-
-/// a (rows, k) times packed panels of n columns: finish(row, column, vectors) takes each result.
-template <class I, class C, class Finish>
-IJEPA_INLINE void multiply_panels(std::int64_t rows, std::int64_t k, std::int64_t n,
-                                  const Rows<C>& a, const C* panels, Finish&& finish) {
-  for (std::int64_t j = 0; j < n; j += panel_cols<I, C>)
-    multiply_panel<I, C>(
-        rows, k, a, panels + j * k,
-        [](std::int64_t, Vec<I, C>(&v)[2])
-            __attribute__((always_inline)) { v[0] = v[1] = Vec<I, C>{}; },
-        [&](std::int64_t r, Vec<I, C>(&v)[2]) __attribute__((always_inline)) { finish(r, j, v); });
-}
-
-/// sums (rows, cols padded) += a (rows, k) times packed panels.
-template <class I, class C>
-IJEPA_INLINE void accumulate_panels(std::int64_t rows, std::int64_t k, std::int64_t cols,
-                                    const Rows<C>& a, const C* panels, C* sums) {
-  constexpr std::int64_t width = panel_cols<I, C>;
-  for (std::int64_t j = 0; j < cols; j += width)
-    multiply_panel<I, C>(
-        rows, k, a, panels + j * k,
-        [&](std::int64_t r, Vec<I, C>(&v)[2])
-            __attribute__((always_inline)) { load_pair<I, C>(sums + r * cols + j, width, v); },
-        [&](std::int64_t r, Vec<I, C>(&v)[2])
-            __attribute__((always_inline)) { store_pair<I, C>(v, width, sums + r * cols + j); });
-}
-
-IJEPA_INLINE float natural_log(float x) {
-  return __builtin_logf(x);
-}
-IJEPA_INLINE double natural_log(double x) {
-  return __builtin_log(x);
-}
-
-/// scores <- exp(scores - their largest), padding <- 0. Returns their sum; `largest` too.
-template <class I, class C>
-IJEPA_INLINE C exponentials(C* scores, std::int64_t length, std::int64_t padded, C& largest) {
-  constexpr std::int64_t n = lanes<I, C>;
-  Vec<I, C> top = splat<I>(-C(1e30));
-  for (std::int64_t j = 0; j < padded; j += n)
-    top = max(top, first_lanes<I, C>(load<I>(scores + j), length - j, -C(1e30)));
-  largest = max_lane<I, C>(top);
-  Vec<I, C> sum{};
-  for (std::int64_t j = 0; j < padded; j += n) {
-    const Vec<I, C> e =
-        first_lanes<I, C>(exp<I>(load<I>(scores + j) - splat<I>(largest)), length - j);
-    store<I>(e, scores + j);
-    sum += e;
-  }
-  return sum_lanes<I, C>(sum);
 }
 
 template <class T>
@@ -142,142 +147,146 @@ IJEPA_INLINE AttentionParts<T> parts_at(const Head& h, const AttentionParts<T>& 
   return {x.q + h.query * x.q_stride + h.column, x.k + key, x.v + key, x.q_stride, x.kv_stride};
 }
 
+/// scores (length, lanes) <- exp(scores - their largest), query by query; the inverse of their sums
+/// and the logarithm of the sums of exp(scores), (lanes) each.
+template <class I, class C>
+IJEPA_INLINE void exponentials(std::int64_t length, std::int64_t queries, C* scores, C* inverse,
+                               C* log_sums) {
+  using V = Vec<I, C>;
+  for (std::int64_t j = 0; j < queries; j += lanes<I, C>) {
+    V top[2] = {load<I>(scores + j), load<I>(scores + j)};
+    std::int64_t i = 0;
+    for (; i + 2 <= length; i += 2)
+      for (int h = 0; h < 2; ++h) top[h] = max(top[h], load<I>(scores + (i + h) * queries + j));
+    if (i < length) top[0] = max(top[0], load<I>(scores + i * queries + j));
+    const V largest = max(top[0], top[1]);
+    V sum{};
+    for (i = 0; i < length; ++i) {
+      const V e = exp<I>(V(load<I>(scores + i * queries + j) - largest));
+      store<I>(e, scores + i * queries + j);
+      sum += e;
+    }
+    store<I>(V(C(1) / sum), inverse + j);
+    store<I>(V(largest + log<I>(sum)), log_sums + j);
+  }
+}
+
+/// Bytes of the next sequence that may take the place of this one's in the first-level cache.
+constexpr std::int64_t fetched_bytes = 24 * 1024;
+
+/// Fetches one head's columns of rows that are read next: rows a stride apart are not foreseen.
+template <class T>
+IJEPA_INLINE void fetch_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n) {
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
+  for (std::int64_t i = 0; i < rows; ++i)
+    for (std::int64_t j = 0; j < n; j += line) __builtin_prefetch(x + i * stride + j);
+}
+
+/// The same of the sequence that lies behind this one, while this one is computed.
+template <class T>
+IJEPA_INLINE void fetch_next(const Head& h, const AttentionParts<const T>& x) {
+  const auto bytes = static_cast<std::int64_t>(sizeof(T)) * h.dim * (2 * h.length + h.queries);
+  if (bytes > fetched_bytes) return;
+  fetch_rows(x.q + h.queries * x.q_stride, x.q_stride, h.queries, h.dim);
+  fetch_rows(x.k + h.length * x.kv_stride, x.kv_stride, h.length, h.dim);
+  fetch_rows(x.v + h.length * x.kv_stride, x.kv_stride, h.length, h.dim);
+}
+
+template <class C>
+IJEPA_INLINE C score_scale(std::int64_t dim) {
+  return C(1) / static_cast<C>(__builtin_sqrt(static_cast<double>(dim)));
+}
+
 template <class I, class T, class C = Accumulator<T>>
 void attention_forward_head(const Head& h, const AttentionParts<const T>& all, C* workspace, T* out,
                             C* lse) {
   const AttentionShape<I, C> s(h.length, h.queries, h.dim);
   Pieces<C> pieces{workspace};
-  C *keys = pieces.take(s.keys * s.dim), *values = pieces.take(s.length * s.cols);
-  C *queries = pieces.take(s.block * s.dim), *scores = pieces.take(s.block * s.keys);
-  C* scales = pieces.take(s.block);
   const AttentionParts<const T> x = parts_at(h, all);
-  pack_transposed<I>(x.k, x.kv_stride, s.length, s.dim, keys);
-  pack_rows<I>(x.v, x.kv_stride, s.length, s.dim, values);
-  const C scale = C(1) / static_cast<C>(__builtin_sqrt(static_cast<double>(s.dim)));
+  fetch_next(h, x);
+  const auto keys = vector_rows<I, T>(x.k, x.kv_stride, s.length, s.dim, pieces),
+             values = vector_rows<I, T>(x.v, x.kv_stride, s.length, s.dim, pieces);
+  C *queries = pieces.take(s.dim * s.block), *scores = pieces.take(s.length * s.block);
+  C *inverse = pieces.take(s.block), *log_sums = pieces.take(s.block);
   for (std::int64_t first = 0; first < h.queries; first += s.block) {
     const std::int64_t rows = h.queries - first < s.block ? h.queries - first : s.block;
-    widen_rows<I>(x.q + first * x.q_stride, x.q_stride, rows, s.dim, queries);
-    multiply_panels<I, C>(
-        rows, s.dim, s.keys, {queries, s.dim, s.dim, 1},
-        keys, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-          for (int i = 0; i < 2; ++i) v[i] *= scale;
-          store_pair<I, C>(v, panel_cols<I, C>, scores + r * s.keys + j);
-        });
-    for (std::int64_t r = 0; r < rows; ++r) {
-      C largest;
-      const C sum = exponentials<I, C>(scores + r * s.keys, s.length, s.keys, largest);
-      scales[r] = C(1) / sum;
-      lse[(h.query + first + r) * h.heads + h.column / h.dim] = largest + natural_log(sum);
-    }
+    const std::int64_t n = whole_vectors<I, C>(rows);
+    transpose_rows<I, T>(x.q + first * x.q_stride, x.q_stride, rows, s.dim, score_scale<C>(s.dim),
+                         n, queries);
+    multiply_small<I, C>({s.length, n, s.dim, keys.data, keys.stride, 1, queries, n, scores, n});
+    exponentials<I, C>(s.length, n, scores, inverse, log_sums);
+    for (std::int64_t r = 0; r < rows; ++r)
+      lse[(h.query + first + r) * h.heads + h.column / h.dim] = log_sums[r];
     T* o = out + (h.query + first) * h.width + h.column;
-    multiply_panels<I, C>(
-        rows, s.length, s.dim, {scores, s.keys, s.keys, 1}, values,
-        [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-          for (int i = 0; i < 2; ++i) v[i] *= scales[r];
-          store_pair<I, C>(v, s.dim - j, o + r * h.width + j);
-        });
+    Pieces<C> rest = pieces;
+    const auto sums = sum_rows_for<I, T>(o, h.width, rows, s.dim, rest);
+    multiply_small<I, C>({rows, s.cols, s.length, scores, 1, n, values.data, values.stride,
+                          sums.data, sums.stride, inverse});
+    store_sums<I, T>(sums, rows, s.dim, o, h.width);
   }
 }
 
-/// delta[r] = dout[r] . out[r] over the head's columns.
-template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void row_products(const T* a, const T* b, std::int64_t stride, std::int64_t rows,
-                               std::int64_t n, C* y) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    Vec<I, C> sum{};
-    std::int64_t j = 0;
-    for (; j + lanes<I, C> <= n; j += lanes<I, C>)
-      sum += load<I>(a + r * stride + j) * load<I>(b + r * stride + j);
-    C total = sum_lanes<I, C>(sum);
-    for (; j < n; ++j) total += widen<C>(a[r * stride + j]) * widen<C>(b[r * stride + j]);
-    y[r] = total;
-  }
-}
-
-/// p (rows, keys) = exp(scale q k^T - lse) of a block of queries.
+/// p (length, lanes) = exp(p - log_sums) and ds = scale p (ds - sum over rows of p ds).
 template <class I, class C>
-IJEPA_INLINE void block_weights(const AttentionShape<I, C>& s, std::int64_t rows, const C* q,
-                                const C* keys, const C* log_sums, std::int64_t heads, C scale,
-                                C* p) {
-  multiply_panels<I, C>(
-      rows, s.dim, s.keys, {q, s.dim, s.dim, 1},
-      keys, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-        const auto log_sum = splat<I>(log_sums[r * heads]);
-        for (int i = 0; i < 2; ++i) v[i] = exp<I>(v[i] * scale - log_sum);
-        store_pair<I, C>(v, panel_cols<I, C>, p + r * s.keys + j);
-      });
-}
-
-/// ds (rows, keys) = scale p (do v^T - delta) of a block of queries.
-template <class I, class C>
-IJEPA_INLINE void block_score_gradients(const AttentionShape<I, C>& s, std::int64_t rows,
-                                        const C* dout, const C* values, const C* delta, C scale,
-                                        const C* p, C* ds) {
-  multiply_panels<I, C>(
-      rows, s.dim, s.keys, {dout, s.dim, s.dim, 1},
-      values, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-        Vec<I, C> weight[2];
-        load_pair<I, C>(p + r * s.keys + j, panel_cols<I, C>, weight);
-        for (int i = 0; i < 2; ++i) v[i] = weight[i] * (v[i] - splat<I>(delta[r])) * scale;
-        store_pair<I, C>(v, panel_cols<I, C>, ds + r * s.keys + j);
-      });
-}
-
-/// Narrows gradient sums (length, cols) into the head's columns of dk or dv.
-template <class I, class C, class T>
-IJEPA_INLINE void narrow_rows(const AttentionShape<I, C>& s, const C* sums, std::int64_t stride,
-                              T* y) {
-  for (std::int64_t i = 0; i < s.length; ++i)
-    for (std::int64_t j = 0; j < s.dim; j += panel_cols<I, C>) {
-      Vec<I, C> v[2];
-      load_pair<I, C>(sums + i * s.cols + j, panel_cols<I, C>, v);
-      store_pair<I, C>(v, s.dim - j, y + i * stride + j);
+IJEPA_INLINE void score_gradients(std::int64_t length, std::int64_t queries, const C* log_sums,
+                                  C scale, C* p, C* ds) {
+  using V = Vec<I, C>;
+  for (std::int64_t j = 0; j < queries; j += lanes<I, C>) {
+    const V log_sum = load<I>(log_sums + j);
+    V delta{};
+    for (std::int64_t i = j; i < length * queries; i += queries) {
+      const V weight = exp<I>(V(load<I>(p + i) - log_sum));
+      store<I>(weight, p + i);
+      delta += weight * load<I>(ds + i);
     }
+    for (std::int64_t i = j; i < length * queries; i += queries)
+      store<I>(V(load<I>(p + i) * (load<I>(ds + i) - delta) * scale), ds + i);
+  }
 }
 
 template <class I, class T, class C = Accumulator<T>>
 void attention_backward_head(const Head& h, const T* dout, const AttentionParts<const T>& all,
-                             const T* out, const C* lse, C* workspace,
-                             const AttentionParts<T>& gradients) {
+                             const C* lse, C* workspace, const AttentionParts<T>& gradients) {
   const AttentionShape<I, C> s(h.length, h.queries, h.dim);
   Pieces<C> pieces{workspace};
-  C *keys_t = pieces.take(s.keys * s.dim), *values_t = pieces.take(s.keys * s.dim);
-  C* keys = pieces.take(s.length * s.cols);
-  C *dk = pieces.take(s.length * s.cols), *dv = pieces.take(s.length * s.cols);
-  C *rows_q = pieces.take(s.block * s.dim), *rows_do = pieces.take(s.block * s.dim);
-  C *panels_q = pieces.take(s.block * s.cols), *panels_do = pieces.take(s.block * s.cols);
-  C *p = pieces.take(s.block * s.keys), *ds = pieces.take(s.block * s.keys);
-  C* delta = pieces.take(s.block);
   const AttentionParts<const T> x = parts_at(h, all);
   const AttentionParts<T> dx = parts_at(h, gradients);
-  pack_transposed<I>(x.k, x.kv_stride, s.length, s.dim, keys_t);
-  pack_transposed<I>(x.v, x.kv_stride, s.length, s.dim, values_t);
-  pack_rows<I>(x.k, x.kv_stride, s.length, s.dim, keys);
-  for (std::int64_t i = 0; i < s.length * s.cols; ++i) dk[i] = dv[i] = C(0);
-  const C scale = C(1) / static_cast<C>(__builtin_sqrt(static_cast<double>(s.dim)));
+  fetch_next(h, x);
+  const auto keys = vector_rows<I, T>(x.k, x.kv_stride, s.length, s.dim, pieces),
+             values = vector_rows<I, T>(x.v, x.kv_stride, s.length, s.dim, pieces);
+  const auto dk = sum_rows_for<I, T>(dx.k, dx.kv_stride, s.length, s.dim, pieces),
+             dv = sum_rows_for<I, T>(dx.v, dx.kv_stride, s.length, s.dim, pieces);
+  C *queries = pieces.take(s.dim * s.block), *douts = pieces.take(s.dim * s.block);
+  C *p = pieces.take(s.length * s.block), *ds = pieces.take(s.length * s.block);
+  C* log_sums = pieces.take(s.block);
+  const C scale = score_scale<C>(s.dim);
   for (std::int64_t first = 0; first < h.queries; first += s.block) {
     const std::int64_t rows = h.queries - first < s.block ? h.queries - first : s.block;
-    const T* o = out + (h.query + first) * h.width + h.column;
-    const T* d = dout + (h.query + first) * h.width + h.column;
-    const C* log_sums = lse + (h.query + first) * h.heads + h.column / h.dim;
+    const std::int64_t n = whole_vectors<I, C>(rows);
     const T* q = x.q + first * x.q_stride;
-    widen_rows<I>(q, x.q_stride, rows, s.dim, rows_q);
-    widen_rows<I>(d, h.width, rows, s.dim, rows_do);
-    pack_rows<I>(q, x.q_stride, rows, s.dim, panels_q);
-    pack_rows<I>(d, h.width, rows, s.dim, panels_do);
-    row_products<I>(d, o, h.width, rows, s.dim, delta);
-    block_weights<I, C>(s, rows, rows_q, keys_t, log_sums, h.heads, scale, p);
-    block_score_gradients<I, C>(s, rows, rows_do, values_t, delta, scale, p, ds);
-    multiply_panels<I, C>(
-        rows, s.length, s.dim, {ds, s.keys, s.keys, 1},
-        keys, [&](std::int64_t r, std::int64_t j, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-          store_pair<I, C>(v, s.dim - j, dx.q + (first + r) * dx.q_stride + j);
-        });
-    accumulate_panels<I, C>(s.length, rows, s.cols, {ds, 1, 1, s.keys}, panels_q, dk);
-    accumulate_panels<I, C>(s.length, rows, s.cols, {p, 1, 1, s.keys}, panels_do, dv);
+    const T* d = dout + (h.query + first) * h.width + h.column;
+    T* dq = dx.q + first * dx.q_stride;
+    Pieces<C> rest = pieces;
+    const auto rows_q = vector_rows<I, T>(q, x.q_stride, rows, s.dim, rest),
+               rows_do = vector_rows<I, T>(d, h.width, rows, s.dim, rest);
+    const auto sums_q = sum_rows_for<I, T>(dq, dx.q_stride, rows, s.dim, rest);
+    for (std::int64_t r = 0; r < n; ++r)
+      log_sums[r] = r < rows ? lse[(h.query + first + r) * h.heads + h.column / h.dim] : C(0);
+    transpose_rows<I, T>(q, x.q_stride, rows, s.dim, scale, n, queries);
+    transpose_rows<I, T>(d, h.width, rows, s.dim, C(1), n, douts);
+    multiply_small<I, C>({s.length, n, s.dim, keys.data, keys.stride, 1, queries, n, p, n});
+    multiply_small<I, C>({s.length, n, s.dim, values.data, values.stride, 1, douts, n, ds, n});
+    score_gradients<I, C>(s.length, n, log_sums, scale, p, ds);
+    multiply_small<I, C>({s.length, s.cols, rows, p, n, 1, rows_do.data, rows_do.stride, dv.data,
+                          dv.stride, nullptr, first > 0});
+    multiply_small<I, C>({s.length, s.cols, rows, ds, n, 1, rows_q.data, rows_q.stride, dk.data,
+                          dk.stride, nullptr, first > 0});
+    multiply_small<I, C>(
+        {rows, s.cols, s.length, ds, 1, n, keys.data, keys.stride, sums_q.data, sums_q.stride});
+    store_sums<I, T>(sums_q, rows, s.dim, dq, dx.q_stride);
   }
-  narrow_rows<I, C>(s, dk, dx.kv_stride, dx.k);
-  narrow_rows<I, C>(s, dv, dx.kv_stride, dx.v);
+  store_sums<I, T>(dk, s.length, s.dim, dx.k, dx.kv_stride);
+  store_sums<I, T>(dv, s.length, s.dim, dx.v, dx.kv_stride);
 }
 
 }  // namespace ijepa::cpu

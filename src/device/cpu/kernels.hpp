@@ -83,8 +83,8 @@ class Kernels {
   virtual void attention_forward(DType type, const Head& head, const AttentionParts<void>& x,
                                  void* workspace, void* out, void* lse) const = 0;
   virtual void attention_backward(DType type, const Head& head, const void* dout,
-                                  const AttentionParts<void>& x, const void* out, const void* lse,
-                                  void* workspace, const AttentionParts<void>& dx) const = 0;
+                                  const AttentionParts<void>& x, const void* lse, void* workspace,
+                                  const AttentionParts<void>& dx) const = 0;
 
   // ---- rows and elements ----
   virtual void gelu_forward(const Tensor& x, const Tensor& y, Range elements) const = 0;

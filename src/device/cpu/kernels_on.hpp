@@ -48,8 +48,7 @@ class KernelsOn final : public Kernels {
   std::int64_t attention_bytes(DType type, std::int64_t length, std::int64_t dim) const override {
     return with_element(type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      return AttentionShape<I, C>(length, length, dim).workspace() *
-             static_cast<std::int64_t>(sizeof(C));
+      return attention_workspace<I, C>(length, dim) * static_cast<std::int64_t>(sizeof(C));
     });
   }
   void attention_forward(DType type, const Head& head, const AttentionParts<void>& x,
@@ -62,13 +61,13 @@ class KernelsOn final : public Kernels {
     });
   }
   void attention_backward(DType type, const Head& head, const void* dout,
-                          const AttentionParts<void>& x, const void* out, const void* lse,
-                          void* workspace, const AttentionParts<void>& dx) const override {
+                          const AttentionParts<void>& x, const void* lse, void* workspace,
+                          const AttentionParts<void>& dx) const override {
     with_element(type, [&]<class T>(T) {
       using C = Accumulator<T>;
       attention_backward_head<I, T>(head, static_cast<const T*>(dout), parts_as<const T>(x),
-                                    static_cast<const T*>(out), static_cast<const C*>(lse),
-                                    static_cast<C*>(workspace), parts_as<T>(dx));
+                                    static_cast<const C*>(lse), static_cast<C*>(workspace),
+                                    parts_as<T>(dx));
       return 0;
     });
   }

@@ -33,6 +33,32 @@ IJEPA_INLINE Vec<I, double> exp(Vec<I, double> x) {
   return x;
 }
 
+/// ln x for float32, x > 0 and normal: Cephes' logf. x = 2^n m with m in [sqrt(1/2), sqrt(2)), then
+/// a polynomial in m - 1.
+template <class I>
+IJEPA_INLINE Vec<I, float> log(Vec<I, float> x) {
+  using V = Vec<I, float>;
+  using U = Vec<I, std::int32_t>;
+  constexpr float coefficients[] = {7.0376836292e-2F,  -1.1514610310e-1F, 1.1676998740e-1F,
+                                    -1.2420140846e-1F, 1.4249322787e-1F,  -1.6668057665e-1F,
+                                    2.0000714765e-1F,  -2.4999993993e-1F, 3.3333331174e-1F};
+  constexpr std::int32_t least = 0x3F3504F3;  // sqrt(1/2)
+  const U bits = reinterpret_cast<U>(x), exponent = (bits - least) >> 23;
+  const V m = reinterpret_cast<V>(bits - (exponent << 23)) - 1.0F, z = m * m;
+  const V n = __builtin_convertvector(exponent, V);
+  V p = splat<I>(coefficients[0]);
+#pragma GCC unroll 8
+  for (int i = 1; i < 9; ++i) p = p * m + coefficients[i];
+  p = p * m * z - n * 2.12194440e-4F - z * 0.5F;
+  return x == x ? V(m + p + n * 0.693359375F) : x;
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> log(Vec<I, double> x) {
+  for (int i = 0; i < lanes<I, double>; ++i) x[i] = __builtin_log(x[i]);
+  return x;
+}
+
 /// erf(x) for float32: x times a polynomial in u = 2 (x / 3.92)^2 - 1, the Chebyshev interpolant of
 /// erf(sqrt(s)) / sqrt(s) on [0, 3.92^2]; beyond, 1 - erf is below half a unit in the last place.
 template <class I>

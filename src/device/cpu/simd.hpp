@@ -162,10 +162,4 @@ IJEPA_INLINE T sum_lanes(Vec<I, T> v) {
       v, [](Vec<I, T> a, Vec<I, T> b) __attribute__((always_inline)) { return a + b; });
 }
 
-template <class I, class T>
-IJEPA_INLINE T max_lane(Vec<I, T> v) {
-  return fold_lanes<I, T>(
-      v, [](Vec<I, T> a, Vec<I, T> b) __attribute__((always_inline)) { return a > b ? a : b; });
-}
-
 }  // namespace ijepa::cpu
