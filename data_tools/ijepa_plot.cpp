@@ -6,6 +6,7 @@
 
 #include "data_tools/log_curves.hpp"
 #include "data_tools/plot_cli.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 
@@ -20,7 +21,7 @@ struct CurvesCommand {
     app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE")->type_name("PATH");
     app.add_option("--column", column,
                    "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
-    app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
+    ijepa::add_number(app, "--points", points, ijepa::between(1, 1e6), "means of a curve at most");
     app.add_option("--out", out, "the picture (PNG)")->type_name("FILE");
   }
 

@@ -5,6 +5,7 @@
 
 #include "data_tools/synth.hpp"
 #include "data_tools/synth_write.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 
@@ -42,16 +43,20 @@ int run(int argc, char** argv) {
          "materials: patterns that fill the image, learned in minutes; shapes: one shape at "
          "any place in any texture, which are not")
       ->check(CLI::IsMember({"materials", "shapes"}));
-  app.add_option("--classes", classes, "Number of materials or shapes");
-  app.add_option("--train", options.train, "Training images, all classes together");
-  app.add_option("--test", options.test, "Test images, all classes together");
-  app.add_option("--size", size, "Height and width in pixels");
-  app.add_option("--seed", seed, "Images are a pure function of it");
+  ijepa::add_number(app, "--classes", classes, ijepa::between(2, 1000),
+                    "Number of materials or shapes");
+  ijepa::add_number(app, "--train", options.train, ijepa::between(0, 1e9),
+                    "Training images, all classes together");
+  ijepa::add_number(app, "--test", options.test, ijepa::between(0, 1e9),
+                    "Test images, all classes together");
+  ijepa::add_number(app, "--size", size, ijepa::between(16, 1024), "Height and width in pixels");
+  ijepa::add_number(app, "--seed", seed, ijepa::at_least(0), "Images are a pure function of it");
   app.add_option("--format", layout, "An ImageFolder, or one tar of it: OUT/images.tar")
       ->check(CLI::IsMember({"folder", "tar"}));
   app.add_option("--encoding", encoding, "How each image is stored")
       ->check(CLI::IsMember({"jpeg", "png"}));
-  app.add_option("--threads", options.threads, "Threads that draw")->check(CLI::Range(1, 1024));
+  ijepa::add_number(app, "--threads", options.threads, ijepa::between(1, 1024),
+                    "Threads that draw");
   ijepa::add_program_words(app, words());
   CLI11_PARSE(app, argc, argv);
   options.layout = layout == "tar" ? Layout::tar : Layout::folder;

@@ -33,9 +33,13 @@ PackedImage ImagePacker::pack(Payload payload) {
     const bool several = several_pictures(payload.bytes);
     return {checked(std::move(payload.bytes), format), "", several};
   } catch (const WrongChannels& error) {
-    return {{},
-            fmt::format("{}; --channels N packs images of another number of channels than {}",
-                        error.what_it_has(), rules_.channels)};
+    return {
+        {},
+        error.what_it_has() + "; " +
+            (error.instead().empty()
+                 ? fmt::format("--channels N packs images of another number of channels than {}",
+                               rules_.channels)
+                 : error.instead())};
   } catch (const Error& error) {
     return {{}, error.what()};
   }

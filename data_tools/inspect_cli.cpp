@@ -9,6 +9,7 @@
 
 #include "data_tools/inspect.hpp"
 #include "data_tools/inspect_checkpoint.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 
@@ -107,13 +108,12 @@ void add_inspect_options(CLI::App& app, InspectOptions& o) {
   app.add_flag("--verify", o.verify, "Read everything and compare checksums");
   app.add_flag("--list", o.list, "One line an image (index, bytes, label, class, key) or a tensor");
   auto* out = app.add_option("--out", o.out, "File for --extract")->type_name("FILE");
-  app.add_option("--extract", o.extract, "Write the bytes of the image of this index to --out")
-      ->check(CLI::NonNegativeNumber)
+  add_number(app, "--extract", o.extract, count_from(0),
+             "Write the bytes of the image of this index to --out")
       ->needs(out);
   app.add_option("--contact-sheet", o.contact_sheet, "Write a PNG of images spread over the set")
       ->type_name("FILE");
-  app.add_option("--threads", o.threads, "Threads that verify")
-      ->check(CLI::Range(1, 1024))
+  add_number(app, "--threads", o.threads, between(1, 1024), "Threads that verify")
       ->capture_default_str();
 }
 

@@ -9,6 +9,7 @@
 
 #include "data_tools/report.hpp"
 #include "data_tools/run_table.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 
@@ -33,7 +34,7 @@ void ReportCommand::add_to(CLI::App& app) {
   app.add_option("--picture", pictures,
                  "pictures to show beside the first run's (PNG): neighbours, sheets, ...")
       ->type_name("FILE");
-  app.add_option("--points", points, "means of a curve at most")->check(CLI::PositiveNumber);
+  add_number(app, "--points", points, between(1, 1e6), "means of a curve at most");
 }
 
 void ReportCommand::run() const {

@@ -10,6 +10,7 @@
 
 #include "data_tools/archive_links.hpp"
 #include "data_tools/progress.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/core/pixel_type.hpp"
 #include "ijepa/data/names.hpp"
 
@@ -52,22 +53,18 @@ std::string reasons_text(const std::vector<std::pair<std::string, std::int64_t>>
 
 /// Of each image; gives --short-side.
 const CLI::Option* add_image_options(CLI::App& app, ImageRules& o) {
-  auto* side = app.add_option("--short-side", o.short_side,
-                              "Resize larger images to this short side and store them as JPEG "
-                              "(default: original bytes)")
-                   ->check(CLI::Range(1, 16384));
-  app.add_option("--quality", o.quality, "Of the JPEGs of --short-side")
-      ->check(CLI::Range(1, 100))
+  auto* side = add_number(app, "--short-side", o.short_side, between(1, 16384),
+                          "Resize larger images to this short side and store them as JPEG "
+                          "(default: original bytes)");
+  add_number(app, "--quality", o.quality, between(1, 100), "Of the JPEGs of --short-side")
       ->needs(side)
       ->capture_default_str();
-  app.add_option(
-         "--channels", o.channels,
-         "That images must be readable as, as data.channels of a configuration; TIFF is then "
-         "kept as it is, and others are left out")
-      ->check(CLI::Range(1, static_cast<int>(most_channels)))
+  add_number(
+      app, "--channels", o.channels, between(1, most_channels),
+      "That images must be readable as, as data.channels of a configuration; TIFF is then kept as "
+      "it is, and others are left out")
       ->capture_default_str();
-  app.add_option("--max-pixels", o.max_pixels, "Leave larger images out")
-      ->check(CLI::PositiveNumber)
+  add_number(app, "--max-pixels", o.max_pixels, count_from(1), "Leave larger images out")
       ->capture_default_str();
   return side;
 }
@@ -109,18 +106,16 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
   auto* size = app.add_option("--shard-size", o.shard_bytes, "Images in a shard, in bytes")
                    ->transform(CLI::AsSizeValue(false))
                    ->default_str("1GiB");
-  app.add_option("--images-per-shard", o.images_per_shard, "Images in a shard, in number")
-      ->check(CLI::PositiveNumber)
+  add_number(app, "--images-per-shard", o.images_per_shard, count_from(1),
+             "Images in a shard, in number")
       ->excludes(size);
-  app.add_option("--test-share", o.test_share,
-                 "Share of the images put aside at random as the split test, where the input has "
-                 "no two splits of its own")
-      ->check(CLI::Range(0.0, 0.9))
+  add_number(app, "--test-share", o.test_share, between(0, 0.9),
+             "Share of the images put aside at random as the split test, where the input has no "
+             "two splits of its own")
       ->capture_default_str();
-  app.add_option("--seed", o.seed, "Of the random order")->capture_default_str();
+  add_number(app, "--seed", o.seed, at_least(0), "Of the random order")->capture_default_str();
   const auto* side = add_image_options(app, o.image);
-  app.add_option("--threads", o.threads, "That decode, in each rank")
-      ->check(CLI::Range(1, 1024))
+  add_number(app, "--threads", o.threads, between(1, 1024), "That decode, in each rank")
       ->capture_default_str();
   app.final_callback([&o, side] {
     o.layout.subdir = folder_below(o.layout.subdir, "--subdir");
@@ -132,10 +127,8 @@ void add_pack_options(CLI::App& app, PackOptions& o) {
 void add_statistics_options(CLI::App& app, PackOptions& packing, StatisticsOptions& o) {
   const std::set<std::string> shared{"input", "--channels", "--max-pixels", "--threads"};
   const auto packs = app.get_options();
-  auto* images = app.add_option("--images", o.images,
-                                "That --statistics looks at, spread over the "
-                                "set (default: all)")
-                     ->check(CLI::PositiveNumber);
+  auto* images = add_number(app, "--images", o.images, count_from(1),
+                            "That --statistics looks at, spread over the set (default: all)");
   CLI::Option* wanted =
       app.add_flag("--statistics", o.wanted,
                    "Print mean and deviation of each channel of the images in a folder of "

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "data_tools/progress.hpp"
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/pixel_type.hpp"
@@ -29,8 +30,8 @@ void add_source_options(CLI::App& app, WeightsOptions& o) {
          "their folder")
       ->required()
       ->type_name("PATH");
-  app.add_option("--heads", o.import.heads, "Attention heads, where the file does not say")
-      ->check(CLI::Range(1, 1024));
+  add_number(app, "--heads", o.import.heads, between(1, 1024),
+             "Attention heads, where the file does not say");
   app.add_option("--image-size", o.image_size,
                  "Height and width in pixels, where the file's grid is no square")
       ->expected(2);
@@ -71,9 +72,8 @@ void add_export(CLI::App& app, WeightsOptions& o) {
   app.add_option("--encoder", o.export_to.encoder, "The one that huggingface, timm and onnx hold")
       ->check(CLI::IsMember({"target", "context"}))
       ->capture_default_str();
-  app.add_option("--steps-per-epoch", o.export_to.steps_per_epoch,
-                 "Of the run, where its shards are not here (authors)")
-      ->check(CLI::PositiveNumber);
+  add_number(app, "--steps-per-epoch", o.export_to.steps_per_epoch, count_from(1),
+             "Of the run, where its shards are not here (authors)");
   app.add_flag("--include-normalization", o.export_to.include_normalization,
                "The model takes pixels as decoded, uint8 (B, H, W, 3) or uint16 (B, H, W, C), and "
                "normalises them (onnx)");

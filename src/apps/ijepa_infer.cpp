@@ -54,8 +54,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"pooled", "tokens", "both"}));
   app.add_flag("--csv", settings.csv, "also features.csv (at most 100,000 images)");
   app.add_option("--pca", settings.pca, "images (key or number) whose patches pca.png shows");
-  app.add_option("--part-images", settings.part_images, "images of a file; 0: about 256 MiB")
-      ->check(CLI::NonNegativeNumber);
+  ijepa::add_number(app, "--part-images", settings.part_images, ijepa::count_from(0),
+                    "images of a file; 0: about 256 MiB");
   ijepa::add_skip_bad_option(app, settings.skip_bad);
   ijepa::add_thread_option(app, settings.threads);
   ijepa::add_program_words(app, words());

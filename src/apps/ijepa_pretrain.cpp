@@ -128,8 +128,8 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
                                  "print a commented configuration for these shards and this "
                                  "machine, and stop")
                       ->type_name("FOLDER");
-  app.add_option("--hours", arguments.hours, "of which a suggested run may take about so many")
-      ->check(CLI::Range(0.01, 10000.0))
+  ijepa::add_number(app, "--hours", arguments.hours, ijepa::between(0.01, 10000),
+                    "of which a suggested run may take about so many")
       ->needs(suggest)
       ->capture_default_str();
 }
@@ -162,7 +162,7 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.settings, "override a setting, e.g. optim.lr=5e-4");
   app.add_option("--max-seconds", arguments.max_seconds,
                  "save and end with code 85 after this time; the same as run.max_seconds")
-      ->check(CLI::PositiveNumber);
+      ->check(ijepa::number_in(ijepa::up_to(1e9)));
   app.add_flag("--extend", arguments.extend,
                "go on for more epochs than the run was begun with; the same as "
                "run.used_folder=\"extend\"");

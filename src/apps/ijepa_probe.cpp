@@ -65,18 +65,24 @@ bool wants_paper(int argc, char** argv) {
 }
 
 void add_linear_options(CLI::App& app, ijepa::LinearProbeOptions& linear) {
-  app.add_option("--linear-epochs", linear.epochs, "passes of the linear heads' training");
-  app.add_option("--batch", linear.batch, "training images a step, over all ranks");
+  ijepa::add_number(app, "--linear-epochs", linear.epochs, ijepa::between(1, 1e6),
+                    "passes of the linear heads' training");
+  ijepa::add_number(app, "--batch", linear.batch, ijepa::count_from(1),
+                    "training images a step, over all ranks");
   ijepa::add_choice(app, "--optimizer", linear.optimizer,
                     {{"sgd", ijepa::HeadOptimizer::sgd}, {"lars", ijepa::HeadOptimizer::lars}},
                     "of the linear heads");
-  app.add_option("--lr", linear.learning_rates, "learning rates at batch 256, all are tried");
-  app.add_option("--wd", linear.weight_decays, "weight decays, all are tried");
-  app.add_option("--decay-epochs", linear.decay_epochs,
-                 "a tenth of the rate every so many epochs; 0: a cosine");
-  app.add_option("--validation-share", linear.validation_share,
-                 "of the training images, for the choice of the best head");
-  app.add_option("--seed", linear.seed, "of the heads' order, validation part, views and subset");
+  ijepa::add_number(app, "--lr", linear.learning_rates, ijepa::up_to(1e6),
+                    "learning rates at batch 256, all are tried");
+  ijepa::add_number(app, "--wd", linear.weight_decays, ijepa::between(0, 1e6),
+                    "weight decays, all are tried");
+  ijepa::add_number(app, "--decay-epochs", linear.decay_epochs, ijepa::between(0, 1e6),
+                    "a tenth of the rate every so many epochs; 0: a cosine");
+  ijepa::add_number(app, "--validation-share", linear.validation_share,
+                    ijepa::Range{.low = 0, .high = 1, .low_excluded = true, .high_excluded = true},
+                    "of the training images, for the choice of the best head");
+  ijepa::add_number(app, "--seed", linear.seed, ijepa::at_least(0),
+                    "of the heads' order, validation part, views and subset");
 }
 
 ijepa::ProgramWords words() {
@@ -112,7 +118,8 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("FOLDER");
   ijepa::add_encoder_option(app, settings.encoder);
-  app.add_option("--layers", settings.layers, "heads see the last, and the last so many together");
+  ijepa::add_number(app, "--layers", settings.layers, ijepa::between(1, 1000),
+                    "heads see the last, and the last so many together");
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");
   app.add_option("--protocol", protocol, "values that the options below start from")
       ->check(CLI::IsMember({"quick", "paper"}));
@@ -121,8 +128,10 @@ int main(int argc, char** argv) {
                      {"augmented", ijepa::TrainViews::augmented},
                      {"centred", ijepa::TrainViews::centred}},
                     "pictures that heads are trained on");
-  app.add_option("--knn-k", settings.knn.k, "neighbours; several numbers cost no more");
-  app.add_option("--knn-temperature", settings.knn.temperature, "votes count exp(cosine / this)");
+  ijepa::add_number(app, "--knn-k", settings.knn.k, ijepa::count_from(1),
+                    "neighbours; several numbers cost no more");
+  ijepa::add_number(app, "--knn-temperature", settings.knn.temperature, ijepa::up_to(1e6),
+                    "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);
   ijepa::add_thread_option(app, settings.threads);
   app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features")

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/comm/exit_codes.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
@@ -63,7 +64,7 @@ inline void add_any_encoder_option(CLI::App& app, EncoderChoice& encoder) {
 /// 1024 is far over any node: a number with a digit too many must not start as many threads.
 inline void add_thread_option(CLI::App& app, int& threads,
                               const std::string& help = "a rank; 0: as the run was configured") {
-  app.add_option("--threads", threads, help)->check(CLI::Range(0, 1024));
+  add_number(app, "--threads", threads, between(0, 1024), help);
 }
 
 inline void add_skip_bad_option(CLI::App& app, bool& skip_bad) {

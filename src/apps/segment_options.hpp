@@ -48,12 +48,12 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
   app.add_option("--out-dir", s.out, "folder for weights, tables and pictures")
       ->type_name("FOLDER");
   add_image_size(app, s.image, "width and height in pixels; default 448 448");
-  app.add_option("--epochs", s.epochs, "passes over the training images");
-  app.add_option("--batch", s.batch, "images of a step, over all ranks");
-  app.add_option("--lr", s.learning_rate, "of AdamW");
-  app.add_option("--weight-decay", s.weight_decay, "of AdamW, on matrices");
+  add_number(app, "--epochs", s.epochs, between(1, 1e6), "passes over the training images");
+  add_number(app, "--batch", s.batch, between(1, 1 << 24), "images of a step, over all ranks");
+  add_number(app, "--lr", s.learning_rate, up_to(100), "of AdamW");
+  add_number(app, "--weight-decay", s.weight_decay, between(0, 100), "of AdamW, on matrices");
   app.add_flag("--scheduler", s.scheduler, "a tenth of the rate after each of ...");
-  app.add_option("--scheduler-epochs", s.scheduler_epochs, "... these epochs");
+  add_number(app, "--scheduler-epochs", s.scheduler_epochs, between(0, 1e6), "... these epochs");
   app.add_flag("--fine-tune", s.fine_tune, "train the encoder too");
   add_encoder_option(app, s.encoder);
   add_choice(app, "--tokens", s.tokens,
@@ -62,8 +62,7 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
               {"patches", TokenSource::patches}},
              "what the head sees: for comparison an untrained encoder, or pixels");
   app.add_flag("!--no-augment", s.augment, "no flips, brightness, contrast and rotation");
-  app.add_option("--seed", s.seed, "of start weights, order and augmentation")
-      ->check(CLI::NonNegativeNumber);
+  add_number(app, "--seed", s.seed, between(0, 9e15), "of start weights, order and augmentation");
   add_compute_options(app, s.threads, s.device);
 }
 
@@ -75,7 +74,7 @@ inline void add_infer_options(CLI::App& app, SegmentInferSettings& s, const std:
   app.add_option("--out-dir", s.out, "folder for the results")->required()->type_name("FOLDER");
   add_image_size(app, s.open.image, "width and height the network sees; default: as trained");
   app.add_flag("--window", s.sliding.enabled, "slide a window of that size over the picture");
-  app.add_option("--stride", s.sliding.stride, "of the window, as a share of its side");
+  add_number(app, "--stride", s.sliding.stride, up_to(1), "of the window, as a share of its side");
   app.add_flag("--legend", s.legend, "classes and their shares beside each picture");
   app.add_option("--run", s.open.run, "where the encoder is, if not where it was at training")
       ->type_name("FOLDER");
@@ -92,8 +91,8 @@ inline void add_video_options(CLI::App& app, SegmentInferSettings& s) {
               {"vp9", VideoCodec::vp9},
               {"mpeg4", VideoCodec::mpeg4}},
              "of the result; auto: the first that can be written here");
-  app.add_option("--fps", s.frame_rate, "frames a second of a folder of frames")
-      ->check(CLI::Range(0.01, 1000.0));
+  add_number(app, "--fps", s.frame_rate, between(0.01, 1000),
+             "frames a second of a folder of frames");
   app.add_flag("!--no-rate", s.rate_shown, "no frames per second on the frames");
 }
 

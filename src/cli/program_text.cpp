@@ -22,22 +22,23 @@ std::vector<std::string> choices_of(const std::string& type) {
   return choices;
 }
 
-/// "1 to 100" of "INT:INT in [1 - 100]", as CLI::Range describes itself.
-std::string bounds_of(const std::string& type) {
-  const auto open = type.find(" in ["), middle = type.find(" - ", open),
-             close = type.find(']', open);
-  if (open == std::string::npos || middle >= close || close == std::string::npos) return "";
-  return fmt::format("{} to {}", type.substr(open + 5, middle - open - 5),
-                     type.substr(middle + 3, close - middle - 3));
+bool is_of_numbers(const std::string& value) {
+  constexpr std::array numbers{"INT", "UINT", "FLOAT"};
+  return std::ranges::find(numbers, value) != numbers.end();
+}
+
+/// "1 to 100" of "INT:1 to 100", as number_in() describes itself.
+std::string bounds_of(const OptionText& option, const std::string& type) {
+  const auto colon = type.find(':');
+  return is_of_numbers(option.value) && colon != std::string::npos ? type.substr(colon + 1) : "";
 }
 
 Takes takes_of(const OptionText& option) {
-  constexpr std::array numbers{"INT", "UINT", "FLOAT"};
   if (option.value.empty()) return Takes::nothing;
   if (!option.choices.empty()) return Takes::choice;
   if (option.names.back() == "--set") return Takes::setting;
   if (option.value == "FOLDER") return Takes::folder;
-  return std::ranges::find(numbers, option.value) != numbers.end() ? Takes::number : Takes::path;
+  return is_of_numbers(option.value) ? Takes::number : Takes::path;
 }
 
 OptionText option_text(const CLI::Option& option) {
@@ -50,7 +51,7 @@ OptionText option_text(const CLI::Option& option) {
       option.get_items_expected_max() == 0 ? std::string() : option.get_type_name();
   text.value = type.substr(0, type.find_first_of(": "));
   text.choices = choices_of(type);
-  text.bounds = bounds_of(type);
+  text.bounds = bounds_of(text, type);
   text.standard = text.value.empty() ? std::string() : option.get_default_str();
   text.help = option.get_description();
   text.required = option.get_required();

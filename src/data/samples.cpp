@@ -57,11 +57,14 @@ void make_grey(StoredSamples& stored) {
 WrongChannels::WrongChannels(int stored, int wanted)
     : WrongChannels(fmt::format("It has {} channel{}", stored, stored == 1 ? "" : "s"), wanted) {}
 
-WrongChannels::WrongChannels(const std::string& what, int wanted)
-    : Error(fmt::format("{}, but data.channels is {}: set it to what the images have, or leave "
-                        "this one out (ijepa-shards --channels {} packs only those that fit).",
-                        what, wanted, wanted)),
-      has_(what) {}
+WrongChannels::WrongChannels(const std::string& what, int wanted, const std::string& instead)
+    : Error(fmt::format(
+          "{}, but the network reads {} (data.channels): {}, or leave this one out "
+          "(ijepa-shards --channels {} packs only those that fit).",
+          what, wanted,
+          instead.empty() ? "pretrain with data.channels as such images have" : instead, wanted)),
+      has_(what),
+      instead_(instead) {}
 
 void check_samples(const Size& size, std::int64_t channels, std::int64_t max_pixels) {
   check(std::int64_t{size.height} * size.width <= 3 * max_pixels / channels,
@@ -71,10 +74,10 @@ void check_samples(const Size& size, std::int64_t channels, std::int64_t max_pix
 
 WrongChannels no_plain_numbers(std::span<const std::uint8_t> bytes, int wanted) {
   const auto [channels, bits] = stored_channels(bytes);
-  return {fmt::format("Its {} channel{} of {} bits {} no plain numbers of 8 or 16 bits without "
-                      "sign, to which it can be converted",
-                      channels, channels == 1 ? "" : "s", bits, channels == 1 ? "has" : "are"),
-          wanted};
+  return {fmt::format("Its {} {} of {} bit{}",
+                      channels == 1 ? "channel holds" : fmt::format("{} channels hold", channels),
+                      TiffFile(bytes).samples_text(), bits, bits == 1 ? "" : "s"),
+          wanted, "convert it to plain numbers of 8 or 16 bits without sign"};
 }
 
 SampleDecoder::SampleDecoder(int channels, std::int64_t max_pixels)
@@ -117,7 +120,7 @@ const SampleImage& SampleDecoder::read_all() {
     try {
       grey_of(bytes_.decode());
     } catch (const WrongChannels& error) {  // the decoder of bytes wants 3
-      throw WrongChannels(error.what_it_has(), channels_);
+      throw WrongChannels(error.what_it_has(), channels_, error.instead());
     }
     return picture_;
   }

@@ -4,12 +4,15 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <mutex>
 
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
 namespace {
+
+constexpr int linear_raw = 34892;  // of DNG 1.4, which tiff.h does not name
 
 thread_local std::string last_message;
 
@@ -34,6 +37,14 @@ toff_t TiffFile::Bytes::seek(thandle_t handle, toff_t offset, int whence) {
   Bytes& b = of(handle);
   const std::uint64_t base = whence == SEEK_CUR ? b.at : whence == SEEK_END ? b.bytes.size() : 0;
   return b.at = base + offset;
+}
+
+/// A file that is mapped can be read alone: libtiff does not write to it here either.
+int TiffFile::Bytes::map(thandle_t handle, void** start, toff_t* count) {
+  const auto bytes = of(handle).bytes;
+  *start = const_cast<std::uint8_t*>(bytes.data());
+  *count = bytes.size();
+  return 1;
 }
 
 TiffFile::TiffFile(std::span<const std::uint8_t> bytes)
@@ -79,6 +90,34 @@ bool TiffFile::has_plain_numbers() const {
   return format == SAMPLEFORMAT_UINT || format == SAMPLEFORMAT_VOID;
 }
 
+std::string TiffFile::samples_text() const {
+  static const std::map<int, std::string> of_format{
+      {SAMPLEFORMAT_INT, "numbers with sign"},
+      {SAMPLEFORMAT_IEEEFP, "floating-point numbers"},
+      {SAMPLEFORMAT_COMPLEXINT, "complex numbers"},
+      {SAMPLEFORMAT_COMPLEXIEEEFP, "complex numbers"}};
+  static const std::map<int, std::string> of_kind{
+      {PHOTOMETRIC_MINISWHITE, "numbers"},
+      {PHOTOMETRIC_MINISBLACK, "numbers"},
+      {PHOTOMETRIC_RGB, "numbers"},
+      {PHOTOMETRIC_PALETTE, "indices of a palette"},
+      {PHOTOMETRIC_MASK, "a mask of what is transparent"},
+      {PHOTOMETRIC_SEPARATED, "inks (CMYK)"},
+      {PHOTOMETRIC_YCBCR, "brightness and differences of colours (YCbCr)"},
+      {PHOTOMETRIC_CIELAB, "colours of CIE L*a*b*"},
+      {PHOTOMETRIC_ICCLAB, "colours of CIE L*a*b*"},
+      {PHOTOMETRIC_ITULAB, "colours of CIE L*a*b*"},
+      {PHOTOMETRIC_CFA, "a camera's raw values (CFA)"},
+      {linear_raw, "a camera's raw values (linear)"},
+      {PHOTOMETRIC_LOGL, "logarithms of light (LogL)"},
+      {PHOTOMETRIC_LOGLUV, "logarithms of light (LogLuv)"}};
+  if (const auto known = of_format.find(tag(TIFFTAG_SAMPLEFORMAT)); known != of_format.end())
+    return known->second;
+  const auto known = of_kind.find(photometric());
+  return known != of_kind.end() ? known->second
+                                : fmt::format("numbers of photometric kind {}", photometric());
+}
+
 bool TiffFile::has_alpha() const {
   std::uint16_t extra = 0, *kinds = nullptr;
   return TIFFGetField(get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 0 && extra > 0 &&
@@ -101,18 +140,19 @@ void TiffFile::prepare() {
   last_message.clear();
 }
 
-/// "m": the bytes are not mapped, for they are in memory.
+/// The bytes are mapped, which no copy of them is made for. It is more than a saving: where libtiff
+/// 4.5 copies tiles that are not packed, it refuses those that do not fill whole kibibytes.
 TIFF* TiffFile::open(Bytes* bytes) {
 #if TIFFLIB_VERSION >= 20221213
   // A strip or tile may claim any size; older versions have no such limit.
   const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
                                                                              TIFFOpenOptionsFree);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), most_bytes_at_once);
-  return TIFFClientOpenExt("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek,
-                           Bytes::close, Bytes::size, nullptr, nullptr, options.get());
+  return TIFFClientOpenExt("image", "r", bytes, Bytes::read, Bytes::write, Bytes::seek,
+                           Bytes::close, Bytes::size, Bytes::map, Bytes::unmap, options.get());
 #else
-  return TIFFClientOpen("image", "rm", bytes, Bytes::read, Bytes::write, Bytes::seek, Bytes::close,
-                        Bytes::size, nullptr, nullptr);
+  return TIFFClientOpen("image", "r", bytes, Bytes::read, Bytes::write, Bytes::seek, Bytes::close,
+                        Bytes::size, Bytes::map, Bytes::unmap);
 #endif
 }
 

@@ -37,6 +37,9 @@ class TiffFile {
   /// True where samples are whole numbers without sign (tag 339), as they also are where a file
   /// leaves it open (TIFF 6.0, section 19).
   bool has_plain_numbers() const;
+  /// What the samples are in words, for who is told that they are not read: "inks (CMYK)",
+  /// "floating-point numbers", ...
+  std::string samples_text() const;
   /// True where one of several samples of a pixel says how opaque it is (tag 338), and is the last.
   bool has_alpha() const;
   /// On to the next picture of the file; false behind the last. An Error if it is damaged.
@@ -53,6 +56,8 @@ class TiffFile {
     static toff_t seek(thandle_t handle, toff_t offset, int whence);
     static int close(thandle_t) { return 0; }
     static toff_t size(thandle_t handle) { return of(handle).bytes.size(); }
+    static int map(thandle_t handle, void** start, toff_t* count);
+    static void unmap(thandle_t, void*, toff_t) {}
   };
   static void prepare();
   static TIFF* open(Bytes* bytes);

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "ijepa/cli/build_info.hpp"
+#include "ijepa/cli/numbers.hpp"
 
 namespace ijepa {
 namespace {
@@ -20,7 +21,7 @@ struct Sample {
     make.add_option("--name", name, "its name: 'a' [or] \\b")
         ->required()
         ->check(CLI::IsMember({"a", "b"}));
-    make.add_option("-n,--count", count, ".of them")->check(CLI::Range(1, 9));
+    add_number(make, "-n,--count", count, between(1, 9), ".of them");
     app.add_subcommand("drop", "drops one");
     app.require_subcommand(1);
     add_program_words(app, {.name = "ijepa-try",

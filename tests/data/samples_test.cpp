@@ -225,14 +225,17 @@ TEST(Samples, NumbersThatAreNotPlainAreNoGrey) {
   auto minus = grey, minus_colours = colours, inks = TiffForm{.channels = 4};
   minus.numbers = minus_colours.numbers = SAMPLEFORMAT_INT;
   inks.photometric = PHOTOMETRIC_SEPARATED;
-  for (const auto& [bytes, first] : {std::pair{of(minus, 16), "Its 1 channel of 16 bits has"},
-                                     {of(minus, 8), "Its 1 channel of 8 bits has"},
-                                     {of(minus_colours, 16), "Its 3 channels of 16 bits are"},
-                                     {of(inks, 16), "Its 4 channels of 16 bits are"},
-                                     {of(grey, 32), "Its 1 channel of 32 bits has"}}) {
-    const auto text = problem_of(bytes, 1);
-    EXPECT_TRUE(text.starts_with(std::string(first) + " no plain numbers of 8 or 16 bits")) << text;
-  }
+  for (const auto& [bytes, first] :
+       {std::pair{of(minus, 16), "Its channel holds numbers with sign of 16 bits"},
+        {of(minus, 8), "Its channel holds numbers with sign of 8 bits"},
+        {of(minus_colours, 16), "Its 3 channels hold numbers with sign of 16 bits"},
+        {of(inks, 16), "Its 4 channels hold inks (CMYK) of 16 bits"},
+        {of(grey, 32), "Its channel holds floating-point numbers of 32 bits"}})
+    EXPECT_EQ(problem_of(bytes, 1),
+              std::string(first) +
+                  ", but the network reads 1 (data.channels): convert it to plain "
+                  "numbers of 8 or 16 bits without sign, or leave this one out "
+                  "(ijepa-shards --channels 1 packs only those that fit).");
   // Numbers of a kind that a file leaves open are whole and unsigned.
   const auto stored = draw_numbers(1);
   auto open = TiffForm{.channels = 1, .bits = 16};
@@ -296,7 +299,7 @@ TEST(Samples, TheFirstOfTwoChannelsIsGreyOnlyBesideAlpha) {
   EXPECT_EQ(told(three), "It has 2 channels and alpha");
   three.alpha = false;
   three.numbers = SAMPLEFORMAT_INT;
-  EXPECT_TRUE(told(three).starts_with("Its 3 channels of 8 bits are no plain numbers"));
+  EXPECT_EQ(told(three), "Its 3 channels hold numbers with sign of 8 bits");
 }
 
 TEST(Samples, OtherChannelsAreRefusedWithBothNumbersAndTheKey) {
@@ -305,8 +308,10 @@ TEST(Samples, OtherChannelsAreRefusedWithBothNumbersAndTheKey) {
   for (const int wanted : {1, 2, 4, 6}) {
     EXPECT_THROW(decode_samples(five, wanted), WrongChannels);
     const auto text = problem_of(five, wanted);
-    EXPECT_TRUE(text.starts_with(fmt::format("It has 5 channels, but data.channels is {}", wanted)))
-        << text;
+    EXPECT_EQ(text, fmt::format("It has 5 channels, but the network reads {0} (data.channels): "
+                                "pretrain with data.channels as such images have, or leave this "
+                                "one out (ijepa-shards --channels {0} packs only those that fit).",
+                                wanted));
   }
   EXPECT_THROW(decode_image(five), WrongChannels);
   EXPECT_TRUE(
@@ -324,7 +329,7 @@ TEST(Samples, OtherChannelsAreRefusedWithBothNumbersAndTheKey) {
     }
   const auto real = tiff(Bytes(static_cast<std::size_t>(height * width * 5 * 4)), height, width,
                          {.channels = 5, .bits = 32, .colours = false});
-  EXPECT_NE(problem_of(real, 5).find("no plain numbers of 8 or 16 bits"), std::string::npos);
+  EXPECT_TRUE(problem_of(real, 5).starts_with("Its 5 channels hold floating-point numbers of 32"));
 }
 
 TEST(Samples, SaysWhatIsStored) {

@@ -274,10 +274,10 @@ def check_refusals(bands):
             *train({"data.channels": 5}, **{"data.shards": "bands_shards/train", "run.dir": "means"}))
     for ranks in (1, 2):
         words = train(bands, **{"data.shards": "grey_shards/train", "run.dir": "grey_on_ranks"})
-        said = refused("It has 1 channel, but data.channels is 5: set it to what the images have", *words,
+        said = refused("It has 1 channel, but the network reads 5 (data.channels): pretrain with data.channels as", *words,
                        ranks=ranks)
         expect(re.search(r"image \d+ \(class\d/\d+\.png\) of \S+: It has 1 channel", said), f"which image?\n{said}")
-    refused("It has 5 channels, but data.channels is 3",
+    refused("It has 5 channels, but the network reads 3 (data.channels)",
             *train({}, **{"data.shards": "bands_shards/train", "run.dir": "bands_as_colours"}))
     refused("It has 5 channels", "ijepa-shards", "bands_shards/train", "--statistics")
     refused("is an image that can be used", "ijepa-shards", "bands", "--out", "colours_shards")

@@ -97,7 +97,7 @@ def check_refusals():
     expect(1, "ijepa-predict", *DECODER, "--steps", STEPS, "--out", "images", says="choose another by --out")
     expect(1, "ijepa-predict", *DECODER, "--steps", "7", "--out", "whole", says="other settings")
     expect(1, *ask, "whole", "--image", "0", "--image", "0", says="its own control")
-    expect(105, *ask, "whole", "--threads", "-2", says="not in range")
+    expect(105, *ask, "whole", "--threads", "-2", says="-2 is not allowed; it must be a whole number, 0 to 1024.")
     expect(106, "ijepa-predict", "--run", "run", says="--input")
     for early in (["--seed", "5"], ["--out", "early"], ["--skip-bad"]):
         expect(105, "ijepa-predict", *early, *ask[1:], "whole", says=f"{early[0]}: stands before sketch")

@@ -149,6 +149,14 @@ void add_pictures(const Seeds& seeds) {
   seeds.add("image.webp", "lossless", test::webp(picture));
   seeds.add("image.tiff", "rgb", test::tiff(picture.rgb, 13, 10));
   seeds.add("image.tiff", "grey", test::tiff(Bytes(260, 5), 13, 10, {1, 16}));
+  test::TiffForm tiles{.tile = 16};
+  tiles.packed = COMPRESSION_NONE;
+  seeds.add("image.tiff", "tiles", test::tiff(picture.rgb, 13, 10, tiles));
+  seeds.add("image.tiff", "planes",
+            test::tiff(Bytes(650, 9), 13, 10, {.channels = 5, .apart = true}));
+  seeds.add("image.tiff", "pages", test::tiff(grey, 13, 10, {.channels = 1, .pages = 4}));
+  seeds.add("image.tiff", "palette",
+            test::tiff(grey, 13, 10, {.channels = 1, .photometric = PHOTOMETRIC_PALETTE}));
   seeds.add("image.gif", "plain", test::gif(false));
   seeds.add("image.gif", "interlaced", test::gif(true));
   seeds.add("image.bmp", "colours", test::bmp(picture));

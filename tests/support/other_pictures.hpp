@@ -40,6 +40,7 @@ struct TiffForm {
   std::uint16_t photometric = 0;  // where it is not black or RGB
   std::uint16_t numbers = 0;      // where they are not whole and unsigned, or real of 32 bits
   bool alpha = false;             // the last channel, beside four that begin with colours
+  std::uint16_t packed = COMPRESSION_LZW;
 };
 
 /// The samples of a rectangle of one plane of a picture, black beyond its edges.
@@ -80,7 +81,7 @@ inline void write_page(TIFF* file, const Bytes& samples, int height, int width,
   TIFFSetField(file, TIFFTAG_ORIENTATION, form.orientation);
   TIFFSetField(file, TIFFTAG_PLANARCONFIG,
                form.apart ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
-  TIFFSetField(file, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
+  TIFFSetField(file, TIFFTAG_COMPRESSION, form.packed);
   TIFFSetField(file, TIFFTAG_SAMPLEFORMAT,
                form.numbers != 0 ? form.numbers
                : form.bits == 32 ? SAMPLEFORMAT_IEEEFP

@@ -19,12 +19,15 @@ class WrongChannels : public Error {
  public:
   WrongChannels(int stored, int wanted);
   /// Of a format or kind that cannot have the channels at all: "It is a JPEG image, which ...".
-  WrongChannels(const std::string& what, int wanted);
+  /// `instead`: what to do but to read others.
+  WrongChannels(const std::string& what, int wanted, const std::string& instead = "");
   /// The first half of the sentence: "It has 5 channels".
   const std::string& what_it_has() const { return has_; }
+  /// What else may be done, where it is not to read other channels; or "".
+  const std::string& instead() const { return instead_; }
 
  private:
-  std::string has_;
+  std::string has_, instead_;
 };
 
 /// Pixels owned by someone else: row y starts at samples + y * stride, `channels` numbers a pixel.

@@ -31,20 +31,19 @@ std::optional<Chosen> of_run(const std::string& folder) {
   return std::nullopt;
 }
 
-Chosen measured(const ComputeSettings& compute) {
-  const auto core = make_device({.threads = 1, .cpu_kernels = compute.cpu_kernels});
-  const double single = measure_gflops(*core, DType::f32),
-               half = measure_gflops(*core, DType::bf16);
+Chosen faster(const ComputeSettings& compute, const ProductRate& rate) {
+  const double single = rate(compute.cpu_kernels, DType::f32),
+               half = rate(compute.cpu_kernels, DType::bf16);
   return {faster_precision(single, half),
           fmt::format("a core multiplies at {:.0f} GFLOP/s in float32 and {:.0f} in bfloat16",
                       single, half)};
 }
 
-Chosen choose(const PretrainRecipe& recipe) {
+Chosen choose(const PretrainRecipe& recipe, const ProductRate& rate) {
   if (const auto begun = of_run(recipe.run.dir)) return *begun;
   if (recipe.compute.device == DeviceChoice::cuda)
     return {DType::bf16, "GPUs multiply it several times as fast"};
-  return measured(recipe.compute);
+  return faster(recipe.compute, rate);
 }
 
 }  // namespace
@@ -53,11 +52,16 @@ DType faster_precision(double float32_gflops, double bfloat16_gflops) {
   return bfloat16_gflops > 1.1 * float32_gflops ? DType::bf16 : DType::f32;
 }
 
-void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log) {
+double measured_rate(const std::string& kernels, DType type) {
+  return measure_gflops(*make_device({.threads = 1, .cpu_kernels = kernels}), type);
+}
+
+void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log,
+                      const ProductRate& rate) {
   auto& compute = recipe_inout.compute;
   if (!compute.automatic_precision) return;
   Chosen chosen;
-  on_rank_0(comm, [&] { chosen = choose(recipe_inout); });
+  on_rank_0(comm, [&] { chosen = choose(recipe_inout, rate); });
   std::byte type[1] = {static_cast<std::byte>(chosen.type)};
   comm.broadcast(type, 0);
   compute.precision = static_cast<DType>(type[0]);
