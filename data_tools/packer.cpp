@@ -13,6 +13,7 @@
 #include "data_tools/shard_build.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/json_text.hpp"
 #include "ijepa/data/shard_set.hpp"
 
 namespace ijepa::tools {
@@ -39,7 +40,8 @@ json read_json(const std::string& path) {
   try {
     return json::parse(read_text_file(path));
   } catch (const json::exception& error) {
-    fail("{} is damaged ({}). Remove it, or the whole folder, to start again.", path, error.what());
+    fail("{} is damaged ({}). Remove it, or the whole folder, to start again.", path,
+         json_reason(error));
   }
 }
 

@@ -23,8 +23,20 @@ nlohmann::json parse_json(std::string_view text, const std::string& problem) {
   try {
     return nlohmann::json::parse(text, within_limits);
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: {}.", problem, e.what());
+    const auto* syntax = dynamic_cast<const nlohmann::json::parse_error*>(&e);
+    const bool cut = syntax != nullptr && syntax->byte > text.size();
+    fail("{}: {}.", problem, cut ? "it ends too early" : json_reason(e));
   }
+}
+
+std::string json_reason(const std::exception& error) {
+  const std::string text = error.what();
+  if (const auto* syntax = dynamic_cast<const nlohmann::json::parse_error*>(&error))
+    return text.find("unexpected end of input") != std::string::npos
+               ? "it ends too early"
+               : fmt::format("from byte {} on it is no JSON", syntax->byte);
+  const auto end = text.starts_with("[json.exception.") ? text.find("] ") : std::string::npos;
+  return end == std::string::npos ? text : text.substr(end + 2);
 }
 
 void WholeNumber::refuse() const {

@@ -69,7 +69,7 @@ FeatureManifest read_feature_manifest(const std::string& folder) {
   try {
     return parse(json);
   } catch (const std::exception& e) {
-    fail("{} is damaged: {}.", path, e.what());
+    fail("{} is damaged: {}.", path, json_reason(e));
   }
 }
 

@@ -33,9 +33,12 @@ namespace {
 /// What --checkpoint takes is called by its name. What else holds no checkpoint is said later.
 void check_is_run(const std::string& folder) {
   namespace fs = std::filesystem;
-  if (!list_checkpoints(folder).empty() || !fs::exists(folder)) return;
-  check(!fs::exists(fs::path(folder) / "manifest.json"),
-        "{} is a checkpoint, not a run folder: name it by --checkpoint.", folder);
+  if (!list_checkpoints(folder).empty()) return;
+  check(fs::exists(folder), "There is no run at {}.", folder);
+  if (fs::exists(fs::path(folder) / "manifest.json")) {
+    refuse_replay(read_manifest(folder).meta, folder);
+    fail("{} is a checkpoint, not a run folder: name it by --checkpoint.", folder);
+  }
   check(fs::is_directory(folder), "{} is a file, not a run folder: name weights by --checkpoint.",
         folder);
   check(!holds_weights(folder),

@@ -14,7 +14,7 @@ struct Sample {
   int k = 5;
   std::int64_t images = 0;
   std::uint64_t seed = 0;
-  double share = 0.5;
+  double share = 0.5, limit = 0;
   std::vector<double> rates;
 
   Sample() {
@@ -22,6 +22,7 @@ struct Sample {
     add_number(app, "--images", images, count_from(1), "looked at");
     add_number(app, "--seed", seed, at_least(0), "of draws");
     add_number(app, "--share", share, below(1), "of them");
+    add_number(app, "--limit", limit, at_least(0), "of time");
     add_number(app, "--lr", rates, up_to(100), "tried");
   }
 
@@ -68,6 +69,8 @@ TEST(Numbers, OthersAreRefusedInOneSentenceWithTheRange) {
     EXPECT_EQ(Sample().said({"--share", share}),
               std::string("--share: ") + share +
                   " is not allowed; it must be a number, at least 0, below 1.");
+  EXPECT_EQ(Sample().said({"--limit", "inf"}),
+            "--limit: inf is not allowed; it must be a number, at least 0.");
   EXPECT_EQ(Sample().said({"--lr", "0.1", "inf"}),
             "--lr: inf is not allowed; it must be a number, above 0, at most 100.");
 }

@@ -60,8 +60,26 @@ TEST(JsonText, WholeNumbersAreWhole) {
 }
 
 TEST(JsonText, BrokenSyntaxIsOneSentence) {
-  EXPECT_TRUE(problem_of("{\"a\":").starts_with("a.json is damaged: "));
-  EXPECT_FALSE(problem_of("").empty());
+  EXPECT_EQ(problem_of("{\"a\":"), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(problem_of("{\"a"), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(problem_of(""), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(problem_of("[1e999]"), "a.json is damaged: number overflow parsing '1e999'.");
+  EXPECT_EQ(problem_of("{\"a\" 3}"), "a.json is damaged: from byte 6 on it is no JSON.");
+}
+
+TEST(JsonText, WhatTheLibrarySaysIsSaidInItsWords) {
+  const auto reason = [](const auto& ask) {
+    try {
+      ask(nlohmann::json::parse(R"({"a": 1})"));
+    } catch (const std::exception& error) {
+      return json_reason(error);
+    }
+    return std::string();
+  };
+  EXPECT_EQ(reason([](const auto& json) { json.at("b"); }), "key 'b' not found");
+  EXPECT_EQ(reason([](const auto& json) { json.at("a").template get<std::string>(); }),
+            "type must be string, but is number");
+  EXPECT_EQ(reason([](const auto&) { fail("It is ours [so]."); }), "It is ours [so].");
 }
 
 TEST(JsonText, DeepNestingAndTooManyValuesAreRefused) {

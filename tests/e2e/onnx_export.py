@@ -162,9 +162,11 @@ def check_refusals():
     """One sentence, and nothing that was there is replaced, nothing half written is left."""
     pathlib.Path("taken.onnx").write_text("mine", encoding="utf-8")
     pathlib.Path("beside.onnx.data").write_text("mine", encoding="utf-8")
+    pathlib.Path("link.onnx.data").symlink_to("what/comes/later")
     limit = {"before": limited_files}
     cases = {("--out", "taken.onnx"): (r"taken.onnx exists already", {}),
              ("--out", "beside.onnx", "--external-data"): (r"beside.onnx.data exists already", {}),
+             ("--out", "link.onnx", "--external-data"): (r"link.onnx.data exists already", {}),
              ("--out", "full.onnx"): (r"full.onnx", limit),
              ("--out", "full.onnx", "--external-data"): (r"full.onnx.data", limit),
              ("--out", "a.h5", "--external-data", "--format", "hdf5"): (r"are of --format onnx", {}),
@@ -174,9 +176,10 @@ def check_refusals():
                      *words, **how)
         expect(done.returncode == 1 and done.stdout.count("\n") == 1 and re.search(said, done.stdout),
                f"{words}: {done.returncode}, {done.stdout}")
-    left = sorted(p.name for p in pathlib.Path(".").iterdir() if re.match(r"(full|beside|taken|a\b)", p.name))
-    expect(left == ["beside.onnx.data", "taken.onnx"], f"left behind: {left}")
-    expect(all(pathlib.Path(name).read_bytes() == b"mine" for name in left), "a file was replaced")
+    left = sorted(p.name for p in pathlib.Path(".").iterdir() if re.match(r"(full|beside|link|taken|a\b)", p.name))
+    expect(left == ["beside.onnx.data", "link.onnx.data", "taken.onnx"], f"left behind: {left}")
+    expect(all(pathlib.Path(name).is_symlink() or pathlib.Path(name).read_bytes() == b"mine" for name in left),
+           "a file was replaced")
     done = start("ijepa-weights", "show", "wide.onnx")
     expect(done.returncode == 1 and "an ONNX model" in done.stdout, f"show: {done.stdout}")
 

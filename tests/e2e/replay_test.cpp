@@ -34,7 +34,10 @@ TEST_F(Replays, SayWhatTheRunSaid) {
 
   expect_refusal(on_ranks(2, repeat(file())), "start it without mpirun or srun.");
   expect_refusal(repeat(file()) + Words{"--set", "optim.lr=1"}, "would make it another step");
-  expect_refusal(repeat(path("shards")), path("shards").string());
+  expect_refusal(repeat(path("shards")), path("shards").string() + " is no replay of a step");
+  expect_refusal(
+      command({"run.dir=" + path("new").string()}) + Words{"--init-from", file().string()},
+      "step_0.replay is the replay of a step that was not finite, no checkpoint");
   for (const Words& both :
        {command() + Words{"--replay", file().string()}, repeat(file()) + Words{"--dry-run"}}) {
     const Ended refused = run(both);

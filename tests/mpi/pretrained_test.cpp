@@ -13,6 +13,7 @@
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "tests/mpi/ranks.hpp"
+#include "tests/support/sound_replay.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"
 
@@ -182,6 +183,50 @@ TEST_F(Pretrained, WhatAFileLacksIsNamed) {
   EXPECT_NE(
       problem(path("authors.pth.tar"), EncoderChoice::target).find("ijepa-weights import --heads"),
       std::string::npos);
+}
+
+/// What `work` complains of on every rank.
+template <class F>
+std::string complaint(F&& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
+TEST_F(Pretrained, TheReplayOfAStepIsNoNetwork) {
+  const auto replay = path("step_7.replay");
+  on_rank_0(ranks(), [&] {
+    auto texts = read_manifest(checkpoint_).meta.text;
+    texts[replay_key] = "{}";
+    copy_tensors(checkpoint_, replay, std::move(texts));
+  });
+  const std::string expected =
+      replay + " is the replay of a step that was not finite, no checkpoint";
+  EXPECT_EQ(problem(replay, EncoderChoice::target).find(expected), 0U);
+  for (const bool as_run : {true, false})
+    EXPECT_EQ(complaint([&] {
+                const auto found =
+                    find_checkpoint(as_run ? replay : "", as_run ? "" : replay, ranks(), Log(1));
+                load_checkpoint_recipe(found, ranks());
+              }).find(expected),
+              0U)
+        << as_run;
+  on_rank_0(ranks(), [&] {
+    EXPECT_EQ(complaint([&] {
+                ImportOptions o;
+                o.file = replay;
+                o.run = path("again");
+                import_weights(o);
+              }).find(expected),
+              0U);
+    EXPECT_EQ(complaint([&] {
+                export_weights({replay, path("out.pth.tar"), ExportFormat::authors, "target", 4});
+              }).find(expected),
+              0U);
+  });
 }
 
 TEST_F(Pretrained, ADamagedFileEndsEveryRank) {

@@ -163,6 +163,15 @@ TEST_F(Checkpoint, ReadsTensorsThatLieInSeveralParts) {
   EXPECT_EQ(read, all);
 }
 
+TEST_F(Checkpoint, IsSaidToBeNoneByItsName) {
+  EXPECT_EQ(error_of([&] { read_manifest(run_dir() + "/none"); }),
+            "There is no checkpoint at " + run_dir() + "/none.");
+  std::filesystem::create_directories(run_dir() + "/empty");
+  EXPECT_EQ(
+      error_of([&] { read_manifest(run_dir() + "/empty"); }),
+      fmt::format("{0}/empty is no checkpoint: {0}/empty/manifest.json is missing.", run_dir()));
+}
+
 TEST_F(Checkpoint, RefusesANewerFormat) {
   TinyModel model(1);
   save(model, 1);

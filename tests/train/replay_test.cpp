@@ -271,7 +271,10 @@ TEST_F(ReplayedSteps, ThatAreNoneOrDamagedAreRefused) {
   PretrainRecipe r = recipe("run");
   train(r, 4);
   const std::string file = events(r).front().at("replay");
-  EXPECT_THAT(refusal(path("nowhere").string()), HasSubstr(path("nowhere").string()));
+  const std::string where = "give --replay a folder RUN/non_finite/step_N.replay.";
+  EXPECT_EQ(refusal(path("nowhere").string()),
+            "There is no replay at " + path("nowhere").string() + ": " + where);
+  EXPECT_EQ(refusal(r.run.dir), r.run.dir + " is no replay of a step: " + where);
   EXPECT_THAT(refusal(list_checkpoints(r.run.dir).front()), HasSubstr("is no replay of a step"));
   EXPECT_THAT(
       refusal(file, {"optim.lr=1"}),
@@ -295,8 +298,15 @@ TEST_F(ReplayedSteps, ThatAreNoneOrDamagedAreRefused) {
   EXPECT_THAT(refusal(file), HasSubstr(part.filename().string()));
   write(bytes);
   EXPECT_FALSE(replayed(file).finite);
-  std::ofstream(fs::path(file) / "manifest.json", std::ios::app) << "x";
-  EXPECT_THAT(refusal(file), HasSubstr("manifest.json"));
+  const std::string manifest = file + "/manifest.json", whole = read_text_file(manifest);
+  const std::string damaged = manifest + " is damaged or no checkpoint's manifest: ";
+  std::ofstream(manifest, std::ios::app) << "x";
+  EXPECT_THAT(refusal(file), HasSubstr(fmt::format("{}from byte {} on it is no JSON.", damaged,
+                                                   whole.size() + 1)));
+  std::ofstream(manifest) << whole.substr(0, whole.size() / 2);
+  EXPECT_THAT(refusal(file), HasSubstr(damaged + "it ends too early."));
+  std::ofstream(manifest) << R"({"format": "ijepa-checkpoint"})";
+  EXPECT_THAT(refusal(file), HasSubstr(damaged + "key 'version' not found."));
 }
 
 TEST_F(ReplayedSteps, ThatCannotBeWrittenStopNothing) {

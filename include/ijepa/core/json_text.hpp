@@ -3,6 +3,7 @@
 #pragma once
 #include <concepts>
 #include <cstdint>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ constexpr std::size_t most_json_values = 4'000'000;  // of some 100 bytes each
 /// An Error "PROBLEM: why." for broken syntax, deeper nesting, or more values. Numbers of 2^63 and
 /// more that are not written as whole ones become null.
 nlohmann::json parse_json(std::string_view text, const std::string& problem);
+
+/// What an exception says in words for a person: those of the library without its brackets, and of
+/// broken syntax where it is.
+std::string json_reason(const std::exception& error);
 
 /// As the library's own exceptions, which readers turn into a sentence that names the file.
 class NoWholeNumber : public nlohmann::json::exception {

@@ -77,7 +77,7 @@ ClassifierCard parse_card(const std::string& text, const std::string& folder) {
     check(c.classes.size() > 1, "It names {} classes.", c.classes.size());
     return c;
   } catch (const std::exception& e) {
-    fail("What {} says of its classifier cannot be read: {}", folder, e.what());
+    fail("What {} says of its classifier cannot be read: {}", folder, json_reason(e));
   }
 }
 

@@ -158,7 +158,7 @@ DecoderCard parse_decoder_card(const std::string& text, const std::string& folde
     check_decoder(c);
     return c;
   } catch (const std::exception& e) {
-    fail("What {} says of its decoder cannot be read: {}", folder, e.what());
+    fail("What {} says of its decoder cannot be read: {}", folder, json_reason(e));
   }
 }
 

@@ -25,14 +25,18 @@ NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info
 
 /// What is stored in a folder, on every rank.
 SegmentationInfo read_info(const std::string& folder, Communicator& comm) {
+  constexpr auto no_model =
+      "{} holds no segmentation model: name a folder that ijepa-segment train wrote, such as "
+      "best_model_iou.";
+  on_rank_0(comm, [&] {
+    check(std::filesystem::exists(folder), "There is no segmentation model at {}.", folder);
+    check(std::filesystem::exists(folder + "/manifest.json"), no_model, folder);
+  });
   const auto meta = load_checkpoint_meta(comm, folder);
   SegmentationInfo info;
   on_all_ranks(comm, [&] {
     const auto text = meta.text.find(info_key);
-    check(text != meta.text.end(),
-          "{} holds no segmentation model: name a folder that ijepa-segment train wrote, such as "
-          "best_model_iou.",
-          folder);
+    check(text != meta.text.end(), no_model, folder);
     read_toml(fields_of(info), text->second, folder + " (" + info_key + ")");
     resolve(info.labels, folder);
   });

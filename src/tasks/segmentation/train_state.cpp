@@ -55,7 +55,7 @@ std::vector<SegmentEpoch> epochs_of(const std::string& text, const std::string& 
                         scores_of(j.at("train")), scores_of(j.at("valid"))});
     return epochs;
   } catch (const Json::exception& e) {
-    fail("The epochs that {} tells of cannot be read: {}", folder, e.what());
+    fail("The epochs that {} tells of cannot be read: {}", folder, json_reason(e));
   }
 }
 

@@ -59,6 +59,8 @@ std::vector<std::string> list_checkpoints(const std::string& run_dir) {
 
 CheckpointManifest read_manifest(const std::string& folder) {
   const std::string path = (fs::path(folder) / "manifest.json").string();
+  check(fs::exists(folder), "There is no checkpoint at {}.", folder);
+  check(fs::exists(path), "{} is no checkpoint: {} is missing.", folder, path);
   const File file = open_regular_file(path);
   const auto bytes = static_cast<std::uint64_t>(file.size());
   check(bytes <= most_manifest_bytes, "{} of {} bytes is no checkpoint's manifest.", path, bytes);

@@ -134,7 +134,7 @@ std::string manifest_text(const CheckpointManifest& manifest) {
     j["checksum"] = hex(checksum(j));
     return j.dump(1) + "\n";
   } catch (const Json::exception& e) {
-    fail("The texts of a checkpoint must be UTF-8 ({}).", e.what());
+    fail("The texts of a checkpoint must be UTF-8 ({}).", json_reason(e));
   }
 }
 
@@ -144,7 +144,7 @@ CheckpointManifest parse_manifest(const std::string& text, const std::string& pa
   try {
     return manifest_from(std::move(json));
   } catch (const std::exception& e) {
-    fail("{}: {}.", problem, e.what());
+    fail("{}: {}.", problem, json_reason(e));
   }
 }
 

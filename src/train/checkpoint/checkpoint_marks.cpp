@@ -40,7 +40,7 @@ CheckpointMarks read_marks(const std::string& run_dir) {
     return marks_from(parse_json(read_text_file(path), "it is damaged"));
   } catch (const std::exception& e) {
     fail("{} does not say which checkpoints are protected ({}): remove it, and none is.", path,
-         e.what());
+         json_reason(e));
   }
 }
 

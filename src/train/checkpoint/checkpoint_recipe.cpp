@@ -61,7 +61,15 @@ PositionTables positions_of_checkpoint(const CheckpointMeta& meta, const std::st
           table_of(meta, predictor_key, encoder.tokens(), predictor.width, folder)};
 }
 
+void refuse_replay(const CheckpointMeta& meta, const std::string& folder) {
+  check(!meta.text.contains(replay_key),
+        "{} is the replay of a step that was not finite, no checkpoint: ijepa-pretrain --replay {} "
+        "repeats the step.",
+        folder, folder);
+}
+
 PretrainRecipe recipe_of_checkpoint(const CheckpointMeta& meta, const std::string& folder) {
+  refuse_replay(meta, folder);
   const auto config = meta.text.find("config");
   check(config != meta.text.end(), "The checkpoint {} does not say what model it holds.", folder);
   PretrainRecipe recipe;

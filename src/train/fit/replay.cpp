@@ -41,8 +41,10 @@ Replayed replay(const std::string& path, const std::vector<std::string>& setting
                 const Cluster& cluster, Communicator& comm, const Log& log) {
   if (comm.size() > 1)
     throw AgreedError("--replay repeats the part of one rank: start it without mpirun or srun.");
-  const CheckpointMeta meta = load_checkpoint_meta(comm, path);
+  expect_replay(path);
+  CheckpointMeta meta = load_checkpoint_meta(comm, path);
   const ReplayPlace place = replay_place(meta, path);
+  meta.text.erase(replay_key);  // what is left is a checkpoint's
   const PretrainRecipe recorded = recipe_of_checkpoint(meta, path);
   PretrainRecipe recipe = changed(recorded, settings);
   choose_precision(recipe, comm, log);

@@ -5,14 +5,15 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/core/pixel_type.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 
 namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* place_key = "replay";  // the text of a checkpoint that holds the place
 constexpr const char* suffix = ".replay";
+constexpr const char* where_replays_are = "give --replay a folder RUN/non_finite/step_N.replay.";
 
 fs::path folder_of(const std::string& run_dir) {
   return fs::path(run_dir) / "non_finite";
@@ -58,7 +59,7 @@ std::int64_t count_replays(const std::string& run_dir) {
 void write_replay(const std::string& path, const ReplayPlace& place,
                   std::map<std::string, std::string> texts,
                   const std::vector<NamedTensor>& tensors) {
-  texts[place_key] =
+  texts[replay_key] =
       nlohmann::json{{"step", place.step},   {"rank", place.rank},
                      {"ranks", place.ranks}, {"dataset_images", place.dataset_images},
                      {"first", place.first}, {"images", place.images}}
@@ -67,10 +68,15 @@ void write_replay(const std::string& path, const ReplayPlace& place,
   save_weights(*local_communicator(), path, {place.step, std::move(texts)}, tensors);
 }
 
+void expect_replay(const std::string& path) {
+  check(fs::exists(path), "There is no replay at {}: {}", path, where_replays_are);
+  check(fs::exists(fs::path(path) / "manifest.json"), "{} is no replay of a step: {}", path,
+        where_replays_are);
+}
+
 ReplayPlace replay_place(const CheckpointMeta& meta, const std::string& path) {
-  const auto text = meta.text.find(place_key);
-  check(text != meta.text.end(),
-        "{} is no replay of a step: give --replay a folder RUN/non_finite/step_N.replay.", path);
+  const auto text = meta.text.find(replay_key);
+  check(text != meta.text.end(), "{} is no replay of a step: {}", path, where_replays_are);
   const std::string problem = fmt::format("{} says of no step what it is of", path);
   ReplayPlace place;
   try {
@@ -83,7 +89,7 @@ ReplayPlace replay_place(const CheckpointMeta& meta, const std::string& path) {
              WholeNumber(j.at("images"))};
     if (j.contains("first")) place.first = WholeNumber(j.at("first"));
   } catch (const nlohmann::json::exception& e) {
-    fail("{}: {}.", problem, e.what());
+    fail("{}: {}.", problem, json_reason(e));
   }
   constexpr std::int64_t most = std::int64_t{1} << 40;
   check(place.step >= 0 && place.step < most && place.ranks >= 1 && place.rank >= 0 &&

@@ -69,7 +69,7 @@ Json described(WeightFile& file) {
       if (const auto beside = json_beside(file.path(), name); beside.is_object())
         config.update(beside);
   } catch (const Json::exception& e) {
-    fail("What {} says of its model is damaged: {}.", file.path(), e.what());
+    fail("What {} says of its model is damaged: {}.", file.path(), json_reason(e));
   }
   return config;
 }
@@ -232,7 +232,7 @@ PretrainRecipe recipe_of_weights(WeightFile& file, const ImportOptions& options)
     recipe.data.channels = recipe.model.encoder.channels;
     set_normalisation(options, config, file.path(), recipe.data);
   } catch (const Json::exception& e) {
-    fail("The mean and deviation beside {} are damaged: {}.", file.path(), e.what());
+    fail("The mean and deviation beside {} are damaged: {}.", file.path(), json_reason(e));
   }
   recipe.data.shards = imported_shards;
   recipe.run.dir = options.run.empty() ? "(none)" : utf8_name(options.run);

@@ -29,7 +29,7 @@ class Safetensors final : public WeightFile {
     try {
       parse(json, bytes);
     } catch (const Json::exception& e) {
-      fail("{}: {}.", problem, e.what());
+      fail("{}: {}.", problem, json_reason(e));
     }
   }
 

@@ -26,7 +26,7 @@ class ShardedWeights final : public WeightFile {
       for (const auto& [tensor, file] : json.at("weight_map").items())
         file_of_[tensor] = file.get<std::string>();
     } catch (const nlohmann::json::exception& e) {
-      fail("{}: {}.", problem, e.what());
+      fail("{}: {}.", problem, json_reason(e));
     }
     open_files();
     take_tensors();

@@ -10,7 +10,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/numpy_archive.hpp"
-#include "ijepa/train/checkpoint/checkpoint_file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 
 namespace ijepa {
 namespace {
@@ -139,10 +139,13 @@ std::string weights_in(const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return path;
   const fs::path folder = path;
-  check(!fs::exists(folder / "manifest.json"),
+  if (fs::exists(folder / "manifest.json")) {
+    refuse_replay(read_manifest(path).meta, path);
+    fail(
         "{} is a checkpoint of this suite, not another program's weights: programs take it as "
         "--checkpoint, and ijepa-inspect shows it.",
         path);
+  }
   check(list_checkpoints(path).empty(),
         "{} is a run folder, not another program's weights: programs take it as --run.", path);
   for (const char* name : usual_names)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/frozen_encoder.hpp"
@@ -148,6 +149,8 @@ TEST_F(Probe, UsesTheEncoderItWasAskedFor) {
 }
 
 TEST_F(Probe, RefusesCheckpointsThatCannotBeProbed) {
+  expect_says(said(), "There is no run at " + settings_.run);
+  std::filesystem::create_directories(settings_.run);
   expect_says(said(), "holds no checkpoint");
   settings_.checkpoint = settings_.run;
   expect_says(said(), "Name either a run folder");

@@ -112,6 +112,10 @@ TEST_F(SegmentTrain, RefusesWeightsOfAnotherEncoder) {
                       Log(1));
   });
   EXPECT_NE(none.find("holds no segmentation model"), std::string::npos) << none;
+  const auto above = message_of([&] { open("."); });  // of which best_model_iou is in
+  EXPECT_NE(above.find("holds no segmentation model"), std::string::npos) << above;
+  const auto nowhere = message_of([&] { open("nowhere"); });
+  EXPECT_NE(nowhere.find("There is no segmentation model at "), std::string::npos) << nowhere;
 }
 
 TEST_F(SegmentTrain, TakesOneImage) {

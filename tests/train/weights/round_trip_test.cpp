@@ -130,7 +130,8 @@ TEST_F(RoundTrip, ExportsRefuseWhatTheyCannotWrite) {
       problem({checkpoint_, path("link"), ExportFormat::timm, "target", 0}).find("exists already"),
       std::string::npos);
   EXPECT_TRUE(fs::is_symlink(path("link")));
-  EXPECT_NE(problem({path("nowhere"), path("x"), ExportFormat::hdf5, "target", 0}).find("missing"),
+  EXPECT_NE(problem({path("nowhere"), path("x"), ExportFormat::hdf5, "target", 0})
+                .find("There is no checkpoint"),
             std::string::npos);
   EXPECT_FALSE(fs::exists(path("x")));
 }

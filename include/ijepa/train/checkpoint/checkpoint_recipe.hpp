@@ -18,7 +18,15 @@ std::map<std::string, std::string> texts_of_positions(const PositionTables& tabl
 /// damaged.
 PositionTables positions_of_checkpoint(const CheckpointMeta& meta, const std::string& folder);
 
-/// Resolved. An Error when the checkpoint does not say, or says what cannot be.
+/// The text of a checkpoint's folder that is the replay of a step (fit/replay_file.hpp): where in a
+/// run the step was.
+constexpr const char* replay_key = "replay";
+
+/// An Error where the folder holds a replay: its weights are those that a step was not finite with,
+/// and nothing to go on from or to judge.
+void refuse_replay(const CheckpointMeta& meta, const std::string& folder);
+
+/// Resolved. An Error when the checkpoint does not say, or says what cannot be, and for a replay.
 PretrainRecipe recipe_of_checkpoint(const CheckpointMeta& meta, const std::string& folder);
 
 }  // namespace ijepa

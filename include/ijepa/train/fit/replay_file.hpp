@@ -38,6 +38,9 @@ void write_replay(const std::string& path, const ReplayPlace& place,
                   std::map<std::string, std::string> texts,
                   const std::vector<NamedTensor>& tensors);
 
+/// An Error, before any is read, where no replay can be at `path`.
+void expect_replay(const std::string& path);
+
 /// An Error where `meta`, of `path`, is of another kind or names what cannot be.
 ReplayPlace replay_place(const CheckpointMeta& meta, const std::string& path);
 
