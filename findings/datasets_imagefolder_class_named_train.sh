@@ -2,13 +2,14 @@
 # Hugging Face datasets: `imagefolder` takes a class whose folder is called train (or test-tube, bullet_train, eval
 # board) for a split, and all other classes are gone, with their images, without a word.
 #
-# "train" is a class of CIFAR-100, Pascal VOC and COCO. A folder of class folders with it in, as every other loader
-# takes it, becomes one split of that class's images; nothing of the rest is read and the column `label` is missing. Who
-# pretrains without labels sees nothing but a smaller data set. A split's word anywhere in a name counts, as long as
-# spaces, dots, dashes, underscores or digits set it off; "brain" and "trains" are left alone. Where two classes have
-# such names, each is a split, and `label` names both. Say `data_files="FOLDER/*/*"`: then names mean nothing.
+# "train" is a class of CIFAR-100, Pascal VOC and COCO. A folder of class folders with it in, right for torchvision's
+# ImageFolder, becomes one split of that class's images; nothing of the rest is read and the column `label` is missing.
+# Who pretrains without labels sees nothing but a smaller data set. (timm 1.0.31 meets it, too: of the same folder
+# create_dataset(split="train") reads one class and split="validation" all of them.) A split's word anywhere in a name
+# counts, as long as spaces, dots, dashes, underscores or digits set it off; "brain" and "trains" are left alone. Where
+# two classes have such names, each is a split, and `label` names both. With data_files="FOLDER/*/*" names mean nothing.
 # Source: src/datasets/data_files.py, KEYWORDS_IN_DIR_NAME_BASE_PATTERNS;
-# https://huggingface.co/docs/datasets/repository_structure has the words, and not that the rest is passed over.
+# https://huggingface.co/docs/hub/datasets-file-names-and-splits has the words, for repositories of data files.
 # Versions: datasets 5.2.0, pillow 12.3.0.
 # Seen: the lines at the end.
 set -euo pipefail

@@ -7,8 +7,8 @@
 # The other way round, checkpoints that are judged by jobs of their own end in any order: 300 first, then 100
 # and 200. The browser then shows no 300, for good; the script has all three. Give each such job a run or a name.
 # A START event at the step of the resumption, as torch's SummaryWriter(purge_step=4) writes it, satisfies
-# EventAccumulator; load_fast=false takes the first START of a run for its beginning, so that the first resumption stays double
-# unless the first session wrote START, too. A writer that writes it in every session is read alike by all three.
+# EventAccumulator; load_fast=false takes the first START of a run for its beginning, so that the first resumption
+# stays double unless the first session wrote START, too. What writes it in every session is read alike by all three.
 # Source: tensorboard/data/server/reservoir.rs ("Preemption"); _CheckForRestartAndMaybePurge in event_accumulator.py and
 # plugin_event_accumulator.py (backend/event_processing). No page for users has it.
 # Versions: tensorboard 2.20.0, tensorboard-data-server 0.7.2.
@@ -48,7 +48,8 @@ for number in range(3):
 
 def served(fast):
     """Steps of all runs, as the browser gets them."""
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir=logs", f"--load_fast={fast}", "--port=0", "--host=127.0.0.1"]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir=logs", f"--load_fast={fast}", "--port=0",
+               "--host=127.0.0.1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             address = next(line.split(" at ")[1].split()[0] for line in server.stderr if " at http" in line)
