@@ -1,15 +1,24 @@
 #!/usr/bin/env bash
 # Makes the tables of docs/performance.md about operations and training steps on this machine, and the
 # picture of shares of the peak:
-#   run.sh OUT [PYTHON]
-# OUT receives ops.json, peers_*.csv, tables.md and share_of_peak.svg. PYTHON is one that has torch; without it
-# steps have no peer. THREADS (1), TURNS (5) and SECONDS_A_TURN (10) change how it is measured. An hour
-# with PyTorch, a quarter without; the machine should do nothing else meanwhile.
+#   run.sh OUT [PYTHON [PART...]]
+# PYTHON is one that has torch; without it, or with "-", steps have no peer. PARTs are "ops" and networks, each
+# with its type, as in "vit_tiny_float32"; without any, all of them. OUT receives ops.json, peers_PART.csv, tables.md
+# and share_of_peak.svg, of this and earlier calls, so an hour can be spent in parts. THREADS (1), TURNS (5) and
+# SECONDS_A_TURN (10) change how it is measured. An hour with PyTorch, a quarter without; the machine should
+# do nothing else meanwhile.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-(($# == 1 || $# == 2)) || { echo "usage: $0 OUT [PYTHON]" >&2; exit 2; }
+(($# >= 1)) || { echo "usage: $0 OUT [PYTHON [PART...]]" >&2; exit 2; }
 out=$1 python=${2:-}
+[[ $python != - ]] || python=
+all=(ops {cifar10_small,vit_tiny,vit_small}_{float32,bfloat16})
+parts=("${@:3}")
+((${#parts[@]} > 0)) || parts=("${all[@]}")
+for part in "${parts[@]}"; do
+  [[ " ${all[*]} " == *" $part "* ]] || { echo "There is no part \"$part\", only ${all[*]}." >&2; exit 2; }
+done
 bin=build/release/bin
 threads=${THREADS:-1} turns=${TURNS:-5} seconds=${SECONDS_A_TURN:-10}
 for program in bench_ops bench_peer_step; do
@@ -18,23 +27,28 @@ done
 [[ -z $python ]] || "$python" -c 'import torch' || { echo "$python has no torch." >&2; exit 1; }
 mkdir -p "$out"
 
-$bin/bench_ops --threads "$threads" --benchmark_min_time=0.1 --benchmark_out="$out/ops.json" \
-  --benchmark_out_format=json
-
 modes=()
 [[ -z $python ]] || modes=(eager compiled "eager bfloat16" "compiled bfloat16")
-# steps NAME RECIPE OPTION...
-steps() {
-  local name=$1 recipe=$2
-  shift 2
-  "${python:-python3}" benchmarks/peers/step.py $bin "configs/$recipe.toml" --threads "$threads" --turns "$turns" \
-    --seconds "$seconds" --csv "$out/peers_$name.csv" --modes "${modes[@]}" "$@"
+
+operations() {
+  $bin/bench_ops --threads "$threads" --benchmark_min_time=0.1 --benchmark_out="$out/ops.json" \
+    --benchmark_out_format=json
 }
-for type in float32 bfloat16; do
-  steps "cifar10_small_$type" cifar10_small --set compute.precision=$type
-  steps "vit_tiny_$type" cifar10_vitt4 --set compute.precision=$type --set optim.global_batch=128 \
-    --set mask.truncate_group=128
-  steps "vit_small_$type" imagenet_vits16 --set compute.precision=$type --set optim.global_batch=16 \
-    --set mask.truncate_group=16
+
+# steps PART: NETWORK_TYPE
+steps() {
+  local part=$1 type=${1##*_} recipe options=()
+  case $part in
+    cifar10_small_*) recipe=cifar10_small ;;
+    vit_tiny_*) recipe=cifar10_vitt4 options=(--set optim.global_batch=128 --set mask.truncate_group=128) ;;
+    vit_small_*) recipe=imagenet_vits16 options=(--set optim.global_batch=16 --set mask.truncate_group=16) ;;
+  esac
+  "${python:-python3}" benchmarks/peers/step.py $bin "configs/$recipe.toml" --threads "$threads" --turns "$turns" \
+    --seconds "$seconds" --csv "$out/peers_$part.csv" --modes "${modes[@]}" --set "compute.precision=$type" \
+    "${options[@]}"
+}
+
+for part in "${parts[@]}"; do
+  if [[ $part == ops ]]; then operations; else steps "$part"; fi
 done
 python3 benchmarks/tables.py "$out"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tables.md and share_of_peak.svg of what benchmarks/run.sh measured.  usage: tables.py OUT"""
+"""tables.md and share_of_peak.svg of what benchmarks/run.sh measured, so far.  usage: tables.py OUT"""
 import csv
 import html
 import json
@@ -77,16 +77,18 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     out = pathlib.Path(sys.argv[1])
-    ops = json.loads((out / "ops.json").read_text())
-    context = ops["context"]
-    found = shares(ops)
-    lines = [f"{context['device']}: {context['gflops_f32']} GFLOP/s in float32, {context['gflops_bf16']} in bfloat16, "
-             f"{context['gbytes']} GB/s", "", *operations_table(found)]
+    lines = []
+    if (out / "ops.json").exists():
+        ops = json.loads((out / "ops.json").read_text())
+        context = ops["context"]
+        found = shares(ops)
+        lines = [f"{context['device']}: {context['gflops_f32']} GFLOP/s in float32, {context['gflops_bf16']} in bfloat16, "
+                 f"{context['gbytes']} GB/s", "", *operations_table(found)]
+        (out / "share_of_peak.svg").write_text(picture(found, context["device"]))
     for file in sorted(out.glob("peers_*.csv")):
         lines += ["", file.stem.removeprefix("peers_"), "", *steps_table(file)]
     (out / "tables.md").write_text("\n".join(lines) + "\n")
-    (out / "share_of_peak.svg").write_text(picture(found, context["device"]))
-    print(f"{out}/tables.md, {out}/share_of_peak.svg")
+    print(", ".join(str(out / f) for f in ("tables.md", "share_of_peak.svg") if (out / f).exists()))
 
 
 if __name__ == "__main__":

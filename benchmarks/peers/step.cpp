@@ -1,7 +1,8 @@
 // bench_peer_step: training steps of a recipe on random images, in turns with a peer. First a line
 // of JSON says what a step is; then for each line of standard input, a number of seconds, it trains
 // for about as long and prints the images, the wall seconds and the processor's seconds of that
-// turn, and the most memory so far in MiB.
+// turn, and the most memory so far in MiB. For "peak" and a number of seconds it multiplies large
+// matrices and prints floating-point operations instead of images: the peak, in turns as well.
 #include <fmt/core.h>
 #include <sys/resource.h>
 
@@ -30,6 +31,49 @@ double peak_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+/// Calls f, which returns how much it did, for `seconds` or a little longer:
+/// "done,wall,processor,MiB".
+template <class F>
+std::string turn(double seconds, F&& f) {
+  const auto start = now();
+  double done = 0;
+  auto end = start;
+  do {
+    done += f();
+    end = now();
+  } while (end.wall - start.wall < seconds);
+  return fmt::format("{:.0f},{:.6f},{:.6f},{:.1f}", done, end.wall - start.wall,
+                     end.processor - start.processor, peak_mib());
+}
+
+/// A product of matrices so large that its time is that of arithmetic.
+class LargeProduct {
+ public:
+  LargeProduct(Device& device, DType type)
+      : device_(device), type_(type), memory_(device, 3 * bytes()) {
+    for (const int i : {0, 1}) fill_random(device.ops(), matrix(i));
+  }
+
+  /// Its floating-point operations.
+  double multiply() {
+    device_.ops().linear_forward(matrix(0), matrix(1), {}, matrix(2));
+    return 2.0 * side * side * side;
+  }
+
+ private:
+  static constexpr std::int64_t side = 768;
+
+  std::size_t bytes() const { return side * side * size_of(type_); }
+  Tensor matrix(int i) const {
+    auto* data = static_cast<std::byte*>(memory_.data()) + static_cast<std::size_t>(i) * bytes();
+    return make_tensor(data, type_, {side, side});
+  }
+
+  Device& device_;
+  DType type_;
+  Buffer memory_;
+};
+
 /// A run of a recipe on one rank, without files: each step has masks of its own and the same
 /// pixels.
 class Steps {
@@ -45,7 +89,8 @@ class Steps {
     for (auto& p : pixels_) p = static_cast<std::uint8_t>(rng.bits());
   }
 
-  void step() {
+  /// Its images.
+  double step() {
     const StepMasks masks =
         draw_step_masks(recipe_, plan_, place_of(done_, 1000, recipe_.optim.global_batch), 0);
     for (std::int64_t micro = 0; micro < plan_.micro_batches; ++micro) {
@@ -55,20 +100,7 @@ class Steps {
     engine_.finish(masks.context_tokens);
     engine_.update(adamw_step({}, done_, 1e-4, 0.04, 0.996));
     ++done_;
-  }
-
-  /// Trains for `seconds` or a little longer: "images,wall,processor,MiB".
-  std::string turn(double seconds) {
-    const auto start = now();
-    std::int64_t images = 0;
-    auto end = start;
-    do {
-      step();
-      images += recipe_.optim.global_batch;
-      end = now();
-    } while (end.wall - start.wall < seconds);
-    return fmt::format("{},{:.6f},{:.6f},{:.1f}", images, end.wall - start.wall,
-                       end.processor - start.processor, peak_mib());
+    return static_cast<double>(recipe_.optim.global_batch);
   }
 
   /// Sizes, mean lengths of masks and floating-point operations of a step, over some of them.
@@ -122,11 +154,15 @@ void take_turns(const std::string& file, const std::vector<std::string>& setting
   Steps steps(recipe, *device);
   auto description = steps.describe();
   description["device"] = device->describe();
-  description["peak_gflops"] = measure_gflops(*device, recipe.compute.precision);
   fmt::print("{}\n", description.dump());
   std::fflush(stdout);
+  LargeProduct product(*device, recipe.compute.precision);
+  constexpr std::string_view peak = "peak ";
   for (std::string line; std::getline(std::cin, line);) {
-    fmt::print("{}\n", steps.turn(std::stod(line)));
+    fmt::print("{}\n",
+               line.starts_with(peak)
+                   ? turn(std::stod(line.substr(peak.size())), [&] { return product.multiply(); })
+                   : turn(std::stod(line), [&] { return steps.step(); }));
     std::fflush(stdout);
   }
 }

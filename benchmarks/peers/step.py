@@ -31,10 +31,20 @@ class Ours:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.step = json.loads(self.process.stdout.readline())
 
-    def turn(self, seconds):
-        self.process.stdin.write(f"{seconds}\n")
+    def turn(self, seconds, what=""):
+        self.process.stdin.write(f"{what}{seconds}\n")
         self.process.stdin.flush()
         return [float(x) for x in self.process.stdout.readline().split(",")]
+
+
+class LargeProduct:
+    """Products of large matrices by ours: floating-point operations in place of images."""
+
+    def __init__(self, ours):
+        self.ours = ours
+
+    def turn(self, seconds):
+        return self.ours.turn(min(seconds, 1), "peak ")
 
 
 class Peer:
@@ -50,16 +60,17 @@ class Peer:
     turn = Ours.turn
 
 
-def table(turns, step, threads):
-    """Rows: name, median images/s with least and most, our ratio to it turn by turn, MiB, share of the peak."""
-    column = 2 if threads == 1 else 1
-    rate = {name: [t[0] / t[column] for t in rows] for name, rows in turns.items()}
+def table(turns, peaks, step):
+    """Rows: name, median images/s with least and most, our ratio to it turn by turn, MiB, and the share of the peak
+    turn by turn, of which the median as well."""
+    rate = {name: [t[0] / t[-1] for t in rows] for name, rows in turns.items()}
     for name, rates in rate.items():
+        shares = [r * step["flops"] / step["batch"] / peak for r, peak in zip(rates, peaks)]
         ratios = [a / b for a, b in zip(rate["ours"], rates)]
         yield {"name": name, "images_per_s": statistics.median(rates), "least": min(rates), "most": max(rates),
                "ours_over_it": statistics.median(ratios), "least_ratio": min(ratios), "most_ratio": max(ratios),
                "peak_mib": max(t[3] for t in turns[name]),
-               "of_peak": statistics.median(rates) * step["flops"] / step["batch"] * 1e-9 / step["peak_gflops"]}
+               "of_peak": statistics.median(shares)}
 
 
 def main():
@@ -80,17 +91,22 @@ def main():
              **{mode: Peer(mode, ours.step, a.threads) for mode in a.modes}}
     for side in sides.values():
         side.turn(1)
-    turns = {name: [] for name in sides}
+    turns, peaks, column = {name: [] for name in sides}, [], 2 if a.threads == 1 else 1
+    product = LargeProduct(ours)
     for _ in range(a.turns):
         for name, side in sides.items():
-            turns[name].append(side.turn(a.seconds))
+            turn = side.turn(a.seconds)
+            turns[name].append([*turn, turn[column]])
+        operations = product.turn(a.seconds)
+        peaks.append(operations[0] / operations[column])
     step = ours.step
     print(f"{a.recipe} {' '.join(a.set)}: {step['flops'] * 1e-9:.2f} GFLOP a step of {step['batch']} images, "
-          f"{a.threads} thread(s), {a.turns} turns, {step['device']}, peak {step['peak_gflops']:.0f} GFLOP/s")
+          f"{a.threads} thread(s), {a.turns} turns, {step['device']}, peak {1e-9 * statistics.median(peaks):.0f} GFLOP/s "
+          f"({1e-9 * min(peaks):.0f} to {1e-9 * max(peaks):.0f})")
     for mode in a.modes[:1]:
         print(sides[mode].build)
     print(f"{'':<18}{'images/s':>10}{'least':>9}{'most':>9}{'ours/it':>9}{'least':>7}{'most':>7}{'MiB':>8}{'of peak':>9}")
-    rows = list(table(turns, step, a.threads))
+    rows = list(table(turns, peaks, step))
     for r in rows:
         print(f"{r['name']:<18}{r['images_per_s']:>10.1f}{r['least']:>9.1f}{r['most']:>9.1f}{r['ours_over_it']:>9.2f}"
               f"{r['least_ratio']:>7.2f}{r['most_ratio']:>7.2f}{r['peak_mib']:>8.0f}{100 * r['of_peak']:>8.1f}%")

@@ -53,6 +53,26 @@ TEST(VectorMath, GeluIsTheExactForm) {
   });
 }
 
+/// The polynomial of a table where kernels with AVX-512 would evaluate it, less 1/2.
+float from_table(const GeluTable& table, float x) {
+  const float place = x * static_cast<float>(gelu_pieces_in_one);
+  const auto piece = static_cast<std::size_t>(std::lround(place));
+  float p = 0;
+  for (std::size_t i = gelu_terms; i-- > 0;)
+    p = p * (place - static_cast<float>(piece)) + table.at(i).at(piece);
+  return p;
+}
+
+TEST(GeluTables, AreTheDistributionAndTheSlope) {
+  for_each_value(0, 6.2, [](float x) {
+    const double z = x;
+    ASSERT_NEAR(from_table(cdf_table, x), std::erf(z / std::sqrt(2.0)) / 2, 8e-8) << x;
+    ASSERT_NEAR(from_table(slope_table, x), ijepa::gelu_gradient(z) - 0.5, 1.6e-7) << x;
+  });
+  EXPECT_EQ(cdf_table[0][gelu_pieces - 1], 0.5F);
+  EXPECT_EQ(slope_table[0][gelu_pieces - 1], 0.5F);
+}
+
 TEST(VectorMath, BFloat16RoundsLikeTheScalarType) {
   for_each_value(-1e3, 1e3, [](float x) {
     BFloat16 stored[lanes<Avx2, float>];

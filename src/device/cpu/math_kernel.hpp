@@ -1,6 +1,7 @@
 // exp, erf and GELU of vectors. float32: polynomials, errors of a few units in the last place
 // (tests/device/math_test.cpp measures them); float64: the C library, lane by lane.
 #pragma once
+#include "gelu_table.hpp"
 #include "simd.hpp"
 
 namespace ijepa::cpu {
@@ -94,10 +95,16 @@ IJEPA_INLINE V square_root(V x) {
   return x;
 }
 
+/// Whether Phi and the slope of GELU come from tables.
+template <class I, class V>
+constexpr bool has_gelu_tables = std::is_same_v<V, Vec<I, float>> &&
+                                 sizeof(V) == gelu_pieces / 2 * sizeof(float);
+
 /// Phi(x), the normal distribution function.
 template <class I, class V>
 IJEPA_INLINE V normal_cdf(V x) {
   using C = std::remove_reference_t<decltype(x[0])>;
+  if constexpr (has_gelu_tables<I, V>) return odd_about_half(cdf_table, x);
   return C(0.5) + C(0.5) * erf<I>(V(x * C(0.70710678118654752440)));
 }
 
@@ -110,6 +117,7 @@ IJEPA_INLINE V gelu(V x) {
 template <class I, class V>
 IJEPA_INLINE V gelu_gradient(V x, V cdf) {
   using C = std::remove_reference_t<decltype(x[0])>;
+  if constexpr (has_gelu_tables<I, V>) return odd_about_half(slope_table, x);
   const V density = exp<I>(V(x * x * C(-0.5))) * C(0.39894228040143267794);
   return cdf + x * density;
 }
