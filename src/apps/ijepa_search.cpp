@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/search.hpp"
+#include "ijepa/tasks/similarity_scale.hpp"
 #include "options.hpp"
 
 namespace {
@@ -16,7 +18,13 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
     const auto checkpoint = ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
     ijepa::FrozenEncoder encoder(checkpoint, choice, settings.threads, comm, log);
     const double similarity = ijepa::image_similarity({pair.at(0), pair.at(1)}, encoder);
-    if (comm.rank() == 0) fmt::print("similarity {:.6f}\n", similarity);
+    ijepa::on_rank_0(comm, [&] {
+      fmt::print("similarity {:.6f}\n", similarity);
+      if (settings.features.empty()) return;
+      const auto scale = ijepa::similarity_scale(similarity, settings.features, encoder.identity());
+      fmt::print("of {} pairs of {}, {:.1f} % are less alike; half are above {:.6f}\n", scale.pairs,
+                 settings.features, 100 * scale.below, scale.median);
+    });
     return 0;
   }
   const auto result = ijepa::search_images(settings, comm, log);
@@ -26,6 +34,13 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
     fmt::print("{}: nearest.csv{}{}\n", settings.out,
                result.precision.empty() ? "" : ", precision.csv", settings.all ? "" : ", hits.png");
   return 0;
+}
+
+/// With --pair nothing is searched for.
+void check_pair_alone(const CLI::App& app) {
+  for (const char* other :
+       {"--beside", "--query", "--image", "--all", "--k", "--index", "--images", "--out"})
+    if (app.count(other) > 0) throw CLI::ExcludesError(other, "--pair");
 }
 
 ijepa::ProgramWords words() {
@@ -38,7 +53,8 @@ ijepa::ProgramWords words() {
                     "--out nearest"},
                    {"How often neighbours share a class, over all images",
                     "ijepa-search --features features/test --all --out nearest"},
-                   {"How alike two files are", "ijepa-search --pair a.jpg b.jpg --run runs/first"}},
+                   {"How alike two files are, among pairs of other images",
+                    "ijepa-search --pair a.jpg b.jpg --run runs/first --features features/test"}},
       .pages = {"docs/search.md"},
       .statuses = ijepa::rank_statuses(false),
       .settings = {}};
@@ -60,10 +76,13 @@ int main(int argc, char** argv) {
   app.add_option("--query", settings.queries, "images of the features, by key or number");
   app.add_option("--image", settings.files, "image files")->type_name("FILE");
   app.add_flag("--all", settings.all, "every image of the features is a query");
-  app.add_option("--pair", pair, "two image files: prints their similarity")
+  app.add_option(
+         "--pair", pair,
+         "two image files: prints their similarity, and with --features what it is among pairs of "
+         "those images")
       ->expected(2)
       ->type_name("FILE");
-  app.add_option("--k", settings.k, "neighbours of each");
+  ijepa::add_number(app, "--k", settings.k, ijepa::count_from(1), "neighbours of each");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint,
@@ -75,6 +94,7 @@ int main(int argc, char** argv) {
       ->type_name("FOLDER");
   ijepa::add_thread_option(app, settings.threads);
   app.callback([&] {
+    if (!pair.empty()) check_pair_alone(app);
     if (settings.features.empty() && pair.empty())
       throw CLI::ValidationError(
           "--features",

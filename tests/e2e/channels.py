@@ -3,6 +3,7 @@
 by Pillow and tifffile. What is measured is what numpy measures, ranks and a resume change no loss, and
 what cannot be is refused in one sentence.
 usage: channels.py BIN_FOLDER, where tests/python_packages.sh has installed what it writes with"""
+import io
 import json
 import os
 import pathlib
@@ -253,6 +254,24 @@ def check_stacks():
     expect("It has 1 channel in each of several pictures" in listed, f"rejected.csv says nothing of pictures: {listed}")
 
 
+def check_kinds():
+    """Tiles as tifffile writes them, not packed; and inks, which are told by what they are."""
+    folder = pathlib.Path("kinds", "class0")
+    folder.mkdir(parents=True)
+    pixels = numpy.random.default_rng(1).integers(0, 256, (48, 32, 3), numpy.uint8)
+    tifffile.imwrite(folder / "tiles.tif", pixels, photometric="rgb", tile=(16, 16))
+    program("ijepa-shards", "kinds", "--out", "tile_shards", "--no-splits")
+    with h5py.File(next(pathlib.Path("tile_shards").rglob("*.h5"))) as file:
+        read = numpy.array(Image.open(io.BytesIO(file["images"][:].tobytes())))
+    expect((read == pixels).all(), "tiles are read as other pixels")
+    tifffile.imwrite(folder / "tiles.tif", numpy.ones((40, 40, 4), numpy.uint16), photometric="separated")
+    refused("is an image that can be used", "ijepa-shards", "kinds", "--out", "ink_shards", "--no-splits",
+            "--channels", 4)
+    listed = pathlib.Path("ink_shards/rejected.csv").read_text(encoding="utf-8")
+    expect("Its 4 channels hold inks (CMYK) of 16 bits; convert it to plain numbers" in listed,
+           f"rejected.csv says nothing of inks: {listed}")
+
+
 def check_skip_bad(name):
     """What can be read is read with the network's channels; what cannot is left out by name."""
     run, bad = f"{name}_run", pathlib.Path(name, "train", "class0", "broken.tif")
@@ -316,6 +335,7 @@ def main():
         check_weights(name, words[name], write)
     check_packing_of_16_bits()
     check_stacks()
+    check_kinds()
     check_refusals(words["bands"])
     print(*problems, f"channels: {len(problems)} problems", sep="\n")
     return bool(problems)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every option of the programs that evaluate changes what a small run leaves, or a table says why it
-need not. Options are read from --help, so a new one without an entry fails.
+need not. Options are read from --help, so a new one without an entry fails, and so does a number
+without a range.
 usage: programs.py BIN_FOLDER"""
 import os
 import pathlib
@@ -62,6 +63,10 @@ class Program:
         return {names.split(",")[-1] for names in re.findall(r"^  (-[^\s{]+)", text, re.MULTILINE)
                 } - {"--help", "--version", "--print"}
 
+    def numbers_without_range(self):
+        text = run(*self.words, "--help").stdout
+        return re.findall(r"^  (-\S+) (?:UINT|INT|FLOAT)(?!:)", text, re.MULTILINE)
+
     def results(self, words):
         subprocess.run(["rm", "-rf", "OUT"], check=True)
         done = run(*self.words, *words)
@@ -85,6 +90,8 @@ class Program:
 
     def check(self):
         options = self.options()
+        for option in self.numbers_without_range():
+            found.append(f"{' '.join(self.words)} {option} takes any number")
         for option in options - {*self.effects, *self.neutral}:
             found.append(f"{' '.join(self.words)} {option} is in no table")
         for option in {*self.effects, *self.neutral} - options:

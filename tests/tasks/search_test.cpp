@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/tasks/feature_file.hpp"
 #include "ijepa/tasks/infer.hpp"
+#include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/similarity_scale.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"
@@ -157,6 +162,31 @@ TEST_F(Search, TwoImagesAreComparedByTheirFeatures) {
   fs::rename(file, other);
   const auto second = write_file(nearest.image);
   EXPECT_NEAR(image_similarity({other, second}, encoder), nearest.similarity, 1e-5);
+}
+
+TEST_F(Search, ASimilarityIsPlacedAmongThoseOfRandomPairs) {
+  const auto manifest = read_feature_manifest(path("features"));
+  const auto& identity = manifest.identity.encoder;
+  const auto rows = unit_rows(read_pooled_features(path("features"), manifest).pooled);
+  std::vector<double> all;
+  for (std::int64_t a = 0; a < rows.rows; ++a)
+    for (std::int64_t b = 0; b < a; ++b)
+      all.push_back(
+          std::inner_product(rows.row(a).begin(), rows.row(a).end(), rows.row(b).begin(), 0.0));
+  std::ranges::sort(all);
+  const auto at = [&](double share) {
+    return all[static_cast<std::size_t>(share * static_cast<double>(all.size()))];
+  };
+  for (const double share : {0.1, 0.5, 0.9}) {
+    const auto scale = similarity_scale(at(share), path("features"), identity);
+    EXPECT_NEAR(scale.below, share, 0.02);
+    EXPECT_GT(scale.median, at(0.48));
+    EXPECT_LT(scale.median, at(0.52));
+  }
+  EXPECT_EQ(similarity_scale(1.1, path("features"), identity).below, 1);
+  EXPECT_EQ(similarity_scale(-1.1, path("features"), identity).below, 0);
+  const auto other = message_of([&] { similarity_scale(0, path("features"), identity + "x"); });
+  EXPECT_NE(other.find("are of another encoder"), std::string::npos) << other;
 }
 
 TEST_F(Search, ApproximateIndicesFindNearlyTheSame) {
