@@ -14,6 +14,7 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PARTS = ("CMakeLists.txt", "CMakePresets.json", "benchmarks", "configs", "data_tools", "include",
          "jobs", "src", "tests")
+CCACHE = "cmake;-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
 found = []
 
 
@@ -71,7 +72,7 @@ def main():
         clone.replace("CMAKE_CXX_COMPILER_LAUNCHER", "/nonexistent/launcher")
         clone.replace("IJEPA_SANITIZE", "thread")
         clone.run("after a launcher that is gone", "jobs/bundle.sh", IJEPA_SANITIZE="",
-                  CMAKE_CXX_COMPILER_LAUNCHER="ccache" if shutil.which("ccache") else "")
+                  CMAKE_CXX_COMPILER_LAUNCHER=CCACHE if shutil.which("ccache") else "")
         clone.replace("CMAKE_GENERATOR", "Unix Makefiles")
         clone.run("after another generator", "jobs/quickstart.sh", **programs,
                   CMAKE_GENERATOR="Ninja")
