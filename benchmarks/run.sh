@@ -4,9 +4,9 @@
 #   run.sh OUT [PYTHON [PART...]]
 # PYTHON is one that has torch; without it, or with "-", steps have no peer. PARTs are "ops" and networks, each
 # with its type, as in "vit_tiny_float32"; without any, all of them. OUT receives ops.json, peers_PART.csv, tables.md
-# and share_of_peak.svg, of this and earlier calls, so an hour can be spent in parts. THREADS (1), TURNS (5) and
-# SECONDS_A_TURN (10) change how it is measured. An hour with PyTorch, a quarter without; the machine should
-# do nothing else meanwhile.
+# and share_of_peak.svg, of this and earlier calls, so an hour can be spent in parts. THREADS (1), TURNS (5),
+# SECONDS_A_TURN (10) and MODES ("eager,compiled,eager bfloat16,compiled bfloat16") change how it is measured. An
+# hour with PyTorch, a quarter without; on one thread the machine may do other things meanwhile.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,7 +28,7 @@ done
 mkdir -p "$out"
 
 modes=()
-[[ -z $python ]] || modes=(eager compiled "eager bfloat16" "compiled bfloat16")
+[[ -z $python ]] || IFS=, read -ra modes <<<"${MODES:-eager,compiled,eager bfloat16,compiled bfloat16}"
 
 operations() {
   $bin/bench_ops --threads "$threads" --benchmark_min_time=0.1 --benchmark_out="$out/ops.json" \
