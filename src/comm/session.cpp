@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <thread>
 
 #include "guard.hpp"
 #include "ijepa/comm/agree.hpp"
@@ -76,9 +78,13 @@ std::string mpi_library() {
   return text.data();
 }
 
-/// Unconnected ranks all believe to be the first: the launcher's number picks one speaker.
+/// Unconnected ranks all believe to be the first: the launcher's number picks one speaker. srun
+/// kills it as soon as another one has failed, so the others wait until it has spoken.
 int refuse(const Cluster& cluster, const std::string& problem) {
-  if (cluster.rank <= 0) print_line("error: " + problem);
+  if (cluster.rank <= 0)
+    print_line("error: " + problem);
+  else
+    std::this_thread::sleep_for(std::chrono::seconds(3));
   return exit_code::error;
 }
 
