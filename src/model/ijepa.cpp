@@ -34,8 +34,7 @@ void show_targets(Pass& target, const TargetRows& rows, const StepObserver& obse
 IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, const LossConfig& loss)
     : loss_(loss) {
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
-  layout_.start_matrices(encoder.start == StartWeights::xavier ? Init::xavier_uniform
-                                                               : Init::truncated_normal);
+  layout_.start_matrices(start_of_matrices(encoder));
   layout_.begin_group("encoder");
   encoder_ = std::make_unique<Encoder>(layout_, encoder, stored_positions(grid, encoder.width));
   layout_.begin_group("predictor");

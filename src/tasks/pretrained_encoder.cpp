@@ -18,6 +18,7 @@ Encoder make_encoder(ParamLayout& layout, const EncoderConfig& pretrained, Size 
   auto positions = stored_positions(from, config.width);
   if (from.rows != to.rows || from.cols != to.cols)
     positions = resize_positions(positions, from, config.width, to);
+  layout.start_matrices(start_of_matrices(config));
   layout.begin_group("encoder");
   return {layout, config, positions};
 }

@@ -24,6 +24,11 @@ struct ImageBatch {
 /// null where memory is only measured.
 Tensor image_tensor(void* data, const EncoderConfig& config, std::int64_t images);
 
+/// How the weight matrices of such a network start (`model.init`).
+inline Init start_of_matrices(const EncoderConfig& config) {
+  return config.start == StartWeights::xavier ? Init::xavier_uniform : Init::truncated_normal;
+}
+
 class Encoder {
  public:
   /// `positions` (N, D): the position table of the grid, row-major.
