@@ -20,7 +20,7 @@ configure() {
   local options=() launcher name
   # Another launcher would compile every file anew; one that is gone would fail every file.
   launcher=$(cached CMAKE_CXX_COMPILER_LAUNCHER)
-  if [[ ! -e $cache || $launcher == *ccache ]] || ! command -v "$launcher" >/dev/null; then
+  if [[ ! -e $cache || $launcher =~ (^|;)ccache$ ]] || ! command -v "$launcher" >/dev/null; then
     launcher=
     # Without this word ccache compiles every file that has precompiled headers anew.
     if command -v ccache >/dev/null; then
