@@ -13,11 +13,12 @@ namespace ijepa {
 /// --imgsz takes width and height, in this order.
 inline void add_image_size(CLI::App& app, Size& image, const std::string& help) {
   app.add_option_function<std::pair<int, int>>(
-      "--imgsz",
-      [&image](const auto& given) {
-        image = {given.second, given.first};
-      },
-      help);
+         "--imgsz",
+         [&image](const auto& given) {
+           image = {given.second, given.first};
+         },
+         help)
+      ->check(number_in(between(1, 16384), true));
 }
 
 inline void add_compute_options(CLI::App& app, int& threads, std::string& device) {
