@@ -50,6 +50,11 @@ int TiffFile::Bytes::map(thandle_t handle, void** start, toff_t* count) {
 TiffFile::TiffFile(std::span<const std::uint8_t> bytes)
     : bytes_{bytes}, tiff_((prepare(), open(&bytes_)), TIFFClose) {
   require(tiff_ != nullptr);
+  // libtiff 4.5 copies these after all (see open()), and calls most of them damaged.
+  check(TIFFIsTiled(get()) == 0 || tag(TIFFTAG_COMPRESSION) != COMPRESSION_NONE ||
+            tag(TIFFTAG_FILLORDER) != FILLORDER_LSB2MSB,
+        "The TIFF image is not read: its tiles are not packed and have the bits of each byte in "
+        "reverse (FillOrder 2). Save it again in the usual order, or packed.");
 }
 
 void TiffFile::require(bool good) {

@@ -1,7 +1,9 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
 #include "ijepa/data/image.hpp"
 #include "ijepa/data/samples.hpp"
@@ -9,6 +11,9 @@
 
 namespace ijepa::test {
 namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 constexpr int height = 40, width = 50;
 
@@ -51,6 +56,23 @@ TEST(Tiff, HowItIsPackedChangesNoPixel) {
       EXPECT_EQ(colours_of(tiff(samples, height, width, form)), expected)
           << form.channels << " channels of " << form.bits << " bits, apart " << form.apart
           << ", tiles of " << form.tile << ", packed by " << packed;
+    }
+  }
+}
+
+TEST(Tiff, BitsInReverseAreReadWhereTheyCanBe) {
+  for (auto form : layouts()) {
+    const auto samples = draw_bytes(form);
+    const auto expected = colours_of(tiff(samples, height, width, form));
+    form.bit_order = FILLORDER_LSB2MSB;
+    for (const int packed : {COMPRESSION_NONE, COMPRESSION_PACKBITS, COMPRESSION_ADOBE_DEFLATE}) {
+      form.packed = static_cast<std::uint16_t>(packed);
+      const auto bytes = tiff(samples, height, width, form);
+      if (form.tile == 0 || packed != COMPRESSION_NONE)
+        EXPECT_EQ(colours_of(bytes), expected) << form.bits << " bits, packed by " << packed;
+      else
+        EXPECT_THAT([&] { decode_image(bytes); },
+                    ThrowsMessage<Error>(HasSubstr("tiles are not packed and have the bits")));
     }
   }
 }

@@ -41,6 +41,7 @@ struct TiffForm {
   std::uint16_t numbers = 0;      // where they are not whole and unsigned, or real of 32 bits
   bool alpha = false;             // the last channel, beside four that begin with colours
   std::uint16_t packed = COMPRESSION_LZW;
+  std::uint16_t bit_order = FILLORDER_MSB2LSB;
 };
 
 /// The samples of a rectangle of one plane of a picture, black beyond its edges.
@@ -79,6 +80,7 @@ inline void write_page(TIFF* file, const Bytes& samples, int height, int width,
   TIFFSetField(file, TIFFTAG_SAMPLESPERPIXEL, form.channels);
   TIFFSetField(file, TIFFTAG_BITSPERSAMPLE, form.bits);
   TIFFSetField(file, TIFFTAG_ORIENTATION, form.orientation);
+  TIFFSetField(file, TIFFTAG_FILLORDER, form.bit_order);
   TIFFSetField(file, TIFFTAG_PLANARCONFIG,
                form.apart ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
   TIFFSetField(file, TIFFTAG_COMPRESSION, form.packed);

@@ -1,7 +1,13 @@
 // What a run says of its device before it starts.
 #include "ijepa/train/run/run_start.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "ijepa/comm/communicator.hpp"
+#include "ijepa/device/device.hpp"
+#include "ijepa/device/revision.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa::test {
 namespace {
@@ -15,6 +21,19 @@ TEST(SlowBfloat16, IsToldWithBothRates) {
 TEST(SlowBfloat16, IsNotToldWhereItIsFasterOrAsFast) {
   EXPECT_EQ(slow_bfloat16(100, 180), "");
   EXPECT_EQ(slow_bfloat16(105, 100), "");
+}
+
+TEST(OtherArithmetic, IsAlsoThatOfAnEarlierProgramOnTheSameKernels) {
+  const auto comm = local_communicator();
+  const auto here = arithmetic_of(*make_device({"cpu", 1}), *comm);
+  CheckpointMeta meta;
+  EXPECT_EQ(other_arithmetic(meta, here, "step_3"), "");
+  meta.text["arithmetic"] = here;
+  EXPECT_EQ(other_arithmetic(meta, here, "step_3"), "");
+  const auto revision = fmt::format(", operations {}", operations_revision);
+  ASSERT_TRUE(here.ends_with(revision)) << here;
+  meta.text["arithmetic"] = here.substr(0, here.size() - revision.size());
+  EXPECT_NE(other_arithmetic(meta, here, "step_3").find("rounds differently"), std::string::npos);
 }
 
 }  // namespace

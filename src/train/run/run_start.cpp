@@ -19,6 +19,7 @@
 #include "ijepa/core/folder.hpp"
 #include "ijepa/data/stage.hpp"
 #include "ijepa/device/gpus.hpp"
+#include "ijepa/device/revision.hpp"
 #include "ijepa/train/run/run_folder.hpp"
 
 namespace ijepa {
@@ -141,6 +142,7 @@ std::string arithmetic_of(const Device& device, Communicator& comm) {
     if (part.starts_with(' ')) part.erase(0, 1);
     if (!part.ends_with(" thread") && !part.ends_with(" threads")) kept.push_back(part);
   }
+  kept.push_back(fmt::format("operations {}", operations_revision));
   const auto all = comm.gather_all(fmt::format("{}", fmt::join(kept, ", ")));
   return fmt::format("{}", fmt::join(std::set<std::string>(all.begin(), all.end()), "; "));
 }

@@ -46,7 +46,8 @@ std::unique_ptr<Device> open_device(const ComputeSettings& compute, const Cluste
 DeviceFiles device_files(const PretrainRecipe& recipe);
 
 /// What the bits of a run depend on beside its settings: devices, kernels and libraries of all
-/// ranks, each once: Device::describe() without the number of threads. Collective.
+/// ranks, each once, as Device::describe() says without the number of threads, and the revision of
+/// operations. Collective.
 std::string arithmetic_of(const Device& device, Communicator& comm);
 
 /// What a checkpoint says beside its tensors: "config" (recipe_text()), "shards" (fingerprint) and
