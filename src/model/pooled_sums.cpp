@@ -103,4 +103,14 @@ VarianceCovariance variance_covariance(const PooledSums& sums) {
   return out;
 }
 
+Centre centre(const PooledSums& sums) {
+  Centre out{0, sums.mean()};
+  const auto size = static_cast<double>(sums.width());
+  for (double& m : out.gradient) {
+    out.value += m * m / size;
+    m *= 2 / (size * sums.count());
+  }
+  return out;
+}
+
 }  // namespace ijepa

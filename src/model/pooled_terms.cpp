@@ -113,6 +113,16 @@ Tensor PooledTerms::backward(Pass& p, const PooledSums& sums, Tensor loss_accum,
   } else {
     p.ops.fill_zero(dmeans);
   }
+  if (config_.centre > 0) {
+    const auto term = centre(sums);
+    loss += config_.centre * term.value * static_cast<double>(rows) / sums.count();
+    Matrix<double> all(rows, width);
+    for (std::int64_t i = 0; i < rows; ++i)
+      std::ranges::transform(term.gradient, all.row(i).begin(),
+                             [&](double g) { return config_.centre * g; });
+    upload_values(p.ops, all.values, means);
+    p.ops.add(dmeans, means, dmeans);
+  }
   if (config_.pooled_prediction > 0) {
     upload_values(p.ops, s.means.values, means);
     loss += predict(p, means, sums, s, dmeans);

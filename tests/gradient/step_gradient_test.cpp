@@ -216,10 +216,12 @@ TEST_P(StepTargets, AreTheSameUnwatched) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, StepTargets,
-                         ::testing::Values(Mode{"plain"}, Mode{"untruncated", 2, 1},
-                                           Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true}),
-                         [](const auto& param_info) { return param_info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Modes, StepTargets,
+    ::testing::Values(Mode{"plain"}, Mode{"untruncated", 2, 1},
+                      Mode{"centre", 1, 4, 0, Recompute::none, 2, {.features = 1, .centre = 0.7}},
+                      Mode{"joint", 1, 4, 0, Recompute::none, 1, {}, true}),
+    [](const auto& param_info) { return param_info.param.name; });
 
 class StepRecompute : public StepGradient {};
 

@@ -107,5 +107,28 @@ TEST(PooledSums, VarianceAndCovarianceHaveTheFormulasValueAndGradient) {
     }
 }
 
+TEST(PooledSums, CentreHasTheFormulasValueAndGradient) {
+  auto x = numbers();
+  const auto value = [&] {
+    double sum = 0;
+    for (std::size_t d = 0; d < width; ++d) {
+      double mean = 0;
+      for (std::int64_t i = 0; i < rows; ++i) mean += x.row(i)[d] / rows;
+      sum += mean * mean / width;
+    }
+    return sum;
+  };
+  const auto term = centre(sums_of(x.view()));
+  EXPECT_NEAR(term.value, value(), 1e-10);
+  constexpr double h = 1e-5;
+  for (std::size_t d = 0; d < width; ++d) {
+    x.row(3)[d] += h;
+    const double high = value();
+    x.row(3)[d] -= 2 * h;
+    EXPECT_NEAR(term.gradient[d], (high - value()) / (2 * h), 1e-7);
+    x.row(3)[d] += h;
+  }
+}
+
 }  // namespace
 }  // namespace ijepa

@@ -61,6 +61,7 @@ const std::vector<SettingEffect> effects{
     {"loss.target_blocks", "2"},
     {"loss.variance_covariance", "1"},
     {"loss.pooled_prediction", "1"},
+    {"loss.centre", "1"},
     {"data.shards", "other"},
     {"data.valid_shards", "other", health},
     {"data.order", "blocks"},

@@ -144,7 +144,7 @@ TEST(Recipe, RefusesLossesAndRandomMasksThatCannotWork) {
        "loss.target_blocks = 2 is about targets that loss.features = 0 and loss.pooled_prediction "
        "= 0 leave out."},
       {{"loss.pooled_prediction=1", "optim.global_batch=1", "mask.truncate_group=1"},
-       "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
+       "loss.variance_covariance, centre and pooled_prediction compare the images of a step, but "
        "optim.global_batch = 1."},
       {{"mask.shape=random", "mask.num_targets=1"},
        "mask: shape = \"random\" needs context_patches, the patches that are seen: 1 to 63 of the "

@@ -72,8 +72,9 @@ struct LossConfig {
   double features = 1;             // weight of the hidden patches' features: I-JEPA's own loss
   TargetScaling targets = TargetScaling::normalised;
   std::int64_t target_blocks = 1;  // features are the mean of so many last blocks' outputs
+  double centre = 0;               // weight of the square of the means' own mean
 
-  bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0; }
+  bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0 || centre > 0; }
 };
 
 /// Fills width, depth, heads and mlp_hidden of vit_tiny ... vit_giant. False for an unknown name.

@@ -54,4 +54,13 @@ struct VarianceCovariance {
 };
 VarianceCovariance variance_covariance(const PooledSums& sums);
 
+/// The mean over d of mean_d^2: without it images share a large part of z, so that all of them are
+/// alike by their angle. VICReg leaves the mean free; a standard normal distribution of features,
+/// as SIGReg asks for (Balestriero and LeCun, arXiv 2511.08544), has none.
+struct Centre {
+  double value = 0;
+  std::vector<double> gradient;  // (D), by every row z_i: 2 mean_d / (D n)
+};
+Centre centre(const PooledSums& sums);
+
 }  // namespace ijepa

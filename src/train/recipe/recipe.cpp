@@ -101,7 +101,7 @@ void check_loss(const PretrainRecipe& recipe) {
         "loss.pooled_prediction = 0 leave out.",
         recipe.loss.target_blocks);
   check(!recipe.loss.pooled() || recipe.optim.global_batch * recipe.mask.num_contexts > 1,
-        "loss.variance_covariance and loss.pooled_prediction compare the images of a step, but "
+        "loss.variance_covariance, centre and pooled_prediction compare the images of a step, but "
         "optim.global_batch = 1.");
 }
 

@@ -96,6 +96,11 @@ static void describe(LossConfig& l, Fields& f) {
     "Weight of two terms on the mean of each image's context features, over the global batch: "
     "deviations below 1, and covariances (VICReg). Around 1 for small models and little data, "
     "whose features otherwise share few directions. 0: none, as published.");
+  f("centre", l.centre, between(0, 1e6),
+    "Weight of the square of those means' own mean, over the global batch: without it all images "
+    "are alike by the angle between their features. Around 1 beside `variance_covariance`. 0: "
+    "none, "
+    "as published.");
   f("pooled_prediction", l.pooled_prediction, between(0, 1e6),
     "Weight of a linear map of that mean which predicts the mean of the target's features, "
     "standardised over the global batch. 0: none, as published.");
