@@ -10,7 +10,8 @@ namespace {
 
 constexpr Rgb red{255, 0, 0};
 
-SheetCell cell_of(const ShardSet& set, std::int64_t image, int side) {
+/// `keys` tells what red means once it is there.
+SheetCell cell_of(const ShardSet& set, std::int64_t image, int side, std::vector<SheetKey>& keys) {
   SheetCell cell;
   try {
     std::vector<std::uint8_t> encoded;
@@ -18,6 +19,7 @@ SheetCell cell_of(const ShardSet& set, std::int64_t image, int side) {
     cell.picture = fitted(shown_as_stored(encoded).view(), side);
   } catch (const Error&) {
     cell.picture = plain_image(side, side, red[0], red[1], red[2]);
+    keys = {{red, "cannot be read"}};
   }
   const auto& classes = set.class_names();
   const auto label = set.label(image);
@@ -36,9 +38,8 @@ void write_contact_sheet(const ShardSet& set, int columns, int rows, int side,
   sheet.columns.resize(static_cast<std::size_t>(std::min(std::int64_t{columns}, shown)));
   for (std::int64_t i = 0; i < shown; ++i) {
     if (i % columns == 0) sheet.rows.emplace_back();
-    sheet.rows.back().cells.push_back(cell_of(set, i * set.size() / shown, side));
+    sheet.rows.back().cells.push_back(cell_of(set, i * set.size() / shown, side, sheet.keys));
   }
-  sheet.keys = {{red, "cannot be read"}};
   write_png(drawn(sheet), path);
 }
 
