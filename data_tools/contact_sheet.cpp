@@ -2,39 +2,45 @@
 
 #include "data_tools/inspect.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
 #include "ijepa/data/shown.hpp"
+#include "ijepa/drawing/sheet.hpp"
 
 namespace ijepa::tools {
 namespace {
 
-constexpr int gap = 2;  // white pixels between images
+constexpr Rgb red{255, 0, 0};
 
-Image cell_of(const ShardSet& set, std::int64_t image, int side) {
+/// `keys` tells what red means once it is there.
+SheetCell cell_of(const ShardSet& set, std::int64_t image, int side, std::vector<SheetKey>& keys) {
+  SheetCell cell;
   try {
     std::vector<std::uint8_t> encoded;
     set.read(image, encoded);
-    return fitted(shown_as_stored(encoded).view(), side);
+    cell.picture = fitted(shown_as_stored(encoded).view(), side);
   } catch (const Error&) {
-    return plain_image(side, side, 255, 0, 0);
+    cell.picture = plain_image(side, side, red[0], red[1], red[2]);
+    keys = {{red, "cannot be read"}};
   }
+  const auto& classes = set.class_names();
+  const auto label = set.label(image);
+  if (label >= 0 && label < std::ssize(classes))
+    cell.words = {classes[static_cast<std::size_t>(label)]};
+  return cell;
 }
 
 }  // namespace
 
-void write_contact_sheet(const ShardSet& set, int columns, int rows, int cell,
+void write_contact_sheet(const ShardSet& set, int columns, int rows, int side,
                          const std::string& path) {
   check(set.size() > 0, "There are no images to show.");
-  Image sheet = plain_image(rows * (cell + gap) + gap, columns * (cell + gap) + gap, 255, 255, 255);
-  const std::int64_t cells = std::int64_t{rows} * columns;
-  const std::int64_t shown = std::min(cells, set.size());
+  const auto shown = std::min(std::int64_t{rows} * columns, set.size());
+  Sheet sheet{.side = side, .title = fmt::format("{} of {} images", shown, set.size())};
+  sheet.columns.resize(static_cast<std::size_t>(std::min(std::int64_t{columns}, shown)));
   for (std::int64_t i = 0; i < shown; ++i) {
-    const Image picture = cell_of(set, i * set.size() / shown, cell);
-    const auto row = static_cast<int>(i / columns), column = static_cast<int>(i % columns);
-    paste(picture, gap + row * (cell + gap) + (cell - picture.height) / 2,
-          gap + column * (cell + gap) + (cell - picture.width) / 2, sheet);
+    if (i % columns == 0) sheet.rows.emplace_back();
+    sheet.rows.back().cells.push_back(cell_of(set, i * set.size() / shown, side, sheet.keys));
   }
-  write_png(sheet, path);
+  write_png(drawn(sheet), path);
 }
 
 }  // namespace ijepa::tools

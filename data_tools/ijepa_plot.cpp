@@ -16,18 +16,20 @@ struct CurvesCommand {
   std::vector<std::string> logs;
   std::string column = "loss", out = "loss.png";
   std::int64_t points = 500;
+  bool logarithmic = false;
 
   void add_to(CLI::App& app) {
     app.add_option("logs", logs, "RUN or FILE, or NAME=RUN or NAME=FILE")->type_name("PATH");
     app.add_option("--column", column,
                    "loss, mask-A, mask-B, \"time (ms)\", lr, ...; of a run: rankme, gap, ...");
     ijepa::add_number(app, "--points", points, ijepa::between(1, 1e6), "means of a curve at most");
+    app.add_flag("--log", logarithmic, "logarithms: values that are not above 0 are left out");
     app.add_option("--out", out, "the picture (PNG)")->type_name("FILE");
   }
 
   void run() const {
     ijepa::check(!logs.empty(), "Name a run or a log: ijepa-plot RUN. --help shows all commands.");
-    ijepa::Plot plot{column, "epoch", {}};
+    ijepa::Plot plot{column, "epoch", {}, logarithmic};
     for (const auto& log : logs) {
       plot.curves.push_back(
           ijepa::tools::log_curve(ijepa::tools::parse_log_file(log), column, points));

@@ -21,9 +21,9 @@ struct Damage {
 /// Reads every image of every shard on `threads` threads and compares checksums.
 Damage verify_set(const ShardSet& set, int threads);
 
-/// A PNG of `columns` x `rows` images spread evenly over the set, each fitted into a square of
-/// `cell` pixels. An image that cannot be decoded is a red square.
-void write_contact_sheet(const ShardSet& set, int columns, int rows, int cell,
+/// A PNG of at most `columns` x `rows` images spread evenly over the set, each above its class and
+/// fitted into a square of `side` pixels. An image that cannot be decoded is a red square.
+void write_contact_sheet(const ShardSet& set, int columns, int rows, int side,
                          const std::string& path);
 
 }  // namespace ijepa::tools

@@ -10,6 +10,7 @@
 #include "data_tools/inspect.hpp"
 #include "data_tools/inspect_checkpoint.hpp"
 #include "ijepa/cli/numbers.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 
@@ -76,7 +77,8 @@ int inspect_checkpoint(const std::string& folder, const InspectOptions& o) {
   fmt::print("{}", o.list ? tensor_lines(manifest) : describe_checkpoint(manifest, folder));
   if (o.verify) {
     verify_parts(folder, manifest);
-    fmt::print("verified     {} parts, all bytes are as written\n", manifest.parts.size());
+    fmt::print("verified     {}, all bytes are as written\n",
+               counted(std::ssize(manifest.parts), "part"));
   }
   return 0;
 }

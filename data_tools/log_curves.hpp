@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/tasks/plot.hpp"
+#include "ijepa/drawing/plot.hpp"
 
 namespace ijepa::tools {
 

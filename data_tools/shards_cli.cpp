@@ -11,6 +11,7 @@
 #include "data_tools/archive_links.hpp"
 #include "data_tools/progress.hpp"
 #include "ijepa/cli/numbers.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/core/pixel_type.hpp"
 #include "ijepa/data/names.hpp"
 
@@ -158,8 +159,9 @@ std::string set_to_train_on(const PackSummary& s) {
 std::string summary_text(const PackSummary& s) {
   std::string text = s.was_complete ? "The set was complete already; nothing was done.\n" : "";
   for (const auto& set : s.sets)
-    text += fmt::format("{}: {} images in {} shards, {}, fingerprint {:016x}\n", set.path,
-                        set.images, set.shards, bytes_text(set.bytes), set.fingerprint);
+    text += fmt::format("{}: {} in {}, {}, fingerprint {:016x}\n", set.path,
+                        counted(set.images, "image"), counted(set.shards, "shard"),
+                        bytes_text(set.bytes), set.fingerprint);
   text += s.class_names.empty()
               ? std::string("No classes.\n")
               : fmt::format("{} classes: {}{}\n", s.class_names.size(),
@@ -169,8 +171,7 @@ std::string summary_text(const PackSummary& s) {
                                       ", "),
                             s.class_names.size() > 10 ? ", ..." : "");
   if (s.rejected > 0)
-    text += fmt::format("{} were left out{}; {} lists them.\n",
-                        s.rejected == 1 ? "1 file" : fmt::format("{} files", s.rejected),
+    text += fmt::format("{} were left out{}; {} lists them.\n", counted(s.rejected, "file"),
                         reasons_text(s.reasons), s.rejected_path);
   return text;
 }

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <numeric>
 
-#include "ijepa/tasks/plot_axis.hpp"
+#include "ijepa/drawing/plot_axis.hpp"
 
 namespace ijepa::tools {
 namespace {

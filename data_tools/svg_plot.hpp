@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ijepa/tasks/plot.hpp"
+#include "ijepa/drawing/plot.hpp"
 
 namespace ijepa::tools {
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(tensorboard pandas h5py onnx onnxruntime pillow tifffile trackio)
+packages=(tensorboard pandas h5py onnx onnxruntime pillow tifffile trackio reframe-hpc)
 folder=build/python
 if [[ $(cat "$folder/complete" 2>/dev/null) == "${packages[*]}" ]]; then
   echo "python: ${packages[*]} are there"

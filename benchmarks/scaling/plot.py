@@ -54,8 +54,8 @@ def efficiency_panel(rows, predictions):
             if row["form"] == form:
                 panel.parts.append(f'<circle cx="{place(row["ranks"]):.1f}" '
                                    f'cy="{panel.y(row["efficiency"]):.1f}" r="4" fill="{colour}"/>')
-        panel.parts.append(text(panel.left + 8, panel.bottom - 10 - 16 * number,
-                                f"{form}: dots measured, line model", "start", colour))
+        panel.parts.append(text(panel.left + 60 * number, 44, form, "start", colour))
+    panel.parts.append(text(panel.left + panel.width, 44, "dots: measured, lines: model", "end"))
     return panel.parts
 
 

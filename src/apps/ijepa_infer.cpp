@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "ijepa/comm/session.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/tasks/infer.hpp"
 #include "options.hpp"
 
@@ -13,8 +14,8 @@ int infer(const ijepa::InferSettings& settings, ijepa::Communicator& comm) {
   const ijepa::Log log(comm.rank());
   const auto made = ijepa::infer_features(settings, comm, log);
   if (comm.rank() == 0)
-    fmt::print("{} images, {} features each, in {} files of {}\n", made.images, made.width,
-               made.parts.size(), settings.out);
+    fmt::print("{} images, {} features each, in {} of {}\n", made.images, made.width,
+               ijepa::counted(std::ssize(made.parts), "file"), settings.out);
   std::fflush(stdout);
   ijepa::say_next(log,
                   {{"Nearest images of the first",

@@ -10,10 +10,18 @@
 namespace {
 
 int predict(const ijepa::PredictSettings& settings, ijepa::Communicator& comm) {
-  const auto result = ijepa::predict_blocks(settings, comm, ijepa::Log(comm.rank()));
-  if (comm.rank() == 0)
+  const ijepa::Log log(comm.rank());
+  const auto result = ijepa::predict_blocks(settings, comm, log);
+  if (comm.rank() == 0) {
     fmt::print("{}{}/predict.csv, predict.json{}\n", ijepa::as_text(result), settings.out,
                settings.shown > 0 ? ", predict.png" : "");
+    std::fflush(stdout);
+    const auto from =
+        settings.run.empty() ? "--checkpoint " + settings.checkpoint : "--run " + settings.run;
+    ijepa::say_next(
+        log, {{"A decoder that draws them",
+               fmt::format("ijepa-predict train-decoder {} --input SHARDS --out DECODER", from)}});
+  }
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 
@@ -43,9 +51,16 @@ int train(const ijepa::TrainDecoderSettings& settings, ijepa::Communicator& comm
 
 int sketch(const ijepa::SketchSettings& settings, ijepa::Communicator& comm) {
   const auto result = ijepa::sketch_blocks(settings, comm, ijepa::Log(comm.rank()));
-  if (comm.rank() == 0)
+  if (comm.rank() == 0) {
     fmt::print("{}{}/sketch.csv, sketch.json{}\n", ijepa::as_text(result), settings.out,
                settings.shown > 0 ? ", sketch.png" : "");
+    std::fflush(stdout);
+    if (settings.shown > 0)
+      ijepa::say_next(
+          ijepa::Log(0),
+          {{"On the page of its run",
+            fmt::format("ijepa-plot report RUN --picture {}/sketch.png", settings.out)}});
+  }
   return ijepa::end_of_run(result.bad_images, settings.out, comm);
 }
 

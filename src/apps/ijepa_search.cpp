@@ -21,9 +21,9 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
     ijepa::on_rank_0(comm, [&] {
       fmt::print("similarity {:.6f}\n", similarity);
       if (settings.features.empty()) return;
-      const auto scale = ijepa::similarity_scale(similarity, settings.features, encoder.identity());
-      fmt::print("of {} pairs of {}, {:.1f} % are less alike; half are above {:.6f}\n", scale.pairs,
-                 settings.features, 100 * scale.below, scale.median);
+      const auto scale = ijepa::similarity_scale(settings.features, encoder.identity());
+      fmt::print("of {} pairs of {}, {:.1f} % are less alike; half are above {:.6f}\n",
+                 scale.pairs(), settings.features, 100 * scale.below(similarity), scale.median());
     });
     return 0;
   }
@@ -33,6 +33,10 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
   if (!settings.out.empty())
     fmt::print("{}: nearest.csv{}{}\n", settings.out,
                result.precision.empty() ? "" : ", precision.csv", settings.all ? "" : ", hits.png");
+  std::fflush(stdout);
+  ijepa::say_next(log, {{settings.all ? "A picture of some" : "How often neighbours share a class",
+                         fmt::format("ijepa-search --features {} {} --out OTHER", settings.features,
+                                     settings.all ? "--query 0 1 2" : "--all")}});
   return 0;
 }
 

@@ -61,6 +61,14 @@ Image fitted(const ImageView& picture, int side) {
   return out;
 }
 
+void fill(Image& to, const Box& box, const Rgb& colour) {
+  for (int y = box.top; y < box.top + box.height; ++y)
+    for (int x = box.left; x < box.left + box.width; ++x)
+      std::ranges::copy(colour, to.rgb.begin() +
+                                    static_cast<std::ptrdiff_t>(bytes_of(y, to.width)) +
+                                    std::ptrdiff_t{3} * x);
+}
+
 void paste(const Image& from, int top, int left, Image& to) {
   const auto row_bytes = bytes_of(1, from.width);
   for (int y = 0; y < from.height; ++y)
@@ -78,7 +86,7 @@ void write_png(const Image& picture, const std::string& path) {
   write_file_atomically(path, encode_png<std::string>(kind, picture.rgb.data(), nullptr));
 }
 
-void write_index_png(const IndexImage& map, const std::vector<std::array<std::uint8_t, 3>>& palette,
+void write_index_png(const IndexImage& map, const std::vector<Rgb>& palette,
                      const std::string& path) {
   const PngKind kind{map.width, map.height, PNG_FORMAT_RGB_COLORMAP, palette.size()};
   write_file_atomically(path, encode_png<std::string>(kind, map.index.data(), palette.data()));

@@ -54,7 +54,7 @@ class Epochs {
         comm_(comm),
         begun_(task.begin()),
         shares_(step_shares(plan.train, comm.rank(), comm.size())),
-        progress_(comm.rank() == 0 ? "images" : "",
+        progress_(comm, "training", "images",
                   (plan.epochs - begun_) * (plan.train.images + plan.valid_images)) {
     if (begun_ > 0) log.info("Going on after epoch {} of {}", begun_, plan.epochs);
   }

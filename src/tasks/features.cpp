@@ -33,7 +33,7 @@ class Extraction {
     const auto open = read_cache();
     const std::int64_t own_images = count_images(open);
     const double all_images = comm_.all_reduce(static_cast<double>(own_images), Reduction::sum);
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "", static_cast<std::int64_t>(all_images),
+    WorkProgress progress(comm_, options_.task, "images", static_cast<std::int64_t>(all_images),
                           own_images);
     std::vector<Slice> slices;
     for (const auto& part : open)

@@ -7,7 +7,9 @@
 #include "feature_csv.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/core/folder.hpp"
+#include "ijepa/data/canvas.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
@@ -116,15 +118,15 @@ class Inference {
       open_images_ += part.count;
       if (open++ % comm_.size() == comm_.rank()) mine.push_back(part);
     }
-    log.info("{} images in {} parts; {} parts are to be made", manifest_.images, parts_.size(),
-             open);
+    log.info("{} in {}; {} to be made", counted(manifest_.images, "image"),
+             counted(std::ssize(parts_), "part"), open);
     return mine;
   }
 
   void compute(const std::vector<Part>& mine) {
     std::int64_t own_images = 0;
     for (const auto& part : mine) own_images += part.count;
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "", open_images_, own_images);
+    WorkProgress progress(comm_, "features", "images", open_images_, own_images);
     for (const auto& part : mine)
       write_feature_part(path_of(part), manifest_.identity, rows_of(part, progress));
   }
@@ -160,17 +162,19 @@ class Inference {
     const Size size = encoder_.image_size();
     const auto& config = encoder_.config();
     std::vector<Image> pictures;
+    std::vector<std::string> names;
     Matrix<float> tokens(std::ssize(chosen) * config.tokens(), config.width);
     Matrix<float> pooled(1, config.width);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const auto pixels = views_->evaluate(chosen[i], 1);
       pictures.push_back(shown(pixels.data(), size, encoder_.channels()));
+      names.push_back(images_->key(chosen[i]));
       encoder_.features().apply({pixels.data(), 1, size, encoder_.channels()}, pooled.view());
       std::ranges::copy(encoder_.features().tokens().values,
                         tokens.row(static_cast<std::int64_t>(i) * config.tokens()).begin());
     }
-    write_pca_picture(pictures, tokens, {config.grid_rows(), config.grid_cols()},
-                      settings_.out + "/pca.png");
+    write_png(pca_sheet(pictures, names, tokens, {config.grid_rows(), config.grid_cols()}),
+              settings_.out + "/pca.png");
   }
 
   const InferSettings& settings_;

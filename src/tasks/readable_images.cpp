@@ -53,7 +53,7 @@ std::string problem_of(const ImageSource& images, std::int64_t image, PictureRea
 std::string bad_of_this_rank(const ImageSource& images, int threads, int channels,
                              Communicator& comm) {
   constexpr std::int64_t at_once = 256;
-  WorkProgress progress(comm.rank() == 0 ? "images" : "", images.size());
+  WorkProgress progress(comm, "decoding", "images", images.size());
   std::vector<PictureReader> readers;
   for (int t = 0; t < std::max(threads, 1); ++t) readers.emplace_back(channels);
   std::string lines;

@@ -74,7 +74,10 @@ class Search {
     result.hits = all_hits();
     result.queries = queries_.names;
     result.keys = data_.keys;
-    on_rank_0(comm_, [&] { judge(result); });
+    on_rank_0(comm_, [&] {
+      judge(result);
+      result.scale.emplace(rows_);
+    });
     return result;
   }
 
@@ -135,7 +138,7 @@ class Search {
     constexpr std::int64_t block = 256;
     const auto count = queries_.rows.rows;
     std::string mine;
-    WorkProgress progress(comm_.rank() == 0 ? "queries" : "", count);
+    WorkProgress progress(comm_, "search", "queries", count);
     const RankBatches shared(count, block, comm_);
     for (std::int64_t round = 0; round < shared.mine(); ++round) {
       const auto first = shared.first(round), size = shared.count(round);
@@ -175,6 +178,13 @@ class Search {
     return image < 0 ? -1 : data_.labels[static_cast<std::size_t>(image)];
   }
 
+  std::string class_of(std::int64_t image) const {
+    const auto c = label(image);
+    if (c < 0) return "";
+    const auto& names = manifest_.class_names;
+    return c < std::ssize(names) ? names[static_cast<std::size_t>(c)] : fmt::format("class {}", c);
+  }
+
   Match match(std::int64_t query, std::int64_t hit) const {
     if (label(query) < 0 || label(hit) < 0) return Match::unknown;
     return label(query) == label(hit) ? Match::same : Match::other;
@@ -208,13 +218,13 @@ class Search {
   }
 
   void write_nearest(const SearchResult& result) const {
-    std::string text = "query,rank,key,similarity\n";
+    std::string text = "query,rank,key,similarity,percentile\n";
     for (std::size_t q = 0; q < result.hits.size(); ++q)
       for (std::size_t h = 0; h < result.hits[q].size(); ++h)
-        text +=
-            fmt::format("{},{},{},{:.6f}\n", csv_field(result.queries[q]), h + 1,
-                        csv_field(data_.keys[static_cast<std::size_t>(result.hits[q][h].image)]),
-                        result.hits[q][h].similarity);
+        text += fmt::format(
+            "{},{},{},{:.6f},{:.2f}\n", csv_field(result.queries[q]), h + 1,
+            csv_field(data_.keys[static_cast<std::size_t>(result.hits[q][h].image)]),
+            result.hits[q][h].similarity, 100 * result.scale->below(result.hits[q][h].similarity));
     write_file_atomically(settings_.out + "/nearest.csv", text);
   }
 
@@ -245,28 +255,31 @@ class Search {
     const auto images =
         open_images(settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
     int most_channels = 0;
-    const auto picture = [&](std::int64_t image) {
+    const auto named = [&](std::int64_t image) -> NamedImage {
       std::vector<std::uint8_t> encoded;
       images->read(place_of(*images, image), encoded);
       most_channels = std::max(most_channels, stored_channels(encoded).channels);
-      return shown_as_stored(encoded);
+      return {shown_as_stored(encoded), data_.keys[static_cast<std::size_t>(image)],
+              class_of(image)};
     };
     std::vector<HitRow> sheet;
     for (std::size_t q = 0; q < result.hits.size(); ++q) {
       const auto own = queries_.images[q];
-      HitRow row{own < 0 ? decode_file(queries_.names[q]) : picture(own), {}};
-      const auto add = [&](const std::vector<Hit>& hits) {
+      const auto& name = queries_.names[q];
+      HitRow row{own < 0 ? NamedImage{decode_file(name), utf8_name(name), ""} : named(own), {}};
+      const auto add = [&](const std::vector<Hit>& hits, const SimilarityScale& scale) {
         auto& group = row.groups.emplace_back();
-        for (const auto& hit : hits) {
-          group.hits.push_back(picture(hit.image));
-          group.matches.push_back(match(own, hit.image));
-        }
+        for (const auto& hit : hits)
+          group.push_back({named(hit.image), match(own, hit.image), hit.similarity,
+                           scale.below(hit.similarity)});
       };
-      add(result.hits[q]);
-      if (!result.beside_hits.empty()) add(result.beside_hits[q]);
+      add(result.hits[q], *result.scale);
+      if (!result.beside_hits.empty()) add(result.beside_hits[q], *result.beside_scale);
       sheet.push_back(std::move(row));
     }
-    write_hit_sheet(sheet, settings_.out + "/hits.png");
+    std::vector<std::string> groups{utf8_name(settings_.features)};
+    if (!result.beside_hits.empty()) groups.push_back(utf8_name(settings_.beside));
+    write_hit_sheet(sheet, groups, settings_.out + "/hits.png");
     constexpr int colours_and_alpha = 4;
     if (most_channels > colours_and_alpha)
       log_.info("{}/hits.png shows {}.", settings_.out, shown_channels(most_channels));
@@ -295,6 +308,7 @@ void look_beside(const SearchSettings& settings, Communicator& comm, const Log& 
   });
   result.beside_hits = std::move(beside.hits);
   result.beside = std::move(beside.precision);
+  result.beside_scale = std::move(beside.scale);
 }
 
 }  // namespace
@@ -305,27 +319,6 @@ SearchResult search_images(const SearchSettings& settings, Communicator& comm, c
   if (!settings.beside.empty()) look_beside(settings, comm, log, result);
   on_rank_0(comm, [&] { search.write(result); });
   return result;
-}
-
-std::string as_text(const SearchResult& result) {
-  constexpr std::size_t most_shown = 10;
-  std::string text;
-  for (std::size_t q = 0; q < std::min(most_shown, result.hits.size()); ++q) {
-    text += result.queries[q] + "\n";
-    for (const auto& hit : result.hits[q])
-      text += fmt::format("  {:.4f}  {}\n", hit.similarity,
-                          result.keys[static_cast<std::size_t>(hit.image)]);
-  }
-  if (result.hits.size() > most_shown)
-    text += fmt::format("... and {} more queries\n", result.hits.size() - most_shown);
-  for (std::size_t i = 0; i < result.precision.size(); ++i) {
-    const auto& p = result.precision[i];
-    text += fmt::format("precision@{:<4} {:.1f} %", p.k, 100 * p.share);
-    if (!result.beside.empty())
-      text += fmt::format(", by the features beside {:.1f} %", 100 * result.beside[i].share);
-    text += fmt::format(" (chance {:.1f} %)\n", 100 * result.chance);
-  }
-  return text;
 }
 
 double image_similarity(const std::pair<std::string, std::string>& files, FrozenEncoder& encoder) {

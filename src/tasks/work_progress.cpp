@@ -6,15 +6,19 @@
 
 namespace ijepa {
 
-WorkProgress::WorkProgress(std::string what, std::int64_t total, std::int64_t mine)
-    : what_(std::move(what)), total_(total), mine_(mine) {}
+WorkProgress::WorkProgress(const Communicator& comm, std::string task, std::string unit,
+                           std::int64_t total, std::int64_t mine)
+    : task_(comm.rank() == 0 ? std::move(task) : ""),
+      unit_(std::move(unit)),
+      total_(total),
+      mine_(mine) {}
 
 WorkProgress::~WorkProgress() {
   end_live_line();
 }
 
 void WorkProgress::add(std::int64_t count) {
-  if (what_.empty() || done_ >= mine_) return;
+  if (task_.empty() || done_ >= mine_) return;
   done_ = std::min(done_ + count, mine_);
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - last_).count();
@@ -24,8 +28,9 @@ void WorkProgress::add(std::int64_t count) {
   const double done =
       static_cast<double>(done_) / static_cast<double>(mine_) * static_cast<double>(total_);
   const double rate = done / std::chrono::duration<double>(now - begin_).count();
-  const auto line = fmt::format("{:.0f} of {} {}  {:.1f} {}/s  ETA {}", done, total_, what_, rate,
-                                what_, duration_text((static_cast<double>(total_) - done) / rate));
+  const auto line =
+      fmt::format("{}: {:.0f} of {} {}  {:.1f} {}/s  ETA {}", task_, done, total_, unit_, rate,
+                  unit_, duration_text((static_cast<double>(total_) - done) / rate));
   write_to_stderr(live ? std::string(erase_line) + line : line + "\n");
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The files that the recipes of containers (jobs/*.def) copy are enough: with them alone the project
-configures and installs. Nothing is compiled.
+configures and installs. So does the archive of a release, which has no history. Nothing is compiled.
 usage: images.py"""
 import pathlib
 import re
@@ -18,6 +18,16 @@ def copied(recipe):
     return [line.split()[0] for line in section.splitlines()]
 
 
+def installs(root, options):
+    """Problems of configuring and installing what lies in `root`."""
+    for command in (["cmake", "--preset", "release", *options],
+                    ["cmake", "--install", "build/release", "--prefix", "installed"]):
+        done = subprocess.run(command, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            return [f"{root.name}: {' '.join(command)}\n{done.stdout}"]
+    return []
+
+
 def problems_of(recipe, scratch):
     root = scratch / recipe.stem
     root.mkdir()
@@ -25,20 +35,26 @@ def problems_of(recipe, scratch):
         copy = shutil.copytree if (SOURCE / part).is_dir() else shutil.copy
         copy(SOURCE / part, root / part)
     options = re.search(r"cmake --preset release (.*)", recipe.read_text(encoding="utf-8")).group(1).split()
-    options = [word.replace("IJEPA_CUDA=ON", "IJEPA_CUDA=OFF") for word in options]
-    for command in (["cmake", "--preset", "release", *options],
-                    ["cmake", "--install", "build/release", "--prefix", "installed"]):
-        done = subprocess.run(command, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            return [f"{recipe.name}: {' '.join(command)}\n{done.stdout}"]
-    return []
+    return installs(root, [word.replace("IJEPA_CUDA=ON", "IJEPA_CUDA=OFF") for word in options])
+
+
+def problems_of_archive(scratch):
+    """Of what `git archive` makes of the newest commit; none where this is no checkout."""
+    if not (SOURCE / ".git").exists():
+        return []
+    root = scratch / "archive"
+    root.mkdir()
+    archive = subprocess.run(["git", "-C", SOURCE, "archive", "HEAD"], check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "-x", "-C", root], check=True, input=archive)
+    return installs(root, ["-DIJEPA_CUDA=OFF", "-DIJEPA_TESTS=OFF", "-DIJEPA_BENCHMARKS=OFF"])
 
 
 def main():
     recipes = sorted((SOURCE / "jobs").glob("*.def"))
     with tempfile.TemporaryDirectory() as scratch:
         found = [text for recipe in recipes for text in problems_of(recipe, pathlib.Path(scratch))]
-    print(*found, f"images: {len(recipes)} recipes, {len(found)} problems", sep="\n")
+        found += problems_of_archive(pathlib.Path(scratch))
+    print(*found, f"images: {len(recipes)} recipes and an archive, {len(found)} problems", sep="\n")
     return bool(found) or not recipes
 
 

@@ -58,12 +58,23 @@ def check_words(program):
         fail_unless(not unknown, f"{example}: there is no {unknown}")
 
 
+def man(name, pages):
+    shown = run(["man", "-M", pages, "--warnings", "-E", "UTF-8", name],
+                env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8", "MANPAGER": "cat"})
+    fail_unless(shown.returncode == 0 and not shown.stderr, f"man {name}: {shown.stderr}")
+    return re.sub(".\b", "", shown.stdout)
+
+
+def check_overview(programs, pages):
+    """man ijepa says what each of the programs is for."""
+    text = man("ijepa", pages)
+    lacking = [program.name for program in programs if not re.search(rf"{program.name}\(1\)\s+\w", text)]
+    fail_unless(not lacking, f"man ijepa does not tell of {lacking}: {text}")
+
+
 def check_page(program, pages):
     page = pages / "man1" / f"{program.name}.1"
-    shown = run(["man", "-M", pages, "--warnings", "-E", "UTF-8", program.name],
-                env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8", "MANPAGER": "cat"})
-    text = re.sub(".\b", "", shown.stdout)
-    fail_unless(shown.returncode == 0 and not shown.stderr, f"man {program.name}: {shown.stderr}")
+    text = man(program.name, pages)
     commands = re.findall(r"^  (\w+)  ", help_of(program).partition("Subcommands:")[2].partition("\nExamples")[0], re.M)
     for command in [(), *((name,) for name in commands)]:
         missing = options_in(help_of(program, command)) - options_in(text)
@@ -214,6 +225,7 @@ def main():
         built = sorted(name for name in (BUILD / "programs.txt").read_text(encoding="utf-8").split()
                        if (BUILD / "bin" / name).exists())
         fail_unless([path.name for path in programs] == built, f"installed {programs}, built {built}")
+        check_overview(programs, prefix / "share/man")
         for program in programs:
             check_words(program)
             check_page(program, prefix / "share/man")

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 #include "ijepa/tasks/infer.hpp"
@@ -177,16 +178,25 @@ TEST_F(Search, ASimilarityIsPlacedAmongThoseOfRandomPairs) {
   const auto at = [&](double share) {
     return all[static_cast<std::size_t>(share * static_cast<double>(all.size()))];
   };
-  for (const double share : {0.1, 0.5, 0.9}) {
-    const auto scale = similarity_scale(at(share), path("features"), identity);
-    EXPECT_NEAR(scale.below, share, 0.02);
-    EXPECT_GT(scale.median, at(0.48));
-    EXPECT_LT(scale.median, at(0.52));
-  }
-  EXPECT_EQ(similarity_scale(1.1, path("features"), identity).below, 1);
-  EXPECT_EQ(similarity_scale(-1.1, path("features"), identity).below, 0);
-  const auto other = message_of([&] { similarity_scale(0, path("features"), identity + "x"); });
+  const auto scale = similarity_scale(path("features"), identity);
+  for (const double share : {0.1, 0.5, 0.9}) EXPECT_NEAR(scale.below(at(share)), share, 0.02);
+  EXPECT_GT(scale.median(), at(0.48));
+  EXPECT_LT(scale.median(), at(0.52));
+  EXPECT_EQ(scale.below(1.1), 1);
+  EXPECT_EQ(scale.below(-1.1), 0);
+  const auto other = message_of([&] { similarity_scale(path("features"), identity + "x"); });
   EXPECT_NE(other.find("are of another encoder"), std::string::npos) << other;
+}
+
+TEST_F(Search, HitsAreToldWithThatScale) {
+  settings_.queries = {"picture/3.png"};
+  const auto result = search();
+  const auto text = read_text_file(path("out/nearest.csv"));
+  EXPECT_TRUE(text.starts_with("query,rank,key,similarity,percentile\npicture/3.png,1,")) << text;
+  const auto share = 100 * result.scale->below(result.hits[0][0].similarity);
+  EXPECT_GT(share, 80);  // the nearest of 40
+  EXPECT_NE(text.find(fmt::format(",{:.2f}\npicture/3.png,2,", share)), std::string::npos) << text;
+  EXPECT_NE(as_text(result).find(fmt::format("  {:6.2f} %  ", share)), std::string::npos);
 }
 
 TEST_F(Search, ApproximateIndicesFindNearlyTheSame) {

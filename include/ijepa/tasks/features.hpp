@@ -16,10 +16,11 @@ namespace ijepa {
 using FeatureMaps = std::vector<std::unique_ptr<FeatureMap>>;
 
 struct ExtractOptions {
-  Size crop;                 // of the evaluation transform: resize, centre crop
-  std::int64_t batch = 128;  // images at once
-  int threads = 2;           // that decode
-  int channels = 3;          // that images are read as
+  Size crop;                      // of the evaluation transform: resize, centre crop
+  std::int64_t batch = 128;       // images at once
+  int threads = 2;                // that decode
+  int channels = 3;               // that images are read as
+  std::string task = "features";  // as people are told how far it is
 };
 
 /// How pictures are read for judging features: none is replaced by another one.

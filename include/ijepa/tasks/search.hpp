@@ -1,12 +1,14 @@
 // Search: the nearest images of images, by the features that ijepa-infer wrote.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/similarity_scale.hpp"
 
 namespace ijepa {
 
@@ -38,12 +40,13 @@ struct SearchResult {
   std::vector<std::vector<Hit>> beside_hits;  // by the features beside; empty without them
   std::vector<PrecisionAt> beside;            // and their precision
   double chance = 0;                          // the precision of hits at random
+  std::optional<SimilarityScale> scale, beside_scale;  // of these features, on rank 0
 };
 
 /// Queries go round the ranks in blocks, so hits do not depend on their number; the result is rank
-/// 0's. Writes nearest.csv (query, rank, key, similarity), precision.csv where there are labels,
-/// and, unless every image is a query, hits.png. An Error unless the features beside are of the
-/// same images. Collective.
+/// 0's. Writes nearest.csv (query, rank, key, similarity, the percentage of random pairs that are
+/// less alike), precision.csv where there are labels, and, unless every image is a query, hits.png.
+/// An Error unless the features beside are of the same images. Collective.
 SearchResult search_images(const SearchSettings& settings, Communicator& comm, const Log& log);
 
 /// Precision, and the hits of up to ten queries, as lines for people.

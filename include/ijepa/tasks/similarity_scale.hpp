@@ -3,18 +3,30 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "ijepa/core/matrix.hpp"
 
 namespace ijepa {
 
-struct SimilarityScale {
-  std::int64_t pairs = 0;        // looked at
-  double below = 0, median = 0;  // the share of them that are less alike, and the middle of all
+/// The cosines of pairs of different images, drawn at random: always the same pairs.
+class SimilarityScale {
+ public:
+  /// `rows` (images, D) are unit_rows() of features; of one image nothing is below or above.
+  explicit SimilarityScale(const Matrix<float>& rows);
+
+  std::int64_t pairs() const { return static_cast<std::int64_t>(cosines_.size()); }
+  /// The share of the pairs that are less alike.
+  double below(double cosine) const;
+  /// Half of the pairs are more alike.
+  double median() const { return cosines_.at(cosines_.size() / 2); }
+
+ private:
+  std::vector<double> cosines_;  // rising
 };
 
-/// A cosine among those of pairs of different images, drawn at random from the pooled features in
-/// `folder`. An Error unless they are of the encoder `identity` (encoder_identity()) and of at
-/// least two images.
-SimilarityScale similarity_scale(double similarity, const std::string& folder,
-                                 const std::string& identity);
+/// That of the pooled features in `folder`. An Error unless they are of the encoder `identity`
+/// (encoder_identity()) and of at least two images.
+SimilarityScale similarity_scale(const std::string& folder, const std::string& identity);
 
 }  // namespace ijepa

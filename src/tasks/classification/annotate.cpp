@@ -1,24 +1,24 @@
-#include <algorithm>
-#include <opencv2/imgproc.hpp>
+#include "annotate.hpp"
 
-#include "ijepa/data/canvas.hpp"
-#include "ijepa/tasks/classification/classify_infer.hpp"
+#include <algorithm>
+
+#include "ijepa/drawing/lettering.hpp"
 
 namespace ijepa {
 
-Image annotated(const ImageView& picture, const std::string& text) {
-  constexpr int least = 224, line = 22;
-  const int longest = std::max({picture.height, picture.width, least});
-  Image out = fitted(picture, longest);
-  cv::Mat canvas(out.height, out.width, CV_8UC3, out.rgb.data());
-  int baseline = 0;
-  double scale = longest / 450.0;
-  const auto size = cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, scale, 1, &baseline);
-  scale *= std::min(1.0, (out.width - 8.0) / std::max(size.width, 1));  // long names fit
-  const int bar = std::min(out.height, std::max(line, longest / 12));
-  cv::rectangle(canvas, {0, 0}, {out.width, bar}, {0, 0, 0}, cv::FILLED);
-  cv::putText(canvas, text, {4, bar - std::max(5, bar / 3)}, cv::FONT_HERSHEY_SIMPLEX, scale,
-              {255, 255, 255}, 1 + longest / 600, cv::LINE_AA);
+Image annotated(const ImageView& picture, const std::vector<AnswerLine>& lines) {
+  constexpr int least = 224, letters_a_line = 20;
+  const Image shown = fitted(picture, std::max({picture.height, picture.width, least}));
+  const int width = std::max(shown.width, least), line = width / letters_a_line * 2;
+  const auto panel = static_cast<int>(lines.size()) * line + line / 2;
+  Image out = plain_image(panel + shown.height, width, 0, 0, 0);
+  paste(shown, panel, (width - shown.width) / 2, out);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    double size = line / 40.0;
+    size *= std::min(1.0, (width - 8.0) / text_width(lines[i].text, size));  // long names fit
+    write_text(out, lines[i].text, 4, static_cast<int>(i + 1) * line,
+               {.size = size, .colour = lines[i].colour, .thickness = 1 + width / 600});
+  }
   return out;
 }
 

@@ -6,7 +6,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/plot.hpp"
+#include "ijepa/drawing/plot.hpp"
 
 namespace ijepa {
 namespace {
@@ -63,12 +63,12 @@ const EpochRow* best_row(const ClassifyHistory& history) {
 
 void write_history(const ClassifyHistory& history, const std::string& prefix) {
   write_file_atomically(prefix + ".csv", as_csv(history));
-  write_plot({"loss",
+  write_plot({"Loss (cross-entropy of an image)",
               "epoch",
               {curve("training", history, &EpochRow::train_loss, 1),
                curve("validation", history, &EpochRow::valid_loss, 1)}},
              prefix + "_loss.png");
-  write_plot({"accuracy in percent",
+  write_plot({"Accuracy in percent",
               "epoch",
               {curve("training top-1", history, &EpochRow::train_top1, 100),
                curve("validation top-1", history, &EpochRow::valid_top1, 100),

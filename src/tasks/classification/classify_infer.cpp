@@ -7,6 +7,7 @@
 
 #include "../feature_csv.hpp"
 #include "../work_progress.hpp"
+#include "annotate.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
@@ -47,7 +48,7 @@ class Classification {
     Prefetch<std::vector<std::uint8_t>> ahead(shared.rounds(), [&](std::int64_t round) {
       return views_->evaluate(shared.first(round), shared.count(round));
     });
-    WorkProgress progress(comm_.rank() == 0 ? "images" : "", images);
+    WorkProgress progress(comm_, "classification", "images", images);
     std::unique_ptr<TemporaryFile> table;
     on_rank_0(comm_, [&] {
       table = std::make_unique<TemporaryFile>(settings_.out + "/predictions.csv");
@@ -138,18 +139,38 @@ class Classification {
       const auto c = order[static_cast<std::size_t>(k)];
       line += fmt::format(",{},{:.6f}", csv_field(classes[c]), shares[c]);
     }
-    if (settings_.pictures)
-      draw(image, fmt::format("{} {:.1f}%", classes[order[0]], 100 * shares[order[0]]));
+    if (settings_.pictures) draw(image, answer(image, order, shares));
     return line + "\n";
   }
 
-  void draw(std::int64_t image, const std::string& text) const {
+  /// The likeliest three classes, the true one green, a first one that is not red.
+  std::vector<AnswerLine> answer(std::int64_t image, const std::vector<std::size_t>& order,
+                                 std::span<const double> shares) const {
+    constexpr std::size_t most = 3;
+    constexpr Rgb white{255, 255, 255}, grey{170, 170, 170}, green{90, 220, 110}, red{250, 90, 80};
+    const auto label = images_->label(image);
+    const auto truth = label < 0 ? "" : images_->class_names()[static_cast<std::size_t>(label)];
+    std::vector<AnswerLine> lines;
+    bool told = truth.empty();
+    for (std::size_t k = 0; k < std::min(most, order.size()); ++k) {
+      const auto& name = opened_.card.classes[order[k]];
+      const bool right = !truth.empty() && name == truth;
+      const Rgb other = k > 0 ? grey : truth.empty() ? white : red;
+      lines.push_back(
+          {fmt::format("{} {:.1f} %", name, 100 * shares[order[k]]), right ? green : other});
+      told = told || right;
+    }
+    if (!told) lines.push_back({"is " + truth, green});
+    return lines;
+  }
+
+  void draw(std::int64_t image, const std::vector<AnswerLine>& lines) const {
     std::vector<std::uint8_t> encoded;
     images_->read(image, encoded);
     fs::path path = fs::path(settings_.out) / "pictures" / path_of_key(images_->key(image));
     path += ".png";
     make_folder(path.parent_path().string());
-    write_png(annotated(ijepa::shown(encoded, channels()).view(), text), path.string());
+    write_png(annotated(ijepa::shown(encoded, channels()).view(), lines), path.string());
   }
 
   const ClassifyInferSettings& settings_;

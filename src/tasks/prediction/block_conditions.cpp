@@ -66,12 +66,12 @@ class Collection {
     if (request.encoded) out_.means.encoded = {out_.size(), model.width()};
   }
 
-  BlockConditions run(const std::string& what) {
+  BlockConditions run(const std::string& task) {
     const auto mine = batches_of(comm_.rank());
     Prefetch<std::vector<std::uint8_t>> ahead(mine.mine(), [&](std::int64_t round) {
       return views_.evaluate(part_of(request_.images, mine, round));
     });
-    WorkProgress progress(comm_.rank() == 0 ? what : "", std::ssize(request_.images));
+    WorkProgress progress(comm_, task, "images", std::ssize(request_.images));
     std::string own;
     for (std::int64_t round = 0; round < mine.rounds(); ++round) {
       on_all_ranks(comm_, [&] {
@@ -144,9 +144,9 @@ std::int64_t images_that_fit(const PretrainRecipe& recipe, std::int64_t bytes) {
 }
 
 BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
-                                   const ConditionRequest& request, const std::string& what,
+                                   const ConditionRequest& request, const std::string& task,
                                    Communicator& comm) {
-  return Collection(model, images, request, comm).run(what);
+  return Collection(model, images, request, comm).run(task);
 }
 
 std::vector<std::int32_t> patches_of_block(Grid grid, const BlockSize& block,

@@ -49,7 +49,7 @@ DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
                          const ConditionRequest& request, DecoderDraws draws, Communicator& comm)
     : images_(images),
       request_(request),
-      conditions_(collect_conditions(model, images, request, "images' predictions", comm)),
+      conditions_(collect_conditions(model, images, request, "predictions of blocks", comm)),
       draws_(std::move(draws)),
       views_(model.views(images, request.threads)),
       sampler_(conditions_.size(), draws_.seed) {

@@ -7,7 +7,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/plot.hpp"
+#include "ijepa/drawing/plot.hpp"
 
 namespace ijepa {
 namespace {

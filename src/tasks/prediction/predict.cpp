@@ -216,7 +216,7 @@ class Prediction {
     auto views = model_.views(bank(), threads_);
     Prefetch<std::vector<std::uint8_t>> ahead(
         mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
-    WorkProgress progress(comm_.rank() == 0 ? "bank images" : "", std::ssize(images));
+    WorkProgress progress(comm_, "comparison with blocks of others", "images", std::ssize(images));
     for (std::int64_t i = 0; i < mine; ++i) {
       compare(batch_of(i), ahead.next());
       progress.add(most * comm_.size());
@@ -308,9 +308,15 @@ class Prediction {
       if (q.image == last) continue;
       if (std::ssize(rows) == settings_.shown) break;
       last = q.image;
-      BlockRow row{picture(*input_, q.image), q.context, pixels_of(q.position), {}};
-      for (const auto& hit : q.hits)
+      BlockRow row{.picture = picture(*input_, q.image),
+                   .context = q.context,
+                   .truth = pixels_of(q.position),
+                   .key = input_->key(q.image),
+                   .own = q.own};
+      for (const auto& hit : q.hits) {
         row.hits.push_back(cut_out(picture(bank(), hit.image).view(), pixels_of(hit.position)));
+        row.similarities.push_back(hit.similarity);
+      }
       rows.push_back(std::move(row));
     }
     write_bad_images(bad_, settings_.out);

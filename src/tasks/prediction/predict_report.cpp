@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "../feature_csv.hpp"
-#include "ijepa/data/canvas.hpp"
 #include "ijepa/data/resize.hpp"
+#include "ijepa/drawing/sheet.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 
 namespace ijepa {
@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int side = 144, gap = 6, border = 3;
+constexpr Rgb hidden{128, 128, 128}, of_block{40, 200, 80};
 
 Json recall_json(const Recall& r) {
   return {{"candidates", r.candidates},
@@ -31,17 +31,13 @@ std::string recall_line(const char* name, const Recall& r) {
                      100 * r.at1, 100 * r.at5, 100 * r.chance1(), 100 * r.chance5());
 }
 
-void fill(Image& picture, const Box& box, std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
-  paste(plain_image(box.height, box.width, red, green, blue), box.top, box.left, picture);
-}
-
 /// A frame of `thickness` pixels just inside the box.
 void frame(Image& picture, const Box& box, int thickness) {
   const int t = std::min({thickness, box.height, box.width});
-  fill(picture, {box.top, box.left, t, box.width}, 40, 200, 80);
-  fill(picture, {box.top + box.height - t, box.left, t, box.width}, 40, 200, 80);
-  fill(picture, {box.top, box.left, box.height, t}, 40, 200, 80);
-  fill(picture, {box.top, box.left + box.width - t, box.height, t}, 40, 200, 80);
+  fill(picture, {box.top, box.left, t, box.width}, of_block);
+  fill(picture, {box.top + box.height - t, box.left, t, box.width}, of_block);
+  fill(picture, {box.top, box.left, box.height, t}, of_block);
+  fill(picture, {box.top, box.left + box.width - t, box.height, t}, of_block);
 }
 
 }  // namespace
@@ -53,20 +49,11 @@ Image seen_context(const BlockRow& row, Grid grid) {
   for (std::int32_t patch = 0; patch < grid.tokens(); ++patch)
     if (!std::ranges::binary_search(row.context, patch)) {
       const int y = patch / static_cast<int>(grid.cols), x = patch % static_cast<int>(grid.cols);
-      fill(out, {y * height, x * width, height, width}, 128, 128, 128);
+      fill(out, {y * height, x * width, height, width}, hidden);
     }
   frame(out, row.truth, std::max(1, out.width / 75));
   return out;
 }
-
-namespace {
-
-void place(const Image& picture, int top, int left, Image& sheet) {
-  const Image small = fitted(picture.view(), side);
-  paste(small, top + (side - small.height) / 2, left + (side - small.width) / 2, sheet);
-}
-
-}  // namespace
 
 std::string as_text(const PredictResult& r) {
   auto text = fmt::format(
@@ -123,18 +110,22 @@ void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::
   }
   std::size_t most = 0;
   for (const auto& row : rows) most = std::max(most, row.hits.size());
-  const int cell = side + 2 * border + gap, columns = static_cast<int>(most) + 2;
-  Image sheet = plain_image(static_cast<int>(rows.size()) * cell + gap, columns * cell + 4 * gap,
-                            255, 255, 255);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const int top = gap + static_cast<int>(i) * cell;
-    place(seen_context(rows[i], grid), top, gap, sheet);
-    frame(sheet, {top - border, gap + cell - border, side + 2 * border, side + 2 * border}, border);
-    place(cut_out(rows[i].picture.view(), rows[i].truth), top, gap + cell, sheet);
-    for (std::size_t h = 0; h < rows[i].hits.size(); ++h)
-      place(rows[i].hits[h], top, 4 * gap + (static_cast<int>(h) + 2) * cell, sheet);
+  Sheet sheet{.side = 144,
+              .title =
+                  "Hidden blocks and those that the prediction is most alike to (cosine "
+                  "similarity of their features)",
+              .columns = {{"seen"}, {"hidden"}},
+              .keys = {{hidden, "hidden from the network"}, {of_block, "the block asked for"}}};
+  for (std::size_t k = 0; k < most; ++k)
+    sheet.columns.push_back({k == 0 ? "nearest blocks of other images" : "", k == 0});
+  for (const auto& row : rows) {
+    auto& cells = sheet.rows.emplace_back().cells;
+    cells.push_back({seen_context(row, grid), {row.key}});
+    cells.push_back({cut_out(row.picture.view(), row.truth), {fmt::format("{:.3f}", row.own)}});
+    for (std::size_t h = 0; h < row.hits.size(); ++h)
+      cells.push_back({row.hits[h], {fmt::format("{:.3f}", row.similarities[h])}});
   }
-  write_png(sheet, path);
+  write_png(drawn(sheet), path);
 }
 
 }  // namespace ijepa

@@ -16,14 +16,17 @@ std::string as_json(const PredictResult& result);
 
 /// A row of the sheet.
 struct BlockRow {
-  Image picture;                      // of the encoder's size
-  std::vector<std::int32_t> context;  // patches that were seen
-  Box truth;                          // in pixels
-  std::vector<Image> hits;            // blocks, of the truth's size
+  Image picture;                          // of the encoder's size
+  std::vector<std::int32_t> context;      // patches that were seen
+  Box truth;                              // in pixels
+  std::string key = {};                   // of the picture
+  double own = 0;                         // similarity of prediction and truth
+  std::vector<Image> hits = {};           // blocks, of the truth's size
+  std::vector<double> similarities = {};  // of prediction and hits
 };
 
-/// The context (what is hidden in grey, the block framed), the truth, then the hits. A PNG;
-/// without rows none, and none of a former call either.
+/// The context (what is hidden in grey, the block framed), the truth, then the hits, with their
+/// similarities. A PNG; without rows none, and none of a former call either.
 void write_block_sheet(const std::vector<BlockRow>& rows, Grid grid, const std::string& path);
 
 /// The picture of a row with what is hidden in grey and the block framed.

@@ -62,7 +62,7 @@ class Sketching {
   SketchResult run() {
     ask();
     encode_truths();
-    WorkProgress progress(comm_.rank() == 0 ? "blocks" : "", count());
+    WorkProgress progress(comm_, "sketches", "blocks", count());
     const auto heun = HeunSettings{settings_.steps, settings_.guidance};
     const std::vector<std::uint8_t> untold(static_cast<std::size_t>(settings_.samples));
     const Matrix<float> no_condition(settings_.samples, shape().model.condition);
@@ -310,10 +310,9 @@ class Sketching {
     const Size size = model_->image_size();
     const auto at = static_cast<std::size_t>(query);
     return seen_context(
-        {{size.height, size.width, picture(query)},
-         masks_[at].contexts[0],
-         box_of_block(shape().grid, shape().block(), shape().model.patch, position_[at]),
-         {}},
+        {.picture = {size.height, size.width, picture(query)},
+         .context = masks_[at].contexts[0],
+         .truth = box_of_block(shape().grid, shape().block(), shape().model.patch, position_[at])},
         shape().grid);
   }
 

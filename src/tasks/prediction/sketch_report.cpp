@@ -6,40 +6,15 @@
 #include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <opencv2/imgproc.hpp>
 
 #include "../feature_csv.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/drawing/sheet.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 
 namespace ijepa {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int side = 76, gap = 4, label_width = 160, header = 46, block_gap = 10;
-constexpr double text_size = 0.38;
-
-void write_text(Image& sheet, const std::string& text, int x, int y) {
-  cv::Mat canvas(sheet.height, sheet.width, CV_8UC3, sheet.rgb.data());
-  cv::putText(canvas, text, {x, y}, cv::FONT_HERSHEY_SIMPLEX, text_size, {30, 30, 30}, 1,
-              cv::LINE_AA);
-}
-
-int width_of(const std::string& text) {
-  int below = 0;
-  return cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, text_size, 1, &below).width;
-}
-
-void place(const Image& picture, int top, int left, Image& sheet) {
-  if (picture.rgb.empty()) return;
-  const Image cell = fitted(picture.view(), side);
-  paste(cell, top + (side - cell.height) / 2, left + (side - cell.width) / 2, sheet);
-}
-
-int column(std::size_t i) {
-  return label_width + static_cast<int>(i) * (side + gap);
-}
 
 Json figures_json(const SketchFigures& f) {
   return {{"rank", f.rank},
@@ -49,12 +24,21 @@ Json figures_json(const SketchFigures& f) {
           {"deviation", f.deviation}};
 }
 
-std::vector<std::string> headings(std::size_t samples, double white_level) {
-  std::vector<std::string> names{"told", "truth"};
-  for (std::size_t i = 1; i <= samples; ++i) names.push_back(fmt::format("sample {}", i));
-  names.push_back("mean");
-  names.push_back(fmt::format("dev. 0-{:.0f}", white_level));
-  return names;
+std::vector<SheetColumn> columns(std::size_t samples, double white_level) {
+  std::vector<SheetColumn> all{{"told"}, {"truth"}};
+  for (std::size_t i = 1; i <= samples; ++i) all.push_back({fmt::format("sample {}", i)});
+  all.push_back({"mean"});
+  all.push_back({fmt::format("dev. 0-{:.0f}", white_level)});
+  return all;
+}
+
+SheetRow row_of(const SketchLine& line, std::size_t samples) {
+  SheetRow row{.cells = {{line.told}, {line.truth}}, .words = line.words};
+  for (const auto& sample : line.samples) row.cells.push_back({sample});
+  row.cells.resize(2 + samples);
+  row.cells.push_back({line.mean});
+  row.cells.push_back({line.deviation});
+  return row;
 }
 
 }  // namespace
@@ -122,33 +106,16 @@ void write_sketch_sheet(const SketchSheet& sheet, const std::string& path) {
     std::filesystem::remove(path);
     return;
   }
-  std::size_t lines = 0, samples = 0;
-  for (const auto& image : sheet.images) {
-    lines += image.size();
+  std::size_t samples = 0;
+  for (const auto& image : sheet.images)
     for (const auto& line : image) samples = std::max(samples, line.samples.size());
-  }
-  const auto names = headings(samples, sheet.white_level);
-  Image out =
-      plain_image(header + static_cast<int>(lines) * (side + gap) +
-                      static_cast<int>(sheet.images.size()) * block_gap,
-                  std::max(column(names.size()), gap + width_of(sheet.title)) + gap, 255, 255, 255);
-  write_text(out, sheet.title, gap, 16);
-  for (std::size_t i = 0; i < names.size(); ++i) write_text(out, names[i], column(i), header - 8);
-  int top = header;
-  for (const auto& image : sheet.images) {
-    for (const auto& line : image) {
-      write_text(out, line.words, gap, top + side / 2);
-      place(line.told, top, column(0), out);
-      place(line.truth, top, column(1), out);
-      for (std::size_t i = 0; i < line.samples.size(); ++i)
-        place(line.samples[i], top, column(2 + i), out);
-      place(line.mean, top, column(names.size() - 2), out);
-      place(line.deviation, top, column(names.size() - 1), out);
-      top += side + gap;
+  Sheet out{.side = 76, .title = sheet.title, .columns = columns(samples, sheet.white_level)};
+  for (const auto& image : sheet.images)
+    for (std::size_t l = 0; l < image.size(); ++l) {
+      out.rows.push_back(row_of(image[l], samples));
+      out.rows.back().apart = l == 0 && out.rows.size() > 1;
     }
-    top += block_gap;
-  }
-  write_png(out, path);
+  write_png(drawn(out), path);
 }
 
 }  // namespace ijepa

@@ -157,7 +157,7 @@ class DecoderTraining {
     Prefetch<DecoderBatch> batches(settings_.steps - step_, [this, first = step_](std::int64_t i) {
       return data_->batch(first + i, comm_.rank(), comm_.size());
     });
-    WorkProgress progress(comm_.rank() == 0 ? "steps" : "", settings_.steps - step_);
+    WorkProgress progress(comm_, "training of the decoder", "steps", settings_.steps - step_);
     while (step_ < settings_.steps) {
       if (lock_) lock_->check_held();
       train_step(batches);

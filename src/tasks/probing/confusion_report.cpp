@@ -1,75 +1,79 @@
 #include "ijepa/tasks/probing/confusion_report.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <opencv2/imgproc.hpp>
 
 #include "../feature_csv.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/drawing/lettering.hpp"
 
 namespace ijepa {
 namespace {
 
 constexpr int side = 900, largest_cell = 56, named_cell = 14, counted_cell = 26, margin = 8;
 constexpr std::size_t longest = 24;  // characters of a name
-constexpr double caption_scale = 0.4;
-constexpr int font = cv::FONT_HERSHEY_SIMPLEX;
-
-cv::Size text_size(const std::string& text, double scale) {
-  int baseline = 0;
-  const auto size = cv::getTextSize(text, font, scale, 1, &baseline);
-  return {size.width, size.height + baseline};
-}
-
-void write_text(cv::Mat& canvas, const std::string& text, cv::Point baseline_left, double scale,
-                const cv::Scalar& colour) {
-  cv::putText(canvas, text, baseline_left, font, scale, colour, 1, cv::LINE_AA);
-}
 
 enum class Align : std::uint8_t { left, right };
 
+/// Pixels from the middle of a row to the baseline of letters in it.
+int below_middle(double size) {
+  return static_cast<int>(std::lround(10 * size));
+}
+
 /// The names one under another, each in a row of `cell` pixels.
-cv::Mat name_column(const std::vector<std::string>& names, int cell, Align align) {
-  const double scale = cell < 20 ? 0.3 : 0.4;
+Image name_column(const std::vector<std::string>& names, int cell, Align align) {
+  const double size = cell < 20 ? 0.3 : 0.4;
   int width = 0;
-  for (const auto& name : names) width = std::max(width, text_size(name, scale).width);
-  // Letters reach a little beyond the width that OpenCV tells.
-  cv::Mat column(cell * static_cast<int>(names.size()), width + 2 * margin, CV_8UC3,
-                 cv::Scalar::all(255));
+  for (const auto& name : names) width = std::max(width, text_width(name, size));
+  Image column =
+      plain_image(cell * static_cast<int>(names.size()), width + 2 * margin, 255, 255, 255);
   for (int i = 0; i < static_cast<int>(names.size()); ++i) {
     const auto& name = names[static_cast<std::size_t>(i)];
-    const auto size = text_size(name, scale);
-    const int left = margin + (align == Align::left ? 0 : width - size.width);
-    write_text(column, name, {left, i * cell + (cell + size.height) / 2 - 3}, scale,
-               cv::Scalar::all(0));
+    const int left = margin + (align == Align::left ? 0 : width - text_width(name, size));
+    write_text(column, name, left, i * cell + cell / 2 + below_middle(size), {.size = size});
   }
   return column;
 }
 
-/// White for none, dark blue for the whole row; red first.
-cv::Scalar colour_of(double share) {
-  return {255 - 245 * share, 255 - 187 * share, 255 - 135 * share};
+/// White for none, dark blue for the whole row.
+Rgb colour_of(double share) {
+  const auto level = [&](double darkest) {
+    return static_cast<std::uint8_t>(std::lround(255 - (255 - darkest) * share));
+  };
+  return {level(10), level(68), level(120)};
 }
 
-cv::Mat cells(const Confusion& confusion, int cell) {
+Image cells(const Confusion& confusion, int cell) {
   const auto classes = static_cast<int>(confusion.counts.rows);
-  cv::Mat table(classes * cell, classes * cell, CV_8UC3, cv::Scalar::all(255));
+  Image table = plain_image(classes * cell, classes * cell, 255, 255, 255);
   for (int t = 0; t < classes; ++t)
     for (int g = 0; g < classes; ++g) {
       const double count = confusion.counts.row(t)[static_cast<std::size_t>(g)];
       if (count == 0) continue;
       const double share = count / confusion.images[static_cast<std::size_t>(t)];
-      table({g * cell, t * cell, cell, cell}).setTo(colour_of(share));
+      fill(table, {t * cell, g * cell, cell, cell}, colour_of(share));
       if (cell < counted_cell) continue;
       const auto text = fmt::format("{:.0f}", count);
-      const double scale = text.size() > 3 ? 0.3 : 0.4;
-      const auto size = text_size(text, scale);
-      write_text(table, text,
-                 {g * cell + (cell - size.width) / 2, t * cell + (cell + size.height) / 2 - 3},
-                 scale, cv::Scalar::all(share > 0.5 ? 255 : 0));
+      const double size = text.size() > 3 ? 0.3 : 0.4;
+      const std::uint8_t level = share > 0.5 ? 255 : 0;
+      write_text(table, text, g * cell + (cell - text_width(text, size)) / 2,
+                 t * cell + cell / 2 + below_middle(size),
+                 {.size = size, .colour = {level, level, level}});
     }
-  cv::rectangle(table, {0, 0, table.cols, table.rows}, cv::Scalar::all(160));
+  cv::Mat canvas(table.height, table.width, CV_8UC3, table.rgb.data());
+  cv::rectangle(canvas, {0, 0, table.width, table.height}, cv::Scalar::all(160));
   return table;
+}
+
+/// A quarter turn to the left.
+Image turned(const Image& picture) {
+  Image out = plain_image(picture.width, picture.height, 255, 255, 255);
+  auto rgb = picture.rgb;
+  const cv::Mat from(picture.height, picture.width, CV_8UC3, rgb.data());
+  cv::Mat to(out.height, out.width, CV_8UC3, out.rgb.data());
+  cv::rotate(from, to, cv::ROTATE_90_COUNTERCLOCKWISE);
+  return out;
 }
 
 }  // namespace
@@ -114,23 +118,20 @@ void write_confusion_picture(const Confusion& confusion, const std::vector<std::
     std::ranges::transform(classes, names.begin(),
                            [](const auto& n) { return n.substr(0, longest); });
   const auto left = name_column(names, cell, Align::right);
-  cv::Mat top;
-  cv::rotate(name_column(names, cell, Align::left), top, cv::ROTATE_90_COUNTERCLOCKWISE);
+  const auto top = turned(name_column(names, cell, Align::left));
   const auto table = cells(confusion, cell);
   const std::string caption = cell >= counted_cell
                                   ? "rows: true class, columns: answer, numbers: images"
                                   : "rows: true class, columns: answer";
-  const auto line = text_size(caption, caption_scale);
-  const int above = line.height + margin;  // the caption, at the top
-  Image sheet =
-      plain_image(above + top.rows + table.rows + margin,
-                  std::max(left.cols + table.cols, line.width + margin) + margin, 255, 255, 255);
-  cv::Mat canvas(sheet.height, sheet.width, CV_8UC3, sheet.rgb.data());
-  const int x = sheet.width - margin - table.cols, y = above + top.rows;
-  left.copyTo(canvas({x - left.cols, y, left.cols, left.rows}));
-  table.copyTo(canvas({x, y, table.cols, table.rows}));
-  top.copyTo(canvas({x, above, top.cols, top.rows}));
-  write_text(canvas, caption, {margin, above - margin / 2}, caption_scale, cv::Scalar::all(0));
+  constexpr int above = 20;  // the caption, at the top
+  Image sheet = plain_image(
+      above + top.height + table.height + margin,
+      std::max(left.width + table.width, text_width(caption) + margin) + margin, 255, 255, 255);
+  const int x = sheet.width - margin - table.width, y = above + top.height;
+  paste(left, y, x - left.width, sheet);
+  paste(table, y, x, sheet);
+  paste(top, above, x, sheet);
+  write_text(sheet, caption, margin, above - margin / 2);
   write_png(sheet, path);
 }
 

@@ -37,14 +37,14 @@ class Probes {
                       options_.seed);
     auto grids = make_grids([&](std::size_t m) { return grid_of(sets_.layers[m], options_); });
     const auto batch = std::min(options_.batch, split.training_images());
-    train(*(source ? source(split, batch) : kept(split)), grids);
+    train(*(source ? source(split, batch) : kept(split)), grids, "linear heads");
 
     std::vector<LinearProbeResult> results;
     for (std::size_t m = 0; m < grids.size(); ++m) results.push_back(judge(m, grids[m], split));
     if (!source) {
       grids = make_grids(
           [&](std::size_t m) { return std::vector{results[m].grid[results[m].best].head}; });
-      train(*kept(Split(images_, 0, options_.seed)), grids);
+      train(*kept(Split(images_, 0, options_.seed)), grids, "the best heads, on all images");
     }
     for (std::size_t m = 0; m < grids.size(); ++m) {
       const auto head = source ? results[m].best : 0;
@@ -70,10 +70,10 @@ class Probes {
         sets_.train, split, std::min(options_.batch, split.training_images()), options_.seed);
   }
 
-  void train(FeatureBatches& batches, std::vector<HeadGrid>& grids) {
+  void train(FeatureBatches& batches, std::vector<HeadGrid>& grids, const char* task) {
     const auto per_epoch = batches.steps_per_epoch(), steps = per_epoch * options_.epochs;
     const double scale = static_cast<double>(batches.batch()) / 256;
-    WorkProgress progress(comm_.rank() == 0 ? "steps" : "", steps);
+    WorkProgress progress(comm_, task, "steps", steps);
     for (std::int64_t step = 0; step < steps; ++step) {
       const auto& batch = batches.next();
       for (std::size_t m = 0; m < grids.size(); ++m)

@@ -28,7 +28,8 @@ OnlineEvaluation::OnlineEvaluation(const PretrainRecipe& recipe, Device& device,
   options_ = {{static_cast<int>(encoder.image_height), static_cast<int>(encoder.image_width)},
               images_at_once(encoder),
               threads_or_cores(recipe.data.threads),
-              static_cast<int>(encoder.channels)};
+              static_cast<int>(encoder.channels),
+              "features for the evaluation"};
   auto features = std::make_unique<EncoderFeatures>(
       "target encoder", device,
       EncoderWeights{engine.model().encoder(), engine.store().precision(), engine.store().target()},

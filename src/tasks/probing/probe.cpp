@@ -155,11 +155,13 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   FeatureCache cache(settings.cache, Log(comm.rank()));
   log.info("features of {} training and {} test images", images.train_images.size(),
            images.test_images.size());
-  const auto extract = [&](const ShardSet& shards, const ImageChoice& chosen) {
-    return extract_features(shards, chosen, networks.maps, options, comm, cache);
+  const auto extract = [&](const ShardSet& shards, const ImageChoice& chosen, const char* which) {
+    auto own = options;
+    own.task = fmt::format("features of {} images", which);
+    return extract_features(shards, chosen, networks.maps, own, comm, cache);
   };
-  const auto train = extract(images.train, images.train_images);
-  const auto test = extract(images.test, images.test_images);
+  const auto train = extract(images.train, images.train_images, "training");
+  const auto test = extract(images.test, images.test_images, "test");
 
   auto report = heading(settings, images, checkpoint);
   const auto layers = networks.layers_of_maps();

@@ -84,7 +84,7 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   };
   PixelShares shares(palette.size());
   {
-    WorkProgress progress(comm.rank() == 0 ? "images" : "", images->size());
+    WorkProgress progress(comm, "segmentation", "images", images->size());
     const RankBatches shared(images->size(), 1, comm);
     for (std::int64_t round = 0; round < shared.mine(); ++round) {
       const auto i = shared.first(round);

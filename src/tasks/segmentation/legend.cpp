@@ -1,20 +1,14 @@
 #include "legend.hpp"
 
 #include <algorithm>
-#include <opencv2/imgproc.hpp>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/drawing/lettering.hpp"
 
 namespace ijepa {
 namespace {
 
 constexpr int row = 18, margin = 6, box = 12, least_rows = 6;
-constexpr double text_size = 0.4;
-
-cv::Scalar scalar(const Rgb& c) {
-  return {static_cast<double>(c[0]), static_cast<double>(c[1]), static_cast<double>(c[2])};
-}
 
 std::string line(const std::string& name, double share) {
   return fmt::format("{} {:.1f} %", name, share);
@@ -25,9 +19,7 @@ std::string line(const std::string& name, double share) {
 Legend::Legend(const Labels& labels) : palette_(labels.palette()) {
   for (const auto& c : labels.classes) {
     names_.push_back(c.name);
-    const auto size =
-        cv::getTextSize(line(c.name, 100), cv::FONT_HERSHEY_SIMPLEX, text_size, 1, nullptr);
-    column_ = std::max(column_, size.width + box + 2 * margin);
+    column_ = std::max(column_, text_width(line(c.name, 100)) + box + 2 * margin);
   }
 }
 
@@ -41,15 +33,14 @@ Image Legend::beside(const Image& picture, const IndexImage& labels) const {
   const int height = std::max(picture.height, std::min(rows, classes) * row + margin);
   Image out = plain_image(height, picture.width + columns * column_ + margin, 255, 255, 255);
   paste(picture, 0, 0, out);
-  cv::Mat canvas(out.height, out.width, CV_8UC3, out.rgb.data());
   for (int c = 0; c < classes; ++c) {
     const auto i = static_cast<std::size_t>(c);
-    const cv::Point at(picture.width + margin + c / rows * column_, margin + c % rows * row);
-    cv::rectangle(canvas, {at.x, at.y, box, box}, scalar(palette_[i]), cv::FILLED);
-    cv::rectangle(canvas, {at.x, at.y, box, box}, {0, 0, 0});
+    const int left = picture.width + margin + c / rows * column_, top = margin + c % rows * row;
+    fill(out, {top, left, box + 1, box + 1}, {0, 0, 0});
+    fill(out, {top + 1, left + 1, box - 1, box - 1}, palette_[i]);
     const double share = 100 * pixels[i] / static_cast<double>(labels.index.size());
-    cv::putText(canvas, line(names_[i], share), {at.x + box + margin, at.y + box - 2},
-                cv::FONT_HERSHEY_SIMPLEX, text_size, {0, 0, 0}, 1, cv::LINE_AA);
+    write_text(out, line(names_[i], share), left + box + margin, top + box - 2,
+               {.colour = {0, 0, 0}});
   }
   return out;
 }

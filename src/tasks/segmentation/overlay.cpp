@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
 
 namespace ijepa {
 
@@ -26,19 +25,6 @@ Image overlay(const ImageView& picture, const IndexImage& labels, const std::vec
     }
   }
   return out;
-}
-
-Image sheet_of(const std::vector<std::vector<Image>>& rows) {
-  constexpr int gap = 4;
-  const Image& first = rows.at(0).at(0);
-  const int height = first.height + gap, width = first.width + gap;
-  Image sheet = plain_image(static_cast<int>(rows.size()) * height + gap,
-                            static_cast<int>(rows[0].size()) * width + gap, 255, 255, 255);
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    for (std::size_t c = 0; c < rows[r].size(); ++c)
-      paste(rows[r][c], gap + static_cast<int>(r) * height, gap + static_cast<int>(c) * width,
-            sheet);
-  return sheet;
 }
 
 }  // namespace ijepa

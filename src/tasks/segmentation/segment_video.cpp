@@ -1,9 +1,9 @@
 #include <filesystem>
-#include <opencv2/imgproc.hpp>
 
 #include "../work_progress.hpp"
 #include "film.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/drawing/lettering.hpp"
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "legend.hpp"
@@ -15,12 +15,11 @@ namespace {
 namespace fs = std::filesystem;
 
 void draw_rate(Image& frame, double frames_per_second) {
-  cv::Mat canvas(frame.height, frame.width, CV_8UC3, frame.rgb.data());
   const auto words = fmt::format("{:.1f} FPS", frames_per_second);
   const double size = std::max(0.4, frame.height / 720.0);
-  const cv::Point at(8, 8 + static_cast<int>(22 * size));
-  cv::putText(canvas, words, at, cv::FONT_HERSHEY_SIMPLEX, size, {0, 0, 0}, 4, cv::LINE_AA);
-  cv::putText(canvas, words, at, cv::FONT_HERSHEY_SIMPLEX, size, {255, 255, 255}, 1, cv::LINE_AA);
+  const int bottom = 8 + static_cast<int>(22 * size);
+  write_text(frame, words, 8, bottom, {.size = size, .colour = {0, 0, 0}, .thickness = 4});
+  write_text(frame, words, 8, bottom, {.size = size, .colour = {255, 255, 255}});
 }
 
 /// The video and what becomes of it, round by round: a round has one frame a rank.
@@ -45,7 +44,7 @@ class VideoRun {
 
   SegmentInferResult run() {
     const auto stated = video_.stated_frames();
-    WorkProgress progress(comm_.rank() == 0 && stated > 0 ? "frames" : "", stated);
+    WorkProgress progress(comm_, stated > 0 ? "segmentation" : "", "frames", stated);
     while (!ended_)
       if (const auto frames = round(); frames > 0) progress.add(frames);
     on_rank_0(comm_, [&] {

@@ -8,8 +8,8 @@
 #include "../epochs.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/folder.hpp"
-#include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/drawing/sheet.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
@@ -190,18 +190,23 @@ class SegmentTrainer : public EpochTask<PairBatch> {
   /// Up to three validation images: the image, with its true labels, with the predicted ones.
   void show(std::int64_t e) {
     const auto count = std::min<std::int64_t>(3, valid_.size());
-    std::vector<std::vector<Image>> rows;
+    const auto palette = labels_.palette();
+    Sheet sheet{.title = fmt::format("Validation after epoch {}", e + 1),
+                .columns = {{"image"}, {"true labels"}, {"predicted labels"}}};
     for (std::int64_t i = 0; i < count; ++i) {
       const auto batch = valid_.ordered(i * valid_.size() / count, 1, 1);
       const auto view = batch.pixels().image(0);
       const auto guess = upsampled_classes(model_.network().infer(batch.pixels()),
                                            model_.network().scores_grid(), batch.size, 1);
-      const auto palette = labels_.palette();
-      rows.push_back({{view.height, view.width, batch.rgb},
-                      overlay(view, batch.labels[0], palette, validation_overlay),
-                      overlay(view, guess, palette, validation_overlay)});
+      sheet.side = std::max(view.height, view.width);
+      auto& cells = sheet.rows.emplace_back().cells;
+      cells.push_back({{view.height, view.width, batch.rgb}});
+      cells.push_back({overlay(view, batch.labels[0], palette, validation_overlay)});
+      cells.push_back({overlay(view, guess, palette, validation_overlay)});
     }
-    write_png(sheet_of(rows), fmt::format("{}/validation/epoch_{:04}.png", settings_.out, e + 1));
+    for (std::size_t c = 0; c < palette.size(); ++c)
+      sheet.keys.push_back({palette[c], labels_.classes[c].name});
+    write_png(drawn(sheet), fmt::format("{}/validation/epoch_{:04}.png", settings_.out, e + 1));
   }
 
   const SegmentTrainSettings& settings_;

@@ -4,7 +4,7 @@
 
 #include "../feature_csv.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/plot.hpp"
+#include "ijepa/drawing/plot.hpp"
 
 namespace ijepa {
 namespace {
@@ -67,9 +67,10 @@ void write_train_report(const std::string& folder, const Labels& labels,
                         const std::vector<SegmentEpoch>& epochs) {
   write_file_atomically(folder + "/epochs.csv", epochs_csv(epochs));
   write_file_atomically(folder + "/class_iou.csv", class_iou_csv(labels, epochs));
-  write_plot(plot_of(columns[0], "Cross-entropy of a pixel", epochs), folder + "/loss.png");
-  write_plot(plot_of(columns[1], "Pixel accuracy", epochs), folder + "/accuracy.png");
-  write_plot(plot_of(columns[2], "Mean IoU", epochs), folder + "/miou.png");
+  write_plot(plot_of(columns[0], "Loss (cross-entropy of a pixel)", epochs), folder + "/loss.png");
+  write_plot(plot_of(columns[1], "Pixel accuracy (share of pixels)", epochs),
+             folder + "/accuracy.png");
+  write_plot(plot_of(columns[2], "Mean IoU (0 to 1)", epochs), folder + "/miou.png");
 }
 
 std::string epoch_line(std::int64_t epoch, std::int64_t epochs, const SegmentEpoch& scores) {

@@ -1,12 +1,14 @@
 #include "ijepa/train/logs/board_values.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
 #include <utility>
 
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/drawing/sheet.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
 
 namespace ijepa {
@@ -37,8 +39,6 @@ std::string tag_of(std::string_view health_figure) {
   if (health_figure == "position_mean_loss") return "loss/place_only";
   return "health/" + std::string(health_figure);
 }
-
-constexpr int side = 96, gap = 4;
 
 /// The image with every patch that is not in `mask` grey.
 Image shown_through(const Image& image, const std::vector<std::int32_t>& mask, Grid grid) {
@@ -73,25 +73,18 @@ std::vector<EventValue> board_values(const Health& health) {
 }
 
 Image mask_sheet(const std::vector<Image>& images, std::span<const ImageMasks> masks, Grid grid) {
-  std::vector<std::vector<Image>> rows;
-  std::size_t cells = 0;
+  Sheet sheet{.title = "What the encoder sees of an image, and the blocks that are predicted",
+              .columns = {{"image"}, {"context"}}};
   for (std::size_t i = 0; i < images.size(); ++i) {
-    auto& row = rows.emplace_back();
-    row.push_back(images[i]);
-    row.push_back(shown_through(images[i], masks[i].contexts.at(0), grid));
+    auto& cells = sheet.rows.emplace_back().cells;
+    cells.push_back({images[i]});
+    cells.push_back({shown_through(images[i], masks[i].contexts.at(0), grid)});
     for (const auto& target : masks[i].targets)
-      row.push_back(shown_through(images[i], target, grid));
-    cells = std::max(cells, row.size());
+      cells.push_back({shown_through(images[i], target, grid)});
+    while (sheet.columns.size() < cells.size())
+      sheet.columns.push_back({fmt::format("target {}", sheet.columns.size() - 1)});
   }
-  const Image first = fitted(images.at(0).view(), side);
-  const int height = first.height + gap, width = first.width + gap;
-  Image sheet = plain_image(static_cast<int>(rows.size()) * height + gap,
-                            static_cast<int>(cells) * width + gap, 255, 255, 255);
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    for (std::size_t c = 0; c < rows[r].size(); ++c)
-      paste(fitted(rows[r][c].view(), side), gap + static_cast<int>(r) * height,
-            gap + static_cast<int>(c) * width, sheet);
-  return sheet;
+  return drawn(sheet);
 }
 
 std::unique_ptr<Board> open_board(const std::string& run_dir, std::int64_t steps,
@@ -116,7 +109,7 @@ void show(Board& board, std::int64_t step, HealthMonitor::Look look, const Healt
         if (!std::isfinite(look.health.rankme)) return values;  // nor have such features a picture
         values.push_back({"features/variance", histogram_of(look.variances)});
         if (look.tokens.cols >= 3 && look.tokens.rows > 3)
-          values.push_back(picture_value(patches_tag, pca_sheet(images, look.tokens, grid)));
+          values.push_back(picture_value(patches_tag, pca_sheet(images, {}, look.tokens, grid)));
         return values;
       });
 }

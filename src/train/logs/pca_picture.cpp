@@ -5,12 +5,12 @@
 #include <opencv2/core.hpp>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/drawing/sheet.hpp"
 
 namespace ijepa {
 namespace {
 
-constexpr int components = 3, gap = 4, side = 224;
+constexpr int components = 3, side = 224;
 
 void spread(Matrix<float>& colours, std::int64_t component) {
   std::vector<float> sorted;
@@ -64,25 +64,24 @@ Matrix<float> pca_colours(const Matrix<float>& tokens) {
   return colours;
 }
 
-Image pca_sheet(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid) {
+Image pca_sheet(const std::vector<Image>& pictures, const std::vector<std::string>& names,
+                const Matrix<float>& tokens, Grid grid) {
   const auto colours = pca_colours(tokens);
-  const Image first = fitted(pictures.at(0).view(), side);
-  const int height = first.height + gap, width = first.width + gap;
-  Image sheet =
-      plain_image(static_cast<int>(pictures.size()) * height + gap, 2 * width + gap, 255, 255, 255);
+  Sheet sheet{.side = side,
+              .title =
+                  "Patches of one colour are alike to the network: three principal components "
+                  "of their features are red, green and blue",
+              .columns = {{"image"}, {"its patches"}}};
   for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const int top = gap + static_cast<int>(i) * height;
-    paste(fitted(pictures[i].view(), side), top, gap, sheet);
-    paste(patch_map(colours, static_cast<std::int64_t>(i) * grid.tokens(), grid, first.height,
-                    first.width),
-          top, gap + width, sheet);
+    auto picture = fitted(pictures[i].view(), side);
+    auto map = patch_map(colours, static_cast<std::int64_t>(i) * grid.tokens(), grid,
+                         picture.height, picture.width);
+    auto& cells = sheet.rows.emplace_back().cells;
+    cells.push_back({std::move(picture)});
+    cells.push_back({std::move(map)});
+    if (!names.empty()) cells.front().words = {names.at(i)};
   }
-  return sheet;
-}
-
-void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
-                       const std::string& path) {
-  write_png(pca_sheet(pictures, tokens, grid), path);
+  return drawn(sheet);
 }
 
 }  // namespace ijepa

@@ -34,7 +34,4 @@ struct ClassifyInferResult {
 ClassifyInferResult classify_images(const ClassifyInferSettings& settings, Communicator& comm,
                                     const Log& log);
 
-/// The picture, enlarged to at least 224 pixels, with a line of text at its top.
-Image annotated(const ImageView& picture, const std::string& text);
-
 }  // namespace ijepa

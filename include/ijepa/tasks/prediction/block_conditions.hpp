@@ -36,10 +36,10 @@ struct ConditionRequest {
 };
 
 /// All target blocks of the images, in masks as pretraining draws them, but of this size; images go
-/// round the ranks, and the result is on all of them. `what` names the count for people; empty: it
+/// round the ranks, and the result is on all of them. `task` names the work for people; empty: it
 /// is not shown. Collective.
 BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
-                                   const ConditionRequest& request, const std::string& what,
+                                   const ConditionRequest& request, const std::string& task,
                                    Communicator& comm);
 
 /// The patches of a block.

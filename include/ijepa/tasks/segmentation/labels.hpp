@@ -9,14 +9,12 @@
 #include <vector>
 
 #include "ijepa/core/config.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/canvas.hpp"
 
 namespace ijepa {
 
 /// In label maps: the pixel counts neither in the loss nor in the scores.
 constexpr std::uint8_t ignored_label = 255;
-
-using Rgb = std::array<std::uint8_t, 3>;
 
 /// Of whole numbers from 0 to 255.
 Rgb rgb_of(const std::array<double, 3>& colour);

@@ -16,7 +16,4 @@ constexpr OverlayWeights result_overlay{0.8, 1.0}, validation_overlay{1.0, 0.8};
 Image overlay(const ImageView& picture, const IndexImage& labels, const std::vector<Rgb>& palette,
               OverlayWeights weights);
 
-/// Rows of equally large pictures as one, with white gaps.
-Image sheet_of(const std::vector<std::vector<Image>>& rows);
-
 }  // namespace ijepa

@@ -14,12 +14,9 @@ namespace ijepa {
 /// sign of a component is such that its largest weight is positive.
 Matrix<float> pca_colours(const Matrix<float>& tokens);
 
-/// A row a picture: the picture, and its patches in the colours of their features. `tokens`
-/// (pictures N, D), N = grid.tokens(). Pictures have one size.
-Image pca_sheet(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid);
-
-/// That as a PNG.
-void write_pca_picture(const std::vector<Image>& pictures, const Matrix<float>& tokens, Grid grid,
-                       const std::string& path);
+/// A row a picture: the picture, above its name, and its patches in the colours of their features.
+/// `tokens` (pictures N, D), N = grid.tokens(). Pictures have one size; `names` may be empty.
+Image pca_sheet(const std::vector<Image>& pictures, const std::vector<std::string>& names,
+                const Matrix<float>& tokens, Grid grid);
 
 }  // namespace ijepa

@@ -15,7 +15,7 @@ struct PlotAxis {
 };
 
 /// The axis around finite values from `low` to `high` with about `marks` steps; around one value a
-/// band.
-PlotAxis axis_of(double low, double high, int marks = 6);
+/// band. `least_step` 1, for what is counted, such as epochs: no marks between whole numbers.
+PlotAxis axis_of(double low, double high, int marks = 6, double least_step = 0);
 
 }  // namespace ijepa
