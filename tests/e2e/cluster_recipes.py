@@ -53,7 +53,7 @@ def cmake():
     libraries = set(re.findall(r"find_package\((\w+)", text)) | {"DNNL"}
     for modules in re.findall(r"pkg_check_modules\(\w+ REQUIRED IMPORTED_TARGET ([\w -]+)\)", text):
         libraries.add(modules.split()[-1])
-    programs = set(re.findall(r"ijepa_program\((\w+)", text)) - {"name"}
+    programs = set(re.findall(r"ijepa_program\(([a-z]+)", text)) - {"name"}
     return re.search(r"project\(\w+ VERSION ([\d.]+)", text).group(1), options, programs, libraries
 
 

@@ -7,6 +7,7 @@
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_infer.hpp"
 #include "ijepa/tasks/classification/classify_train.hpp"
+#include "src/tasks/classification/annotate.hpp"
 #include "tests/support/keyed_shard.hpp"
 #include "tests/support/source_folder.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -328,6 +329,43 @@ TEST_F(Classify, LeavesNoTableWhenAnImageCannotBeRead) {
   fs::resize_file(path("valid/" + images->key(2)), 100);
   EXPECT_NE(infer_problem().find(images->key(2)), std::string::npos);
   EXPECT_FALSE(fs::exists(path("answers/predictions.csv")));
+}
+
+/// Pixels of this colour.
+int count_of(const Image& picture, const Rgb& colour) {
+  int count = 0;
+  for (std::size_t i = 0; i < picture.rgb.size(); i += 3)
+    count += std::equal(colour.begin(), colour.end(),
+                        picture.rgb.begin() + static_cast<std::ptrdiff_t>(i));
+  return count;
+}
+
+TEST(Annotate, LinesStandAboveTheWholePicture) {
+  const Image picture = plain_image(32, 32, 200, 10, 10);
+  const Rgb green{90, 220, 110}, grey{170, 170, 170};
+  const auto out =
+      annotated(picture.view(), {{"a class with a very long name 93.1 %", green}, {"b", grey}});
+  EXPECT_EQ(out.width, 224);
+  EXPECT_GT(out.height, 224 + 2 * 20);
+  EXPECT_EQ(count_of(out, {200, 10, 10}), 224 * 224);
+  EXPECT_GT(count_of(out, green), 50);
+  EXPECT_GT(count_of(out, grey), 3);
+}
+
+TEST_F(Classify, PicturesShowWhetherTheAnswerIsRight) {
+  train();
+  const auto result = infer();
+  ASSERT_TRUE(result.accuracy);
+  const Rgb green{90, 220, 110}, red{250, 90, 80};
+  int right = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(path("answers/pictures"))) {
+    if (!entry.is_regular_file()) continue;
+    const auto bytes = contents(entry.path().string());
+    const auto picture = decode_image(std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+    EXPECT_GT(count_of(picture, green), 3) << entry.path();  // the true class is always told
+    right += count_of(picture, red) == 0;
+  }
+  EXPECT_NEAR(result.accuracy->top1, right / 9.0, 1e-9);
 }
 
 TEST(ClassifyRate, FollowsMilestonesAndCosine) {

@@ -118,7 +118,9 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
     EXPECT_NE(query.hits[0].image, query.hits[1].image);
   }
   EXPECT_EQ(result.others.candidates, 12);
-  EXPECT_TRUE(std::filesystem::exists(path("out/predict.png")));
+  const auto sheet = read_text_file(path("out/predict.png"));
+  const auto picture = decode_image(std::vector<std::uint8_t>(sheet.begin(), sheet.end()));
+  EXPECT_GT(picture.width, 5 * 144);  // seen, hidden and three hits
   EXPECT_NE(read_text_file(path("out/predict.json")).find("recall_at_5"), std::string::npos);
 }
 
