@@ -169,8 +169,8 @@ std::string summary_text(const PackSummary& s) {
                                       ", "),
                             s.class_names.size() > 10 ? ", ..." : "");
   if (s.rejected > 0)
-    text += fmt::format("{} were left out{}; {} lists them.\n",
-                        s.rejected == 1 ? "1 file" : fmt::format("{} files", s.rejected),
+    text += fmt::format("{} left out{}; {} lists them.\n",
+                        s.rejected == 1 ? "1 file was" : fmt::format("{} files were", s.rejected),
                         reasons_text(s.reasons), s.rejected_path);
   return text;
 }
