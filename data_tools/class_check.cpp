@@ -1,6 +1,7 @@
 #include "data_tools/class_check.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -25,26 +26,34 @@ Names missing_in(const Names& some, const Names& from) {
   return missing;
 }
 
-/// The folders with images inside the class folders.
-Names level_below(const FoundSplit& split, const Names& classes) {
+std::string place_of(const FoundSplit& split) {
+  return split.prefix.empty() ? "the input" : split.prefix;
+}
+
+/// The folders with images inside the class folders, past single folders if `through`.
+Names level_below(const FoundSplit& split, const Names& classes, bool through = false) {
   std::set<std::string> names;
-  for (const auto& name : classes)
-    for (auto& inner : folders_with_images(folder_in(*split.folder, name)))
+  for (const auto& name : classes) {
+    const Folder& folder = folder_in(*split.folder, name);
+    for (auto& inner : folders_with_images(through ? unwrapped(folder) : folder))
       names.insert(std::move(inner));
+  }
   return {names.begin(), names.end()};
 }
 
 /// Error for cat/{train,test}, dog/{train,test}, and for leftImg8bit/{train,val} beside gtFine.
 void check_no_splits_below(const FoundSplit& split, const Names& classes) {
-  Names below = level_below(split, classes);
-  std::erase_if(below, is_annotation_name);  // bottle/{ground_truth,test,train}
   const bool all = std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
     const Folder& inner = folder_in(*split.folder, name);
     return !has_direct_images(inner) && !folders_with_images(inner).empty();
   });
-  if (all && !below.empty() && std::all_of(below.begin(), below.end(), is_split_name))
-    fail("The folders {} hold folders named like splits ({}), which would be mixed. {}",
-         some_of(classes), some_of(below), ways_to_choose);
+  for (const bool through : {false, true}) {  // leftImg8bit_trainvaltest/leftImg8bit/{train,val}
+    Names below = level_below(split, classes, through);
+    std::erase_if(below, is_annotation_name);  // bottle/{ground_truth,test,train}
+    if (all && !below.empty() && std::all_of(below.begin(), below.end(), is_split_name))
+      fail("The folders {} hold folders named like splits ({}), which would be mixed. {}",
+           some_of(classes), some_of(below), ways_to_choose);
+  }
 }
 
 /// The folder holds no images but those of `others`, or these and itself once more.
@@ -90,18 +99,60 @@ void check_no_labelme(const FoundSplit& split, const Names& classes) {
 bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Names& below) {
   return classes.size() > 1 && below.size() > 1 &&
          std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
-           const Folder& inner = folder_in(*split.folder, name);
+           const Folder& inner = unwrapped(folder_in(*split.folder, name));
            return !has_direct_images(inner) && folders_with_images(inner) == below;
          });
 }
 
-std::string place_of(const FoundSplit& split) {
-  return split.prefix.empty() ? "the input" : split.prefix;
+/// Error for images/ beside food-101/images/: the one is no class beside the other.
+void check_no_heap(const FoundSplit& split, const Names& classes) {
+  const auto heap = std::ranges::find_if(classes, is_image_heap_name);
+  if (classes.size() < 2 || heap == classes.end()) return;
+  Names others = classes;
+  std::erase(others, *heap);
+  fail("{} holds the folder {} beside {}: images and what belongs to them, or classes? {}",
+       split.prefix.empty() ? "The input" : split.prefix, *heap, some_of(others), ways_to_choose);
+}
+
+/// Of a/{abbey,airport} b/{bank}: folders of first letters, of which each holds many classes.
+void warn_of_letters(const FoundSplit& split, const Names& classes, Layout& layout) {
+  const bool all = std::ranges::all_of(classes, [&](const auto& name) {
+    const Folder& inner = folder_in(*split.folder, name);
+    const Names below = folders_with_images(inner);
+    return name.size() == 1 && !has_direct_images(inner) && !below.empty() &&
+           std::ranges::all_of(below, [&](const auto& each) {
+             return std::tolower(static_cast<unsigned char>(each[0])) ==
+                    std::tolower(static_cast<unsigned char>(name[0]));
+           });
+  });
+  if (all)
+    layout.warnings.push_back(fmt::format(
+        "The folders {} in {} were taken as classes, but are the first letters of those in them "
+        "({}). If those are the classes, gather them in a new folder (ln -s /PATH/*/* NEW/) and "
+        "pack that.",
+        some_of(classes), place_of(split), some_of(level_below(split, classes))));
+}
+
+/// Of 1.png and 1_mask.png in one folder.
+std::int64_t masks_beside_images(const Folder& folder) {
+  const std::int64_t others = folder.own.images - folder.own.masks;
+  std::int64_t masks = 4 * others >= folder.own.masks ? folder.own.masks : 0;
+  if (others == 0) masks = 0;
+  for (const auto& [name, inner] : folder.folders) masks += masks_beside_images(inner);
+  return masks;
+}
+
+void warn_of_masks(const FoundSplit& split, Layout& layout) {
+  const std::int64_t masks = masks_beside_images(*split.folder);
+  if (masks > 0)
+    layout.warnings.push_back(fmt::format(
+        "{} of {} images in {} are named like masks of others beside them (1_mask.png) and are "
+        "packed as images. If they are masks, move them away first.",
+        masks, split.folder->all.images, place_of(split)));
 }
 
 void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
-  const Names below = level_below(split, classes);
-  if (below.empty()) return;
+  Names below = level_below(split, classes, true);
   if (all_hold_the_same(split, classes, below)) {
     layout.warnings.push_back(fmt::format(
         "The folders {} in {} were taken as classes, but each of them holds the same folders, {}. "
@@ -110,6 +161,8 @@ void note_level(const FoundSplit& split, const Names& classes, Layout& layout) {
         some_of(classes), place_of(split), some_of(below)));
     return;
   }
+  below = level_below(split, classes);
+  if (below.empty()) return;
   layout.notes.push_back(fmt::format(
       "The classes are the folders in {}: {}. Folders in them ({}) belong to their class; --subdir "
       "chooses another level.",
@@ -199,13 +252,16 @@ void compare_splits(const std::vector<FoundSplit>& splits, const std::vector<Nam
 void check_classes(const std::vector<FoundSplit>& splits, const std::vector<Names>& classes,
                    const LayoutChoice& choice, Layout& layout) {
   for (std::size_t i = 0; i < splits.size(); ++i) {
+    warn_of_masks(splits[i], layout);
     if (classes[i].empty()) continue;
     if (!choice.no_splits) {
       check_no_splits_below(splits[i], classes[i]);
       check_not_in_itself(splits[i], classes[i]);
+      check_no_heap(splits[i], classes[i]);
     }
     check_no_labelme(splits[i], classes[i]);
     note_level(splits[i], classes[i], layout);
+    warn_of_letters(splits[i], classes[i], layout);
     warn_of_images_beside(splits[i], layout);
     warn_of_split_names(classes[i], choice, layout);
     warn_of_annotation_names(splits[i], classes[i], choice, layout);

@@ -10,9 +10,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-constexpr std::array split_words{"train",      "training",   "val",       "valid",
-                                 "validation", "test",       "testing",   "dev",
-                                 "eval",       "evaluation", "unlabeled", "unlabelled"};
+constexpr std::array split_words{"train",      "training",  "trainval",  "val", "valid",
+                                 "validation", "test",      "testing",   "dev", "eval",
+                                 "evaluation", "unlabeled", "unlabelled"};
 // Split words only beside others in the same frame: seg_pred beside seg_train.
 constexpr std::array framed_words{"pred", "predict", "prediction", "query", "gallery", "extra"};
 constexpr std::array beside_split_words{"set", "data", "dataset", "image",  "images",
@@ -39,7 +39,22 @@ constexpr std::array annotation_words{"annotation",
                                       "trimap",
                                       "trimaps",
                                       "bbox",
-                                      "bboxes"};
+                                      "bboxes",
+                                      "instance",
+                                      "instances",
+                                      "panoptic",
+                                      "semantic",
+                                      "depth",
+                                      "disparity",
+                                      "stuffthingmaps"};
+
+// Beside these words in one name: semantic_rgb, label_ids, panoptic_train2017.
+constexpr std::array annotation_details{"rgb",    "color", "colored", "raw", "id",
+                                        "ids",    "map",   "maps",    "png", "image",
+                                        "images", "human", "machine"};
+// Of which a set is downloaded in several: images_001, HAM10000_images_part_1, ds1.
+constexpr std::array part_words{"part",   "parts",   "batch",   "chunk", "ds",
+                                "subset", "dataset", "archive", "zip",   "volume"};
 
 // Of what tools name after these: SegmentationClassPNG, masks_machine.
 constexpr std::array annotation_beginnings{"segmentationclass", "segmentationobject", "masks_",
@@ -66,6 +81,13 @@ bool is_digit(char c) {
 
 bool is_capital(char c) {
   return c >= 'A' && c <= 'Z';
+}
+
+/// Two words that name one split: train_val, of which challenges make both themselves.
+void join_train_val(Words& words) {
+  const std::array both{"train", "val"};
+  const auto at = std::ranges::search(words, both).begin();
+  if (at != words.end()) words.insert(words.erase(at, at + 2), "trainval");
 }
 
 /// "traindata" is two words: a split's and one that stands beside it. So is "minival".
@@ -103,7 +125,18 @@ Words words_of(std::string_view name) {
     before = c;
   }
   part_joined_words(words);
+  join_train_val(words);
   return words;
+}
+
+Words words_without_numbers(std::string_view name) {
+  Words words = words_of(name);
+  std::erase_if(words, [](const std::string& word) { return is_digit(word.front()); });
+  return words;
+}
+
+bool has_digit(std::string_view name) {
+  return std::ranges::any_of(name, is_digit);
 }
 
 bool is_year(const std::string& word) {
@@ -157,14 +190,40 @@ bool are_framed_splits(const std::vector<std::string>& names) {
 }
 
 bool is_heap_name(std::string_view name) {
-  return holds(heap_words, lower(name));
+  const Words words = words_without_numbers(name);
+  return holds(heap_words, lower(name)) || (words.size() == 1 && holds(heap_words, words[0]));
+}
+
+bool is_image_heap_name(std::string_view name) {
+  const Words words = words_without_numbers(name);
+  return words.size() == 1 && (words[0].starts_with("im") || words[0].starts_with("jpegimages")) &&
+         is_heap_name(name);
 }
 
 bool is_annotation_name(std::string_view name) {
   const std::string small = lower(name);
-  return holds(annotation_words, small) ||
-         std::any_of(annotation_beginnings.begin(), annotation_beginnings.end(),
-                     [&](const char* begin) { return small.starts_with(begin); });
+  if (holds(annotation_words, small) ||
+      std::any_of(annotation_beginnings.begin(), annotation_beginnings.end(),
+                  [&](const char* begin) { return small.starts_with(begin); }))
+    return true;
+  const Words words = words_without_numbers(name);
+  return std::ranges::any_of(words,
+                             [](const auto& word) { return holds(annotation_words, word); }) &&
+         std::ranges::all_of(words, [&](const std::string& word) {
+           return holds(annotation_words, word) || holds(annotation_details, word) ||
+                  holds(split_words, word);
+         });
+}
+
+bool are_parts(const std::vector<std::string>& names) {
+  std::set<Words> frames;
+  for (const auto& name : names) {
+    frames.insert(words_without_numbers(name));
+    if (frames.size() > 1 || !has_digit(name)) return false;
+  }
+  if (names.size() < 2 || frames.begin()->empty()) return false;
+  const std::string& last = frames.begin()->back();
+  return holds(part_words, last) || holds(heap_words, last);
 }
 
 bool is_never_a_class(std::string_view name) {

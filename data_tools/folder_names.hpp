@@ -25,10 +25,14 @@ bool is_split_name(std::string_view name);
 /// The names are splits because they differ in nothing but the word: seg_train, seg_test, seg_pred.
 bool are_framed_splits(const std::vector<std::string>& names);
 
-/// Images, img, JPEGImages, ...: says what is in it, not which class.
+/// Images, img, JPEGImages, image_2, ...: says what is in it, not which class.
 bool is_heap_name(std::string_view name);
-/// Annotations, labels, masks, SegmentationClassPNG, ...
+/// Of these image, images, img, imgs, JPEGImages, which no class is called.
+bool is_image_heap_name(std::string_view name);
+/// Annotations, labels, masks, SegmentationClassPNG, semantic_rgb, ...
 bool is_annotation_name(std::string_view name);
+/// The names differ in nothing but a number and say that they are parts: images_001, part_2, ds1.
+bool are_parts(const std::vector<std::string>& names);
 /// A split, a heap, or "default" as annotation tools call a subset.
 bool is_never_a_class(std::string_view name);
 /// Ends with mask or label, which a class may as well: face_mask, beer label.

@@ -15,6 +15,7 @@ struct FileCount {
   std::int64_t files = 0;   // but for hidden ones
   std::int64_t images = 0;  // of these, with the ending of an image
   std::int64_t photos = 0;  // of these, named as JPEG, in which nobody stores masks
+  std::int64_t masks = 0;   // of these, named 1_mask.png, not in JPEG
   std::int64_t twins = 0;   // of these, what WebDataset puts beside an image: .cls, .json, .txt
   std::int64_t labels = 0;  // of these, .cls
   std::int64_t hidden = 0;  // with a hidden name, or anywhere below a hidden folder

@@ -51,13 +51,22 @@ std::vector<std::string> content_folders(const Folder& folder, bool pairs) {
   return heap || (others.size() == 1 && wraps()) ? others : names;
 }
 
+const Folder& unwrapped(const Folder& folder) {
+  const auto names = folders_with_images(folder);
+  if (names.size() != 1 || has_direct_images(folder)) return folder;
+  return unwrapped(folder.folders.find(names.front())->second);
+}
+
 bool is_web_dataset(const Folder& folder) {
   const auto names = folders_with_images(folder);
   if (names.empty()) return folder.own.labels > 0;
   return std::all_of(names.begin(), names.end(), [&](const auto& name) {
     const Folder& inner = folder.folders.find(name)->second;
-    return inner.own.labels > 0 ||
-           (inner.is_archive && inner.own.images > 0 && inner.own.twins >= inner.own.images);
+    // 00000, 00001, ...: tars that were unpacked, or written as folders by img2dataset
+    const bool numbered =
+        name.size() >= 5 && name.find_first_not_of("0123456789") == std::string::npos;
+    return inner.own.labels > 0 || ((inner.is_archive || numbered) && inner.own.images > 0 &&
+                                    inner.own.twins >= inner.own.images);
   });
 }
 

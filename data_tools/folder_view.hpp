@@ -22,6 +22,10 @@ std::vector<std::string> paired_annotations(const Folder& folder);
 /// one folder of folders; without paired_annotations(), too, if `pairs`.
 std::vector<std::string> content_folders(const Folder& folder, bool pairs = true);
 
+/// The folder, or the one that it wraps, past any number of single folders without images beside
+/// them.
+const Folder& unwrapped(const Folder& folder);
+
 /// Images have twins with labels or texts beside them (1.jpg, 1.cls, 1.json): there a folder or tar
 /// is a heap of any images and no class.
 bool is_web_dataset(const Folder& folder);

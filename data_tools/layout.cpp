@@ -83,11 +83,31 @@ class WrapperSearch {
   Names& notes_;
 };
 
+/// images_001 images_002, ds1/img ds2/img: parts of one set, which hold no classes.
+bool are_parts_of_a_set(const FoundSplit& split, const Names& classes) {
+  return are_parts(classes) && std::ranges::all_of(classes, [&](const auto& name) {
+           const Folder* at = &split.folder->folders.find(name)->second;
+           for (Names content = content_folders(*at);
+                content.size() == 1 && !has_direct_images(*at); content = content_folders(*at))
+             at = &at->folders.find(content.front())->second;
+           return has_direct_images(*at);
+         });
+}
+
+/// "cars_test" of "sets/cars_test/": the last folder of the way to a split.
+std::string own_name(const FoundSplit& split) {
+  if (split.prefix.empty()) return "";
+  const std::string way = split.prefix.substr(0, split.prefix.size() - 1);
+  return way.substr(way.rfind('/') + 1);
+}
+
 /// A single folder that is no class: images, train/train, or (as val/images in Tiny-ImageNet) no
 /// class of the largest split. Taken as a class it would shift the labels of all the others.
 bool is_no_class(const FoundSplit& split, const Names& classes, const Names& largest,
                  bool split_names) {
+  if (split_names && are_parts_of_a_set(split, classes)) return true;
   if (classes.size() != 1) return false;
+  if (split_names && look_of(classes.front()) == look_of(own_name(split))) return true;
   const std::string& name = classes.front();
   if (largest.size() > 1) return !std::binary_search(largest.begin(), largest.end(), name);
   return is_heap_name(name) || (split_names && !split.name.empty() && is_split_name(name));
@@ -125,6 +145,11 @@ void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choi
   for (std::size_t i = 0; i < found.size(); ++i) {
     layout.splits[i].labelled =
         !classes[i].empty() && !is_no_class(found[i], classes[i], largest, !choice.no_splits);
+    if (!layout.splits[i].labelled && are_parts(classes[i]))
+      layout.notes.push_back(
+          fmt::format("The folders {} are named as parts of one set, so their images get no label. "
+                      "--no-splits makes them classes.",
+                      some_of(classes[i])));
     if (!layout.splits[i].labelled) classes[i].clear();
     names.insert(classes[i].begin(), classes[i].end());
   }
@@ -138,6 +163,32 @@ void find_classes(const std::vector<FoundSplit>& found, const LayoutChoice& choi
   layout.class_names.assign(names.begin(), names.end());
   if (twins && names.empty()) layout.class_names = twin_classes;
   check_classes(found, classes, choice, layout);
+}
+
+/// Masks in the folders of a split, which belong to images beside them: COVID/{images,masks}.
+void leave_out_annotations(const FoundSplit& split, const std::string& base, Layout& layout) {
+  Names shown;
+  std::int64_t files = 0;
+  const auto look_into = [&](const auto& self, const Folder& folder,
+                             const std::string& path) -> void {
+    const Names content = content_folders(folder);
+    for (const auto& name : folders_with_images(folder)) {
+      const Folder& inner = folder.folders.find(name)->second;
+      if (std::ranges::find(content, name) == content.end()) {
+        layout.annotations.push_back({base + path + name + "/", inner.all});
+        shown.push_back(path + name);
+        files += inner.all.files;
+      } else if (content.size() == 1 && !has_direct_images(folder)) {
+        self(self, inner, path + name + "/");
+      }
+    }
+  };
+  for (const auto& [name, folder] : split.folder->folders)
+    look_into(look_into, folder, split.prefix + name + "/");
+  if (!shown.empty())
+    layout.notes.push_back(fmt::format(
+        "Left out as annotations of the images beside them: {} ({} {}). --no-splits packs them.",
+        some_of(shown), files, files == 1 ? "file" : "files"));
 }
 
 /// Of face_mask left out beside face, at the folders on the way to a split.
@@ -175,6 +226,11 @@ void count_candidates(const std::vector<FoundSplit>& found, Layout& layout) {
       split.candidates += count.files + count.hidden;
       split.bytes += count.bytes + count.hidden_bytes;
     };
+    for (const auto& [prefix, count] : layout.annotations) {
+      if (!prefix.starts_with(split.prefix)) continue;
+      split.candidates -= count.files + count.hidden;
+      split.bytes -= count.bytes + count.hidden_bytes;
+    }
     if (!split.labelled) add(found[i].folder->all);
     for (const auto& [name, folder] : found[i].folder->folders)
       if (split.labelled &&
@@ -197,14 +253,25 @@ Layout find_layout(const FolderTree& tree, const LayoutChoice& choice,
   for (const auto& split : found)
     layout.splits.push_back({split.name, base + split.prefix, false, 0, 0, false});
   find_classes(found, choice, twin_classes, layout);
+  if (!choice.no_splits)
+    for (const auto& split : found)
+      if (!is_web_dataset(*split.folder)) leave_out_annotations(split, base, layout);
+  std::ranges::sort(layout.annotations, {}, &Annotations::prefix);
   if (choice.splits.empty())
     for (const auto& split : found) warn_of_pairs_left_out(tree.root(), split.prefix, layout);
   count_candidates(found, layout);
   return layout;
 }
 
+bool Layout::is_annotation(std::string_view path) const {
+  const auto after = std::ranges::upper_bound(annotations, path, {}, [](const auto& left_out) {
+    return std::string_view(left_out.prefix);
+  });
+  return after != annotations.begin() && path.starts_with(std::prev(after)->prefix);
+}
+
 std::optional<Layout::Place> Layout::place(std::string_view path) const {
-  if (leads_out(path)) return std::nullopt;
+  if (leads_out(path) || is_annotation(path)) return std::nullopt;
   for (std::size_t i = 0; i < splits.size(); ++i) {
     if (!path.starts_with(splits[i].prefix)) continue;
     Place place{i, -1, path.substr(splits[i].prefix.size())};

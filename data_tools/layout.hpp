@@ -21,20 +21,29 @@ struct Split {
   bool twins = false;           // labels lie beside the images (TwinSource)
 };
 
+/// A folder of masks inside a class or a part of a set, left out.
+struct Annotations {
+  std::string prefix;  // "COVID/masks/"
+  FileCount count;
+};
+
 struct Layout {
   std::vector<Split> splits;             // at least one
   std::vector<std::string> class_names;  // of all splits together; of folders in byte order
   std::vector<std::string> empty_classes;
-  std::vector<std::string> notes;     // sentences: how the folders were read
-  std::vector<std::string> warnings;  // what may not be meant so
+  std::vector<Annotations> annotations;  // in byte order, none inside another
+  std::vector<std::string> notes;        // sentences: how the folders were read
+  std::vector<std::string> warnings;     // what may not be meant so
 
   struct Place {
     std::size_t split = 0;
     std::int32_t label = -1;
     std::string_view key;  // the path below the split: "cat/1.jpg"
   };
-  /// nullopt: outside every split or class folder, or a path that leads out of the input.
+  /// nullopt: outside every split or class folder, in a folder of annotations, or a path that
+  /// leads out of the input.
   std::optional<Place> place(std::string_view path) const;
+  bool is_annotation(std::string_view path) const;
 };
 
 /// The layout of the input below the folder `choice.subdir`, for which the tree was counted.

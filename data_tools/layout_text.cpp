@@ -43,6 +43,15 @@ class LayoutText {
     return by_name_ ? count.images : count.files;
   }
 
+  /// Of the folder at `path`, but for annotations in it.
+  std::int64_t packed_of(const Folder& folder, const std::string& path) const {
+    std::int64_t images = images_of(folder.all);
+    auto at = std::ranges::lower_bound(layout_.annotations, path, {}, &Annotations::prefix);
+    for (; at != layout_.annotations.end() && at->prefix.starts_with(path); ++at)
+      images -= images_of(at->count);
+    return images;
+  }
+
   const Folder& folder_of(const Split& split) const {
     return *tree_.root().find(std::string_view(split.prefix).substr(base_.size()));
   }
@@ -51,7 +60,7 @@ class LayoutText {
     const Folder& folder = folder_of(split);
     std::string text = split.name.empty() ? "" : split.name + ": ";
     if (!split.labelled)
-      return text + counted(images_of(folder.all), "image", "images") +
+      return text + counted(packed_of(folder, split.prefix), "image", "images") +
              (split.twins
                   ? fmt::format(" in {} by their .cls files",
                                 counted(std::ssize(layout_.class_names), "class", "classes"))
@@ -61,8 +70,9 @@ class LayoutText {
     for (const auto& name : layout_.class_names) {
       const auto at = folder.folders.find(name);
       if (at == folder.folders.end()) continue;
-      images += images_of(at->second.all);
-      classes.push_back(fmt::format("{} {}", name, images_of(at->second.all)));
+      const auto packed = packed_of(at->second, split.prefix + name + "/");
+      images += packed;
+      classes.push_back(fmt::format("{} {}", name, packed));
     }
     const auto shown = std::min(classes.size(), classes_shown);
     return text + fmt::format("{} in {} ({}{})", counted(images, "image", "images"),

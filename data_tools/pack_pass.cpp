@@ -100,6 +100,7 @@ std::string PackPass::problem_of(const SourceEntry& entry, const Pending& pendin
   if (has_hidden_part(std::string_view(entry.path).substr(subdir.empty() ? 0 : subdir.size() + 1)))
     return "a hidden name";
   if (leads_out(entry.path)) return "leads out of the input";
+  if (plan_.layout().is_annotation(entry.path)) return "annotations of images beside it";
   if (!placed) return "outside of every class folder";
   if (!entry.label.empty() && is_label_twin(entry.path)) return "the label of an image";
   if (comes_again) return "the input holds it again later, and the last one counts";

@@ -160,11 +160,14 @@ json Plan::to_json() const {
                       {"candidates", s.candidates},
                       {"bytes", s.bytes},
                       {"twins", s.twins}});
+  json annotations = json::array();
+  for (const auto& folder : layout_.annotations) annotations.push_back(folder.prefix);
   json repeated = json::array();
   for (const auto& [hash, count] : repeated_) repeated.push_back({hash, count});
-  return {{"identity", identity_}, {"repeated", repeated},
-          {"entries", entries_},   {"listing_hash", listing_hash_},
-          {"splits", splits},      {"class_names", layout_.class_names}};
+  return {{"identity", identity_},     {"repeated", repeated},
+          {"entries", entries_},       {"listing_hash", listing_hash_},
+          {"splits", splits},          {"class_names", layout_.class_names},
+          {"annotations", annotations}};
 }
 
 Plan Plan::from_json(const json& j) {
@@ -173,6 +176,8 @@ Plan Plan::from_json(const json& j) {
   plan.entries_ = j.at("entries");
   plan.listing_hash_ = j.at("listing_hash");
   plan.layout_.class_names = j.at("class_names");
+  for (const auto& prefix : j.value("annotations", json::array()))
+    plan.layout_.annotations.push_back({prefix, {}});
   for (const auto& name : j.value("repeated", json::array()))
     plan.repeated_[name.at(0)] = name.at(1);
   for (const auto& s : j.at("splits"))

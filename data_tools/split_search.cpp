@@ -82,6 +82,7 @@ class SplitSearch {
     }
     if (splits.empty()) {
       check_parts(folder, names);
+      check_some_framed(names);
       return {};
     }
     std::erase_if(others, is_annotation_name);
@@ -149,6 +150,22 @@ class SplitSearch {
     if (words.size() == 1 && is_web_dataset(folder)) return;
     fail("The folders {} are named like parts of splits: as classes they would mix them. {}",
          some_of(names), ways_to_choose);
+  }
+
+  /// Error for bounding_box_train, bounding_box_test beside query, and for val_256 beside data_256.
+  void check_some_framed(const Names& names) const {
+    std::map<std::string, std::set<std::string>> words;  // by frame
+    for (const auto& name : names)
+      if (const SplitWord split = split_word_of(name); split.usual)
+        words[split.frame].insert(split.word);
+    Names splits, others;
+    for (const auto& name : names) {
+      const SplitWord split = split_word_of(name);
+      const bool like_one = split.usual && (split.frame.empty() || words[split.frame].size() > 1);
+      if (like_one || !is_annotation_name(name)) (like_one ? splits : others).push_back(name);
+    }
+    if (!splits.empty() && !others.empty() && !is_split_name(choice_.input_name))
+      refuse(splits, others);
   }
 
   static void check_alike(const Names& splits) {

@@ -60,6 +60,10 @@ TEST(Layout, WordsOfANameBeginWithACapitalOrFollowEachOther) {
             "minival[minival/]L1 train[train/]L2 a,b,");
   EXPECT_THAT(refusal_of({"trainA/1.jpg", "trainB/1.jpg", "testA/1.jpg", "testB/1.jpg"}),
               HasSubstr("parts of splits"));
+  EXPECT_EQ(summary_of({"VOC2012_train_val/JPEGImages/1.jpg", "VOC2012_test/JPEGImages/2.jpg"}),
+            "VOC2012_test[VOC2012_test/]1 VOC2012_train_val[VOC2012_train_val/]1 ");
+  EXPECT_EQ(summary_of({"trainval/a/1.jpg", "trainval/b/1.jpg", "test2018/2.jpg"}),
+            "test2018[test2018/]1 trainval[trainval/]L2 a,b,");
   EXPECT_EQ(summary_of({"AirTrain/1.jpg", "Bus/1.jpg"}), "[]L2 AirTrain,Bus,");
 }
 

@@ -98,9 +98,19 @@ std::optional<std::array<std::int64_t, 2>> image_size_in(const Json& config) {
 void set_image_size(const ImportOptions& options, const Json& config, const WeightFile& file,
                     std::int64_t tokens, EncoderConfig& encoder) {
   const auto& path = file.path();
-  const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(tokens)));
+  const auto side_of = [](std::int64_t patches) {
+    const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(patches)));
+    return side * side == patches ? side : 0;
+  };
+  const auto side = side_of(tokens), less = side_of(tokens - 1);
   const auto said = image_size_in(config);
-  check(options.image_height > 0 || said || side * side == tokens,
+  const bool is_said = options.image_height > 0 || said;
+  check(is_said || side > 0 || less == 0,
+        "{} holds {} positions: those of {} x {} patches and of a class token, which makes it "
+        "another kind of network, or those of a grid that is no square, which ijepa-weights import "
+        "--image-size HEIGHT WIDTH says.",
+        path, tokens, less, less);
+  check(is_said || side > 0,
         "{} holds {} patches an image, which are no square: ijepa-weights import "
         "--image-size HEIGHT WIDTH says how they lie.",
         path, tokens);
@@ -115,6 +125,21 @@ void set_image_size(const ImportOptions& options, const Json& config, const Weig
             encoder.tokens() == tokens,
         "An image of {} x {} pixels has {} patches of side {}, but {} is for {} patches.",
         encoder.image_height, encoder.image_width, encoder.tokens(), encoder.patch, path, tokens);
+}
+
+/// Error for an MLP of another function than GELU, which no tensor tells.
+void check_activation(const Json& config, const std::string& path) {
+  for (const char* place : {"/hidden_act", "/model_args/act_layer", "/architecture"}) {
+    const Json::json_pointer at(place);
+    if (!config.contains(at) || !config.at(at).is_string()) continue;
+    const auto said = config.at(at).get<std::string>();
+    const bool is_architecture = std::string_view(place) == "/architecture";
+    check(
+        is_architecture ? said.find("quickgelu") == std::string::npos : said == "gelu",
+        "{} is another kind of network: the config.json beside it says {} = {}, and I-JEPA's MLPs "
+        "have GELU, so the features would be others.",
+        path, std::string_view(place).substr(1), said);
+  }
 }
 
 /// The preset of these sizes, if there is one, which also knows the heads.
@@ -225,6 +250,7 @@ PretrainRecipe recipe_of_weights(WeightFile& file, const ImportOptions& options)
       file.path(), first_names(file));
   check_kind(file, held);
   const Json config = described(file);
+  check_activation(config, file.path());
   PretrainRecipe recipe;
   recipe.model.encoder = encoder_of(file, *encoder, options, config);
   recipe.model.predictor = predictor_of(file, held, recipe.model.encoder);

@@ -88,6 +88,11 @@ constexpr std::array<std::string_view, 10> target_words{
 constexpr std::array<std::string_view, 5> context_words{"encoder", "context_encoder", "student",
                                                         "online", "online_encoder"};
 
+/// What PyTorch puts into names wherever it wraps a module for compiling, recomputing or sharing
+/// out.
+constexpr std::array<std::string_view, 4> wrapper_parts{"_orig_mod.", "_checkpoint_wrapped_module.",
+                                                        "_fsdp_wrapped_module.", "_fpw_module."};
+
 std::string group_said(const std::string& prefix) {
   std::string group, word;
   for (const char c : prefix) {
@@ -144,6 +149,17 @@ std::string Naming::positions(const std::string& group) const {
   return prefix + (group == "predictor" ? "predictor_pos_embed" : "pos_embed");
 }
 
+std::string without_wrappers(std::string_view name) {
+  std::string out;
+  for (std::size_t begin = 0; begin < name.size();) {
+    const auto end = std::min(name.find_first_of("./", begin), name.size() - 1) + 1;
+    const auto part = name.substr(begin, end - begin);
+    if (std::ranges::find(wrapper_parts, part) == wrapper_parts.end()) out += part;
+    begin = end;
+  }
+  return out;
+}
+
 std::vector<HeldGroup> held_groups(const WeightFile& file) {
   std::vector<HeldGroup> held;
   for (const auto& tensor : file.tensors())
@@ -188,13 +204,14 @@ bool is_known_name(NameStyle style, const std::string& name) {
 bool is_in_stack(NameStyle style, const std::string& name) {
   switch (style) {
     case NameStyle::plain:
-      return name.starts_with("blocks.") || name.starts_with("predictor_blocks.");
+      return name.starts_with("blocks.") || name.starts_with("predictor_blocks.") ||
+             name.starts_with("patch_embed.");
     case NameStyle::hugging_face:
-      return name.starts_with("encoder.layer.");
     case NameStyle::hugging_face_5:
       break;
   }
-  return name.starts_with("layers.");
+  return name.starts_with(style == NameStyle::hugging_face ? "encoder.layer." : "layers.") ||
+         name.starts_with("embeddings.patch_embeddings.");
 }
 
 std::string encoder_said(const WeightFile& file) {

@@ -2,6 +2,7 @@
 // authors and timm use our names. Before them may stand what wrapped the network when it was saved.
 #pragma once
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct HeldGroup {
   std::string group;  // "encoder", "predictor", "target_encoder"; "": an encoder, unsaid which
   Naming naming;
 };
+/// "blocks.0._orig_mod.norm1.bias" -> "blocks.0.norm1.bias".
+std::string without_wrappers(std::string_view name);
 /// Under any prefix; one that says "target_encoder", "teacher" or "ema" is the target encoder's.
 /// Empty when the file's names are of none of the known forms. An Error when it holds several
 /// encoders and does not say which is which.
@@ -36,7 +39,7 @@ std::vector<HeldGroup> held_groups(const WeightFile& file);
 std::pair<std::string, std::string> without_number(const std::string& name);
 /// Whether `name`, without its prefix, is one that an encoder or predictor of the style has.
 bool is_known_name(NameStyle style, const std::string& name);
-/// Whether it is one of a block, known or not.
+/// Whether it is one of a block or of the patches' embedding, known or not.
 bool is_in_stack(NameStyle style, const std::string& name);
 
 /// What a file says of the one encoder that it holds: "target" or "context"; "": nothing.

@@ -15,13 +15,14 @@ struct Part {
   std::string_view word;  // one of a name that dots separate
   const char* what;
 };
-constexpr std::array<Part, 34> foreign_parts{{
+constexpr std::array<Part, 41> foreign_parts{{
     {"cls_token", "a class token"},
     {"class_token", "a class token"},
     {"class_embedding", "a class token"},
     {"dist_token", "a distillation token"},
     {"distillation_token", "a distillation token"},
     {"reg_token", "register tokens"},
+    {"reg_tokens", "register tokens"},
     {"register_tokens", "register tokens"},
     {"storage_tokens", "register tokens"},
     {"ls1", "LayerScale"},
@@ -47,7 +48,13 @@ constexpr std::array<Part, 34> foreign_parts{{
     {"rope", "rotary positions"},
     {"rope_embed", "rotary positions"},
     {"rope_embeddings", "rotary positions"},
+    {"rotary_emb", "rotary positions"},
+    {"rotary_pos_emb", "rotary positions"},
+    {"temporal_embed", "positions in time"},
+    {"token_type_embeddings", "types of tokens"},
     {"norm_pre", "a norm before its blocks"},
+    {"ln_pre", "a norm before its blocks"},
+    {"embed_norm", "a norm before its blocks"},
     {"pre_layrnorm", "a norm before its blocks"},
     {"fc_norm", "a norm after pooling in place of the one before it"},
 }};
@@ -86,10 +93,11 @@ void check_kind(const WeightFile& file, const std::vector<HeldGroup>& held) {
           "{} is another kind of network: it has {} ({}), which I-JEPA's has not, and without it "
           "the features would be others.",
           file.path(), what, tensor.name);
-    check(!is_in_stack(owner->naming.style, name),
-          "{} is another kind of network: its blocks have {}, which those of I-JEPA have not, and "
-          "without it the features would be others.",
-          file.path(), tensor.name);
+    check(
+        !is_in_stack(owner->naming.style, name),
+        "{} is another kind of network: its patches or blocks have {}, which those of I-JEPA have "
+        "not, and without it the features would be others.",
+        file.path(), tensor.name);
   }
 }
 
@@ -101,6 +109,7 @@ std::string first_names(const WeightFile& file) {
   for (const auto& [name, value] : file.scalars())
     if (file.tensors().empty() && names.size() < most) names.push_back(name);
   if (names.empty()) return "nothing";
+  if (names.front().empty()) return "a single tensor without a name";
   if (file.tensors().empty()) return fmt::format("no tensors, but {}", fmt::join(names, ", "));
   return file.tensors().size() > most
              ? fmt::format("{}, ... ({} tensors)", fmt::join(names, ", "), file.tensors().size())

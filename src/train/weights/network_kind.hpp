@@ -8,7 +8,7 @@
 namespace ijepa {
 
 /// An Error names what the network has that ours has not: a class token, LayerScale, SwiGLU, or any
-/// other tensor inside its blocks.
+/// other tensor inside its blocks or its patches' embedding.
 void check_kind(const WeightFile& file, const std::vector<HeldGroup>& held);
 
 /// "a, b, c, ... (17 in all)": the first names of what the file holds.

@@ -5,6 +5,7 @@
 #include "../checkpoint/checkpoint_disk.hpp"
 #include "element.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "naming.hpp"
 
 namespace ijepa {
 namespace {
@@ -55,7 +56,7 @@ class Safetensors final : public WeightFile {
         for (const auto& [key, text] : value.items())
           scalars_["__metadata__/" + key] = text.get<std::string>();
       } else {
-        tensors.push_back(tensor_of(name, value, file_bytes - data_));
+        tensors.push_back(tensor_of(without_wrappers(name), value, file_bytes - data_));
       }
     }
     set_tensors(std::move(tensors), file_bytes);

@@ -6,6 +6,7 @@
 #include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "naming.hpp"
 
 namespace ijepa {
 namespace {
@@ -24,7 +25,7 @@ class ShardedWeights final : public WeightFile {
     const auto json = parse_json(read_text_file(index), problem);
     try {
       for (const auto& [tensor, file] : json.at("weight_map").items())
-        file_of_[tensor] = file.get<std::string>();
+        file_of_[without_wrappers(tensor)] = file.get<std::string>();
     } catch (const nlohmann::json::exception& e) {
       fail("{}: {}.", problem, json_reason(e));
     }

@@ -6,6 +6,7 @@
 
 #include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"
+#include "naming.hpp"
 #include "pickle_reader.hpp"
 #include "zip_reader.hpp"
 
@@ -63,7 +64,7 @@ class Flattening {
     add_items(tuple.items, name, depth);
   }
   void add(const PickleTensor& tensor, const std::string& name, int) {
-    leaves_.tensors.emplace_back(name, tensor);
+    leaves_.tensors.emplace_back(without_wrappers(name), tensor);
   }
   void add(const PickleGlobal& global, const std::string& name, int) {
     leaves_.scalars[name] = global.name;

@@ -209,6 +209,50 @@ TEST_F(Forms, WrappersAreTakenOff) {
   }
 }
 
+TEST_F(Forms, WrappersInsideANetworkAreTakenOff) {
+  for (const std::string wrapper :
+       {"_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module."})
+    for (const bool torch : {false, true}) {
+      auto tensors = target();
+      for (auto& t : tensors)
+        for (const std::string at : {"blocks.0.", "patch_embed."})
+          if (t.tensor.name.starts_with(at)) t.tensor.name.insert(at.size(), wrapper);
+      const auto name = fmt::format("inside_{}_{}", wrapper, torch);
+      if (torch)
+        write_nested(path(name), {"model"}, tensors);
+      else
+        write_safetensors(path(name), tensors, {});
+      expect_target(name);
+    }
+}
+
+TEST_F(Forms, AnotherFunctionInTheMlpIsAnotherNetwork) {
+  fs::create_directories(path("acts"));
+  write_safetensors(path("acts/model.safetensors"), target(), {});
+  const auto say = [&](const nlohmann::json& config) {
+    std::ofstream(path("acts/config.json")) << config;
+  };
+  for (const nlohmann::json& other :
+       {nlohmann::json{{"hidden_act", "quick_gelu"}},
+        nlohmann::json{{"model_args", {{"act_layer", "relu"}}}},
+        nlohmann::json{{"architecture", "vit_small_patch16_quickgelu_224"}}}) {
+    say(other);
+    expect_refused("acts", "I-JEPA's MLPs have GELU", true);
+  }
+  say({{"hidden_act", "gelu"}, {"architecture", "vit_small_patch16_224"}});
+  expect_target("acts");
+}
+
+TEST_F(Forms, PositionsOfAClassTokenAreNoGrid) {
+  auto tensors = target();
+  for (auto& t : tensors)
+    if (t.tensor.name == "pos_embed")
+      t = {{"pos_embed", Element::f32, {1, 37, t.tensor.shape[2]}},
+           [](std::span<std::byte> out) { std::ranges::fill(out, std::byte{0}); }};
+  write_safetensors(path("class"), tensors, {});
+  expect_refused("class", "37 positions: those of 6 x 6 patches and of a class token");
+}
+
 TEST_F(Forms, WhichEncoderFollowsFromItsPrefix) {
   auto tensors = group("encoder", "student.backbone.");
   for (auto& t : group("target_encoder", "teacher.backbone.")) tensors.push_back(t);
@@ -241,6 +285,9 @@ TEST_F(Forms, OtherKindsOfNetworksAreRefusedAlways) {
       {"blocks.0.ls1.gamma", "LayerScale"},
       {"blocks.1.mlp.w3.weight", "SwiGLU"},
       {"reg_token", "register tokens"},
+      {"patch_embed.norm.weight", "patch_embed.norm.weight"},
+      {"embed_norm.weight", "a norm before its blocks"},
+      {"rotary_emb.inv_freq", "rotary positions"},
       {"blocks.0.attn.q_norm.weight", "norms of queries and keys"},
       {"blocks.0.adapter.down.weight", "blocks.0.adapter.down.weight"},
       {"blocks.3.norm1.weight", "not all there"}};
