@@ -4,7 +4,6 @@
 #include <set>
 
 #include "data_tools/class_check.hpp"
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "data_tools/split_search.hpp"
 #include "ijepa/core/error.hpp"

@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/names.hpp"

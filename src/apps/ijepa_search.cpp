@@ -56,8 +56,7 @@ ijepa::ProgramWords words() {
                    {"How alike two files are, among pairs of other images",
                     "ijepa-search --pair a.jpg b.jpg --run runs/first --features features/test"}},
       .pages = {"docs/search.md"},
-      .statuses = ijepa::rank_statuses(false),
-      .settings = {}};
+      .statuses = ijepa::rank_statuses(false)};
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "ijepa/model/device_plan.hpp"
 #include "ijepa/model/positions.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
 
 namespace ijepa {
 namespace {

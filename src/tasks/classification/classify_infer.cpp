@@ -5,22 +5,18 @@
 #include <numeric>
 #include <optional>
 
-#include "../feature_csv.hpp"
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
-#include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 
 namespace ijepa {
 namespace {

@@ -1,7 +1,6 @@
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
@@ -38,11 +37,6 @@ ImageMasks masks_of(const PretrainRecipe& recipe, Grid grid, const ConditionRequ
   return masks;
 }
 
-void append(const Matrix<float>& from, std::string& bytes) {
-  bytes.append(reinterpret_cast<const char*>(from.values.data()),
-               from.values.size() * sizeof(float));
-}
-
 class Collection {
  public:
   Collection(WholeModel& model, const ImageSource& images, const ConditionRequest& request,
@@ -72,7 +66,7 @@ class Collection {
       return views_.evaluate(part_of(request_.images, mine, round));
     });
     WorkProgress progress(comm_.rank() == 0 ? what : "", std::ssize(request_.images));
-    std::string own;
+    std::vector<float> own;
     for (std::int64_t round = 0; round < mine.rounds(); ++round) {
       on_all_ranks(comm_, [&] {
         if (mine.count(round) > 0) compute(part_of(out_.masks, mine, round), ahead.next(), own);
@@ -99,25 +93,26 @@ class Collection {
   }
 
   void compute(std::span<const ImageMasks> masks, const std::vector<std::uint8_t>& pixels,
-               std::string& own) {
+               std::vector<float>& own) {
     const auto means = model_.block_means(pixels, masks);
-    append(means.predicted, own);
-    if (request_.encoded) append(means.encoded, own);
+    own.insert(own.end(), means.predicted.values.begin(), means.predicted.values.end());
+    if (request_.encoded)
+      own.insert(own.end(), means.encoded.values.begin(), means.encoded.values.end());
   }
 
   /// Batches of rounds [first, last), by rank and round.
-  void share(std::int64_t first, std::int64_t last, const std::string& own) {
-    const auto all = comm_.gather_all(own);
+  void share(std::int64_t first, std::int64_t last, const std::vector<float>& own) {
+    const auto all = comm_.gather_all_lists(own);
     for (int rank = 0; rank < comm_.size(); ++rank) {
-      const char* from = all[static_cast<std::size_t>(rank)].data();
+      auto from = all[static_cast<std::size_t>(rank)].begin();
       const auto theirs = batches_of(rank);
       for (auto round = first; round < last; ++round) {
         const auto row = theirs.first(round) * blocks_, rows = theirs.count(round) * blocks_;
         for (auto* matrix : {&out_.means.predicted, &out_.means.encoded}) {
           if (matrix->rows == 0 || rows == 0) continue;
           const auto to = matrix->view().slice(row, rows);
-          std::memcpy(to.data, from, static_cast<std::size_t>(to.size()) * sizeof(float));
-          from += static_cast<std::size_t>(to.size()) * sizeof(float);
+          std::copy_n(from, to.size(), to.data);
+          from += static_cast<std::ptrdiff_t>(to.size());
         }
       }
     }

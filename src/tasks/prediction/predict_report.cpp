@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "../feature_csv.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/resize.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "../feature_csv.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 
 namespace ijepa {

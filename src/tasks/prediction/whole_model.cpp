@@ -13,7 +13,6 @@
 #include "ijepa/model/token_plan.hpp"
 #include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 

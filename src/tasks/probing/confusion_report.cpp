@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
 
-#include "../feature_csv.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 
 namespace ijepa {
 namespace {

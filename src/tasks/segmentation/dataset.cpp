@@ -6,7 +6,7 @@
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/core/permutation.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/segmentation/augment_pair.hpp"
+#include "ijepa/tasks/segmentation/pairs.hpp"
 
 namespace ijepa {
 namespace {
@@ -79,7 +79,11 @@ MaskContent SegmentationData::inspect(int threads, Communicator& comm) const {
   all.turned = static_cast<std::int64_t>(sum.back());
   sum.pop_back();
   all.pixels.assign(sum.begin(), sum.end());
-  for (const auto& part : comm.gather_all(own.unknown.packed())) all.unknown.add_packed(part);
+  constexpr std::size_t sent = 64;
+  const auto pixels = comm.gather_all_values(own.unknown.pixels());
+  const auto values = comm.gather_all_lists(own.unknown.commonest(sent));
+  for (std::size_t rank = 0; rank < values.size(); ++rank)
+    all.unknown.add(values[rank], pixels[rank]);
   return all;
 }
 

@@ -7,7 +7,7 @@
 
 #include "film_matrix.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/image_source.hpp"

@@ -7,7 +7,7 @@
 
 #include "../epochs.hpp"
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/pretrained.hpp"

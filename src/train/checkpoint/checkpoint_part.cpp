@@ -16,7 +16,6 @@
 #include <utility>
 
 #include "checkpoint_disk.hpp"
-#include "direct_file.hpp"
 
 namespace ijepa {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/core/pixel_type.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"

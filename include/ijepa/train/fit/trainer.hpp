@@ -29,7 +29,7 @@
 #include "ijepa/train/run/run_saves.hpp"
 #include "ijepa/train/step/engine.hpp"
 #include "ijepa/train/step/initial_weights.hpp"
-#include "ijepa/train/step/step_flops.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
 
 namespace ijepa {
 
