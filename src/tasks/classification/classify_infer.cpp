@@ -32,7 +32,7 @@ class Classification {
         opened_(open_classifier(settings.weights, settings.threads, comm, log)),
         same_classes_(images_->class_names() == opened_.card.classes) {
     const int threads = threads_or_cores(settings.threads);
-    on_rank_0(comm_, [&] { prepare_folder(); });
+    on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
     if (settings.skip_bad) leave_out_bad_images(images_, bad_, threads, channels(), comm, log);
     views_.emplace(*images_, view_settings(opened_.card), 0, threads);
   }
@@ -75,12 +75,6 @@ class Classification {
     auto views = picture_views(card.image, channels());
     views.transform = card.transform;
     return views;
-  }
-
-  void prepare_folder() const {
-    check(settings_.top >= 1, "The table needs at least one class an image, not {}.",
-          settings_.top);
-    prepare_output_folder(settings_.out);
   }
 
   std::int64_t classes_shown() const {

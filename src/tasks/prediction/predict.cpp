@@ -96,8 +96,6 @@ class Prediction {
   const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
 
   void choose() {
-    check(settings_.k >= 1 && settings_.queries >= 1 && settings_.bank_images >= 1,
-          "--k, --queries and --bank-images must be at least 1.");
     for (const auto& key : settings_.images) chosen_.push_back(find_image(*input_, key));
     if (chosen_.empty()) chosen_ = spread_numbers(settings_.queries, input_->size());
     const auto own = bank_ ? 0 : 1;

@@ -22,22 +22,10 @@
 namespace ijepa {
 namespace {
 
-constexpr std::int64_t most_samples = 1 << 16, most_steps = 1 << 20;
-
 class Sketching {
  public:
   Sketching(const SketchSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings), comm_(comm), images_(open_images_on_all(settings.input, comm, log)) {
-    on_rank_0(comm, [&] {
-      check(settings_.queries >= 1 && settings_.samples >= 1 && settings_.steps >= 1 &&
-                settings_.shown >= 0,
-            "--queries, --samples and --steps must be at least 1, and --show not negative.");
-      check(settings_.samples <= most_samples && settings_.steps <= most_steps,
-            "--samples {} and --steps {} are too many: {} and {} at most.", settings_.samples,
-            settings_.steps, most_samples, most_steps);
-      check(settings_.guidance >= 0 && settings_.guidance <= 100,
-            "A guidance of {} is not between 0 and 100.", settings_.guidance);
-    });
     const auto decoder = find_decoder(settings.decoder, comm, log);
     card_ = load_decoder_card(decoder, comm);
     model_ = std::make_unique<WholeModel>(

@@ -131,12 +131,9 @@ class Hits {
 }  // namespace
 
 void check_knn_options(const KnnOptions& options, std::int64_t train_images) {
-  check(!options.k.empty(), "k-NN needs at least one number of neighbours.");
   for (const auto k : options.k)
     check(k >= 1 && k <= train_images,
           "k-NN with k = {} needs that many training images; there are {}.", k, train_images);
-  check(options.temperature > 0, "The temperature of k-NN must be above 0, not {}.",
-        options.temperature);
 }
 
 std::vector<Accuracy> knn_accuracy(const LabelledFeatures& train, const LabelledFeatures& test,

@@ -28,8 +28,7 @@ ProbeImages open_images_of(const ProbeSettings& settings, Communicator& comm) {
       {settings.train, settings.test, settings.subset, settings.linear.seed, 0}, comm);
   on_rank_0(comm, [&] {
     check_knn_options(settings.knn, std::ssize(images.train_images));
-    check_linear_options(settings.linear, std::ssize(images.train_images));
-    check(settings.layers >= 1, "Features need at least one layer, not {}.", settings.layers);
+    check_linear_images(std::ssize(images.train_images));
   });
   return images;
 }
