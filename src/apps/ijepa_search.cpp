@@ -6,7 +6,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/search.hpp"
-#include "ijepa/tasks/similarity_scale.hpp"
+#include "ijepa/tasks/similarity_index.hpp"
 #include "options.hpp"
 
 namespace {

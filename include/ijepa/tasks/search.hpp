@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/similarity_index.hpp"
 
 namespace ijepa {

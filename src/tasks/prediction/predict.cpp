@@ -15,7 +15,6 @@
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/pretrained.hpp"

@@ -1,5 +1,5 @@
 // Sketch pixels: crops as a decoder has them, patch by patch and normalised, as pictures and
-// levels.
+// levels; how samples are drawn, and what they are worth.
 #pragma once
 #include <span>
 #include <vector>
@@ -59,5 +59,15 @@ class SketchJudge {
   Matrix<float> truths_;      // directions
   std::vector<double> mean_;  // of the truths
 };
+
+/// condition (S, C) standardised, told (S): whose s counts, noise (S T, 3 p p) -> normalised crops
+/// (S T, 3 p p).
+std::vector<float> sample_blocks(DecoderNetwork& network, MatrixView<const float> condition,
+                                 std::span<const std::uint8_t> told, std::vector<float> noise,
+                                 const HeunSettings& heun);
+
+/// The noise of samples 0, 1, ..., one after the other, `times` times over.
+std::vector<float> shared_noise(const DecoderShape& shape, std::uint64_t seed, std::int64_t samples,
+                                std::int64_t times);
 
 }  // namespace ijepa

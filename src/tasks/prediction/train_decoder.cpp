@@ -20,7 +20,6 @@
 #include "ijepa/train/run/run_lock.hpp"
 #include "ijepa/train/run/run_saves.hpp"
 #include "ijepa/train/run/run_start.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {

@@ -13,9 +13,7 @@
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
-#include "mask_report.hpp"
 #include "train_report.hpp"
 #include "train_state.hpp"
 

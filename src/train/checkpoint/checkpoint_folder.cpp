@@ -5,8 +5,8 @@
 #include <set>
 
 #include "checkpoint_disk.hpp"
-#include "checkpoint_manifest.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa {
 namespace {

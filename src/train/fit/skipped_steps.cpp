@@ -13,7 +13,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shard_set.hpp"
-#include "ijepa/train/fit/replay_file.hpp"
+#include "ijepa/train/fit/replay.hpp"
 #include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/step/engine.hpp"
 

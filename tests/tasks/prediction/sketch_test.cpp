@@ -9,7 +9,6 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/prediction/block_samples.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "src/tasks/prediction/sketch_pixels.hpp"

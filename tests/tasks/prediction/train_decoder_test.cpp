@@ -9,7 +9,6 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"

@@ -19,7 +19,7 @@
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/fit/attention_ahead.hpp"
-#include "ijepa/train/fit/rank_step.hpp"
+#include "ijepa/train/fit/repeated_step.hpp"
 #include "ijepa/train/fit/run_log.hpp"
 #include "ijepa/train/fit/skipped_steps.hpp"
 #include "ijepa/train/health/evaluation.hpp"

@@ -1,5 +1,6 @@
 // Step gradients: what the micro-batches of one step say of all weights that learn, summed over
-// ranks while backward is still running; their norms, and the update that follows from them.
+// ranks while backward is still running; their norms, and the update by AdamW (Loshchilov and
+// Hutter, arXiv 1711.05101) that follows from them.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,8 +9,27 @@
 #include "ijepa/comm/bucket_reducer.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/nn/vit_stack.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 
 namespace ijepa {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+};
+
+/// Constants of step `step` = 0, 1, ... (bias corrections use step + 1).
+AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
+                     double weight_decay, double ema_momentum);
+
+/// Those of a run's schedules, where the gradients' norm is clipped to optim.clip_grad.
+AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
+                     double gradient_norm);
+
+/// AdamWStep::gradient_scale of a gradient whose norm must be `most` at the most.
+double clipping(double norm, double most);
+
+/// One step over all parameters.
+void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step);
 
 struct GradSyncOptions {
   std::int64_t bucket_bytes = std::int64_t{25} << 20;
