@@ -1,5 +1,5 @@
-// Images of a task: sources opened alike on all ranks, with what can be wrong with them found before
-// the first step: labels that a classifier cannot learn from, images that cannot be read.
+// Images of a task: sources opened alike on all ranks, with what can be wrong with them found
+// before the first step: labels that a classifier cannot learn from, images that cannot be read.
 #pragma once
 #include <memory>
 #include <string>
