@@ -13,10 +13,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Folder& folder_in(const Folder& folder, const std::string& name) {
-  return folder.folders.find(name)->second;
-}
-
 Names missing_in(const Names& some, const Names& from) {
   Names missing;
   std::set_difference(some.begin(), some.end(), from.begin(), from.end(),
@@ -28,8 +24,7 @@ Names missing_in(const Names& some, const Names& from) {
 Names level_below(const FoundSplit& split, const Names& classes) {
   std::set<std::string> names;
   for (const auto& name : classes)
-    for (auto& inner : folders_with_images(folder_in(*split.folder, name)))
-      names.insert(std::move(inner));
+    for (auto& inner : folders_with_images(split.folder->at(name))) names.insert(std::move(inner));
   return {names.begin(), names.end()};
 }
 
@@ -38,7 +33,7 @@ void check_no_splits_below(const FoundSplit& split, const Names& classes) {
   Names below = level_below(split, classes);
   std::erase_if(below, is_annotation_name);  // bottle/{ground_truth,test,train}
   const bool all = std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
-    const Folder& inner = folder_in(*split.folder, name);
+    const Folder& inner = split.folder->at(name);
     return !has_direct_images(inner) && !folders_with_images(inner).empty();
   });
   if (all && !below.empty() && std::all_of(below.begin(), below.end(), is_split_name))
@@ -49,8 +44,7 @@ void check_no_splits_below(const FoundSplit& split, const Names& classes) {
 /// The folder holds no images but those of `others`, or these and itself once more.
 bool holds_the_others(const Folder& folder, const std::string& name, const Names& others) {
   Names below = folders_with_images(folder);
-  if (std::erase(below, name) > 0 && !holds_the_others(folder_in(folder, name), name, others))
-    return false;
+  if (std::erase(below, name) > 0 && !holds_the_others(folder.at(name), name, others)) return false;
   return !has_direct_images(folder) && below == others && others.size() > 1;
 }
 
@@ -58,13 +52,13 @@ bool holds_the_others(const Folder& folder, const std::string& name, const Names
 /// the others hold folders named like classes, too, these are numbers: 1/{1,2} 2/{1,2} 3/{1,2}.
 void check_not_in_itself(const FoundSplit& split, const Names& classes) {
   const auto names_classes = [&](const std::string& name) {
-    const Names below = folders_with_images(folder_in(*split.folder, name));
+    const Names below = folders_with_images(split.folder->at(name));
     return missing_in(below, classes).size() < below.size();
   };
   for (const auto& name : classes) {
     Names others = classes;
     std::erase(others, name);
-    if (!holds_the_others(folder_in(*split.folder, name), name, others) ||
+    if (!holds_the_others(split.folder->at(name), name, others) ||
         std::any_of(others.begin(), others.end(), names_classes))
       continue;
     fail(
@@ -89,7 +83,7 @@ void check_no_labelme(const FoundSplit& split, const Names& classes) {
 bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Names& below) {
   return classes.size() > 1 && below.size() > 1 &&
          std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
-           const Folder& inner = folder_in(*split.folder, name);
+           const Folder& inner = split.folder->at(name);
            return !has_direct_images(inner) && folders_with_images(inner) == below;
          });
 }

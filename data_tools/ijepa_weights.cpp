@@ -42,8 +42,8 @@ void add_source_options(CLI::App& app, WeightsOptions& o) {
       ->type_name("PATH");
   add_number(app, "--heads", o.import.heads, between(1, 1024),
              "Attention heads, where the file does not say");
-  app.add_option("--image-size", o.image_size,
-                 "Height and width in pixels, where the file's grid is no square")
+  add_number(app, "--image-size", o.image_size, between(1, 16384),
+             "Height and width in pixels, where the file's grid is no square")
       ->expected(2);
 }
 
@@ -55,10 +55,11 @@ void add_import(CLI::App& app, WeightsOptions& o) {
   app.add_option("--holds", o.import.holds,
                  "Which encoder a file with one holds, where it does not say")
       ->check(CLI::IsMember({"target", "context"}));
-  app.add_option("--mean", o.mean,
-                 "Of each channel; default: as the file says, or of three ImageNet's")
+  add_number(app, "--mean", o.mean, between(-10, 10),
+             "Of each channel; default: as the file says, or of three ImageNet's")
       ->expected(1, static_cast<int>(most_channels));
-  app.add_option("--std", o.std, "Of each channel")->expected(1, static_cast<int>(most_channels));
+  add_number(app, "--std", o.std, up_to(10), "Of each channel")
+      ->expected(1, static_cast<int>(most_channels));
   app.add_flag("--allow-missing", o.import.allow_missing,
                "Start tensors that the file lacks as in an untrained network");
   app.add_flag("--allow-unused", o.import.allow_unused,

@@ -3,16 +3,13 @@
 #include <algorithm>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/rng.hpp"
 #include "ijepa/core/permutation.hpp"
 
 namespace ijepa {
 namespace {
 
 constexpr std::int64_t size_limit = std::int64_t{1} << 40;
-
-std::uint64_t unsigned_of(std::int64_t x) {
-  return static_cast<std::uint64_t>(x);
-}
 
 Permutation permutation(std::int64_t size, std::uint64_t seed, std::int64_t epoch,
                         std::int64_t stream) {

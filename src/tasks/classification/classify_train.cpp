@@ -34,10 +34,6 @@ int threads_of(const ClassifySettings& s) {
   return threads_or_cores(s.data.threads);
 }
 
-std::uint64_t unsigned_of(std::int64_t x) {
-  return static_cast<std::uint64_t>(x);
-}
-
 class Training : public EpochTask<PictureBatch> {
  public:
   Training(ClassifySettings settings, Communicator& comm, const Log& log)

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int side = 76, gap = 4, label_width = 160, header = 46, block_gap = 10;
+constexpr int cell_side = 76, cell_gap = 4, label_width = 160, header = 46, block_gap = 10;
 constexpr double text_size = 0.38;
 
 void write_text(Image& sheet, const std::string& text, int x, int y) {
@@ -31,14 +31,14 @@ int width_of(const std::string& text) {
   return cv::getTextSize(text, cv::FONT_HERSHEY_SIMPLEX, text_size, 1, &below).width;
 }
 
-void place(const Image& picture, int top, int left, Image& sheet) {
+void put(const Image& picture, int top, int left, Image& sheet) {
   if (picture.rgb.empty()) return;
-  const Image cell = fitted(picture.view(), side);
-  paste(cell, top + (side - cell.height) / 2, left + (side - cell.width) / 2, sheet);
+  const Image cell = fitted(picture.view(), cell_side);
+  paste(cell, top + (cell_side - cell.height) / 2, left + (cell_side - cell.width) / 2, sheet);
 }
 
 int column(std::size_t i) {
-  return label_width + static_cast<int>(i) * (side + gap);
+  return label_width + static_cast<int>(i) * (cell_side + cell_gap);
 }
 
 Json figures_json(const SketchFigures& f) {
@@ -128,23 +128,23 @@ void write_sketch_sheet(const SketchSheet& sheet, const std::string& path) {
     for (const auto& line : image) samples = std::max(samples, line.samples.size());
   }
   const auto names = headings(samples, sheet.white_level);
-  Image out =
-      plain_image(header + static_cast<int>(lines) * (side + gap) +
-                      static_cast<int>(sheet.images.size()) * block_gap,
-                  std::max(column(names.size()), gap + width_of(sheet.title)) + gap, 255, 255, 255);
-  write_text(out, sheet.title, gap, 16);
+  Image out = plain_image(
+      header + static_cast<int>(lines) * (cell_side + cell_gap) +
+          static_cast<int>(sheet.images.size()) * block_gap,
+      std::max(column(names.size()), cell_gap + width_of(sheet.title)) + cell_gap, 255, 255, 255);
+  write_text(out, sheet.title, cell_gap, 16);
   for (std::size_t i = 0; i < names.size(); ++i) write_text(out, names[i], column(i), header - 8);
   int top = header;
   for (const auto& image : sheet.images) {
     for (const auto& line : image) {
-      write_text(out, line.words, gap, top + side / 2);
-      place(line.told, top, column(0), out);
-      place(line.truth, top, column(1), out);
+      write_text(out, line.words, cell_gap, top + cell_side / 2);
+      put(line.told, top, column(0), out);
+      put(line.truth, top, column(1), out);
       for (std::size_t i = 0; i < line.samples.size(); ++i)
-        place(line.samples[i], top, column(2 + i), out);
-      place(line.mean, top, column(names.size() - 2), out);
-      place(line.deviation, top, column(names.size() - 1), out);
-      top += side + gap;
+        put(line.samples[i], top, column(2 + i), out);
+      put(line.mean, top, column(names.size() - 2), out);
+      put(line.deviation, top, column(names.size() - 1), out);
+      top += cell_side + cell_gap;
     }
     top += block_gap;
   }

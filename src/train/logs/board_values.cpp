@@ -38,7 +38,7 @@ std::string tag_of(std::string_view health_figure) {
   return "health/" + std::string(health_figure);
 }
 
-constexpr int side = 96, gap = 4;
+constexpr int cell_side = 96, cell_gap = 4;
 
 /// The image with every patch that is not in `mask` grey.
 Image shown_through(const Image& image, const std::vector<std::int32_t>& mask, Grid grid) {
@@ -83,14 +83,14 @@ Image mask_sheet(const std::vector<Image>& images, std::span<const ImageMasks> m
       row.push_back(shown_through(images[i], target, grid));
     cells = std::max(cells, row.size());
   }
-  const Image first = fitted(images.at(0).view(), side);
-  const int height = first.height + gap, width = first.width + gap;
-  Image sheet = plain_image(static_cast<int>(rows.size()) * height + gap,
-                            static_cast<int>(cells) * width + gap, 255, 255, 255);
+  const Image first = fitted(images.at(0).view(), cell_side);
+  const int height = first.height + cell_gap, width = first.width + cell_gap;
+  Image sheet = plain_image(static_cast<int>(rows.size()) * height + cell_gap,
+                            static_cast<int>(cells) * width + cell_gap, 255, 255, 255);
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (std::size_t c = 0; c < rows[r].size(); ++c)
-      paste(fitted(rows[r][c].view(), side), gap + static_cast<int>(r) * height,
-            gap + static_cast<int>(c) * width, sheet);
+      paste(fitted(rows[r][c].view(), cell_side), cell_gap + static_cast<int>(r) * height,
+            cell_gap + static_cast<int>(c) * width, sheet);
   return sheet;
 }
 
