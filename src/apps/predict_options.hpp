@@ -75,8 +75,10 @@ inline void add_sketch_options(CLI::App& app, SketchSettings& s) {
       ->required()
       ->type_name("PATH");
   add_image_options(app, s.images, s.queries);
-  add_number(app, "--samples", s.samples, between(1, 1 << 16), "of each block, from different noise");
-  add_number(app, "--steps", s.steps, between(1, 1 << 20), "of Heun's method, from noise to pixels");
+  add_number(app, "--samples", s.samples, between(1, 1 << 16),
+             "of each block, from different noise");
+  add_number(app, "--steps", s.steps, between(1, 1 << 20),
+             "of Heun's method, from noise to pixels");
   add_number(app, "--guidance", s.guidance, between(0, 100),
              "1: none; larger: closer to what is told, less varied");
   add_number(app, "--show", s.shown, count_from(0), "images in sketch.png");

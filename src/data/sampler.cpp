@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/core/rng.hpp"
 #include "ijepa/core/permutation.hpp"
+#include "ijepa/core/rng.hpp"
 
 namespace ijepa {
 namespace {

@@ -66,6 +66,14 @@ bool is_film(const BoxRange& media) {
   });
 }
 
+/// Of a matrix that takes (x, y) to (a x + c y, b x + d y): the nearest of the eight.
+int orientation_of(const std::array<double, 4>& abcd) {
+  const auto [a, b, c, d] = abcd;
+  if (std::abs(b) + std::abs(c) > std::abs(a) + std::abs(d))
+    return b > 0 ? (c > 0 ? 5 : 6) : (c > 0 ? 8 : 7);
+  return a >= 0 ? (d >= 0 ? 1 : 4) : (d >= 0 ? 2 : 3);
+}
+
 int orientation_in(const BoxRange& track_header) {
   const bool long_times = track_header.number(0, 1) == 1;
   const std::int64_t at = long_times ? 52 : 40;
@@ -86,14 +94,6 @@ std::optional<int> of_track(const BoxRange& track) {
     return false;
   });
   return film ? orientation : std::nullopt;
-}
-
-/// Of a matrix that takes (x, y) to (a x + c y, b x + d y): the nearest of the eight.
-int orientation_of(const std::array<double, 4>& abcd) {
-  const auto [a, b, c, d] = abcd;
-  if (std::abs(b) + std::abs(c) > std::abs(a) + std::abs(d))
-    return b > 0 ? (c > 0 ? 5 : 6) : (c > 0 ? 8 : 7);
-  return a >= 0 ? (d >= 0 ? 1 : 4) : (d >= 0 ? 2 : 3);
 }
 
 /// As an EXIF orientation (data/orientation.hpp), of the first film track. Nothing for a file of
