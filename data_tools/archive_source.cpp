@@ -30,12 +30,8 @@ std::string member_path(archive_entry* member) {
 }
 
 SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
-  SourceEntry entry{prefix + member_path(member),
-                    std::clamp<std::int64_t>(archive_entry_size(member), 0, largest_size),
-                    false,
-                    false,
-                    "",
-                    ""};
+  SourceEntry entry{.path = prefix + member_path(member),
+                    .bytes = std::clamp<std::int64_t>(archive_entry_size(member), 0, largest_size)};
   const auto type = archive_entry_filetype(member);
   entry.is_directory = type == AE_IFDIR;
   if (leads_out(entry.path.substr(prefix.size())))
@@ -170,7 +166,7 @@ void ArchiveSource::enter_inner(SourceEntry& entry) {
     return;
   }
   inner_path_ = entry.path;
-  entry = {without_archive_name(inner_path_), 0, true, true, "", ""};
+  entry = {.path = without_archive_name(inner_path_), .is_directory = true, .is_archive = true};
 }
 
 bool ArchiveSource::next_of_inner(SourceEntry& entry) {
@@ -181,12 +177,7 @@ bool ArchiveSource::next_of_inner(SourceEntry& entry) {
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       // No text of libarchive's: it depends on which members were read and which passed over.
-      entry = {inner_path_,
-               0,
-               false,
-               false,
-               "an archive damaged in mid-file: what follows in it is lost",
-               ""};
+      entry = {.path = inner_path_, .problem = lost_in_archive};
       inner_.reset();
       member_ = entry;
       return true;
@@ -218,12 +209,12 @@ bool ArchiveSource::next_linked(SourceEntry& entry) {
     }
   }
   if (!linked_.empty()) {
-    entry = {linked_.front(), member_.bytes, false, false, "", ""};
+    entry = {.path = linked_.front(), .bytes = member_.bytes};
     linked_.pop_front();
     return true;
   }
   if (dead_.empty()) return false;
-  entry = {dead_.front().path, 0, false, false, dead_.front().problem, ""};
+  entry = {.path = dead_.front().path, .problem = dead_.front().problem};
   dead_.pop_front();
   return true;
 }

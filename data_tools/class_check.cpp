@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/names.hpp"
@@ -14,10 +13,6 @@ namespace ijepa::tools {
 namespace {
 
 using Names = std::vector<std::string>;
-
-const Folder& folder_in(const Folder& folder, const std::string& name) {
-  return folder.folders.find(name)->second;
-}
 
 Names missing_in(const Names& some, const Names& from) {
   Names missing;
@@ -34,7 +29,7 @@ std::string place_of(const FoundSplit& split) {
 Names level_below(const FoundSplit& split, const Names& classes, bool through = false) {
   std::set<std::string> names;
   for (const auto& name : classes) {
-    const Folder& folder = folder_in(*split.folder, name);
+    const Folder& folder = split.folder->at(name);
     for (auto& inner : folders_with_images(through ? unwrapped(folder) : folder))
       names.insert(std::move(inner));
   }
@@ -44,7 +39,7 @@ Names level_below(const FoundSplit& split, const Names& classes, bool through = 
 /// Error for cat/{train,test}, dog/{train,test}, and for leftImg8bit/{train,val} beside gtFine.
 void check_no_splits_below(const FoundSplit& split, const Names& classes) {
   const bool all = std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
-    const Folder& inner = folder_in(*split.folder, name);
+    const Folder& inner = split.folder->at(name);
     return !has_direct_images(inner) && !folders_with_images(inner).empty();
   });
   for (const bool through : {false, true}) {  // leftImg8bit_trainvaltest/leftImg8bit/{train,val}
@@ -59,8 +54,7 @@ void check_no_splits_below(const FoundSplit& split, const Names& classes) {
 /// The folder holds no images but those of `others`, or these and itself once more.
 bool holds_the_others(const Folder& folder, const std::string& name, const Names& others) {
   Names below = folders_with_images(folder);
-  if (std::erase(below, name) > 0 && !holds_the_others(folder_in(folder, name), name, others))
-    return false;
+  if (std::erase(below, name) > 0 && !holds_the_others(folder.at(name), name, others)) return false;
   return !has_direct_images(folder) && below == others && others.size() > 1;
 }
 
@@ -68,13 +62,13 @@ bool holds_the_others(const Folder& folder, const std::string& name, const Names
 /// the others hold folders named like classes, too, these are numbers: 1/{1,2} 2/{1,2} 3/{1,2}.
 void check_not_in_itself(const FoundSplit& split, const Names& classes) {
   const auto names_classes = [&](const std::string& name) {
-    const Names below = folders_with_images(folder_in(*split.folder, name));
+    const Names below = folders_with_images(split.folder->at(name));
     return missing_in(below, classes).size() < below.size();
   };
   for (const auto& name : classes) {
     Names others = classes;
     std::erase(others, name);
-    if (!holds_the_others(folder_in(*split.folder, name), name, others) ||
+    if (!holds_the_others(split.folder->at(name), name, others) ||
         std::any_of(others.begin(), others.end(), names_classes))
       continue;
     fail(
@@ -99,7 +93,7 @@ void check_no_labelme(const FoundSplit& split, const Names& classes) {
 bool all_hold_the_same(const FoundSplit& split, const Names& classes, const Names& below) {
   return classes.size() > 1 && below.size() > 1 &&
          std::all_of(classes.begin(), classes.end(), [&](const auto& name) {
-           const Folder& inner = unwrapped(folder_in(*split.folder, name));
+           const Folder& inner = unwrapped(split.folder->at(name));
            return !has_direct_images(inner) && folders_with_images(inner) == below;
          });
 }
@@ -117,7 +111,7 @@ void check_no_heap(const FoundSplit& split, const Names& classes) {
 /// Of a/{abbey,airport} b/{bank}: folders of first letters, of which each holds many classes.
 void warn_of_letters(const FoundSplit& split, const Names& classes, Layout& layout) {
   const bool all = std::ranges::all_of(classes, [&](const auto& name) {
-    const Folder& inner = folder_in(*split.folder, name);
+    const Folder& inner = split.folder->at(name);
     const Names below = folders_with_images(inner);
     return name.size() == 1 && !has_direct_images(inner) && !below.empty() &&
            std::ranges::all_of(below, [&](const auto& each) {

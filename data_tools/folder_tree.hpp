@@ -31,6 +31,7 @@ struct Folder {
   bool is_archive = false;  // a tar that is read as a folder
   Folders folders;          // not the hidden ones
 
+  const Folder& at(std::string_view name) const { return folders.find(name)->second; }
   const Folder* find(std::string_view path) const;  // below this one; nullptr: none
 };
 

@@ -17,9 +17,7 @@ ijepa::ProgramWords words() {
                    {"A picture of what is in it",
                     "ijepa-inspect shards/train --contact-sheet sheet.png"},
                    {"The checkpoints of a run", "ijepa-inspect runs/first"}},
-      .pages = {"docs/formats.md"},
-      .statuses = {},
-      .settings = {}};
+      .pages = {"docs/formats.md"}};
 }
 
 }  // namespace
@@ -28,12 +26,6 @@ int main(int argc, char** argv) {
   ijepa::tools::InspectOptions options;
   CLI::App app("Prints what is in a shard set or a checkpoint. Ends with 1 if it is damaged.");
   ijepa::tools::add_inspect_options(app, options);
-  ijepa::add_program_words(app, words());
-  CLI11_PARSE(app, argc, argv);
-  try {
-    return ijepa::tools::inspect(options);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-inspect: {}\n", error.what());
-    return 1;
-  }
+  return ijepa::run_program(app, words(), argc, argv,
+                            [&] { return ijepa::tools::inspect(options); });
 }

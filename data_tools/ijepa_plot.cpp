@@ -50,9 +50,7 @@ ijepa::ProgramWords words() {
                         "ijepa-plot runs/first --column rankme --out rank.png"},
                        {"A page to read", "ijepa-plot report runs/first --out report.html"},
                        {"How all runs stand", "ijepa-plot runs runs"}},
-          .pages = {"docs/watch.md"},
-          .statuses = {},
-          .settings = {}};
+          .pages = {"docs/watch.md"}};
 }
 
 }  // namespace
@@ -73,9 +71,7 @@ int main(int argc, char** argv) {
   auto* runs_app = app.add_subcommand("runs", "how the runs of a folder stand, a line each");
   runs.add_to(*runs_app);
   app.require_subcommand(0, 1);
-  ijepa::add_program_words(app, words());
-  CLI11_PARSE(app, argc, argv);
-  try {
+  return ijepa::run_program(app, words(), argc, argv, [&] {
     if (report_app->parsed()) {
       report.run();
     } else if (runs_app->parsed()) {
@@ -84,8 +80,5 @@ int main(int argc, char** argv) {
       curves.run();
     }
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-plot: {}\n", error.what());
-    return 1;
-  }
+  });
 }

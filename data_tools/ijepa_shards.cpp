@@ -19,9 +19,7 @@ ijepa::ProgramWords words() {
                        {"Mean and deviation of each channel, for the configuration",
                         "ijepa-shards shards/train --statistics --channels 1"},
                        {"On four processes", "mpirun -n 4 ijepa-shards images.tar --out shards"}},
-          .pages = {"docs/formats.md"},
-          .statuses = {},
-          .settings = {}};
+          .pages = {"docs/formats.md"}};
 }
 
 }  // namespace
@@ -34,9 +32,7 @@ int main(int argc, char** argv) {
   ijepa::tools::add_pack_options(app, options);
   ijepa::tools::StatisticsOptions statistics;
   ijepa::tools::add_statistics_options(app, options, statistics);
-  ijepa::add_program_words(app, words());
-  CLI11_PARSE(app, argc, argv);
-  try {
+  return ijepa::run_program(app, words(), argc, argv, [&] {
     const ijepa::tools::Ranks ranks = ijepa::tools::ranks_from_environment();
     const ijepa::Log log(ranks.rank);
     if (statistics.wanted) {
@@ -63,8 +59,5 @@ int main(int argc, char** argv) {
               {"A configuration to train with",
                fmt::format("ijepa-pretrain --suggest {} > mine.toml", set)}});
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-shards: {}\n", error.what());
-    return 1;
-  }
+  });
 }

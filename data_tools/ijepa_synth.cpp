@@ -20,18 +20,17 @@ ijepa::ProgramWords words() {
           .examples = {{"Five thousand images of ten materials", "ijepa-synth --out images"},
                        {"A few small ones, to try a program",
                         "ijepa-synth --out images --classes 3 --train 30 --test 12 --size 32"}},
-          .pages = {"docs/recipes.md"},
-          .statuses = {},
-          .settings = {}};
+          .pages = {"docs/recipes.md"}};
 }
 
-int run(int argc, char** argv) {
+}  // namespace
+
+int main(int argc, char** argv) {
   ijepa::synth::WriteOptions options;
   options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   int classes = 10, size = 64;
   std::uint64_t seed = 0;
   std::string kind = "materials", layout = "folder", encoding = "jpeg";
-
   CLI::App app{
       "Makes labelled images whose classes need material or shape, not colour, to be told apart."};
   app.option_defaults()->always_capture_default();
@@ -57,30 +56,18 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"jpeg", "png"}));
   ijepa::add_number(app, "--threads", options.threads, ijepa::between(1, 1024),
                     "Threads that draw");
-  ijepa::add_program_words(app, words());
-  CLI11_PARSE(app, argc, argv);
-  options.layout = layout == "tar" ? Layout::tar : Layout::folder;
-  options.encoding = encoding == "png" ? Encoding::png : Encoding::jpeg;
-
-  cv::setNumThreads(1);  // the threads are ours; images are too small to split
-  ijepa::synth::write_images(
-      {kind == "shapes" ? Kind::shapes : Kind::materials, classes, size, seed}, options);
-  fmt::print("{}: {} training and {} test images, {} classes, {} x {} pixels.\n",
-             options.out.string(), options.train, options.test, classes, size, size);
-  std::fflush(stdout);
-  ijepa::say_next(
-      ijepa::Log(),
-      {{"Pack them", fmt::format("ijepa-shards {} --out shards", options.out.string())}});
-  return 0;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "ijepa-synth: {}\n", e.what());
-    return 1;
-  }
+  return ijepa::run_program(app, words(), argc, argv, [&] {
+    options.layout = layout == "tar" ? Layout::tar : Layout::folder;
+    options.encoding = encoding == "png" ? Encoding::png : Encoding::jpeg;
+    cv::setNumThreads(1);  // the threads are ours; images are too small to split
+    ijepa::synth::write_images(
+        {kind == "shapes" ? Kind::shapes : Kind::materials, classes, size, seed}, options);
+    fmt::print("{}: {} training and {} test images, {} classes, {} x {} pixels.\n",
+               options.out.string(), options.train, options.test, classes, size, size);
+    std::fflush(stdout);
+    ijepa::say_next(
+        ijepa::Log(),
+        {{"Pack them", fmt::format("ijepa-shards {} --out shards", options.out.string())}});
+    return 0;
+  });
 }

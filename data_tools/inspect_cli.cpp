@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "data_tools/inspect.hpp"
-#include "data_tools/inspect_checkpoint.hpp"
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/core/counted.hpp"
 #include "ijepa/core/error.hpp"

@@ -4,7 +4,6 @@
 #include <set>
 
 #include "data_tools/class_check.hpp"
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "data_tools/split_search.hpp"
 #include "ijepa/core/error.hpp"
@@ -17,7 +16,7 @@ using Names = std::vector<std::string>;
 
 void descend(FoundSplit& split, const std::string& name) {
   split.prefix += name + "/";
-  split.folder = &split.folder->folders.find(name)->second;
+  split.folder = &split.folder->at(name);
 }
 
 /// Whether names of `some` are among `others`.
@@ -59,7 +58,7 @@ class WrapperSearch {
     const Names content = content_folders(folder);
     if (content.size() != 1 || has_direct_images(folder)) return "";
     const std::string& name = content.front();
-    const Folder& inner = folder.folders.find(name)->second;
+    const Folder& inner = folder.at(name);
     if (content.size() < folders_with_images(folder).size()) return name;  // masks beside images
     const Names classes = folders_with_images(inner);
     if (classes.empty() || has_direct_images(inner)) return "";
@@ -72,7 +71,7 @@ class WrapperSearch {
       if (theirs.empty()) continue;
       others = true;
       const Names below = theirs.size() == 1 && !has_direct_images(*other.folder)
-                              ? folders_with_images(other.folder->folders.find(theirs[0])->second)
+                              ? folders_with_images(other.folder->at(theirs[0]))
                               : Names();
       if (share_names(classes, theirs) || share_names(classes, below)) return name;
     }
@@ -205,7 +204,7 @@ void warn_of_pairs_left_out(const Folder& root, const std::string& prefix, Layou
     if (!paired.empty() && !is_never_a_class(name) &&
         std::ranges::count(layout.warnings, text) == 0)
       layout.warnings.push_back(text);
-    at = &at->folders.find(name)->second;
+    at = &at->at(name);
     begin = end + 1;
   }
 }

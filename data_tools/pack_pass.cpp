@@ -1,5 +1,7 @@
 #include "data_tools/pack_pass.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "data_tools/label_twins.hpp"
@@ -17,6 +19,20 @@ constexpr std::size_t pending_per_thread = 32;
 constexpr std::size_t stray_shard = 0;  // whose list of rejected files has those of no class
 
 }  // namespace
+
+std::string OutFolder::shard(const Plan& plan, std::size_t index) const {
+  const PlannedShard& s = plan.shards()[index];
+  return split(plan.layout().splits[s.split].name) + "/" +
+         shard_file_name(s.shard, plan.num_shards(s.split));
+}
+
+std::string OutFolder::spill(std::size_t index) const {
+  return fmt::format("{}/shard_{:05d}.spill", work(), index);
+}
+
+std::string OutFolder::rejected_of(std::size_t index) const {
+  return fmt::format("{}/shard_{:05d}.rejected", work(), index);
+}
 
 PackPass::PackPass(const PackOptions& options, const Plan& plan, const OutFolder& out,
                    Progress& progress)

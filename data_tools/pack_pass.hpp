@@ -1,18 +1,45 @@
 // PackPass: one reading of the input that fills the spills of some shards. The images of all other
 // shards are passed over, so ranks need not talk: each reads the input for its own shards.
 #pragma once
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "data_tools/image_packer.hpp"
-#include "data_tools/out_folder.hpp"
 #include "data_tools/plan.hpp"
 #include "data_tools/progress.hpp"
 #include "data_tools/spill.hpp"
 
 namespace ijepa::tools {
+
+/// The names of the files of a packing run, finished and unfinished.
+class OutFolder {
+ public:
+  explicit OutFolder(std::string out) : out_(std::move(out)) {}
+
+  const std::string& path() const { return out_; }
+  std::string manifest() const {
+    return out_ + "/manifest.json";
+  }  // written last: the set is whole
+  std::string rejected() const { return out_ + "/rejected.csv"; }
+  /// The folder of one split's shards: the folder itself where there are no splits.
+  std::string split(const std::string& name) const {
+    return name.empty() ? out_ : out_ + "/" + name;
+  }
+  std::string shard(const Plan& plan, std::size_t index) const;
+
+  /// What is only there while packing.
+  std::string work() const { return out_ + "/.packing"; }
+  std::string plan() const { return work() + "/plan.json"; }
+  std::string spill(std::size_t index) const;
+  std::string rejected_of(std::size_t index) const;
+
+ private:
+  std::string out_;
+};
 
 class PackPass {
  public:

@@ -8,9 +8,8 @@
 #include <map>
 #include <thread>
 
-#include "data_tools/out_folder.hpp"
 #include "data_tools/pack_pass.hpp"
-#include "data_tools/shard_build.hpp"
+#include "data_tools/spill.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/json_text.hpp"

@@ -15,6 +15,10 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 namespace {
 
+std::uint64_t hash_of(const std::string& path) {
+  return hash_bytes(path.data(), path.size());
+}
+
 constexpr std::int64_t max_shards = 99'999;  // five digits in a shard's name
 
 /// ceil(a * b / c) of 64-bit numbers.
@@ -32,6 +36,26 @@ std::int64_t wanted_shards(const json& identity, const Split& split) {
 }
 
 }  // namespace
+
+void NameCounter::add(const std::string& path) {
+  hashes_.push_back(hash_of(path));
+}
+
+std::unordered_map<std::uint64_t, std::int64_t> NameCounter::repeated() {
+  std::sort(hashes_.begin(), hashes_.end());
+  std::unordered_map<std::uint64_t, std::int64_t> counts;
+  for (std::size_t begin = 0, end = 0; begin < hashes_.size(); begin = end) {
+    while (end < hashes_.size() && hashes_[end] == hashes_[begin]) ++end;
+    if (end - begin > 1) counts[hashes_[begin]] = static_cast<std::int64_t>(end - begin);
+  }
+  return counts;
+}
+
+bool RepeatedNames::comes_again(const std::string& path) {
+  if (left_.empty()) return false;
+  const auto at = left_.find(hash_of(path));
+  return at != left_.end() && --at->second > 0;
+}
 
 void ListingHash::add(const SourceEntry& entry) {
   if (entry.is_directory) return;

@@ -6,15 +6,39 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "data_tools/layout.hpp"
 #include "data_tools/pack_options.hpp"
-#include "data_tools/repeated_names.hpp"
 #include "data_tools/source.hpp"
 #include "ijepa/core/permutation.hpp"
 
 namespace ijepa::tools {
+
+/// Of files of one name in an input (tar -r, a tar beside a folder) the last one counts, as when
+/// unpacking. The first reading: 8 bytes a file, on the rank that counts.
+class NameCounter {
+ public:
+  void add(const std::string& path);
+  /// Hash of each name that comes more than once, and how often.
+  std::unordered_map<std::uint64_t, std::int64_t> repeated();
+
+ private:
+  std::vector<std::uint64_t> hashes_;
+};
+
+/// A later reading.
+class RepeatedNames {
+ public:
+  explicit RepeatedNames(std::unordered_map<std::uint64_t, std::int64_t> repeated)
+      : left_(std::move(repeated)) {}
+  /// Whether another file of this name follows. Called once with each file, in order.
+  bool comes_again(const std::string& path);
+
+ private:
+  std::unordered_map<std::uint64_t, std::int64_t> left_;
+};
 
 /// A hash of all paths and sizes in the order of the input, to notice that it changed.
 class ListingHash {

@@ -13,9 +13,9 @@ struct SourceEntry {
   std::string path;  // "train/cat/1.jpg": relative, '/' between parts, no leading "./"
   std::int64_t bytes = 0;
   bool is_directory = false;
-  bool is_archive = false;  // a directory that is in truth a tar
-  std::string problem;      // why its bytes cannot be had, else empty
-  std::string label;        // that lies beside it (TwinSource), else empty
+  bool is_archive = false;   // a directory that is in truth a tar
+  std::string problem = {};  // why its bytes cannot be had, else empty
+  std::string label = {};    // that lies beside it (TwinSource), else empty
 };
 
 /// The bytes of an entry, or the file that holds them (so that a worker thread reads it).
@@ -38,6 +38,10 @@ class Source {
 /// that are members (the class tars of ILSVRC2012 and ImageNet-22k) are read as folders named like
 /// them. Error: nothing there, or no archive: what it is instead.
 std::unique_ptr<Source> open_source(const std::string& path);
+
+/// The problem of an archive's entry.
+inline constexpr const char* lost_in_archive =
+    "an archive damaged in mid-file: what follows in it is lost";
 
 /// True for "n01440764.tar", "x.tar.gz", ...
 bool has_archive_name(const std::string& path);

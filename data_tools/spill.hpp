@@ -1,12 +1,16 @@
 // Spill: the images of one unfinished shard, appended in the order of the input. Every record is
 // self-checking, so that after a kill the whole records are kept and the torn last one is cut off.
+// Whole, it becomes the shard's final file.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "data_tools/plan.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/shard_writer.hpp"
 
 namespace ijepa::tools {
 
@@ -49,5 +53,24 @@ class Spill {
   std::uint64_t next_entry_ = 0;
   std::vector<std::uint8_t> buffer_;
 };
+
+/// A file of the input that is not in the shards.
+struct Rejected {
+  std::uint64_t entry = 0;  // its number in the input
+  std::string line;         // "path,bytes,reason" of rejected.csv
+  std::string reason;       // as in the line, quotes included
+};
+
+/// Sorts the images of the spill by position, writes them to the shard `path`, and the rejected
+/// ones to `rejected_path` before. Error: a full disk, or a spill damaged since it was written (it
+/// is then removed, and the next run fills it anew). `written` is called with each image's size.
+void build_shard(const Spill& spill, const ShardInfo& info, const std::string& path,
+                 const std::string& rejected_path,
+                 const std::function<void(std::int64_t)>& written);
+
+/// Appends the content of a file that build_shard() wrote.
+void read_rejected(const std::string& rejected_path, std::vector<Rejected>& rejected);
+
+inline constexpr const char* rejected_header = "path,bytes,reason\n";
 
 }  // namespace ijepa::tools

@@ -4,7 +4,6 @@
 #include <map>
 #include <set>
 
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/names.hpp"
@@ -16,10 +15,6 @@ using Names = std::vector<std::string>;
 
 std::string last_part(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
-}
-
-const Folder& folder_in(const Folder& folder, const std::string& name) {
-  return folder.folders.find(name)->second;
 }
 
 class SplitSearch {
@@ -38,7 +33,7 @@ class SplitSearch {
       const auto wrapper = wrapper_in(*at);
       if (wrapper.empty()) return {{"", prefix, at}};
       prefix += wrapper + "/";
-      at = &folder_in(*at, wrapper);
+      at = &at->at(wrapper);
     }
   }
 
@@ -66,7 +61,7 @@ class SplitSearch {
   std::string wrapper_in(const Folder& folder) const {
     const Names content = content_folders(folder, !choice_.no_splits);
     if (content.size() != 1 || has_direct_images(folder)) return "";
-    const Folder& inner = folder_in(folder, content.front());
+    const Folder& inner = folder.at(content.front());
     const bool beside_masks = folders_with_images(folder).size() > 1;
     const bool wraps = !has_direct_images(inner) && !folders_with_images(inner).empty();
     return beside_masks || wraps ? content.front() : "";
@@ -97,14 +92,13 @@ class SplitSearch {
     }
     check_alike(splits);
     std::vector<FoundSplit> found;
-    for (const auto& name : splits)
-      found.push_back({name, prefix + name + "/", &folder_in(folder, name)});
+    for (const auto& name : splits) found.push_back({name, prefix + name + "/", &folder.at(name)});
     return found;
   }
 
   /// test/{train,val}: the only folder wraps the splits, though it is named like one.
   static bool wraps_splits(const Folder& folder, const std::string& name) {
-    const Folder& inner = folder_in(folder, name);
+    const Folder& inner = folder.at(name);
     const Names below = content_folders(inner);
     return below.size() > 1 && !has_direct_images(inner) &&
            (std::all_of(below.begin(), below.end(), is_split_name) || are_framed_splits(below));
@@ -115,17 +109,17 @@ class SplitSearch {
   static bool are_strays(const Folder& folder, const Names& splits, const Names& others,
                          std::int64_t direct) {
     std::int64_t beside = direct, smallest = folder.all.images;
-    for (const auto& name : others) beside += folder_in(folder, name).all.images;
+    for (const auto& name : others) beside += folder.at(name).all.images;
     std::map<std::string, int> classes;
     for (const auto& name : splits) {
-      const Folder& split = folder_in(folder, name);
+      const Folder& split = folder.at(name);
       smallest = std::min(smallest, split.all.images);
       for (const auto& inner : folders_with_images(split)) ++classes[inner];
     }
     if (beside >= smallest) return false;
     if (others.empty()) return true;
     const bool like_a_split = std::any_of(others.begin(), others.end(), [&](const auto& name) {
-      const Names inner = folders_with_images(folder_in(folder, name));
+      const Names inner = folders_with_images(folder.at(name));
       return std::any_of(inner.begin(), inner.end(),
                          [&](const auto& each) { return classes.contains(each); });
     });

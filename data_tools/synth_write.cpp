@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/core/parallel.hpp"
 
 namespace ijepa::synth {

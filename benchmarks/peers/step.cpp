@@ -20,7 +20,7 @@
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/step/engine.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
-#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

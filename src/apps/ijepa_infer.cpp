@@ -34,8 +34,7 @@ ijepa::ProgramWords words() {
                         "ijepa-infer --run runs/first --input photos --out features/photos --pca "
                         "0 1 2"}},
           .pages = {"docs/infer.md"},
-          .statuses = ijepa::rank_statuses(true),
-          .settings = {}};
+          .statuses = ijepa::rank_statuses(true)};
 }
 
 }  // namespace

@@ -80,8 +80,7 @@ ijepa::ProgramWords words() {
                        {"Draw it: six samples a block, and the controls",
                         "ijepa-predict sketch --decoder decoder --input shards/test --out sketch"}},
           .pages = {"docs/predict.md"},
-          .statuses = statuses,
-          .settings = {}};
+          .statuses = statuses};
 }
 
 /// Those of the program itself are read there, and a command would not hear of them.

@@ -17,7 +17,7 @@
 #include "ijepa/train/fit/replay.hpp"
 #include "ijepa/train/fit/suggest.hpp"
 #include "ijepa/train/fit/trainer.hpp"
-#include "ijepa/train/run/run_watch.hpp"
+#include "ijepa/train/run/run_start.hpp"
 #include "options.hpp"
 
 namespace {

@@ -8,8 +8,8 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
-#include "ijepa/core/folder.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/probing/probe.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "options.hpp"
@@ -95,8 +95,7 @@ ijepa::ProgramWords words() {
                         "ijepa-probe --checkpoint IN1K-vit.h.14-300e.pth.tar --train shards/train "
                         "--test shards/val --protocol paper"}},
           .pages = {"docs/probe.md"},
-          .statuses = ijepa::rank_statuses(false),
-          .settings = {}};
+          .statuses = ijepa::rank_statuses(false)};
 }
 
 }  // namespace

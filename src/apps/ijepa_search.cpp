@@ -6,7 +6,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/tasks/search.hpp"
-#include "ijepa/tasks/similarity_scale.hpp"
+#include "ijepa/tasks/similarity_index.hpp"
 #include "options.hpp"
 
 namespace {
@@ -60,8 +60,7 @@ ijepa::ProgramWords words() {
                    {"How alike two files are, among pairs of other images",
                     "ijepa-search --pair a.jpg b.jpg --run runs/first --features features/test"}},
       .pages = {"docs/search.md"},
-      .statuses = ijepa::rank_statuses(false),
-      .settings = {}};
+      .statuses = ijepa::rank_statuses(false)};
 }
 
 }  // namespace

@@ -49,8 +49,7 @@ ijepa::ProgramWords words() {
                 "ijepa-segment video --weights segmented/best_model_iou --input drive.mp4 "
                 "--out-dir labels"}},
           .pages = {"docs/segment.md"},
-          .statuses = ijepa::training_statuses(),
-          .settings = {}};
+          .statuses = ijepa::training_statuses()};
 }
 
 }  // namespace

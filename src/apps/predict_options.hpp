@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/prediction/predict.hpp"
 #include "ijepa/tasks/prediction/sketch.hpp"
 #include "ijepa/tasks/prediction/train_decoder.hpp"
@@ -48,8 +49,8 @@ inline void add_decoder_options(CLI::App& app, TrainDecoderSettings& s) {
   add_number(app, "--width", s.width, between(4, 8192), "features of a token");
   add_number(app, "--depth", s.depth, between(1, 256), "transformer blocks");
   add_number(app, "--heads", s.heads, between(1, 1024), "of attention");
-  add_number(app, "--steps", s.steps, count_from(1), "of the whole training");
-  add_number(app, "--batch", s.batch, count_from(1), "crops of a step, over all ranks");
+  add_number(app, "--steps", s.steps, between(1, most_decoder_steps), "of the whole training");
+  add_number(app, "--batch", s.batch, between(1, 1 << 20), "crops of a step, over all ranks");
   add_number(app, "--lr", s.learning_rate, up_to(100), "highest rate of AdamW");
   add_number(app, "--average", s.average, below(1), "momentum of the averaged weights that draw");
   add_number(app, "--images", s.images, count_from(0), "spread over the input; 0: all");
@@ -74,8 +75,10 @@ inline void add_sketch_options(CLI::App& app, SketchSettings& s) {
       ->required()
       ->type_name("PATH");
   add_image_options(app, s.images, s.queries);
-  add_number(app, "--samples", s.samples, count_from(1), "of each block, from different noise");
-  add_number(app, "--steps", s.steps, count_from(1), "of Heun's method, from noise to pixels");
+  add_number(app, "--samples", s.samples, between(1, 1 << 16),
+             "of each block, from different noise");
+  add_number(app, "--steps", s.steps, between(1, 1 << 20),
+             "of Heun's method, from noise to pixels");
   add_number(app, "--guidance", s.guidance, between(0, 100),
              "1: none; larger: closer to what is told, less varied");
   add_number(app, "--show", s.shown, count_from(0), "images in sketch.png");

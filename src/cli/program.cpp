@@ -79,4 +79,16 @@ void add_program_words(CLI::App& app, const ProgramWords& words) {
       ->check(CLI::IsMember({"man", "bash", "zsh", "fish"}));
 }
 
+int run_program(CLI::App& app, const ProgramWords& words, int argc, char** argv,
+                const std::function<int()>& body) {
+  add_program_words(app, words);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", words.name, error.what());
+    return 1;
+  }
+}
+
 }  // namespace ijepa

@@ -12,7 +12,6 @@
 
 #include "config_text.hpp"
 #include "ijepa/core/error.hpp"
-#include "toml_keys.hpp"
 
 namespace ijepa {
 namespace {

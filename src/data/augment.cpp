@@ -20,10 +20,6 @@ int rounded(double x) {
   return static_cast<int>(std::nearbyint(x));
 }
 
-std::uint64_t unsigned_of(std::int64_t x) {
-  return static_cast<std::uint64_t>(x);
-}
-
 }  // namespace
 
 void check_augment(const AugmentConfig& c) {

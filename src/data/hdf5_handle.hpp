@@ -3,9 +3,11 @@
 #pragma once
 #include <hdf5.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ijepa/core/error.hpp"
 
@@ -78,6 +80,39 @@ T hdf5_number(hid_t object, const std::string& path, const char* name, hid_t mem
   T value = 0;
   hdf5_check(H5Aread(id, memory_type, &value), path, name);
   return value;
+}
+
+inline void hdf5_write_attribute(hid_t object, const std::string& path, const char* name,
+                                 hid_t type, const void* data) {
+  const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Hdf5Handle id(
+      hdf5_check(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT), path, name),
+      H5Aclose);
+  // Little-endian machines only: memory and file type are the same.
+  hdf5_check(H5Awrite(id, type, data), path, name);
+}
+
+/// Of UTF-8 texts of so many bytes, padded with zeros.
+inline Hdf5Handle hdf5_text_type(std::size_t bytes) {
+  Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, bytes);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+/// The texts one after another, each padded with zeros to `width` bytes.
+inline std::string padded_texts(const std::vector<std::string>& texts, std::size_t width) {
+  std::string all(texts.size() * width, '\0');
+  for (std::size_t i = 0; i < texts.size(); ++i) texts[i].copy(&all[i * width], width);
+  return all;
+}
+
+/// The longest, at least 1.
+inline std::size_t width_of_texts(const std::vector<std::string>& texts) {
+  std::size_t width = 1;
+  for (const auto& text : texts) width = std::max(width, text.size());
+  return width;
 }
 
 /// A dataset that lies in this file itself: an Error where its name is a link into another file, or

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "stored_samples.hpp"
+#include "image_codec.hpp"
 #include "tiff_file.hpp"
 
 namespace ijepa {

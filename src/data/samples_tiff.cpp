@@ -6,7 +6,6 @@
 #include "ijepa/core/pixel_type.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "image_codec.hpp"
-#include "stored_samples.hpp"
 #include "tiff_file.hpp"
 
 namespace ijepa {

@@ -23,30 +23,26 @@ constexpr std::size_t buffer_bytes = std::size_t{4} << 20;
 struct Columns {
   std::vector<std::uint64_t> offsets, sizes, checksums;
   std::vector<std::int32_t> labels;
-  std::vector<char> keys;
+  std::string keys;
   std::size_t key_width = 1;
   std::uint64_t total = 0;
 };
 
-void put_text(std::vector<char>& column, std::size_t width, std::size_t row,
-              const std::string& text) {
-  std::copy(text.begin(), text.end(), column.begin() + static_cast<std::ptrdiff_t>(row * width));
-}
-
 Columns columns_of(const std::string& path, std::span<const ShardRecord> records) {
   Columns c;
+  std::vector<std::string> keys;
   for (const auto& r : records) {
     check(r.key.size() <= max_key_bytes, "{}: the key {} is longer than {} bytes.", path, r.key,
           max_key_bytes);
-    c.key_width = std::max(c.key_width, r.key.size());
+    keys.push_back(r.key);
     c.offsets.push_back(c.total);
     c.sizes.push_back(r.bytes);
     c.labels.push_back(r.label);
     c.checksums.push_back(r.checksum);
     c.total += r.bytes;
   }
-  c.keys.assign(records.size() * c.key_width, '\0');
-  for (std::size_t i = 0; i < records.size(); ++i) put_text(c.keys, c.key_width, i, records[i].key);
+  c.key_width = width_of_texts(keys);
+  c.keys = padded_texts(keys, c.key_width);
   return c;
 }
 
@@ -54,15 +50,9 @@ class Hdf5Output {
  public:
   explicit Hdf5Output(const std::string& path) : path_(path), file_(create(path)) {}
 
-  void attribute(const char* name, hid_t type, const void* value) {
-    const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-    const Hdf5Handle a(hdf5_check(H5Acreate2(file_, name, type, space, H5P_DEFAULT, H5P_DEFAULT),
-                                  path_, "create an attribute"),
-                       H5Aclose);
-    // Little-endian machines only: memory and file type are the same.
-    hdf5_check(H5Awrite(a, type, value), path_, "write an attribute");
+  void attribute(const char* name, std::uint64_t value) {
+    hdf5_write_attribute(file_, path_, name, H5T_STD_U64LE, &value);
   }
-  void attribute(const char* name, std::uint64_t value) { attribute(name, H5T_STD_U64LE, &value); }
 
   /// A contiguous dataset; with null `data` its bytes are left to be written later.
   Hdf5Handle dataset(const char* name, hid_t type, hsize_t count, const void* data) {
@@ -82,11 +72,7 @@ class Hdf5Output {
   }
 
   void texts(const char* name, std::size_t width, hsize_t count, const void* data) {
-    const Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type, width);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    dataset(name, type, count, data);
+    dataset(name, hdf5_text_type(width), count, data);
   }
 
   void close() { hdf5_check(file_.close(), path_, "finish the file"); }
@@ -110,10 +96,8 @@ class Hdf5Output {
 };
 
 void write_class_names(Hdf5Output& out, const std::vector<std::string>& names) {
-  std::size_t width = 1;
-  for (const auto& name : names) width = std::max(width, name.size());
-  std::vector<char> column(names.size() * width, '\0');
-  for (std::size_t i = 0; i < names.size(); ++i) put_text(column, width, i, names[i]);
+  const auto width = width_of_texts(names);
+  const auto column = padded_texts(names, width);
   out.attribute("class_names_hash", hash_bytes(column.data(), column.size()));
   out.texts("class_names", width, names.size(), column.data());
 }

@@ -9,7 +9,6 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/step_shares.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {

@@ -38,16 +38,12 @@ class PartWriter {
     hdf5_check(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), path_, name);
   }
   void attribute(const char* name, hid_t type, const void* data) {
-    const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-    const Hdf5Handle id(
-        hdf5_check(H5Acreate2(file_, name, type, space, H5P_DEFAULT, H5P_DEFAULT), path_, name),
-        H5Aclose);
-    hdf5_check(H5Awrite(id, type, data), path_, name);
+    hdf5_write_attribute(file_, path_, name, type, data);
   }
   void attribute(const char* name, const std::string& text) {
-    const Hdf5Handle type = text_type(std::max<std::size_t>(text.size(), 1));
-    attribute(name, type, text.c_str());
+    attribute(name, hdf5_text_type(std::max<std::size_t>(text.size(), 1)), text.c_str());
   }
+
   void publish() {
     hdf5_check(H5Fflush(file_, H5F_SCOPE_GLOBAL), path_, "lay out the features");
     const auto bytes = hdf5_check(H5Fget_file_image(file_, nullptr, 0), path_, "lay out");
@@ -56,14 +52,6 @@ class PartWriter {
     TemporaryFile out(path_);
     out.file().write(0, image.data(), image.size());
     out.publish();
-  }
-
-  static Hdf5Handle text_type(std::size_t bytes) {
-    Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(type, bytes);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
   }
 
  private:
@@ -155,13 +143,6 @@ class PartReader {
   Hdf5Handle access_, file_;
 };
 
-/// The keys one after another, each padded with zeros to the longest.
-std::string padded(const std::vector<std::string>& keys, std::size_t width) {
-  std::string all(keys.size() * width, '\0');
-  for (std::size_t i = 0; i < keys.size(); ++i) keys[i].copy(&all[i * width], width);
-  return all;
-}
-
 /// XXH3-64 of all that a part holds, each kind seeded with the hash of those before it.
 std::string checksum(const FeatureRows& rows) {
   XXH64_hash_t hash = static_cast<XXH64_hash_t>(rows.first);
@@ -182,10 +163,8 @@ void write_feature_part(const std::string& path, const FeatureIdentity& identity
   const Hdf5Quiet quiet;
   PartWriter out(path);
   const auto n = rows.keys.size();
-  std::size_t width = 1;
-  for (const auto& key : rows.keys) width = std::max(width, key.size());
-  const auto key_type = PartWriter::text_type(width);
-  out.add("keys", key_type, {n}, padded(rows.keys, width).data());
+  const auto width = width_of_texts(rows.keys);
+  out.add("keys", hdf5_text_type(width), {n}, padded_texts(rows.keys, width).data());
   out.add("labels", H5T_STD_I32LE, {n}, rows.labels.data());
   if (rows.pooled.rows > 0)
     out.add("features", H5T_IEEE_F32LE, {n, static_cast<hsize_t>(rows.pooled.cols)},

@@ -1,24 +1,48 @@
 #include "ijepa/tasks/infer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
+#include <string>
 
-#include "feature_csv.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/counted.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/shown.hpp"
+#include "ijepa/tasks/feature_file.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
 #include "work_progress.hpp"
 
 namespace ijepa {
 namespace {
+
+/// More are no good as a text table.
+constexpr std::int64_t most_csv_images = 100'000;
+
+/// FOLDER/features.csv: key, label, class, then one column a feature.
+void write_feature_csv(const std::string& folder, const FeatureManifest& manifest) {
+  const auto rows = read_pooled_features(folder, manifest);
+  std::string text = "key,label,class";
+  const auto out = std::back_inserter(text);
+  for (std::int64_t d = 0; d < manifest.width; ++d) fmt::format_to(out, ",f{}", d);
+  text += '\n';
+  for (std::int64_t i = 0; i < manifest.images; ++i) {
+    const auto label = rows.labels[static_cast<std::size_t>(i)];
+    fmt::format_to(
+        out, "{},{},{}", csv_field(rows.keys[static_cast<std::size_t>(i)]), label,
+        label < 0 ? "" : csv_field(manifest.class_names.at(static_cast<std::size_t>(label))));
+    for (const float v : rows.pooled.row(i)) fmt::format_to(out, ",{}", v);
+    text += '\n';
+  }
+  write_file_atomically(folder + "/features.csv", text);
+}
 
 struct Part {
   std::int64_t number = 0, first = 0, count = 0;

@@ -10,7 +10,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/weights/load.hpp"
@@ -78,8 +78,16 @@ std::string find_checkpoint(const std::string& run, const std::string& checkpoin
   return *found;
 }
 
-PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm) {
-  return load_checkpoint_recipe(checkpoint, comm, {});
+std::string find_recorded_checkpoint(const std::string& run, const std::string& checkpoint,
+                                     const std::string& recorded, const std::string& what,
+                                     Communicator& comm, const Log& log) {
+  if (!run.empty() || !checkpoint.empty()) return find_checkpoint(run, checkpoint, comm, log);
+  const auto path = path_of_text(recorded);
+  on_rank_0(comm, [&] {
+    check(std::filesystem::exists(path), "{} is no longer at {}: name it by --run or --checkpoint.",
+          what, recorded);
+  });
+  return path;
 }
 
 PretrainRecipe load_checkpoint_recipe(const std::string& checkpoint, Communicator& comm,
@@ -146,11 +154,6 @@ PositionTables load_positions(const std::string& checkpoint, Communicator& comm,
   const auto meta = load_checkpoint_meta(comm, checkpoint);
   on_all_ranks(comm, [&] { tables = positions_of_checkpoint(meta, checkpoint); });
   return tables;
-}
-
-void load_pretrained(const std::string& checkpoint, const std::vector<NamedTensor>& tensors,
-                     Communicator& comm) {
-  load_pretrained(checkpoint, tensors, comm, {});
 }
 
 void load_pretrained(const std::string& checkpoint, const std::vector<NamedTensor>& tensors,

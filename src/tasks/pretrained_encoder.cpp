@@ -6,7 +6,6 @@
 #include "ijepa/model/device_plan.hpp"
 #include "ijepa/model/positions.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
 
 namespace ijepa {
 namespace {
@@ -21,6 +20,10 @@ Encoder make_encoder(ParamLayout& layout, const EncoderConfig& pretrained, Size 
   layout.start_matrices(start_of_matrices(config));
   layout.begin_group("encoder");
   return {layout, config, positions};
+}
+
+Size size_of_image(const EncoderConfig& c) {
+  return {static_cast<int>(c.image_height), static_cast<int>(c.image_width)};
 }
 
 }  // namespace
@@ -90,6 +93,28 @@ Tensor PretrainedEncoder::forward(Pass& p, const ImageBatch& images, const DropP
 void PretrainedEncoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved& saved,
                                  const ReadyCallback& ready) const {
   encoder_.backward(p, dz, recompute, saved.encoder, ready);
+}
+
+FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
+                             Communicator& comm, const Log& log) {
+  const auto recipe = load_checkpoint_recipe(checkpoint, comm);
+  const auto& config = recipe.model.encoder;
+  device_ = open_task_device(recipe.compute, threads, comm, log);
+  encoder_ = std::make_unique<PretrainedEncoder>(*device_, config, size_of_image(config),
+                                                 StoreUse::inference);
+  encoder_->load(checkpoint, choice, comm);
+  normalisation_ = {recipe.data.mean, recipe.data.std};
+  features_ =
+      std::make_unique<EncoderFeatures>("network", *device_, encoder_->network(), normalisation_);
+  identity_ = encoder_identity(checkpoint, choice, comm);
+}
+
+Size FrozenEncoder::image_size() const {
+  return size_of_image(config());
+}
+
+TaskViews FrozenEncoder::views(const ImageSource& images, int threads) const {
+  return {images, picture_views(image_size(), channels()), 0, threads};
 }
 
 }  // namespace ijepa

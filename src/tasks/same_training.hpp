@@ -1,4 +1,5 @@
-// Same training: whether a checkpoint belongs to the training that would go on from it.
+// Same training: whether a checkpoint belongs to the training that would go on from it, or is what
+// a task is asked with.
 #pragma once
 #include <map>
 #include <optional>
@@ -27,5 +28,20 @@ std::optional<TrainingCheckpoint> newest_of_training(const std::string& folder,
                                                      const TrainingIdentity& mine,
                                                      const std::string& option, Communicator& comm,
                                                      const Log& log);
+
+/// What a task's training leaves.
+struct TrainedKind {
+  const char *what, *made;  // "classifier", "ijepa-classify train wrote"
+  const char* key;          // of the text in its checkpoints that tells of it
+};
+
+/// The newest checkpoint in a folder that such a training wrote, or that checkpoint's own folder.
+/// An Error when there is none. Collective.
+std::string find_trained(const TrainedKind& kind, const std::string& folder, Communicator& comm,
+                         const Log& log);
+
+/// What a checkpoint tells of itself. An Error when it is none of this kind. Collective.
+std::string text_of_trained(const TrainedKind& kind, const std::string& checkpoint,
+                            Communicator& comm);
 
 }  // namespace ijepa

@@ -1,17 +1,14 @@
 #include "ijepa/tasks/search.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 
-#include "feature_csv.hpp"
 #include "hit_sheet.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/feature_file.hpp"
@@ -115,9 +112,9 @@ class Search {
 
   /// Image files go through the encoder that made the features, and no other.
   void add_files(const Log& log) {
-    const bool named = !settings_.run.empty() || !settings_.checkpoint.empty();
-    const auto checkpoint = named ? find_checkpoint(settings_.run, settings_.checkpoint, comm_, log)
-                                  : path_of_text(manifest_.checkpoint);
+    const auto checkpoint = find_recorded_checkpoint(
+        settings_.run, settings_.checkpoint, manifest_.checkpoint,
+        "The network that made the features in " + settings_.features, comm_, log);
     FrozenEncoder encoder(checkpoint, choice_of_identity(manifest_.identity.encoder),
                           settings_.threads, comm_, log);
     on_all_ranks(comm_, [&] {
@@ -133,11 +130,16 @@ class Search {
     });
   }
 
+  struct Record {
+    std::int64_t query;
+    Hit hit;
+  };
+
   /// Blocks of queries are the same for any number of ranks: Faiss rounds otherwise in others.
   std::vector<std::vector<Hit>> all_hits() const {
     constexpr std::int64_t block = 256;
     const auto count = queries_.rows.rows;
-    std::string mine;
+    std::vector<Record> mine;
     WorkProgress progress(comm_, "search", "queries", count);
     const RankBatches shared(count, block, comm_);
     for (std::int64_t round = 0; round < shared.mine(); ++round) {
@@ -149,29 +151,16 @@ class Search {
       progress.add(shared.count_of_all(round));
     }
     std::vector<std::vector<Hit>> all(static_cast<std::size_t>(count));
-    for (const auto& part : comm_.gather_all(mine)) take(part, all);
+    for (const auto& part : comm_.gather_all_lists(mine))
+      for (const auto& [query, hit] : part) all[static_cast<std::size_t>(query)].push_back(hit);
     return all;
   }
 
-  struct Record {
-    std::int64_t query;
-    Hit hit;
-  };
-  void append(std::int64_t query, std::vector<Hit>& hits, std::string& to) const {
+  void append(std::int64_t query, std::vector<Hit>& hits, std::vector<Record>& to) const {
     const auto own = queries_.images[static_cast<std::size_t>(query)];
     std::erase_if(hits, [&](const Hit& hit) { return hit.image == own; });
     hits.resize(std::min(hits.size(), static_cast<std::size_t>(settings_.k)));
-    for (const auto& hit : hits) {
-      const Record record{query, hit};
-      to.append(reinterpret_cast<const char*>(&record), sizeof record);
-    }
-  }
-  static void take(const std::string& part, std::vector<std::vector<Hit>>& all) {
-    for (std::size_t at = 0; at < part.size(); at += sizeof(Record)) {
-      Record record;
-      std::memcpy(&record, part.data() + at, sizeof record);
-      all[static_cast<std::size_t>(record.query)].push_back(record.hit);
-    }
+    for (const auto& hit : hits) to.push_back({query, hit});
   }
 
   int label(std::int64_t image) const {

@@ -1,6 +1,7 @@
 #include "ijepa/tasks/similarity_index.hpp"
 
 #include <cmath>
+#include <vector>
 
 #include "ijepa/core/error.hpp"
 

@@ -8,7 +8,6 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/weights/load.hpp"
 
 namespace ijepa {

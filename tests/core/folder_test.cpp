@@ -1,5 +1,3 @@
-#include "ijepa/core/folder.hpp"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,6 +5,7 @@
 #include <limits>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa {

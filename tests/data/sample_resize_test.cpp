@@ -1,9 +1,8 @@
-#include "ijepa/data/sample_resize.hpp"
-
 #include <gtest/gtest.h>
 
 #include "ijepa/data/augment.hpp"
 #include "ijepa/data/picture_reader.hpp"
+#include "ijepa/data/resize.hpp"
 #include "tests/support/other_pictures.hpp"
 
 namespace ijepa::test {

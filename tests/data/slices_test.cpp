@@ -1,10 +1,9 @@
-#include "ijepa/data/slices.hpp"
-
 #include <gtest/gtest.h>
 
 #include <vector>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/sampler.hpp"
 
 namespace ijepa {
 namespace {

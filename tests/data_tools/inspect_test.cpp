@@ -4,7 +4,6 @@
 
 #include <fstream>
 
-#include "data_tools/inspect_checkpoint.hpp"
 #include "data_tools/inspect_cli.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/checkpoint_marks.hpp"

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "data_tools/shard_build.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/shard_format.hpp"
 #include "tests/support/temporary_folder.hpp"

@@ -4,7 +4,6 @@
 
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
-#include "src/train/checkpoint/checkpoint_manifest.hpp"
 #include "tests/fuzz/checksum.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 

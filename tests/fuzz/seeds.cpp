@@ -7,9 +7,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 #include "src/comm/roll_call.hpp"
-#include "src/train/checkpoint/checkpoint_manifest.hpp"
 #include "src/train/run/lock_record.hpp"
 #include "src/train/weights/pickle_writer.hpp"
 #include "src/train/weights/torch_archive.hpp"

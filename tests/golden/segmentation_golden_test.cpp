@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ijepa/tasks/segmentation/head.hpp"
 #include "ijepa/tasks/segmentation/labels.hpp"
+#include "ijepa/tasks/segmentation/network.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
 #include "ijepa/tasks/segmentation/scores.hpp"
 #include "tests/support/golden.hpp"

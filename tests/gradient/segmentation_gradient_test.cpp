@@ -7,8 +7,8 @@
 
 #include "ijepa/core/rng.hpp"
 #include "ijepa/tasks/pretrained_encoder.hpp"
-#include "ijepa/tasks/segmentation/head.hpp"
 #include "ijepa/tasks/segmentation/labels.hpp"
+#include "ijepa/tasks/segmentation/network.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
 
 namespace ijepa::test {

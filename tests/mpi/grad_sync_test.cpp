@@ -1,8 +1,7 @@
-#include "ijepa/train/step/grad_sync.hpp"
-
 #include <thread>
 
 #include "ijepa/core/rng.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 #include "tests/mpi/ranks.hpp"
 
 namespace ijepa::test {

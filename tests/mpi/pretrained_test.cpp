@@ -8,7 +8,6 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
 #include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/load.hpp"

@@ -1,10 +1,10 @@
 // Probes on several ranks, each with a share of the features, say what one rank says.
 #include <filesystem>
 
-#include "ijepa/tasks/probing/augmented_batches.hpp"
 #include "ijepa/tasks/probing/knn.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"
+#include "ijepa/tasks/probing/probe_images.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 #include "tests/mpi/ranks.hpp"
 
 namespace ijepa::test {

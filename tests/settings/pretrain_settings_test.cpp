@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ijepa/tasks/probing/online_evaluation.hpp"
-#include "ijepa/train/fit/replay_file.hpp"
+#include "ijepa/train/fit/replay.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/setting_effects.hpp"
 #include "tests/support/temporary_folder.hpp"

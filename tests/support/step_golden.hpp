@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ijepa/model/token_plan.hpp"
-#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 #include "tests/support/finding.hpp"
 #include "tests/support/golden_file.hpp"
 #include "tests/support/step_run.hpp"

@@ -1,9 +1,8 @@
-#include "src/train/checkpoint/checkpoint_retention.hpp"
-
 #include <gtest/gtest.h>
 
 #include <fstream>
 
+#include "src/train/checkpoint/checkpoint_folder.hpp"
 #include "tests/train/checkpoint_support.hpp"
 
 namespace ijepa::test {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "ijepa/train/checkpoint/checkpoint.hpp"
-#include "src/train/checkpoint/checkpoint_manifest.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa::test {
 

@@ -1,8 +1,7 @@
-#include "src/train/checkpoint/direct_file.hpp"
-
 #include <gtest/gtest.h>
 
 #include "ijepa/core/error.hpp"
+#include "src/train/checkpoint/checkpoint_disk.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa::test {

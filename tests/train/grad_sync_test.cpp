@@ -1,8 +1,8 @@
-#include "ijepa/train/step/grad_sync.hpp"
-
 #include <gtest/gtest.h>
 
 #include <utility>
+
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

@@ -8,7 +8,6 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
-#include "ijepa/train/fit/replay_file.hpp"
 #include "ijepa/train/fit/trainer.hpp"
 #include "tests/support/sound_replay.hpp"
 #include "tests/support/temporary_folder.hpp"

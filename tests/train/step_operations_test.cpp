@@ -5,7 +5,6 @@
 
 #include "ijepa/model/masks.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
-#include "ijepa/train/step/step_flops.hpp"
 
 namespace ijepa::test {
 namespace {

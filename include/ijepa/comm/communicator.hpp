@@ -74,14 +74,37 @@ class Communicator {
     return text;
   }
 
+  /// Plain structs of each rank, any number, by rank, on every rank.
+  template <class T>
+  std::vector<std::vector<T>> gather_all_lists(std::span<const T> mine) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::vector<std::vector<T>> all;
+    for (const auto& bytes :
+         gather_all({reinterpret_cast<const char*>(mine.data()), mine.size_bytes()})) {
+      auto& list = all.emplace_back(bytes.size() / sizeof(T));
+      if (!list.empty()) std::memcpy(list.data(), bytes.data(), bytes.size());
+    }
+    return all;
+  }
+  template <class T>
+  std::vector<std::vector<T>> gather_all_lists(const std::vector<T>& mine) {
+    return gather_all_lists(std::span(mine));
+  }
+
   /// One small plain struct a rank, by rank, on every rank.
   template <class T>
   std::vector<T> gather_all_values(const T& mine) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    const auto texts = gather_all(std::string(reinterpret_cast<const char*>(&mine), sizeof mine));
-    std::vector<T> all(texts.size());
-    for (std::size_t i = 0; i < all.size(); ++i) std::memcpy(&all[i], texts[i].data(), sizeof(T));
+    std::vector<T> all;
+    for (const auto& list : gather_all_lists(std::span(&mine, 1))) all.push_back(list.at(0));
     return all;
+  }
+
+  /// inout = the sum over ranks, as all_reduce_sum_async() gives it; of any length.
+  template <class T>
+  Ticket sum_async(std::vector<T>& inout) {
+    constexpr DType type = std::is_same_v<T, float> ? DType::f32 : DType::f64;
+    return all_reduce_sum_async(
+        make_tensor(inout.data(), type, {static_cast<std::int64_t>(inout.size())}));
   }
 
  private:

@@ -1,5 +1,6 @@
-// File: a POSIX file descriptor that closes itself, with whole reads and writes at an offset, and
-// the two steps that make a new file appear complete or not at all (sync, then rename).
+// File: a POSIX file descriptor that closes itself, with whole reads and writes at an offset; the
+// two steps that make a new file appear complete or not at all (sync, then rename); and the folders
+// that results go to.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -71,5 +72,12 @@ void write_file_atomically(const std::string& path, const std::string& text);
 
 /// The whole of a small file.
 std::string read_text_file(const std::string& path);
+
+/// Makes the folder and those above it; nothing for an empty name. An Error says why it cannot.
+void make_folder(const std::string& folder);
+
+/// make_folder(), and an Error if no file can be made in it, or if less than `bytes`, or 128 KiB,
+/// are free.
+void prepare_output_folder(const std::string& folder, std::int64_t bytes = 0);
 
 }  // namespace ijepa

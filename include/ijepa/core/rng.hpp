@@ -8,6 +8,11 @@
 
 namespace ijepa {
 
+/// A count or seed as what random numbers are counted by.
+constexpr std::uint64_t unsigned_of(std::int64_t x) {
+  return static_cast<std::uint64_t>(x);
+}
+
 /// What a random number is for. Values are part of the checkpoint contract: append, never renumber.
 enum class Purpose : std::uint32_t {
   order = 1,       // sample order within an epoch

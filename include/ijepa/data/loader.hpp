@@ -10,7 +10,6 @@
 #include "ijepa/data/augment.hpp"
 #include "ijepa/data/sampler.hpp"
 #include "ijepa/data/shard_set.hpp"
-#include "ijepa/data/slices.hpp"
 
 namespace ijepa {
 

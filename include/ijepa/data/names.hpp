@@ -40,4 +40,8 @@ std::string look_alike_note(std::string_view name, const std::vector<std::string
 /// The name in quotes with every byte that is no plain ASCII as "\\xC3".
 std::string spelled_out(std::string_view name);
 
+/// A field of a CSV file (RFC 4180): in quotes where a comma, a quote or a line break would be
+/// misread.
+std::string csv_field(const std::string& text);
+
 }  // namespace ijepa

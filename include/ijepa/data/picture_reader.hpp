@@ -7,7 +7,6 @@
 
 #include "ijepa/data/image.hpp"
 #include "ijepa/data/resize.hpp"
-#include "ijepa/data/sample_resize.hpp"
 #include "ijepa/data/samples.hpp"
 
 namespace ijepa {

@@ -1,13 +1,42 @@
 // Resize: PIL's antialiased bilinear resampling, bit for bit, and the sizes and boxes torchvision
 // derives for evaluation. Nothing outside the given view is ever read: crop first, then resize.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ijepa/data/image.hpp"
-#include "ijepa/data/resize_row.hpp"
+#include "ijepa/data/samples.hpp"
 
 namespace ijepa {
+
+/// Bits after the point of a weight: 8-bit pixels times weights stay within 32 bits.
+constexpr int resize_precision = 22;
+constexpr std::int32_t resize_half = 1 << (resize_precision - 1);
+
+/// Weights in groups of four taps: four upper halves (11 bits) and four lower halves, so that two
+/// 16-bit multiplications do the work of a 32-bit one on twice as many pixels; plain code with the
+/// same integers in a build without AVX2.
+class RowWeights {
+ public:
+  /// `weights` has `taps` (a multiple of 4) entries for each output pixel, zero-padded; `first` is
+  /// the input pixel of the first one.
+  void prepare(std::span<const std::int32_t> first, std::span<const std::int32_t> weights,
+               int taps);
+
+  /// Bytes behind the end of a row that apply() may read, and behind the end of a result that it
+  /// may write.
+  std::ptrdiff_t slack() const { return static_cast<std::ptrdiff_t>(12 * groups_ + 4); }
+
+  /// One row of 8-bit RGB, first.size() pixels to `out`.
+  void apply(const std::uint8_t* in, std::uint8_t* out) const;
+
+ private:
+  std::size_t groups_ = 0;  // an output pixel
+  std::vector<std::int32_t> first_byte_;
+  std::vector<std::int16_t> halves_;
+};
 
 /// For each output position the first input position, the number of inputs and their weights in
 /// 22-bit fixed point, zero-padded to `taps`, a multiple of 4.
@@ -57,5 +86,17 @@ Box centre_box(const Size& picture, const Size& crop);
 /// What evaluation resizes a picture to before the centre crop: covering round(crop * 256 / 224),
 /// or the picture as it is where it already has the size of the crop.
 Size evaluation_size(const Size& picture, const Size& crop);
+
+class SampleResizer {
+ public:
+  /// Writes `part` of the picture that `in` gives when resized to `scaled`, as uint16 (part.height,
+  /// part.width, in.channels), to `out`.
+  void resize(const SampleView& in, const Size& scaled, const Box& part, std::uint16_t* out);
+
+ private:
+  ResizeFilter across_, down_;
+  std::vector<std::uint16_t> narrow_;  // rows already resized across
+  std::vector<std::int64_t> sums_;
+};
 
 }  // namespace ijepa

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ijepa/tasks/feature_file.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 
 namespace ijepa {
 

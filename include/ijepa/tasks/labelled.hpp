@@ -2,6 +2,7 @@
 // holds a share of a set's rows; on one rank the share is the set.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
@@ -24,6 +25,16 @@ struct LabelledFeatures {
 struct Accuracy {
   double top1 = 0, top5 = 0;
 };
+
+/// How many scores come before that of `label`: higher ones, and equal ones of lower classes.
+template <class T>
+std::int64_t rank_of(std::span<const T> scores, std::int32_t label) {
+  const auto own = static_cast<std::size_t>(label);
+  std::int64_t before = 0;
+  for (std::size_t c = 0; c < scores.size(); ++c)
+    before += scores[c] > scores[own] || (scores[c] == scores[own] && c < own) ? 1 : 0;
+  return before;
+}
 
 /// The rows of all ranks together. Collective.
 std::int64_t total_rows(const LabelledFeatures& share, Communicator& comm);

@@ -2,6 +2,7 @@
 // in the memory of its own weights: the one owner of all tasks that need no predictor.
 // At another size than pretraining's its position table is resized; all else stays.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/task_views.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
@@ -80,5 +83,35 @@ inline std::vector<const ParamStore*> stores_of(Trained trained, const ParamStor
   if (trained == Trained::everything) return {&head, &encoder->store()};
   return {&head};
 }
+
+/// An encoder of a checkpoint on a device of its own, ready to turn pictures into features.
+class FrozenEncoder {
+ public:
+  /// Float32. `checkpoint`: find_checkpoint(). `threads` a rank; 0: as the run was configured.
+  /// Collective.
+  FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
+                Communicator& comm, const Log& log);
+
+  const EncoderConfig& config() const { return encoder_->config(); }
+  Device& device() { return *device_; }
+  const PretrainedEncoder& encoder() const { return *encoder_; }
+  const Normalisation& normalisation() const { return normalisation_; }
+  Size image_size() const;
+  int channels() const { return static_cast<int>(config().channels); }
+  EncoderFeatures& features() { return *features_; }
+  /// Pictures as this encoder sees them, decoded on `threads` threads.
+  TaskViews views(const ImageSource& images, int threads) const;
+  /// images_at_once() of this encoder.
+  std::int64_t batch() const { return images_at_once(config()); }
+  /// encoder_identity() of it.
+  const std::string& identity() const { return identity_; }
+
+ private:
+  Normalisation normalisation_;
+  std::unique_ptr<Device> device_;
+  std::unique_ptr<PretrainedEncoder> encoder_;
+  std::unique_ptr<EncoderFeatures> features_;
+  std::string identity_;
+};
 
 }  // namespace ijepa

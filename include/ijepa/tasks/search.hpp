@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "ijepa/tasks/frozen_encoder.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/similarity_index.hpp"
 #include "ijepa/tasks/similarity_scale.hpp"
 

@@ -1,5 +1,5 @@
-// SimilarityIndex: the images whose features point in nearly the same direction, by Faiss (Johnson
-// et al., arXiv 1702.08734).
+// Similarity: the images whose features point in nearly the same direction, by Faiss (Johnson et
+// al., arXiv 1702.08734), and what a cosine is worth.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 
+#include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
@@ -17,24 +18,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::array transform_names{"squash", "cover", "random_crop"};
-constexpr const char* card_key = "classifier";
+constexpr TrainedKind classifier_kind{"classifier", "ijepa-classify train wrote", "classifier"};
 
 ViewTransform transform_of(const std::string& name) {
   const auto at = std::ranges::find(transform_names, name);
   check(at != transform_names.end(), "There is no transform {}.", name);
   return static_cast<ViewTransform>(at - transform_names.begin());
-}
-
-ClassifierCard read_card(const std::string& checkpoint, Communicator& comm) {
-  ClassifierCard card;
-  const auto meta = load_checkpoint_meta(comm, checkpoint);
-  on_all_ranks(comm, [&] {
-    const auto text = meta.text.find(card_key);
-    check(text != meta.text.end(),
-          "{} holds no classifier; give a folder that ijepa-classify train wrote.", checkpoint);
-    card = parse_card(text->second, checkpoint);
-  });
-  return card;
 }
 
 }  // namespace
@@ -88,25 +77,9 @@ void save_classifier(const std::string& folder, Classifier& classifier, const Cl
   for (auto& state : states) state.download();
   texts["config"] = recipe_text(recipe);
   texts.merge(texts_of_positions(classifier.encoder().pretrained_positions()));
-  texts[card_key] = as_json(card);
+  texts[classifier_kind.key] = as_json(card);
   const CheckpointStore store(folder, {.keep_last = 1});
   store.save(comm, {card.epoch, std::move(texts)}, tensors_of(states));
-}
-
-std::string find_classifier(const std::string& folder, Communicator& comm, const Log& log) {
-  std::string found;
-  on_rank_0(comm, [&] {
-    check(std::filesystem::exists(folder), "There are no weights at {}.", folder);
-    if (std::filesystem::exists(folder + "/manifest.json")) found = folder;
-  });
-  found = comm.broadcast_text(found, 0);
-  if (!found.empty()) return found;
-  const auto newest = CheckpointStore(folder, {}).newest_valid(comm, log);
-  on_rank_0(comm, [&] {
-    check(newest.has_value(),
-          "{} holds no classifier; give a folder that ijepa-classify train wrote.", folder);
-  });
-  return *newest;
 }
 
 void load_classifier(const std::string& checkpoint, Classifier& classifier,
@@ -120,9 +93,10 @@ void load_classifier(const std::string& checkpoint, Classifier& classifier,
 
 OpenedClassifier open_classifier(const std::string& folder, int threads, Communicator& comm,
                                  const Log& log) {
-  const auto checkpoint = find_classifier(folder, comm, log);
+  const auto checkpoint = find_trained(classifier_kind, folder, comm, log);
+  const auto text = text_of_trained(classifier_kind, checkpoint, comm);
   OpenedClassifier opened;
-  opened.card = read_card(checkpoint, comm);
+  on_all_ranks(comm, [&] { opened.card = parse_card(text, checkpoint); });
   const auto recipe = load_checkpoint_recipe(checkpoint, comm);
   opened.device = open_task_device(recipe.compute, threads, comm, log);
   const auto& card = opened.card;

@@ -5,23 +5,19 @@
 #include <numeric>
 #include <optional>
 
-#include "../feature_csv.hpp"
 #include "../work_progress.hpp"
 #include "annotate.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
-#include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 
 namespace ijepa {
 namespace {
@@ -37,7 +33,7 @@ class Classification {
         opened_(open_classifier(settings.weights, settings.threads, comm, log)),
         same_classes_(images_->class_names() == opened_.card.classes) {
     const int threads = threads_or_cores(settings.threads);
-    on_rank_0(comm_, [&] { prepare_folder(); });
+    on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
     if (settings.skip_bad) leave_out_bad_images(images_, bad_, threads, channels(), comm, log);
     views_.emplace(*images_, view_settings(opened_.card), 0, threads);
   }
@@ -80,12 +76,6 @@ class Classification {
     auto views = picture_views(card.image, channels());
     views.transform = card.transform;
     return views;
-  }
-
-  void prepare_folder() const {
-    check(settings_.top >= 1, "The table needs at least one class an image, not {}.",
-          settings_.top);
-    prepare_output_folder(settings_.out);
   }
 
   std::int64_t classes_shown() const {

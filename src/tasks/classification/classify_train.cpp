@@ -8,16 +8,14 @@
 #include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/sampler.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
-#include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/finetune_optimizer.hpp"
 #include "ijepa/tasks/classification/mix_images.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
@@ -34,10 +32,6 @@ struct PictureBatch {
 
 int threads_of(const ClassifySettings& s) {
   return threads_or_cores(s.data.threads);
-}
-
-std::uint64_t unsigned_of(std::int64_t x) {
-  return static_cast<std::uint64_t>(x);
 }
 
 class Training : public EpochTask<PictureBatch> {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

@@ -1,10 +1,12 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/tasks/labelled.hpp"
 
 namespace ijepa {
 namespace {
@@ -39,6 +41,30 @@ std::vector<double> soft_cross_entropy(MatrixView<double> logits, MatrixView<con
 
 void softmax_rows(MatrixView<double> logits) {
   for (std::int64_t i = 0; i < logits.rows; ++i) softmax(logits.row(i));
+}
+
+void ClassifySums::add(MatrixView<const double> logits, std::span<const std::int32_t> labels,
+                       std::span<const double> losses) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto rank = rank_of(logits.row(static_cast<std::int64_t>(i)), labels[i]);
+    loss += losses[i];
+    top1 += rank < 1 ? 1 : 0;
+    top5 += rank < 5 ? 1 : 0;
+    images += 1;
+  }
+}
+
+void ClassifySums::add(const ClassifySums& other) {
+  loss += other.loss;
+  top1 += other.top1;
+  top5 += other.top5;
+  images += other.images;
+}
+
+void ClassifySums::reduce(Communicator& comm) {
+  std::array<double, 4> all{loss, top1, top5, images};
+  comm.all_reduce(all, Reduction::sum);
+  *this = {all[0], all[1], all[2], all[3]};
 }
 
 }  // namespace ijepa

@@ -1,17 +1,25 @@
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cmath>
+#include <numeric>
 
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/error.hpp"
 #include "ijepa/tasks/encoder_features.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
 
 namespace ijepa {
 namespace {
+
+void scale_to_length_1(std::span<const double> sum, std::span<float> out) {
+  const double square = std::inner_product(sum.begin(), sum.end(), sum.begin(), 0.0);
+  const double factor = square > 0 ? 1 / std::sqrt(square) : 0;
+  std::ranges::transform(sum, out.begin(),
+                         [factor](double v) { return static_cast<float>(factor * v); });
+}
 
 MaskConfig mask_config(const PretrainRecipe& recipe) {
   MaskConfig config = recipe.mask;
@@ -36,11 +44,6 @@ ImageMasks masks_of(const PretrainRecipe& recipe, Grid grid, const ConditionRequ
     truncate_masks(config, lengths, request.seed, 0, position, masks);
   }
   return masks;
-}
-
-void append(const Matrix<float>& from, std::string& bytes) {
-  bytes.append(reinterpret_cast<const char*>(from.values.data()),
-               from.values.size() * sizeof(float));
 }
 
 class Collection {
@@ -72,7 +75,7 @@ class Collection {
       return views_.evaluate(part_of(request_.images, mine, round));
     });
     WorkProgress progress(comm_, task, "images", std::ssize(request_.images));
-    std::string own;
+    std::vector<float> own;
     for (std::int64_t round = 0; round < mine.rounds(); ++round) {
       on_all_ranks(comm_, [&] {
         if (mine.count(round) > 0) compute(part_of(out_.masks, mine, round), ahead.next(), own);
@@ -99,25 +102,26 @@ class Collection {
   }
 
   void compute(std::span<const ImageMasks> masks, const std::vector<std::uint8_t>& pixels,
-               std::string& own) {
+               std::vector<float>& own) {
     const auto means = model_.block_means(pixels, masks);
-    append(means.predicted, own);
-    if (request_.encoded) append(means.encoded, own);
+    own.insert(own.end(), means.predicted.values.begin(), means.predicted.values.end());
+    if (request_.encoded)
+      own.insert(own.end(), means.encoded.values.begin(), means.encoded.values.end());
   }
 
   /// Batches of rounds [first, last), by rank and round.
-  void share(std::int64_t first, std::int64_t last, const std::string& own) {
-    const auto all = comm_.gather_all(own);
+  void share(std::int64_t first, std::int64_t last, const std::vector<float>& own) {
+    const auto all = comm_.gather_all_lists(own);
     for (int rank = 0; rank < comm_.size(); ++rank) {
-      const char* from = all[static_cast<std::size_t>(rank)].data();
+      auto from = all[static_cast<std::size_t>(rank)].begin();
       const auto theirs = batches_of(rank);
       for (auto round = first; round < last; ++round) {
         const auto row = theirs.first(round) * blocks_, rows = theirs.count(round) * blocks_;
         for (auto* matrix : {&out_.means.predicted, &out_.means.encoded}) {
           if (matrix->rows == 0 || rows == 0) continue;
           const auto to = matrix->view().slice(row, rows);
-          std::memcpy(to.data, from, static_cast<std::size_t>(to.size()) * sizeof(float));
-          from += static_cast<std::size_t>(to.size()) * sizeof(float);
+          std::copy_n(from, to.size(), to.data);
+          from += static_cast<std::ptrdiff_t>(to.size());
         }
       }
     }
@@ -132,6 +136,70 @@ class Collection {
 };
 
 }  // namespace
+
+std::int64_t position_of_block(Grid grid, const BlockSize& block, std::int64_t patch) {
+  return patch / grid.cols * block_positions(grid, block).cols + patch % grid.cols;
+}
+
+Box box_of_block(Grid grid, const BlockSize& block, std::int64_t side, std::int64_t position) {
+  const auto cols = block_positions(grid, block).cols;
+  const auto in_pixels = [side](std::int64_t patches) { return static_cast<int>(patches * side); };
+  return {in_pixels(position / cols), in_pixels(position % cols), in_pixels(block.rows),
+          in_pixels(block.cols)};
+}
+
+void add_normalised(std::span<const float> token, std::span<double> sum) {
+  constexpr double epsilon = 1e-5;
+  const auto count = static_cast<double>(token.size());
+  const double mean = std::accumulate(token.begin(), token.end(), 0.0) / count;
+  double variance = 0;
+  for (const float v : token) variance += (v - mean) * (v - mean) / count;
+  const double factor = 1 / std::sqrt(variance + epsilon);
+  for (std::size_t d = 0; d < token.size(); ++d) sum[d] += factor * (token[d] - mean);
+}
+
+Grid block_positions(Grid grid, const BlockSize& block) {
+  check(block.rows > 0 && block.cols > 0 && block.rows <= grid.rows && block.cols <= grid.cols,
+        "A block of {} x {} patches does not fit into the grid of {} x {}.", block.rows, block.cols,
+        grid.rows, grid.cols);
+  return {grid.rows - block.rows + 1, grid.cols - block.cols + 1};
+}
+
+// sums(y, x): over all tokens above and left of (y, x), so that a block is four of them.
+Matrix<float> block_vectors(MatrixView<const float> tokens, Grid grid, const BlockSize& block) {
+  const auto places = block_positions(grid, block);
+  const auto width = static_cast<std::size_t>(tokens.cols);
+  const auto stride = grid.cols + 1;
+  Matrix<double> sums((grid.rows + 1) * stride, tokens.cols);
+  for (std::int64_t y = 0; y < grid.rows; ++y)
+    for (std::int64_t x = 0; x < grid.cols; ++x) {
+      const auto sum = sums.row((y + 1) * stride + x + 1);
+      const auto above = sums.row(y * stride + x + 1), left = sums.row((y + 1) * stride + x),
+                 corner = sums.row(y * stride + x);
+      for (std::size_t d = 0; d < width; ++d) sum[d] = above[d] + left[d] - corner[d];
+      add_normalised(tokens.row(y * grid.cols + x), sum);
+    }
+  Matrix<float> vectors(places.tokens(), tokens.cols);
+  std::vector<double> inside(width);
+  for (std::int64_t y = 0; y < places.rows; ++y)
+    for (std::int64_t x = 0; x < places.cols; ++x) {
+      const auto a = sums.row(y * stride + x), b = sums.row(y * stride + x + block.cols),
+                 c = sums.row((y + block.rows) * stride + x),
+                 d = sums.row((y + block.rows) * stride + x + block.cols);
+      for (std::size_t i = 0; i < width; ++i) inside[i] = d[i] - b[i] - c[i] + a[i];
+      scale_to_length_1(inside, vectors.row(y * places.cols + x));
+    }
+  return vectors;
+}
+
+std::vector<float> pooled_direction(MatrixView<const float> rows) {
+  std::vector<double> sum(static_cast<std::size_t>(rows.cols));
+  for (std::int64_t i = 0; i < rows.rows; ++i)
+    std::ranges::transform(sum, rows.row(i), sum.begin(), std::plus<>());
+  std::vector<float> direction(sum.size());
+  scale_to_length_1(sum, direction);
+  return direction;
+}
 
 BlockSize usual_block(const PretrainRecipe& recipe, Grid grid) {
   return block_sizes(mask_config(recipe), grid, {0.5, 0.5, 0.5}).target;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numbers>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/tasks/prediction/decoder_weights.hpp"
 
 namespace ijepa {
 namespace {
@@ -29,6 +31,40 @@ ColumnMoments moments_of(MatrixView<const float> rows) {
 }
 
 }  // namespace
+
+BlockDecoderConfig sizes_of(const TrainDecoderSettings& s) {
+  BlockDecoderConfig sizes;
+  sizes.width = s.width;
+  sizes.depth = s.depth;
+  sizes.heads = s.heads;
+  sizes.mlp_hidden = 4 * std::min<std::int64_t>(s.width, 1 << 16);  // wider ones are refused
+  return sizes;
+}
+
+void check_settings(const TrainDecoderSettings& s, std::int64_t ranks) {
+  check_decoder_sizes(sizes_of(s));
+  check(s.batch >= ranks, "Steps of {} crops are no training on {} ranks: each needs one.", s.batch,
+        ranks);
+}
+
+PretrainRecipe recipe_of(const TrainDecoderSettings& s) {
+  PretrainRecipe recipe;
+  recipe.run.dir = s.out;
+  recipe.run.checkpoint_minutes = s.checkpoint_minutes;
+  recipe.run.max_seconds = s.max_seconds;
+  recipe.run.keep_best = KeepBest::none;
+  return recipe;
+}
+
+double decoder_learning_rate(const TrainDecoderSettings& settings, std::int64_t step) {
+  const auto steps = static_cast<double>(settings.steps), at = static_cast<double>(step);
+  const double warmup = std::max(1.0, steps / 20);
+  if (at < warmup) return settings.learning_rate * (at + 1) / (warmup + 1);
+  constexpr double final = 0.01;
+  const double done = (at - warmup) / std::max(1.0, steps - warmup);
+  return settings.learning_rate *
+         (final + (1 - final) * (1 + std::cos(std::numbers::pi * done)) / 2);
+}
 
 BlockSize parse_block(const std::string& text, Grid grid) {
   BlockSize block;

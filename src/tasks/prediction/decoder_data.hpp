@@ -1,14 +1,23 @@
 // Decoder data: the crops, conditions and noise of each step of a decoder's training, as pure
-// functions of the step, the ranks and the seed.
+// functions of the step, the ranks and the seed; and what the training asks of its settings.
 #pragma once
 #include <memory>
 #include <vector>
 
 #include "ijepa/data/sampler.hpp"
+#include "ijepa/model/flow_matching.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_network.hpp"
+#include "ijepa/tasks/prediction/train_decoder.hpp"
+#include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
+
+BlockDecoderConfig sizes_of(const TrainDecoderSettings& settings);
+/// An Error, one sentence, for whatever cannot work on any data.
+void check_settings(const TrainDecoderSettings& settings, std::int64_t ranks);
+/// What a run of these settings would be told.
+PretrainRecipe recipe_of(const TrainDecoderSettings& settings);
 
 /// "ROWS,COLS" in patches. An Error where that is none, or no block with something around it.
 BlockSize parse_block(const std::string& text, Grid grid);

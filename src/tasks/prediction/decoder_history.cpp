@@ -12,28 +12,28 @@
 namespace ijepa {
 namespace {
 
-constexpr std::array figures{&DecoderRow::loss, &DecoderRow::pixelwise, &DecoderRow::learning_rate,
-                             &DecoderRow::seconds};
+constexpr std::array row_figures{&DecoderRow::loss, &DecoderRow::pixelwise,
+                                 &DecoderRow::learning_rate, &DecoderRow::seconds};
 
 constexpr const char* csv_columns = "step,loss,pixelwise,relative,learning_rate,seconds\n";
 
 std::string line_of(const DecoderRow& row) {
   std::string line = fmt::format("{}", row.step);
-  for (const auto figure : figures) line += fmt::format(" {}", row.*figure);
+  for (const auto figure : row_figures) line += fmt::format(" {}", row.*figure);
   return line + "\n";
 }
 
 DecoderRow row_of(std::istream& in) {
   DecoderRow row;
   in >> row.step;
-  for (const auto figure : figures) in >> row.*figure;
+  for (const auto figure : row_figures) in >> row.*figure;
   return row;
 }
 
 }  // namespace
 
 bool DecoderHistory::add(std::int64_t step, const DecoderRow& one) {
-  for (const auto figure : figures) sum_.*figure += one.*figure;
+  for (const auto figure : row_figures) sum_.*figure += one.*figure;
   sum_.step = step;
   ++count_;
   if (step % steps_a_row != 0) return false;
@@ -46,7 +46,7 @@ void DecoderHistory::close() {
 }
 
 void DecoderHistory::end_row() {
-  for (const auto figure : figures) sum_.*figure /= static_cast<double>(count_);
+  for (const auto figure : row_figures) sum_.*figure /= static_cast<double>(count_);
   rows_.push_back(sum_);
   sum_ = {};
   count_ = 0;

@@ -8,7 +8,7 @@
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/device_plan.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 
 namespace ijepa {
 namespace {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
@@ -18,8 +19,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t most_patches = 1024, most_blocks = 1024, most_width = 1 << 16;
 constexpr std::int64_t most_numbers = 1 << 27;  // of a matrix of weights or tokens
 
-constexpr const char* no_decoder =
-    "{} holds no decoder; give a folder that ijepa-predict train-decoder wrote.";
+constexpr TrainedKind decoder_kind{"decoder", "ijepa-predict train-decoder wrote",
+                                   decoder_card_key};
 
 void check_between(const char* what, std::int64_t value, std::int64_t least, std::int64_t most) {
   check(value >= least && value <= most, "A decoder's {} of {} is not between {} and {}.", what,
@@ -163,26 +164,13 @@ DecoderCard parse_decoder_card(const std::string& text, const std::string& folde
 }
 
 std::string find_decoder(const std::string& folder, Communicator& comm, const Log& log) {
-  namespace fs = std::filesystem;
-  bool whole = false;
-  on_rank_0(comm, [&] {
-    check(fs::exists(folder), "There is no decoder at {}.", folder);
-    whole = fs::exists(fs::path(folder) / "manifest.json");
-  });
-  if (comm.all_reduce(whole ? 1.0 : 0.0, Reduction::max) != 0) return folder;
-  const auto newest = CheckpointStore(folder, {}).newest_valid(comm, log);
-  on_rank_0(comm, [&] { check(newest.has_value(), no_decoder, folder); });
-  return *newest;
+  return find_trained(decoder_kind, folder, comm, log);
 }
 
 DecoderCard load_decoder_card(const std::string& checkpoint, Communicator& comm) {
   DecoderCard card;
-  const auto meta = load_checkpoint_meta(comm, checkpoint);
-  on_all_ranks(comm, [&] {
-    const auto text = meta.text.find(decoder_card_key);
-    check(text != meta.text.end(), no_decoder, checkpoint);
-    card = parse_decoder_card(text->second, checkpoint);
-  });
+  const auto text = text_of_trained(decoder_kind, checkpoint, comm);
+  on_all_ranks(comm, [&] { card = parse_decoder_card(text, checkpoint); });
   return card;
 }
 

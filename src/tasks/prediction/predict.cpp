@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <numeric>
 #include <sstream>
@@ -13,15 +12,13 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/readable_images.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/task_views.hpp"
 #include "predict_report.hpp"
 
@@ -48,18 +45,6 @@ struct Asked {
   std::int64_t chosen = 0, block = 0, position = 0, before_inside = 0;
   float own = 0;
 };
-
-template <class T>
-std::string as_bytes(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
-
-template <class T>
-std::vector<T> values_of(const std::string& bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 bool nearer(const BlockHit& a, const BlockHit& b) {
   return a.similarity > b.similarity || (a.similarity == b.similarity && a.image < b.image);
@@ -110,8 +95,6 @@ class Prediction {
   const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
 
   void choose() {
-    check(settings_.k >= 1 && settings_.queries >= 1 && settings_.bank_images >= 1,
-          "--k, --queries and --bank-images must be at least 1.");
     for (const auto& key : settings_.images) chosen_.push_back(find_image(*input_, key));
     if (chosen_.empty()) chosen_ = spread_numbers(settings_.queries, input_->size());
     const auto own = bank_ ? 0 : 1;
@@ -170,16 +153,16 @@ class Prediction {
         directions.insert(directions.end(), direction.begin(), direction.end());
       }
     }
-    assemble(comm_.gather_all(as_bytes(mine)), comm_.gather_all(as_bytes(directions)));
+    assemble(comm_.gather_all_lists(mine), comm_.gather_all_lists(directions));
   }
 
-  void assemble(const std::vector<std::string>& asked, const std::vector<std::string>& directions) {
+  void assemble(const std::vector<std::vector<Asked>>& asked,
+                const std::vector<std::vector<float>>& directions) {
     std::vector<std::pair<Asked, std::vector<float>>> all;
     const auto width = static_cast<std::size_t>(model_.width());
     for (std::size_t rank = 0; rank < asked.size(); ++rank) {
-      const auto own = values_of<float>(directions[rank]);
-      auto from = own.begin();
-      for (const auto& a : values_of<Asked>(asked[rank])) {
+      auto from = directions[rank].begin();
+      for (const auto& a : asked[rank]) {
         all.emplace_back(a, std::vector<float>(from, from + static_cast<std::ptrdiff_t>(width)));
         from += static_cast<std::ptrdiff_t>(width);
       }
@@ -205,21 +188,18 @@ class Prediction {
   void look_through_bank() {
     const auto images = spread_numbers(settings_.bank_images, bank().size());
     const auto most = images_at_once(model_.recipe().model.encoder);
-    const auto batches = (std::ssize(images) + most - 1) / most;
-    const auto mine = (batches - comm_.rank() + comm_.size() - 1) / comm_.size();
-    const auto batch_of = [&](std::int64_t i) {
-      const auto first = (i * comm_.size() + comm_.rank()) * most;
-      return std::span(images).subspan(
-          static_cast<std::size_t>(first),
-          static_cast<std::size_t>(std::min(most, std::ssize(images) - first)));
+    const RankBatches shared(std::ssize(images), most, comm_);
+    const auto batch_of = [&](std::int64_t round) {
+      return std::span(images).subspan(static_cast<std::size_t>(shared.first(round)),
+                                       static_cast<std::size_t>(shared.count(round)));
     };
     auto views = model_.views(bank(), threads_);
     Prefetch<std::vector<std::uint8_t>> ahead(
-        mine, [&](std::int64_t i) { return views.evaluate(batch_of(i)); });
+        shared.mine(), [&](std::int64_t round) { return views.evaluate(batch_of(round)); });
     WorkProgress progress(comm_, "comparison with blocks of others", "images", std::ssize(images));
-    for (std::int64_t i = 0; i < mine; ++i) {
-      compare(batch_of(i), ahead.next());
-      progress.add(most * comm_.size());
+    for (std::int64_t round = 0; round < shared.mine(); ++round) {
+      compare(batch_of(round), ahead.next());
+      progress.add(shared.count_of_all(round));
     }
   }
 
@@ -252,16 +232,15 @@ class Prediction {
       counts.insert(counts.end(), {q.others, q.before_others, std::ssize(q.hits)});
       mine.insert(mine.end(), q.hits.begin(), q.hits.end());
     }
-    const auto all_counts = comm_.gather_all(as_bytes(counts));
-    const auto all_hits = comm_.gather_all(as_bytes(mine));
+    const auto all_counts = comm_.gather_all_lists(counts);
+    const auto all_hits = comm_.gather_all_lists(mine);
     for (auto& q : queries_) {
       q.hits.clear();
       q.others = q.before_others = 0;
     }
     for (std::size_t rank = 0; rank < all_hits.size(); ++rank) {
-      const auto numbers = values_of<std::int64_t>(all_counts[rank]);
-      const auto hits = values_of<BlockHit>(all_hits[rank]);
-      auto hit = hits.begin();
+      const auto& numbers = all_counts[rank];
+      auto hit = all_hits[rank].begin();
       for (std::size_t q = 0; q < queries_.size(); ++q) {
         queries_[q].others += numbers[3 * q];
         queries_[q].before_others += numbers[3 * q + 1];

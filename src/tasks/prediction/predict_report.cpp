@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "../feature_csv.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/resize.hpp"
 #include "ijepa/drawing/sheet.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 
 namespace ijepa {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -10,40 +9,28 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/prediction/block_samples.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 #include "predict_report.hpp"
-#include "sketch_judge.hpp"
+#include "sketch_pixels.hpp"
 #include "sketch_report.hpp"
 
 namespace ijepa {
 namespace {
 
-constexpr std::int64_t most_samples = 1 << 16, most_steps = 1 << 20;
-
 class Sketching {
  public:
   Sketching(const SketchSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings), comm_(comm), images_(open_images_on_all(settings.input, comm, log)) {
-    on_rank_0(comm, [&] {
-      check(settings_.queries >= 1 && settings_.samples >= 1 && settings_.steps >= 1 &&
-                settings_.shown >= 0,
-            "--queries, --samples and --steps must be at least 1, and --show not negative.");
-      check(settings_.samples <= most_samples && settings_.steps <= most_steps,
-            "--samples {} and --steps {} are too many: {} and {} at most.", settings_.samples,
-            settings_.steps, most_samples, most_steps);
-      check(settings_.guidance >= 0 && settings_.guidance <= 100,
-            "A guidance of {} is not between 0 and 100.", settings_.guidance);
-    });
     const auto decoder = find_decoder(settings.decoder, comm, log);
     card_ = load_decoder_card(decoder, comm);
-    model_ = std::make_unique<WholeModel>(pretrained(log), settings.threads, comm, log);
+    model_ = std::make_unique<WholeModel>(
+        find_recorded_checkpoint(settings.run, settings.checkpoint, card_.checkpoint,
+                                 "The network that the decoder was trained for", comm, log),
+        settings.threads, comm, log);
     network_ = open_decoder(decoder, card_, *model_, comm);
     judge_.emplace(*model_, card_.shape);
     on_rank_0(comm, [&] {
@@ -68,14 +55,15 @@ class Sketching {
     const Matrix<float> no_condition(settings_.samples, shape().model.condition);
     free_ = split(sample_blocks(*network_, no_condition.view(), untold,
                                 shared_noise(shape(), seed(), settings_.samples, 1), heun));
-    std::string figures, shown;
+    std::vector<SketchQuery> figures;
+    std::vector<double> shown;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size()) {
       on_this_rank_alone([&] { draw(q, heun, figures, shown); });
       progress.add(comm_.size());
     }
     require_no_problem_on_any_rank(comm_, problem_);
-    assemble(comm_.gather_all(figures));
-    const auto pictures = comm_.gather_all(shown);
+    assemble(comm_.gather_all_lists(figures));
+    const auto pictures = comm_.gather_all_lists(shown);
     on_rank_0(comm_, [&] { write(pictures); });
     return result_;
   }
@@ -93,17 +81,13 @@ class Sketching {
     problem_ = message_of(std::current_exception());
   }
 
-  std::string pretrained(const Log& log) {
-    if (!settings_.run.empty() || !settings_.checkpoint.empty())
-      return find_checkpoint(settings_.run, settings_.checkpoint, comm_, log);
-    const auto path = path_of_text(card_.checkpoint);
-    on_rank_0(comm_, [&] {
-      check(std::filesystem::exists(path),
-            "The network that the decoder was trained for is no longer at {}: name it by --run or "
-            "--checkpoint.",
-            card_.checkpoint);
-    });
-    return path;
+  /// Of what ranks gathered, `each` values a query, those of one.
+  template <class T>
+  std::span<const T> of_query(const std::vector<std::vector<T>>& by_rank, std::int64_t query,
+                              std::size_t each = 1) const {
+    const auto place = static_cast<std::size_t>(query / comm_.size());
+    return std::span(by_rank[static_cast<std::size_t>(query % comm_.size())])
+        .subspan(place * each, each);
   }
 
   int threads() const { return threads_or_cores(settings_.threads); }
@@ -153,22 +137,18 @@ class Sketching {
 
   /// What samples are compared with: each block is encoded by one rank.
   void encode_truths() {
-    std::string mine;
+    std::vector<float> mine;
     for (auto q = static_cast<std::int64_t>(comm_.rank()); q < count(); q += comm_.size())
       on_this_rank_alone([&] {
         const auto vector = judge_->encode({inside_block(truth(q), shape())});
-        mine.append(reinterpret_cast<const char*>(vector.values.data()),
-                    vector.values.size() * sizeof(float));
+        mine.insert(mine.end(), vector.values.begin(), vector.values.end());
       });
     require_no_problem_on_any_rank(comm_, problem_);
-    const auto all = comm_.gather_all(mine);
+    const auto all = comm_.gather_all_lists(mine);
     Matrix<float> truths(count(), model_->width());
-    const auto bytes = static_cast<std::size_t>(truths.cols) * sizeof(float);
     for (std::int64_t q = 0; q < count(); ++q)
-      std::memcpy(truths.row(q).data(),
-                  all[static_cast<std::size_t>(q % comm_.size())].data() +
-                      static_cast<std::size_t>(q / comm_.size()) * bytes,
-                  bytes);
+      std::ranges::copy(of_query(all, q, static_cast<std::size_t>(truths.cols)),
+                        truths.row(q).begin());
     judge_->set_truths(std::move(truths));
   }
 
@@ -202,8 +182,8 @@ class Sketching {
   }
 
   /// Appends the figures of a block and, where it is shown, its samples.
-  void draw(std::int64_t query, const HeunSettings& heun, std::string& figures,
-            std::string& shown) {
+  void draw(std::int64_t query, const HeunSettings& heun, std::vector<SketchQuery>& figures,
+            std::vector<double>& shown) {
     const auto drawn = samples_of(query, heun);
     const auto inside = inside_block(truth(query), shape());
     SketchQuery out{chosen_[static_cast<std::size_t>(query)],
@@ -214,23 +194,17 @@ class Sketching {
         root_mean_square(inside_block(levels_of(mean, shape()), shape()), inside);
     for (std::size_t t = 0; t < told_count; ++t)
       out.told.at(t) = judge_->judge(query, drawn.at(t), inside);
-    figures.append(reinterpret_cast<const char*>(&out), sizeof out);
+    figures.push_back(out);
     if (query >= settings_.shown) return;
     for (const auto& samples : drawn)
-      for (const auto& levels : samples)
-        shown.append(reinterpret_cast<const char*>(levels.data()), levels.size() * sizeof(double));
+      for (const auto& levels : samples) shown.insert(shown.end(), levels.begin(), levels.end());
   }
 
-  void assemble(const std::vector<std::string>& figures) {
+  void assemble(const std::vector<std::vector<SketchQuery>>& figures) {
     result_.rows = shape().block().rows;
     result_.cols = shape().block().cols;
     result_.settings = settings_;
-    result_.queries.resize(static_cast<std::size_t>(count()));
-    for (std::int64_t q = 0; q < count(); ++q)
-      std::memcpy(&result_.queries[static_cast<std::size_t>(q)],
-                  figures[static_cast<std::size_t>(q % comm_.size())].data() +
-                      static_cast<std::size_t>(q / comm_.size()) * sizeof(SketchQuery),
-                  sizeof(SketchQuery));
+    for (std::int64_t q = 0; q < count(); ++q) result_.queries.push_back(of_query(figures, q)[0]);
     const double share = 1 / static_cast<double>(count());
     for (const auto& q : result_.queries) {
       result_.mean_image_error += share * q.mean_image_error * q.mean_image_error;
@@ -248,27 +222,23 @@ class Sketching {
     for (auto& mean : result_.mean) mean.error = std::sqrt(mean.error);
   }
 
-  void write(const std::vector<std::string>& shown) {
+  void write(const std::vector<std::vector<double>>& shown) {
     write_file_atomically(settings_.out + "/sketch.csv", as_csv(result_, shape().grid, *images_));
     write_file_atomically(settings_.out + "/sketch.json", as_json(result_));
     write_sketch_sheet(sheet_of(shown), settings_.out + "/sketch.png");
   }
 
-  SketchSheet sheet_of(const std::vector<std::string>& shown) {
+  SketchSheet sheet_of(const std::vector<std::vector<double>>& shown) {
     const auto size = static_cast<std::size_t>(shape().model.crop_size());
     const auto samples = static_cast<std::size_t>(settings_.samples);
-    const auto bytes = told_count * samples * size * sizeof(double);
     std::vector<std::array<Samples, told_count>> drawn;
     SketchSheet sheet;
     for (std::int64_t q = 0; q < std::min(settings_.shown, count()); ++q) {
-      const char* from = shown[static_cast<std::size_t>(q % comm_.size())].data() +
-                         static_cast<std::size_t>(q / comm_.size()) * bytes;
+      auto from = of_query(shown, q, told_count * samples * size).begin();
       auto& all = drawn.emplace_back();
       for (auto& told : all)
-        for (std::size_t i = 0; i < samples; ++i, from += size * sizeof(double)) {
-          told.emplace_back(size);
-          std::memcpy(told.back().data(), from, size * sizeof(double));
-        }
+        for (std::size_t i = 0; i < samples; ++i, from += static_cast<std::ptrdiff_t>(size))
+          told.emplace_back(from, from + static_cast<std::ptrdiff_t>(size));
       for (const auto& told : all)
         sheet.white_level =
             std::max(sheet.white_level, std::ranges::max(grey_of(deviation_of(told))));

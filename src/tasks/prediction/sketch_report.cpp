@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "../feature_csv.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/drawing/sheet.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 
 namespace ijepa {
 namespace {

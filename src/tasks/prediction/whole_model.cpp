@@ -11,9 +11,8 @@
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
-#include "ijepa/tasks/prediction/block_vectors.hpp"
+#include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/pretrained_parts.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 

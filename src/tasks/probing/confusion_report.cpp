@@ -4,8 +4,9 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "../feature_csv.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/drawing/lettering.hpp"
 
 namespace ijepa {

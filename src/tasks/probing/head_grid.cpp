@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
@@ -11,14 +10,40 @@
 namespace ijepa {
 namespace {
 
-constexpr std::int64_t rows_at_once = 1024;
+constexpr double epsilon = 1e-6, share_of_new = 0.1;
 
-template <class T>
-Communicator::Ticket begin_sum(std::vector<T>& values, Communicator& comm) {
-  constexpr DType type = std::is_same_v<T, float> ? DType::f32 : DType::f64;
-  const auto n = static_cast<std::int64_t>(values.size());
-  return comm.all_reduce_sum_async(make_tensor(values.data(), type, {n}));
+using Channels = std::vector<double>;
+
+/// The mean of f(x) a channel over the `count` rows of all ranks.
+template <class F>
+Channels mean_of(MatrixView<const float> x, double count, Communicator& comm, const F& f) {
+  Channels sums(static_cast<std::size_t>(x.cols));
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    const auto row = x.row(i);
+    for (std::size_t d = 0; d < sums.size(); ++d) sums[d] += f(static_cast<double>(row[d]), d);
+  }
+  comm.wait(comm.sum_async(sums));
+  for (auto& s : sums) s /= count;
+  return sums;
 }
+
+Matrix<float> normalised(MatrixView<const float> x, const Channels& mean,
+                         const Channels& variance) {
+  std::vector<float> shift(mean.size()), scale(mean.size());
+  for (std::size_t d = 0; d < mean.size(); ++d) {
+    shift[d] = static_cast<float>(mean[d]);
+    scale[d] = static_cast<float>(1 / std::sqrt(variance[d] + epsilon));
+  }
+  Matrix<float> y(x.rows, x.cols);
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    const auto from = x.row(i);
+    const auto to = y.row(i);
+    for (std::size_t d = 0; d < shift.size(); ++d) to[d] = (from[d] - shift[d]) * scale[d];
+  }
+  return y;
+}
+
+constexpr std::int64_t rows_at_once = 1024;
 
 /// Columns [first, first + count) of x.
 Matrix<float> columns(MatrixView<const float> x, std::int64_t first, std::int64_t count) {
@@ -30,14 +55,6 @@ Matrix<float> columns(MatrixView<const float> x, std::int64_t first, std::int64_
   return out;
 }
 
-/// Place of `label` among the logits, 0 for the highest.
-std::size_t place(std::span<const float> logits, std::size_t label) {
-  std::size_t before = 0;
-  for (std::size_t c = 0; c < logits.size(); ++c)
-    before += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
-  return before;
-}
-
 double cross_entropy(std::span<const float> logits, std::size_t label) {
   const double top = *std::ranges::max_element(logits);
   double sum = 0;
@@ -46,6 +63,25 @@ double cross_entropy(std::span<const float> logits, std::size_t label) {
 }
 
 }  // namespace
+
+Matrix<float> BatchNorm::train(MatrixView<const float> x, std::int64_t global, Communicator& comm) {
+  check(global >= 1 && x.rows <= global, "A batch of {} rows has {} here.", global, x.rows);
+  const auto count = static_cast<double>(global);
+  const auto mean = mean_of(x, count, comm, [](double v, std::size_t) { return v; });
+  const auto variance = mean_of(
+      x, count, comm, [&](double v, std::size_t d) { return (v - mean[d]) * (v - mean[d]); });
+  const double weight = started_ ? share_of_new : 1;
+  started_ = true;
+  for (std::size_t d = 0; d < mean.size(); ++d) {
+    mean_[d] += weight * (mean[d] - mean_[d]);
+    variance_[d] += weight * (variance[d] * count / std::max(count - 1, 1.0) - variance_[d]);
+  }
+  return normalised(x, mean, variance);
+}
+
+Matrix<float> BatchNorm::evaluate(MatrixView<const float> x) const {
+  return normalised(x, mean_, variance_);
+}
 
 std::string describe(const Head& head) {
   return fmt::format("{}, {}, rate {:g}, decay {:g}",
@@ -110,8 +146,8 @@ void HeadGrid::step(MatrixView<const float> x, std::span<const std::int32_t> lab
     const auto input = input_of(group, x, y.view());
     auto& gradient = group.gradient;
     group.heads.gradient(input.view(), labels, 1 / static_cast<double>(global), gradient);
-    begin_sum(gradient.weight.values, comm);
-    last = begin_sum(gradient.bias, comm);
+    comm.sum_async(gradient.weight.values);
+    last = comm.sum_async(gradient.bias);
   }
   comm.wait(last);
   for (auto& group : groups_) group.heads.update(group.gradient, rate);
@@ -139,13 +175,13 @@ void HeadGrid::visit(const LabelledFeatures& set, const Visitor& visitor) const 
 std::vector<HeadScore> HeadGrid::evaluate(const LabelledFeatures& set, Communicator& comm) const {
   std::vector<double> sums(3 * heads_.size() + 1);  // top-1, top-5, loss of each head; rows
   visit(set, [&](std::size_t head, std::int32_t label, std::span<const float> logits) {
-    const auto at = place(logits, static_cast<std::size_t>(label));
+    const auto at = rank_of(logits, label);
     sums[3 * head] += at < 1;
     sums[3 * head + 1] += at < 5;
     sums[3 * head + 2] += cross_entropy(logits, static_cast<std::size_t>(label));
   });
   sums.back() = static_cast<double>(set.features.rows);
-  comm.wait(begin_sum(sums, comm));
+  comm.wait(comm.sum_async(sums));
   std::vector<HeadScore> scores;
   for (std::size_t h = 0; h < heads_.size(); ++h) {
     const auto mean = [&](std::size_t i) { return sums[3 * h + i] / sums.back(); };
@@ -171,7 +207,7 @@ Confusion HeadGrid::confusion(const LabelledFeatures& set, std::size_t head,
     if (c.counts.rows > 0) ++c.counts.row(label)[guess];
   });
   for (auto* sums : {&c.images, &c.hits, &c.counts.values})
-    if (!sums->empty()) comm.wait(begin_sum(*sums, comm));
+    if (!sums->empty()) comm.wait(comm.sum_async(*sums));
   return c;
 }
 

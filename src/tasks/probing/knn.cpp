@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <span>
-#include <string>
 
 #include "../gemm.hpp"
 #include "ijepa/comm/agree.hpp"
@@ -46,15 +44,6 @@ void offer(const Neighbour& candidate, std::size_t k, Neighbours& nearest) {
   std::ranges::push_heap(nearest, nearer);
 }
 
-/// Place of `label` in the ranking by votes, 0 for the first; `votes.size()` without a vote.
-std::size_t place(std::span<const double> votes, std::size_t label) {
-  if (votes[label] <= 0) return votes.size();
-  std::size_t before = 0;
-  for (std::size_t c = 0; c < votes.size(); ++c)
-    if (votes[c] > votes[label] || (votes[c] == votes[label] && c < label)) ++before;
-  return before;
-}
-
 /// The k nearest of this rank's training rows to each of `queries` (M, D), nearest first; all rows
 /// have length 1.
 std::vector<Neighbours> nearest_rows(MatrixView<const float> queries, MatrixView<const float> rows,
@@ -76,21 +65,21 @@ std::vector<Neighbours> nearest_rows(MatrixView<const float> queries, MatrixView
   return nearest;
 }
 
-/// A table of `k` neighbours a query, as bytes; what is missing has the similarity -2, below any
-/// cosine.
-std::string as_bytes(const std::vector<Neighbours>& nearest, std::size_t k) {
+/// A table of `k` neighbours a query; what is missing has the similarity -2, below any cosine.
+std::vector<Neighbour> table_of(const std::vector<Neighbours>& nearest, std::size_t k) {
   std::vector<Neighbour> table(nearest.size() * k, {-2, 0, 0});
   for (std::size_t q = 0; q < nearest.size(); ++q)
     std::ranges::copy(nearest[q], table.begin() + static_cast<std::ptrdiff_t>(q * k));
-  return {reinterpret_cast<const char*>(table.data()), table.size() * sizeof(Neighbour)};
+  return table;
 }
 
 /// The k nearest of query `q` in the tables of all ranks, nearest first.
-Neighbours merged(const std::vector<std::string>& tables, std::size_t q, std::size_t k) {
-  Neighbours all(tables.size() * k);
-  for (std::size_t r = 0; r < tables.size(); ++r)
-    std::memcpy(all.data() + r * k, tables[r].data() + q * k * sizeof(Neighbour),
-                k * sizeof(Neighbour));
+Neighbours merged(const std::vector<Neighbours>& tables, std::size_t q, std::size_t k) {
+  Neighbours all;
+  for (const auto& table : tables) {
+    const auto own = std::span(table).subspan(q * k, k);
+    all.insert(all.end(), own.begin(), own.end());
+  }
   std::ranges::sort(all, nearer);
   all.resize(k);
   return all;
@@ -118,9 +107,10 @@ class Hits {
     for (std::size_t i = 0; i < options_.k.size(); ++i) {
       const auto k = static_cast<std::size_t>(options_.k[i]);
       const auto votes = votes_of(std::span(nearest).first(k), classes_, options_.temperature);
-      const auto at = place(votes, static_cast<std::size_t>(label));
+      if (votes[static_cast<std::size_t>(label)] <= 0) continue;
+      const auto at = rank_of(std::span<const double>(votes), label);
       counts_[2 * i] += at < 1;
-      counts_[2 * i + 1] += at < 5 && at < classes_;
+      counts_[2 * i + 1] += at < 5;
     }
   }
   std::vector<Accuracy> of_all_ranks(std::int64_t images, Communicator& comm) {
@@ -141,12 +131,9 @@ class Hits {
 }  // namespace
 
 void check_knn_options(const KnnOptions& options, std::int64_t train_images) {
-  check(!options.k.empty(), "k-NN needs at least one number of neighbours.");
   for (const auto k : options.k)
     check(k >= 1 && k <= train_images,
           "k-NN with k = {} needs that many training images; there are {}.", k, train_images);
-  check(options.temperature > 0, "The temperature of k-NN must be above 0, not {}.",
-        options.temperature);
 }
 
 std::vector<Accuracy> knn_accuracy(const LabelledFeatures& train, const LabelledFeatures& test,
@@ -169,7 +156,7 @@ std::vector<Accuracy> knn_accuracy(const LabelledFeatures& train, const Labelled
                     block.values.begin());
       comm.broadcast(std::as_writable_bytes(std::span(block.values)), owner);
       const auto tables =
-          comm.gather_all(as_bytes(nearest_rows(block.view(), rows.view(), train, k), k));
+          comm.gather_all_lists(table_of(nearest_rows(block.view(), rows.view(), train, k), k));
       if (comm.rank() != owner) continue;
       for (std::size_t q = 0; q < static_cast<std::size_t>(count); ++q)
         hits.add(merged(tables, q, k), test.labels[static_cast<std::size_t>(first) + q]);

@@ -28,7 +28,7 @@ class Probes {
     for (std::size_t m = 0; m < sets.train.size(); ++m)
       check_probe_sets(sets.train[m], sets.test[m], comm);
     images_ = total_rows(sets.train.at(0), comm);
-    on_all_ranks(comm, [&] { check_linear_options(options, images_); });
+    on_all_ranks(comm, [&] { check_linear_images(images_); });
   }
 
   std::vector<LinearProbeResult> run(const BatchSource& source) {
@@ -128,22 +128,9 @@ LinearProbeOptions paper_protocol() {
   return o;
 }
 
-void check_linear_options(const LinearProbeOptions& o, std::int64_t train_images) {
+void check_linear_images(std::int64_t train_images) {
   check(train_images >= 10, "A linear probe needs at least 10 training images; there are {}.",
         train_images);
-  check(o.epochs >= 1 && o.batch >= 1, "A linear probe needs at least 1 epoch and a batch of 1.");
-  check(!o.learning_rates.empty() && !o.weight_decays.empty(),
-        "A linear probe needs at least one learning rate and one weight decay.");
-  check(std::ranges::all_of(o.learning_rates, [](double v) { return v > 0; }) &&
-            std::ranges::all_of(o.weight_decays, [](double v) { return v >= 0; }),
-        "Learning rates of a linear probe must be above 0 and weight decays not below.");
-  check(o.momentum >= 0 && o.momentum < 1,
-        "The momentum of a linear probe must be at least 0 and below 1, not {}.", o.momentum);
-  check(o.decay_epochs >= 0, "A linear probe cannot lower its rate every {} epochs.",
-        o.decay_epochs);
-  check(o.validation_share > 0 && o.validation_share < 1,
-        "The validation share of a linear probe must lie between 0 and 1, not {}.",
-        o.validation_share);
 }
 
 std::vector<LinearProbeResult> linear_probes(const ProbeSets& sets,

@@ -12,10 +12,8 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/tasks/features.hpp"
-#include "ijepa/tasks/frozen_encoder.hpp"
-#include "ijepa/tasks/probing/augmented_batches.hpp"
+#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/tasks/probing/baselines.hpp"
 #include "ijepa/tasks/probing/probe_images.hpp"
 #include "ijepa/train/weights/import.hpp"
@@ -29,8 +27,7 @@ ProbeImages open_images_of(const ProbeSettings& settings, Communicator& comm) {
       {settings.train, settings.test, settings.subset, settings.linear.seed, 0}, comm);
   on_rank_0(comm, [&] {
     check_knn_options(settings.knn, std::ssize(images.train_images));
-    check_linear_options(settings.linear, std::ssize(images.train_images));
-    check(settings.layers >= 1, "Features need at least one layer, not {}.", settings.layers);
+    check_linear_images(std::ssize(images.train_images));
   });
   return images;
 }

@@ -22,6 +22,24 @@ LabelledFeatures labels_alone(const ShardSet& shards, const ImageChoice& images)
   return set;
 }
 
+ImageChoice training_images(const ImageChoice& images, const Split& split) {
+  ImageChoice chosen;
+  for (std::int64_t i = 0; i < split.training_images(); ++i)
+    chosen.push_back(images[static_cast<std::size_t>(split.place(i))]);
+  return chosen;
+}
+
+LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t seed,
+                                 CropKind crops) {
+  auto out = reading_options(options);
+  out.view = View::train;
+  out.seed = seed;
+  out.augment.crop_kind = crops;
+  out.augment.scale_min = 0.08;
+  out.augment.flip = true;
+  return out;
+}
+
 }  // namespace
 
 ProbeImages open_probe_images(const ProbeRequest& request, Communicator& comm) {
@@ -40,6 +58,42 @@ ProbeImages open_probe_images(const ProbeRequest& request, Communicator& comm) {
                      labels_alone(out.test, out.test_images), *local_communicator());
   });
   return out;
+}
+
+AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& images,
+                                   const Split& split, const FeatureMaps& maps,
+                                   const ExtractOptions& options, std::int64_t batch,
+                                   std::uint64_t seed, const Communicator& comm, CropKind crops)
+    : FeatureBatches(split.training_images(), batch),
+      maps_(maps),
+      crop_(options.crop),
+      channels_(options.channels) {
+  const TrainSchedule schedule{.images = split.training_images(),
+                               .global_batch = batch,
+                               .micro_batch = options.batch,
+                               .rank = comm.rank(),
+                               .ranks = comm.size()};
+  schedule.check_possible();
+  rank_rows_ = schedule.share_end() - schedule.share_begin();
+  micro_batches_ = schedule.micro_batches();
+  loader_ =
+      std::make_unique<Loader>(shards, Sampler(training_images(images, split), seed), schedule,
+                               augmenting_options(options, seed, crops), Log(comm.rank()));
+}
+
+const FeatureBatches::Batch& AugmentedBatches::next() {
+  features_.features.clear();
+  features_.labels.clear();
+  for (const auto& map : maps_) features_.features.emplace_back(rank_rows_, map->width());
+  for (std::int64_t m = 0; m < micro_batches_; ++m) {
+    const auto& batch = *loader_->next();
+    const PixelBatch pixels{batch.images.data(), batch.count(), crop_, channels_};
+    for (std::size_t i = 0; i < maps_.size(); ++i)
+      maps_[i]->apply(
+          pixels, features_.features[i].view().slice(std::ssize(features_.labels), batch.count()));
+    features_.labels.insert(features_.labels.end(), batch.labels.begin(), batch.labels.end());
+  }
+  return features_;
 }
 
 }  // namespace ijepa

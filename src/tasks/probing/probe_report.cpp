@@ -9,7 +9,6 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/probing/confusion_report.hpp"
 

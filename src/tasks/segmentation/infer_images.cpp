@@ -4,17 +4,14 @@
 #include <filesystem>
 #include <numeric>
 
-#include "../feature_csv.hpp"
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/readable_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "legend.hpp"
 #include "pixel_shares.hpp"

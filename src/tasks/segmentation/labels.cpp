@@ -6,7 +6,7 @@
 #include <set>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/tasks/segmentation/mask_values.hpp"
+#include "ijepa/tasks/segmentation/mask_reader.hpp"
 
 namespace ijepa {
 namespace {

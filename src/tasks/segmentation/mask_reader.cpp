@@ -1,11 +1,18 @@
 #include "ijepa/tasks/segmentation/mask_reader.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {
 namespace {
+
+constexpr std::size_t kept = 4096;
+
+bool commoner(const UnknownValue& a, const UnknownValue& b) {
+  return std::tuple(-a.pixels, a.code) < std::tuple(-b.pixels, b.code);
+}
 
 /// An Error for formats that blur values, and where numbers could be read scaled or cut.
 void check_keeps_values(ImageFormat format, bool index) {
@@ -19,6 +26,50 @@ void check_keeps_values(ImageFormat format, bool index) {
 }
 
 }  // namespace
+
+std::string value_text(MaskKind masks, std::uint32_t code) {
+  if (masks == MaskKind::index) return fmt::format("{}", code);
+  const auto c = colour_of(code);
+  return fmt::format("({}, {}, {})", c[0], c[1], c[2]);
+}
+
+void UnknownValues::merge(const UnknownValue& value) {
+  auto [at, fresh] = values_.emplace(value.code, value);
+  if (!fresh) {
+    const auto place = [](const UnknownValue& v) { return std::tuple(v.pair, v.y, v.x); };
+    const auto pixels = at->second.pixels + value.pixels;
+    if (place(value) < place(at->second)) at->second = value;
+    at->second.pixels = pixels;
+  }
+  if (values_.size() <= 2 * kept) return;
+  const auto best = commonest(kept);
+  values_.clear();
+  for (const auto& v : best) values_.emplace(v.code, v);
+}
+
+void UnknownValues::add(const UnknownValue& value) {
+  pixels_ += value.pixels;
+  merge(value);
+}
+
+void UnknownValues::add(const UnknownValues& others) {
+  pixels_ += others.pixels_;
+  for (const auto& [code, value] : others.values_) merge(value);
+}
+
+std::vector<UnknownValue> UnknownValues::commonest(std::size_t count) const {
+  std::vector<UnknownValue> all;
+  for (const auto& [code, value] : values_) all.push_back(value);
+  const auto n = std::min(count, all.size());
+  std::ranges::partial_sort(all, all.begin() + static_cast<std::ptrdiff_t>(n), commoner);
+  all.resize(n);
+  return all;
+}
+
+void UnknownValues::add(std::span<const UnknownValue> commonest, std::int64_t pixels) {
+  pixels_ += pixels;
+  for (const auto& value : commonest) merge(value);
+}
 
 MaskReader::MaskReader(const Labels& labels) : labels_(labels) {
   const bool index = labels.masks == MaskKind::index;

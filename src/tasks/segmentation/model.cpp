@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/data/names.hpp"
@@ -11,7 +12,8 @@
 namespace ijepa {
 namespace {
 
-constexpr const char* info_key = "segmentation";
+constexpr TrainedKind segmentation_kind{
+    "segmentation model", "ijepa-segment train wrote, such as best_model_iou", "segmentation"};
 const std::vector<Role> weights{Role::weight};
 const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
 
@@ -25,19 +27,10 @@ NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info
 
 /// What is stored in a folder, on every rank.
 SegmentationInfo read_info(const std::string& folder, Communicator& comm) {
-  constexpr auto no_model =
-      "{} holds no segmentation model: name a folder that ijepa-segment train wrote, such as "
-      "best_model_iou.";
-  on_rank_0(comm, [&] {
-    check(std::filesystem::exists(folder), "There is no segmentation model at {}.", folder);
-    check(std::filesystem::exists(folder + "/manifest.json"), no_model, folder);
-  });
-  const auto meta = load_checkpoint_meta(comm, folder);
+  const auto text = text_of_trained(segmentation_kind, folder, comm);
   SegmentationInfo info;
   on_all_ranks(comm, [&] {
-    const auto text = meta.text.find(info_key);
-    check(text != meta.text.end(), no_model, folder);
-    read_toml(fields_of(info), text->second, folder + " (" + info_key + ")");
+    read_toml(fields_of(info), text, fmt::format("{} ({})", folder, segmentation_kind.key));
     resolve(info.labels, folder);
   });
   return info;
@@ -46,16 +39,9 @@ SegmentationInfo read_info(const std::string& folder, Communicator& comm) {
 /// The checkpoint of the frozen encoder; an Error unless it is the one of training.
 std::string find_encoder(const SegmentationInfo& info, const OpenOptions& options,
                          const std::string& folder, Communicator& comm, const Log& log) {
-  const bool named = !options.run.empty() || !options.checkpoint.empty();
-  if (!named)
-    on_rank_0(comm, [&] {
-      check(std::filesystem::exists(path_of_text(info.checkpoint)),
-            "The checkpoint {} that {} was trained on is not there: name its place by --run or "
-            "--checkpoint.",
-            info.checkpoint, folder);
-    });
-  const auto found = named ? find_checkpoint(options.run, options.checkpoint, comm, log)
-                           : path_of_text(info.checkpoint);
+  const auto found =
+      find_recorded_checkpoint(options.run, options.checkpoint, info.checkpoint,
+                               "The checkpoint that " + folder + " was trained on", comm, log);
   const auto identity = encoder_identity(found, info.encoder, comm);
   on_rank_0(comm, [&] {
     check(identity == info.identity,
@@ -126,7 +112,7 @@ void SegmentationModel::save(const std::string& folder, std::int64_t epoch, Comm
   if (network_->encoder() != nullptr)
     texts = texts_of_positions(network_->encoder()->pretrained_positions());
   texts["config"] = recipe_text(recipe_);
-  texts[info_key] = to_toml(fields_of(info_));
+  texts[segmentation_kind.key] = to_toml(fields_of(info_));
   save_weights(comm, folder, {epoch, std::move(texts)}, tensors_of(parts));
 }
 
@@ -161,8 +147,9 @@ void SegmentationModel::fill(const std::string& checkpoint, const std::vector<Ro
   if (info_.fine_tuned) parts[1].upload(network_->encoder()->store());
 }
 
-SegmentationModel open_segmentation(const std::string& folder, const OpenOptions& options,
+SegmentationModel open_segmentation(const std::string& named, const OpenOptions& options,
                                     Communicator& comm, const Log& log) {
+  const auto folder = find_trained(segmentation_kind, named, comm, log);
   auto info = read_info(folder, comm);
   const bool needs_encoder = info.tokens == TokenSource::encoder && !info.fine_tuned;
   if (needs_encoder) info.checkpoint = find_encoder(info, options, folder, comm, log);

@@ -9,11 +9,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-void sum_over_ranks(std::vector<double>& inout, Communicator& comm) {
-  comm.wait(comm.all_reduce_sum_async(
-      make_tensor(inout.data(), DType::f64, {static_cast<std::int64_t>(inout.size())})));
-}
-
 std::vector<std::int64_t> as_counts(std::span<const double> numbers) {
   return {numbers.begin(), numbers.end()};
 }
@@ -64,7 +59,7 @@ void ScoreSum::add(const PixelResult& batch) {
 }
 
 void ScoreSum::reduce(Communicator& comm) {
-  sum_over_ranks(numbers_, comm);
+  comm.wait(comm.sum_async(numbers_));
 }
 
 SegmentationScores ScoreSum::scores() const {
@@ -79,7 +74,7 @@ ScoreSum::Compat ScoreSum::compat() const {
 void reduce(PixelResult& inout, Communicator& comm) {
   std::vector<double> numbers{inout.loss, static_cast<double>(inout.pixels)};
   numbers.insert(numbers.end(), inout.confusion.begin(), inout.confusion.end());
-  sum_over_ranks(numbers, comm);
+  comm.wait(comm.sum_async(numbers));
   inout = {numbers[0], static_cast<std::int64_t>(numbers[1]),
            as_counts(std::span(numbers).subspan(2))};
 }

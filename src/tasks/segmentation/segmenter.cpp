@@ -43,12 +43,6 @@ std::vector<int> window_places(int side, int window, int stride) {
   return places;
 }
 
-Segmenter::Segmenter(SegmentationModel& model, const SlidingWindow& sliding)
-    : model_(model), sliding_(sliding) {
-  check(sliding.stride > 0 && sliding.stride <= 1,
-        "A window's stride is a share of its side, above 0 and at most 1, not {}.", sliding.stride);
-}
-
 IndexImage Segmenter::labels(const ImageView& picture) {
   return sliding_.enabled ? sliding(picture) : whole(picture);
 }

@@ -7,15 +7,14 @@
 
 #include "../epochs.hpp"
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/drawing/sheet.hpp"
 #include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
-#include "mask_report.hpp"
 #include "train_report.hpp"
 #include "train_state.hpp"
 
@@ -23,14 +22,6 @@ namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
-
-void check_settings(const SegmentTrainSettings& s) {
-  check(s.epochs >= 1 && s.batch >= 1, "{} epochs of batches of {} images are no training.",
-        s.epochs, s.batch);
-  check(s.learning_rate > 0 && s.weight_decay >= 0,
-        "A learning rate of {} and a weight decay of {} do not work.", s.learning_rate,
-        s.weight_decay);
-}
 
 PairSource source_of(const SegmentTrainSettings& s, const std::string& images,
                      const std::string& masks, const std::string& list) {
@@ -234,7 +225,6 @@ double segment_learning_rate(const SegmentTrainSettings& settings, std::int64_t 
 
 SegmentTrainResult train_segmentation(const SegmentTrainSettings& settings, Communicator& comm,
                                       const Log& log) {
-  on_rank_0(comm, [&] { check_settings(settings); });
   Labels labels;
   on_all_ranks(comm, [&] { labels = load_labels(settings.config); });
   const auto checkpoint = find_checkpoint(settings.run, settings.checkpoint, comm, log);

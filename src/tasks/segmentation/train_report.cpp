@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "../feature_csv.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/drawing/plot.hpp"
 
 namespace ijepa {

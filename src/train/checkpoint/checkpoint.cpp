@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "checkpoint_folder.hpp"
-#include "checkpoint_manifest.hpp"
 #include "checkpoint_share.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 
 namespace ijepa {

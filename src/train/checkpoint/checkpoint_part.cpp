@@ -3,7 +3,6 @@
 // sees the disk.
 #include "checkpoint_part.hpp"
 
-#include <hdf5.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,46 +14,11 @@
 #include <set>
 #include <utility>
 
+#include "../../data/hdf5_handle.hpp"
 #include "checkpoint_disk.hpp"
-#include "direct_file.hpp"
 
 namespace ijepa {
 namespace {
-
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*closer)(hid_t), const std::string& what) : id_(id), close_(closer) {
-    check(id >= 0, "HDF5 cannot create {}: {}.", what, errno != 0 ? std::strerror(errno) : "error");
-  }
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-
-  operator hid_t() const { return id_; }  // NOLINT(google-explicit-constructor): used as one
-  herr_t close() { return close_(std::exchange(id_, -1)); }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
-
-/// HDF5's own messages on standard error are switched off here: the Error says what failed.
-class QuietHdf5 {
- public:
-  QuietHdf5() {
-    H5Eget_auto2(H5E_DEFAULT, &report_, &data_);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  }
-  ~QuietHdf5() { H5Eset_auto2(H5E_DEFAULT, report_, data_); }
-  QuietHdf5(const QuietHdf5&) = delete;
-  QuietHdf5& operator=(const QuietHdf5&) = delete;
-
- private:
-  H5E_auto2_t report_ = nullptr;
-  void* data_ = nullptr;
-};
 
 /// In the order of DType. HDF5 1.10 has no bfloat16: its bits are kept as uint16, and the manifest
 /// knows what they mean.
@@ -82,16 +46,19 @@ std::uint64_t add_dataset(hid_t group, const StoredTensor& tensor, std::int64_t 
   std::vector<hsize_t> shape(tensor.shape.begin(), tensor.shape.end());
   if (count < tensor.numel()) shape = {static_cast<hsize_t>(count)};
   const std::string what = tensor.group + "/" + tensor.name;
-  const Handle space(shape.empty()
-                         ? H5Screate(H5S_SCALAR)
-                         : H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr),
-                     H5Sclose, what);
-  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, what);
+  const Hdf5Handle space(hdf5_check(shape.empty() ? H5Screate(H5S_SCALAR)
+                                                  : H5Screate_simple(static_cast<int>(shape.size()),
+                                                                     shape.data(), nullptr),
+                                    what, "take its shape"),
+                         H5Sclose);
+  const Hdf5Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
-  const Handle dataset(H5Dcreate2(group, tensor.name.c_str(), hdf5_type(tensor.dtype), space,
-                                  H5P_DEFAULT, creation, H5P_DEFAULT),
-                       H5Dclose, what);
+  const Hdf5Handle dataset(
+      hdf5_check(H5Dcreate2(group, tensor.name.c_str(), hdf5_type(tensor.dtype), space, H5P_DEFAULT,
+                            creation, H5P_DEFAULT),
+                 what, "make room for it"),
+      H5Dclose);
   const haddr_t offset = H5Dget_offset(dataset);
   check(offset != HADDR_UNDEF, "HDF5 gave {} no place in the file.", what);
   return offset;
@@ -139,24 +106,24 @@ std::vector<std::uint64_t> lay_out(const std::string& path,
                                    const std::vector<StoredTensor>& tensors,
                                    const std::vector<TensorRange>& ranges) {
   check_size_limit(path, tensors, ranges);
-  errno = 0;
-  const QuietHdf5 quiet;
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, path);
-  H5Pset_file_locking(access, false, true);
-  Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose, path);
+  const Hdf5Quiet quiet;
+  const Hdf5Handle access = hdf5_file_access();
+  Hdf5Handle file(hdf5_check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path,
+                             "create the file"),
+                  H5Fclose);
   std::set<std::string> groups;
   std::vector<std::uint64_t> offsets;
   for (const auto& range : ranges) {
     const StoredTensor& tensor = tensors[range.tensor];
     const bool fresh = groups.insert(tensor.group).second;
-    const Handle group(
-        fresh ? H5Gcreate2(file, tensor.group.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)
-              : H5Gopen2(file, tensor.group.c_str(), H5P_DEFAULT),
-        H5Gclose, tensor.group);
+    const Hdf5Handle group(hdf5_check(fresh ? H5Gcreate2(file, tensor.group.c_str(), H5P_DEFAULT,
+                                                         H5P_DEFAULT, H5P_DEFAULT)
+                                            : H5Gopen2(file, tensor.group.c_str(), H5P_DEFAULT),
+                                      tensor.group, "make the group"),
+                           H5Gclose);
     offsets.push_back(add_dataset(group, tensor, range.count));
   }
-  check(file.close() >= 0, "HDF5 cannot lay out the checkpoint in {}: {}.", path,
-        std::strerror(errno));
+  hdf5_check(file.close(), path, "lay out the checkpoint");
   return offsets;
 }
 

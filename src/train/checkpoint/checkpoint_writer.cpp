@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "checkpoint_folder.hpp"
-#include "checkpoint_retention.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/clock.hpp"
 

@@ -6,7 +6,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/fit/repeated_step.hpp"
-#include "ijepa/train/fit/replay_file.hpp"
+#include "ijepa/train/fit/replay.hpp"
 
 namespace ijepa {
 namespace {

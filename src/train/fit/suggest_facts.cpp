@@ -16,7 +16,7 @@
 #include "ijepa/train/fit/suggest.hpp"
 #include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/step/engine.hpp"
-#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

@@ -9,11 +9,10 @@
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
-#include "ijepa/train/run/held_out.hpp"
+#include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/run/run_start.hpp"
-#include "ijepa/train/run/run_watch.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
-#include "ijepa/train/step/optimizer.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {
 namespace {

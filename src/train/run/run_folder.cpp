@@ -11,7 +11,6 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/core/folder.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 
 namespace ijepa {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/train/checkpoint/checkpoint_marks.hpp"
 
 namespace ijepa {

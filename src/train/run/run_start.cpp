@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -16,13 +17,57 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/placement.hpp"
 #include "ijepa/core/cores.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/stage.hpp"
 #include "ijepa/device/gpus.hpp"
 #include "ijepa/device/revision.hpp"
+#include "ijepa/train/logs/metrics_log.hpp"
+#include "ijepa/train/logs/progress.hpp"
 #include "ijepa/train/run/run_folder.hpp"
 
 namespace ijepa {
+namespace {
+
+/// As the settings say, else as OMP_NUM_THREADS or Slurm do, if there are as many cores; 0: as many
+/// as there are.
+int wanted_threads(const ComputeSettings& compute, const Cluster& cluster) {
+  if (compute.threads > 0) return static_cast<int>(compute.threads);
+  const char* told = std::getenv("OMP_NUM_THREADS");
+  const int threads = told != nullptr ? std::atoi(told) : 0;
+  return std::min(threads > 0 ? threads : cluster.cpus_per_task, usable_cores());
+}
+
+/// ", of 1.5 CPUs (cpu.max of /sys/fs/cgroup/job)", for the start table; "" without a quota that
+/// is felt on these cores.
+std::string quota_text(std::size_t cores) {
+  const auto quota = cpu_quota();
+  if (!quota || quota->cpus >= static_cast<double>(cores)) return {};
+  return fmt::format(", of {:g} CPU{} ({})", quota->cpus, quota->cpus == 1 ? "" : "s",
+                     quota->source);
+}
+
+void write_event(const HangReport& report, const std::string& run_dir, const Log& log) try {
+  nlohmann::json ranks = nlohmann::json::array();
+  for (const WatchedRank& r : report.ranks) {
+    ranks.push_back({{"rank", r.rank},
+                     {"host", r.host},
+                     {"step", r.state.step},
+                     {"phase", name_of(r.state.phase)},
+                     {"phase_seconds", r.state.phase_seconds},
+                     {"collective_calls", r.state.calls},
+                     {"late", r.late}});
+    if (r.silence >= 0) ranks.back()["silent_seconds"] = r.silence;
+  }
+  EventLog((std::filesystem::path(run_dir) / "events.jsonl").string(), log)
+      .write("hang", {{"reason", report.reason},
+                      {"text", report.text},
+                      {"reporter", report.reporter},
+                      {"ranks", std::move(ranks)}});
+} catch (const std::exception& e) {
+  log.warn("The hang could not be written to events.jsonl: {}", e.what());
+}
+
+}  // namespace
 
 std::unique_ptr<RunLock> take_run_folder(const PretrainRecipe& recipe, const Cluster& cluster,
                                          Communicator& comm, const Log& log) {
@@ -68,28 +113,6 @@ RunPlan agree_on_plan(const PretrainRecipe& recipe, const ShardSet& shards, Comm
   for (const std::string& note : plan.notes) log.info("note: {}", note);
   return plan;
 }
-
-namespace {
-
-/// As the settings say, else as OMP_NUM_THREADS or Slurm do, if there are as many cores; 0: as many
-/// as there are.
-int wanted_threads(const ComputeSettings& compute, const Cluster& cluster) {
-  if (compute.threads > 0) return static_cast<int>(compute.threads);
-  const char* told = std::getenv("OMP_NUM_THREADS");
-  const int threads = told != nullptr ? std::atoi(told) : 0;
-  return std::min(threads > 0 ? threads : cluster.cpus_per_task, usable_cores());
-}
-
-/// ", of 1.5 CPUs (cpu.max of /sys/fs/cgroup/job)", for the start table; "" without a quota that
-/// is felt on these cores.
-std::string quota_text(std::size_t cores) {
-  const auto quota = cpu_quota();
-  if (!quota || quota->cpus >= static_cast<double>(cores)) return {};
-  return fmt::format(", of {:g} CPU{} ({})", quota->cpus, quota->cpus == 1 ? "" : "s",
-                     quota->source);
-}
-
-}  // namespace
 
 std::unique_ptr<Device> open_device(const ComputeSettings& compute, const Cluster& cluster,
                                     Communicator& comm, const Log& log, const DeviceFiles& files) {
@@ -206,6 +229,26 @@ double resident_mib() {
   double total = 0, resident = 0;
   if (!(statm >> total >> resident)) return std::numeric_limits<double>::quiet_NaN();
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1048576.0;
+}
+
+WatchLimits watch_limits(const PretrainRecipe& recipe, const Log& log) {
+  const RunSettings& run = recipe.run;
+  return {.silence = run.hang_seconds,
+          .standstill = run.standstill_seconds,
+          .stop_grace = run.stop_grace_seconds,
+          .notice = run.wait_notice_seconds,
+          .on_hang = [dir = run.dir, log](const HangReport& r) { write_event(r, dir, log); }};
+}
+
+Deadline run_deadline(const PretrainRecipe& recipe, const Communicator& comm, const Log& log) {
+  if (comm.rank() != 0) return Deadline({});
+  const DeadlineSettings settings{.job_seconds = seconds_to_job_end(process_environment(), log),
+                                  .slice_seconds = recipe.run.max_seconds,
+                                  .margin_seconds = recipe.run.stop_margin_seconds};
+  if (settings.job_seconds)
+    log.info("The job ends in {}; the run saves and stops in time.",
+             duration_text(*settings.job_seconds));
+  return Deadline(settings);
 }
 
 }  // namespace ijepa

@@ -11,13 +11,6 @@
 #include "ijepa/train/step/running_targets.hpp"
 
 namespace ijepa {
-
-Precision precision_of(const ComputeSettings& compute) {
-  if (compute.precision == DType::f64) return Precision::float64();
-  if (compute.precision == DType::bf16) return Precision::bfloat16(compute.residual);
-  return Precision::float32();
-}
-
 namespace {
 
 /// A micro-batch with the plan's shapes, for a pass that only measures.
@@ -51,7 +44,28 @@ std::size_t arena_bytes_of(const IJepa& model, const PretrainRecipe& recipe,
                   look_bytes(model, precision, plan, recipe.compute.recompute));
 }
 
+/// Masks that are not cut to common lengths seldom have those of others: not all can be kept.
+constexpr std::size_t most_known = 4096;
+
+/// All that the shapes of a step's operations follow from.
+std::vector<std::int64_t> lengths_of(const TokenPlan& plan) {
+  std::vector<std::int64_t> lengths{plan.images, std::ssize(plan.different_rows),
+                                    std::ssize(plan.wanted_rows)};
+  for (const auto* groups : {&plan.context_groups, &plan.predictor_groups, &plan.mask_groups}) {
+    lengths.push_back(std::ssize(*groups));
+    for (const SequenceGroup& g : *groups)
+      lengths.insert(lengths.end(), {g.count, g.length, g.asking});
+  }
+  return lengths;
+}
+
 }  // namespace
+
+Precision precision_of(const ComputeSettings& compute) {
+  if (compute.precision == DType::f64) return Precision::float64();
+  if (compute.precision == DType::bf16) return Precision::bfloat16(compute.residual);
+  return Precision::float32();
+}
 
 DryStep dry_step(const IJepa& model, Precision precision, const TokenPlan& plan,
                  Recompute recompute) {
@@ -117,6 +131,15 @@ void expect_room(const IJepa& model, const PretrainRecipe& recipe, std::int64_t 
         "compute.recompute = \"block\", train a smaller model, or use a larger device.",
         problem, static_cast<double>(need(1)) / mib);
   fail("{}: set optim.micro_batch = {}, the largest that fits.", problem, fits);
+}
+
+double StepFlops::of(const TokenPlan& plan) {
+  auto lengths = lengths_of(plan);
+  if (const auto found = known_.find(lengths); found != known_.end()) return found->second;
+  if (known_.size() >= most_known) known_.clear();
+  const double flops = dry_step(model_, precision_, plan, Recompute::none).flops;
+  known_.emplace(std::move(lengths), flops);
+  return flops;
 }
 
 }  // namespace ijepa

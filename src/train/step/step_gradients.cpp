@@ -1,13 +1,28 @@
 #include "ijepa/train/step/step_gradients.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "ijepa/core/clock.hpp"
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/train/step/optimizer.hpp"
 
 namespace ijepa {
 namespace {
+
+std::vector<std::int64_t> bucket_starts(Tensor gradient, const GradSyncOptions& options) {
+  const auto element = static_cast<std::int64_t>(size_of(gradient.dtype));
+  check(options.bucket_bytes >= element && options.first_bucket_bytes >= element,
+        "Gradient buckets of {} and {} bytes hold no element.", options.first_bucket_bytes,
+        options.bucket_bytes);
+  std::vector<std::int64_t> starts;
+  std::int64_t size = options.first_bucket_bytes / element;
+  for (std::int64_t end = gradient.numel(); end > 0; end = starts.back()) {
+    starts.push_back(std::max<std::int64_t>(0, end - size));
+    size = options.bucket_bytes / element;
+  }
+  return starts;
+}
 
 Tensor whole(const ParamStore& store) {
   return store.gradient({0, store.layout().size()});
@@ -21,6 +36,67 @@ std::vector<Tensor> parts_of(const std::vector<const ParamStore*>& stores) {
 }
 
 }  // namespace
+
+AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
+                     double weight_decay, double ema_momentum) {
+  const auto s = static_cast<double>(step + 1);
+  return {.learning_rate = learning_rate,
+          .weight_decay = weight_decay,
+          .beta1 = options.beta1,
+          .beta2 = options.beta2,
+          .epsilon = options.epsilon,
+          .bias1 = 1 - std::pow(options.beta1, s),
+          .bias2 = 1 - std::pow(options.beta2, s),
+          .ema_momentum = ema_momentum};
+}
+
+AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
+                     double gradient_norm) {
+  const std::int64_t s = step + 1;
+  AdamWStep now = adamw_step({optim.beta1, optim.beta2, optim.eps}, step, schedule.learning_rate(s),
+                             schedule.weight_decay(s), schedule.momentum(s));
+  if (optim.clip_grad > 0) now.gradient_scale = clipping(gradient_norm, optim.clip_grad);
+  return now;
+}
+
+double clipping(double norm, double most) {
+  return norm > most ? most / norm : 1;
+}
+
+void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step) {
+  for (const ParamRange range : store.parts()) ops.adamw_ema(store.optimizer_range(range), step);
+}
+
+GradSync::GradSync(BucketReducer& reducer, Tensor gradient, const GradSyncOptions& options)
+    : reducer_(reducer),
+      gradient_(gradient),
+      starts_(bucket_starts(gradient, options)),
+      ready_(gradient.numel()) {
+  check(gradient.rank == 1 && (gradient.dtype == DType::f32 || gradient.dtype == DType::f64),
+        "The flat gradient must be float32 or float64 (n), not {}.", describe(gradient));
+}
+
+void GradSync::ready_down_to(std::int64_t offset) {
+  check(offset >= 0 && offset <= ready_,
+        "The ready offset of the gradient went from {} to {}: it must fall to 0.", ready_, offset);
+  ready_ = offset;
+  for (; sent_ < starts_.size() && starts_[sent_] >= offset; ++sent_) {
+    const std::int64_t begin = starts_[sent_];
+    const std::int64_t end = sent_ == 0 ? gradient_.numel() : starts_[sent_ - 1];
+    auto* data = static_cast<std::byte*>(gradient_.data) +
+                 static_cast<std::size_t>(begin) * size_of(gradient_.dtype);
+    reducer_.sum_async(make_tensor(data, gradient_.dtype, {end - begin}));
+  }
+}
+
+void GradSync::finish() {
+  ready_down_to(0);
+  const auto start = Clock::now();
+  reducer_.join();
+  exposed_seconds_ = seconds_since(start);
+  sent_ = 0;
+  ready_ = gradient_.numel();
+}
 
 StepGradients::StepGradients(Device& device, Communicator& comm,
                              std::vector<const ParamStore*> stores,

@@ -9,7 +9,7 @@
 #include "../checkpoint/checkpoint_part.hpp"
 #include "authors_archive.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/core/folder.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/resize.hpp"
 #include "onnx_export.hpp"
 #include "safetensors.hpp"

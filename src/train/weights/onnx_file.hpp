@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "out_tensor.hpp"
+#include "element.hpp"
 
 namespace ijepa {
 

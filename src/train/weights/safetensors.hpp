@@ -2,8 +2,8 @@
 #pragma once
 #include <memory>
 
+#include "element.hpp"
 #include "ijepa/train/weights/weight_file.hpp"
-#include "out_tensor.hpp"
 
 namespace ijepa {
 

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "element.hpp"
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 #include "naming.hpp"
-#include "out_tensor.hpp"
 
 namespace ijepa {
 

@@ -14,7 +14,7 @@
 #include "ijepa/comm/session.hpp"
 #include "ijepa/comm/stop_signal.hpp"
 #include "ijepa/comm/watch.hpp"
-#include "ijepa/train/step/grad_sync.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 
 namespace {
 

@@ -317,7 +317,7 @@ TEST_F(Classify, RefusesWeightsOfSomethingElse) {
   infer_.weights = path("run");
   EXPECT_NE(infer_problem().find("holds no classifier"), std::string::npos);
   infer_.weights = path("nowhere");
-  EXPECT_NE(infer_problem().find("no weights at"), std::string::npos);
+  EXPECT_NE(infer_problem().find("no classifier at"), std::string::npos);
   fs::create_directories(path("hollow"));
   infer_.weights = path("hollow");
   EXPECT_NE(infer_problem().find("holds no classifier"), std::string::npos);

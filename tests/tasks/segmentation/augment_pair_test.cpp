@@ -1,8 +1,8 @@
-#include "ijepa/tasks/segmentation/augment_pair.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
+
+#include "ijepa/tasks/segmentation/pairs.hpp"
 
 namespace ijepa::test {
 namespace {

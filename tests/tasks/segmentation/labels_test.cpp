@@ -207,8 +207,8 @@ TEST(Labels, ValuesThatAreNoClassAreCounted) {
   reader.read(colours(example), &here, 3);
   reader.read(colours(more), &there, 2);
   UnknownValues both;
-  both.add_packed(there.packed());
-  both.add_packed(here.packed());
+  both.add(there.commonest(64), there.pixels());
+  both.add(here.commonest(64), here.pixels());
   const auto fields = [](const UnknownValues& values) {
     std::vector<std::array<std::int64_t, 5>> all;
     for (const auto& v : values.commonest(5)) all.push_back({v.code, v.pixels, v.pair, v.x, v.y});

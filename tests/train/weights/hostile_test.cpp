@@ -4,8 +4,8 @@
 
 #include <fstream>
 
+#include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/weights/import.hpp"
-#include "src/train/checkpoint/checkpoint_manifest.hpp"
 #include "src/train/weights/pickle_reader.hpp"
 #include "tests/fuzz/tiny_weights.hpp"
 #include "tests/train/weights/exported_run.hpp"

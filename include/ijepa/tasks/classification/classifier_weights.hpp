@@ -33,10 +33,6 @@ void save_classifier(const std::string& folder, Classifier& classifier, const Cl
                      const PretrainRecipe& recipe, const std::vector<Role>& roles,
                      std::map<std::string, std::string> texts, Communicator& comm);
 
-/// The checkpoint in a folder that save_classifier() wrote, or that folder itself. An Error when
-/// there is none. Collective.
-std::string find_classifier(const std::string& folder, Communicator& comm, const Log& log);
-
 /// Fills weights, or weights and moments, of a classifier of the same shape. Collective.
 void load_classifier(const std::string& checkpoint, Classifier& classifier,
                      const std::vector<Role>& roles, Communicator& comm);

@@ -1,8 +1,12 @@
 // Soft cross-entropy: of logits against distributions over classes, as label smoothing and mixed
-// images give them; value and gradient in one pass on the host.
+// images give them; value and gradient in one pass on the host. And what answers add up to, over
+// batches and ranks.
 #pragma once
+#include <cstdint>
+#include <span>
 #include <vector>
 
+#include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/matrix.hpp"
 
 namespace ijepa {
@@ -15,5 +19,17 @@ std::vector<double> soft_cross_entropy(MatrixView<double> logits_inout,
 
 /// In place.
 void softmax_rows(MatrixView<double> logits_inout);
+
+/// Sums over images.
+struct ClassifySums {
+  double loss = 0, top1 = 0, top5 = 0, images = 0;
+
+  /// Adds images with their logits (n, C); `losses` (n) are theirs.
+  void add(MatrixView<const double> logits, std::span<const std::int32_t> labels,
+           std::span<const double> losses);
+  void add(const ClassifySums& other);
+  /// Becomes the sum over ranks. Collective.
+  void reduce(Communicator& comm);
+};
 
 }  // namespace ijepa

@@ -1,15 +1,41 @@
-// Block conditions: for blocks of many images the vector s, the mean of what the predictor says of
-// the block's patches, computed once and kept in memory of a stated size.
+// Blocks of patches: what a target encoder says of every one of a shape, as vectors that a pooled
+// prediction is compared with; and for blocks of many images the vector s, the mean of what the
+// predictor says of the block's patches, computed once and kept in memory of a stated size.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/matrix.hpp"
+#include "ijepa/data/image.hpp"
+#include "ijepa/model/masks.hpp"
 #include "ijepa/tasks/image_source.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 
 namespace ijepa {
+
+/// tokens (N, D) of one image -> (positions, D) of length 1: each the mean over a block of the
+/// tokens, which are first normalised over their features without affine part (epsilon 1e-5), as
+/// the targets of pretraining are. Positions are row-major by the block's upper left patch,
+/// (rows - block.rows + 1) x (cols - block.cols + 1). An Error if the block does not fit.
+Matrix<float> block_vectors(MatrixView<const float> tokens, Grid grid, const BlockSize& block);
+
+/// How many upper left patches a block can have.
+Grid block_positions(Grid grid, const BlockSize& block);
+
+/// Among these, that of the block whose upper left patch is this one.
+std::int64_t position_of_block(Grid grid, const BlockSize& block, std::int64_t patch);
+
+/// Where the block at a position lies in a picture of patches of `side` pixels.
+Box box_of_block(Grid grid, const BlockSize& block, std::int64_t side, std::int64_t position);
+
+/// Adds a token, normalised over its features as above, to `sum`.
+void add_normalised(std::span<const float> token, std::span<double> sum);
+
+/// The mean of the rows, at length 1.
+std::vector<float> pooled_direction(MatrixView<const float> rows);
 
 /// n blocks of one size.
 struct BlockConditions {

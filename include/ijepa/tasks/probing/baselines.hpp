@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ijepa/data/resize.hpp"
-#include "ijepa/data/sample_resize.hpp"
 #include "ijepa/device/ops.hpp"
 #include "ijepa/tasks/feature_map.hpp"
 

@@ -31,8 +31,8 @@ struct LinearProbeOptions {
 /// are taken for batch 256.
 LinearProbeOptions paper_protocol();
 
-/// An Error unless every option is in range and there are at least 10 training images.
-void check_linear_options(const LinearProbeOptions& options, std::int64_t train_images);
+/// An Error unless there are at least 10 training images.
+void check_linear_images(std::int64_t train_images);
 
 struct GridPoint {
   Head head;

@@ -1,5 +1,6 @@
 // Segmentation data: pairs of images and masks as batches of the network's size, in an order and
-// with augmentations that are pure functions of (seed, epoch, position).
+// with augmentations that are pure functions of (seed, epoch, position); and what a person should
+// be told about the masks.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -59,5 +60,13 @@ class SegmentationData {
   PairReader reader_;
   Size size_;
 };
+
+/// An Error for masks from which nothing can be learnt: all ignored, or all of one class.
+void check_classes(const MaskContent& content, const Labels& labels, const std::string& masks);
+
+/// The share of each class; that of values that are no class, with the commonest and their places,
+/// as a warning from 0.1 % on; and the classes that have no pixel.
+void report_masks(const MaskContent& content, const Labels& labels, const SegmentationData& data,
+                  const std::string& masks, const Log& log);
 
 }  // namespace ijepa

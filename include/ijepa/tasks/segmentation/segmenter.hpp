@@ -19,8 +19,8 @@ std::vector<int> window_places(int side, int window, int stride);
 
 class Segmenter {
  public:
-  /// An Error unless the stride is above 0 and at most 1.
-  Segmenter(SegmentationModel& model, const SlidingWindow& sliding);
+  Segmenter(SegmentationModel& model, const SlidingWindow& sliding)
+      : model_(model), sliding_(sliding) {}
 
   /// Without a window the picture is resized to the model's size, aspect not kept, and the scores
   /// are interpolated to the picture's own size. With one, windows of the model's size see the

@@ -71,4 +71,9 @@ void read_piece(const std::string& folder, const CheckpointManifest& manifest,
 void read_tensor(const std::string& folder, const CheckpointManifest& manifest,
                  const StoredTensor& tensor, std::span<std::byte> out);
 
+std::string manifest_text(const CheckpointManifest& manifest);
+/// An Error when the text is no manifest, does not have its own checksum, names tensors that are
+/// incomplete, or is above the limits of parse_json(). `path` is for messages.
+CheckpointManifest parse_manifest(const std::string& text, const std::string& path);
+
 }  // namespace ijepa

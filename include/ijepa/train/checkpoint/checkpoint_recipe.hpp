@@ -18,7 +18,7 @@ std::map<std::string, std::string> texts_of_positions(const PositionTables& tabl
 /// damaged.
 PositionTables positions_of_checkpoint(const CheckpointMeta& meta, const std::string& folder);
 
-/// The text of a checkpoint's folder that is the replay of a step (fit/replay_file.hpp): where in a
+/// The text of a checkpoint's folder that is the replay of a step (fit/replay.hpp): where in a
 /// run the step was.
 constexpr const char* replay_key = "replay";
 

@@ -10,7 +10,7 @@
 #include "ijepa/core/clock.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shard_set.hpp"
-#include "ijepa/train/fit/rank_step.hpp"
+#include "ijepa/train/fit/repeated_step.hpp"
 
 namespace ijepa {
 

@@ -19,7 +19,7 @@
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/fit/attention_ahead.hpp"
-#include "ijepa/train/fit/rank_step.hpp"
+#include "ijepa/train/fit/repeated_step.hpp"
 #include "ijepa/train/fit/run_log.hpp"
 #include "ijepa/train/fit/skipped_steps.hpp"
 #include "ijepa/train/health/evaluation.hpp"
@@ -29,7 +29,7 @@
 #include "ijepa/train/run/run_saves.hpp"
 #include "ijepa/train/step/engine.hpp"
 #include "ijepa/train/step/initial_weights.hpp"
-#include "ijepa/train/step/step_flops.hpp"
+#include "ijepa/train/step/memory_plan.hpp"
 
 namespace ijepa {
 

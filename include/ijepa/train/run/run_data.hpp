@@ -10,6 +10,7 @@
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/model/token_plan.hpp"
+#include "ijepa/train/health/health_monitor.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
@@ -44,5 +45,10 @@ std::unique_ptr<Loader> training_loader(const PretrainRecipe& recipe, const RunP
                                         const ShardSet& shards, int rank, std::int64_t step,
                                         const Log& log,
                                         std::optional<std::int64_t> steps = std::nullopt);
+
+/// The health monitor of a run, on the evaluation views of data.valid_shards, or of `train` without
+/// them; none where the recipe asks for none, or has too few images.
+std::optional<HealthMonitor> health_monitor_of(const PretrainRecipe& recipe, const ShardSet& train,
+                                               const RunPlan& plan);
 
 }  // namespace ijepa

@@ -5,9 +5,12 @@
 #include <memory>
 #include <string>
 
+#include "ijepa/comm/activity.hpp"
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/comm/deadline.hpp"
 #include "ijepa/comm/stop_signal.hpp"
+#include "ijepa/comm/watch.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shard_set.hpp"
 #include "ijepa/device/device.hpp"
@@ -73,5 +76,12 @@ std::string health_line(const Health& health);
 
 /// Resident memory of this process in MiB; NaN where the system does not tell.
 double resident_mib();
+
+/// Limits of the recipe; a hang is also written to RUN/events.jsonl, by whichever rank reports it.
+WatchLimits watch_limits(const PretrainRecipe& recipe, const Log& log);
+
+/// When this run stops by itself. Only rank 0 asks the batch system and says what it learnt; the
+/// others' deadline never comes.
+Deadline run_deadline(const PretrainRecipe& recipe, const Communicator& comm, const Log& log);
 
 }  // namespace ijepa

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <vector>
 
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
@@ -45,5 +47,20 @@ MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::in
 /// fits.
 void expect_room(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch,
                  std::int64_t rank_batch, std::size_t free);
+
+/// The arithmetic of micro-batches by the lengths of their masks. Each set of lengths is gone
+/// through once, on no device (dry_step()).
+class StepFlops {
+ public:
+  StepFlops(const IJepa& model, Precision precision) : model_(model), precision_(precision) {}
+
+  /// Floating-point operations of matrix products and attention, without recomputation.
+  double of(const TokenPlan& plan);
+
+ private:
+  const IJepa& model_;
+  Precision precision_;
+  std::map<std::vector<std::int64_t>, double> known_;
+};
 
 }  // namespace ijepa

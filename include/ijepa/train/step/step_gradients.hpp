@@ -1,15 +1,69 @@
 // Step gradients: what the micro-batches of one step say of all weights that learn, summed over
-// ranks while backward is still running; their norms, and the update that follows from them.
+// ranks while backward is still running; their norms, and the update by AdamW (Loshchilov and
+// Hutter, arXiv 1711.05101) that follows from them.
 #pragma once
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "ijepa/comm/bucket_reducer.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/nn/vit_stack.hpp"
-#include "ijepa/train/step/grad_sync.hpp"
+#include "ijepa/train/recipe/schedule.hpp"
 
 namespace ijepa {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+};
+
+/// Constants of step `step` = 0, 1, ... (bias corrections use step + 1).
+AdamWStep adamw_step(const AdamWOptions& options, std::int64_t step, double learning_rate,
+                     double weight_decay, double ema_momentum);
+
+/// Those of a run's schedules, where the gradients' norm is clipped to optim.clip_grad.
+AdamWStep adamw_step(const OptimSettings& optim, const Schedule& schedule, std::int64_t step,
+                     double gradient_norm);
+
+/// AdamWStep::gradient_scale of a gradient whose norm must be `most` at the most.
+double clipping(double norm, double most);
+
+/// One step over all parameters.
+void optimizer_step(Ops& ops, const ParamStore& store, const AdamWStep& step);
+
+struct GradSyncOptions {
+  std::int64_t bucket_bytes = std::int64_t{25} << 20;
+  /// The bucket at the end of the buffer: small, so that communication starts early.
+  std::int64_t first_bucket_bytes = std::int64_t{1} << 20;
+};
+
+/// Sums the flat gradient over ranks while backward is still running. Parameters lie in forward
+/// order and backward finishes them from the end, so "what is ready" is one falling offset.
+class GradSync {
+ public:
+  /// `gradient` (n) float32 or float64, the sum over ranks after finish(). Bucket boundaries are
+  /// fixed here, so what is summed together never depends on timing.
+  GradSync(BucketReducer& reducer, Tensor gradient, const GradSyncOptions& options = {});
+
+  /// Elements at `offset` and above are final in this step; the offset falls from call to call.
+  void ready_down_to(std::int64_t offset);
+  /// Sends what is left; what the device is given from now on sees the sums, and the next step may
+  /// begin. Without ready_down_to() before it (gradient accumulation needs none), nothing overlaps.
+  void finish();
+
+  /// Seconds that the host waited in the last finish(): communication that backward did not hide.
+  /// About 0 on GPUs, whose streams wait instead.
+  double exposed_seconds() const { return exposed_seconds_; }
+  std::int64_t bucket_count() const { return static_cast<std::int64_t>(starts_.size()); }
+
+ private:
+  BucketReducer& reducer_;
+  Tensor gradient_;
+  std::vector<std::int64_t> starts_;  // first element of each bucket, falling; the last is 0
+  std::size_t sent_ = 0;              // buckets of this step
+  std::int64_t ready_;                // elements from here on are final
+  double exposed_seconds_ = 0;
+};
 
 struct StepGradientsOptions {
   GradSyncOptions sync = {};

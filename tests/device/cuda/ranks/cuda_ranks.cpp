@@ -2,7 +2,7 @@
 // of CPUs. The double of NCCL stands in for NCCL; the code that calls it is the real one.
 #include <numeric>
 
-#include "ijepa/train/step/grad_sync.hpp"
+#include "ijepa/train/step/step_gradients.hpp"
 #include "src/comm/nccl/nccl_reducer.hpp"
 #include "tests/mpi/ranked_run.hpp"
 #include "tests/support/cuda_emulation/control.hpp"

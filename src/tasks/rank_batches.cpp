@@ -1,4 +1,4 @@
-#include "ijepa/tasks/step_shares.hpp"
+#include "ijepa/tasks/rank_batches.hpp"
 
 #include <algorithm>
 
