@@ -5,6 +5,7 @@
 
 #include "data_tools/inspect_cli.hpp"
 #include "ijepa/cli/program.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace {
 
@@ -32,8 +33,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     return ijepa::tools::inspect(options);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-inspect: {}\n", error.what());
+  } catch (...) {
+    fmt::print(stderr, "ijepa-inspect: {}\n", ijepa::message_of(std::current_exception()));
     return 1;
   }
 }

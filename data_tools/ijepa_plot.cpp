@@ -9,6 +9,7 @@
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace {
 
@@ -82,8 +83,8 @@ int main(int argc, char** argv) {
       curves.run();
     }
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-plot: {}\n", error.what());
+  } catch (...) {
+    fmt::print(stderr, "ijepa-plot: {}\n", ijepa::message_of(std::current_exception()));
     return 1;
   }
 }

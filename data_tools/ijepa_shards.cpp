@@ -6,6 +6,7 @@
 #include "data_tools/packer.hpp"
 #include "data_tools/shards_cli.hpp"
 #include "ijepa/cli/program.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace {
 
@@ -63,8 +64,8 @@ int main(int argc, char** argv) {
               {"A configuration to train with",
                fmt::format("ijepa-pretrain --suggest {} > mine.toml", set)}});
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-shards: {}\n", error.what());
+  } catch (...) {
+    fmt::print(stderr, "ijepa-shards: {}\n", ijepa::message_of(std::current_exception()));
     return 1;
   }
 }

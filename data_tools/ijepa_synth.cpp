@@ -8,6 +8,7 @@
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace {
 
@@ -79,8 +80,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "ijepa-synth: {}\n", e.what());
+  } catch (...) {
+    fmt::print(stderr, "ijepa-synth: {}\n", ijepa::message_of(std::current_exception()));
     return 1;
   }
 }

@@ -5,6 +5,7 @@
 
 #include "data_tools/weights_cli.hpp"
 #include "ijepa/cli/program.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace {
 
@@ -34,8 +35,8 @@ int main(int argc, char** argv) {
   try {
     ijepa::tools::run_weights(app, options);
     return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ijepa-weights: {}\n", error.what());
+  } catch (...) {
+    fmt::print(stderr, "ijepa-weights: {}\n", ijepa::message_of(std::current_exception()));
     return 1;
   }
 }

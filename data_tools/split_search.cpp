@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
-#include "data_tools/folder_names.hpp"
 #include "data_tools/folder_view.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {

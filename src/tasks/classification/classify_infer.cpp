@@ -17,6 +17,7 @@
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/classify_sums.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
+#include "ijepa/tasks/image_folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
@@ -84,6 +85,7 @@ class Classification {
   void prepare_folder() const {
     check(settings_.top >= 1, "The table needs at least one class an image, not {}.",
           settings_.top);
+    if (settings_.pictures) check_no_image_of(settings_.input, settings_.out);
     prepare_output_folder(settings_.out);
   }
 
