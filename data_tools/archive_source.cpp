@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {
@@ -29,6 +31,42 @@ std::string member_path(archive_entry* member) {
   return normal_path(utf8_name(raw != nullptr ? raw : "(a name that cannot be read)"));
 }
 
+bool has_name(archive_entry* member) {
+  return archive_entry_pathname_utf8(member) != nullptr ||
+         archive_entry_pathname(member) != nullptr;
+}
+
+/// zip and 7z say in which letters their names are, which libarchive translates into those of the
+/// thread's locale. (Names of tars stay as their bytes are only in the locale of a program's
+/// start.)
+bool names_have_letters(const std::string& path) {
+  const File file(path, File::Mode::read);
+  std::array<char, 4> start{};
+  const auto bytes = std::min<std::int64_t>(file.size(), std::ssize(start));
+  file.read(0, start.data(), static_cast<std::size_t>(bytes));
+  const std::string_view text(start.data(), start.size());
+  return text.starts_with("PK") || text == "7z\xBC\xAF" || path.ends_with(".zip");
+}
+
+locale_t utf8_locale() {
+  for (const char* name : {"C.UTF-8", "C.utf8", "en_US.UTF-8"})
+    if (const locale_t made = ::newlocale(LC_CTYPE_MASK, name, nullptr); made != nullptr)
+      return made;
+  return nullptr;
+}
+
+/// This thread has another locale while it lives.
+class InLocale {
+ public:
+  explicit InLocale(locale_t other) : before_(::uselocale(other)) {}
+  ~InLocale() { ::uselocale(before_); }
+  InLocale(const InLocale&) = delete;
+  InLocale& operator=(const InLocale&) = delete;
+
+ private:
+  locale_t before_;
+};
+
 SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
   SourceEntry entry{.path = prefix + member_path(member),
                     .bytes = std::clamp<std::int64_t>(archive_entry_size(member), 0, largest_size)};
@@ -38,6 +76,8 @@ SourceEntry entry_of(archive_entry* member, const std::string& prefix) {
     entry.problem = "leads out of the archive";
   else if (!entry.is_directory && type != AE_IFREG && archive_entry_hardlink(member) == nullptr)
     entry.problem = "not a file";
+  else if (!has_name(member))
+    entry.problem = "its name is in letters that cannot be read";
   else if (archive_entry_is_encrypted(member))
     entry.problem = "encrypted";
   if (entry.path.size() > prefix.size() + longest_path) {
@@ -78,7 +118,12 @@ ArchiveSource::Handle ArchiveSource::make_reader(bool zip_too) {
   return handle;
 }
 
+void ArchiveSource::FreeLocale::operator()(locale_t locale) const {
+  ::freelocale(locale);
+}
+
 ArchiveSource::ArchiveSource(const std::string& path) : path_(path) {
+  if (names_have_letters(path)) locale_.reset(utf8_locale());
   open();
 }
 
@@ -94,6 +139,7 @@ void ArchiveSource::open() {
 }
 
 bool ArchiveSource::next(SourceEntry& entry) {
+  const InLocale names(locale_.get());
   if (!for_links_) {
     if (next_member(entry)) return true;
     if (links_.empty()) return false;

@@ -3,9 +3,12 @@
 // What links name follows at the end, in a second reading of an archive that has links. A member's
 // memory grows with what comes of it; names above 4096 bytes are cut and a problem of their entry.
 #pragma once
+#include <locale.h>
+
 #include <deque>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "data_tools/archive_links.hpp"
@@ -31,6 +34,9 @@ class ArchiveSource : public Source {
     void operator()(archive* a) const;
   };
   using Handle = std::unique_ptr<archive, Free>;
+  struct FreeLocale {
+    void operator()(locale_t locale) const;
+  };
   struct InnerInput {
     archive* outer = nullptr;
     std::vector<std::uint8_t> buffer;
@@ -46,6 +52,8 @@ class ArchiveSource : public Source {
   std::vector<std::uint8_t> read_member();
 
   std::string path_;
+  std::unique_ptr<std::remove_pointer_t<locale_t>, FreeLocale>
+      locale_;  // for names; null: as it is
   Handle outer_;
   std::unique_ptr<InnerInput> inner_input_;
   Handle inner_;               // the member tar being read; closes before what it reads from

@@ -1,10 +1,9 @@
 #include "data_tools/folder_tree.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <vector>
 
+#include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/image_kind.hpp"
 #include "ijepa/data/names.hpp"
 
@@ -22,15 +21,6 @@ std::string ending_of(std::string_view path) {
 
 bool has_jpeg_ending(const std::string& ending) {
   return ending == "jpg" || ending == "jpeg" || ending == "jpe" || ending == "jfif";
-}
-
-/// a_mask.png, a_mask_1.png, a-masks.tif, a_gtFine_labelIds.png: the mask of an image called a.
-bool is_named_as_mask(std::string_view path) {
-  std::string stem(path.substr(0, path.rfind('.')));
-  std::ranges::transform(stem, stem.begin(), [](unsigned char c) { return std::tolower(c); });
-  stem.erase(stem.find_last_not_of("0123456789_-") + 1);
-  return std::ranges::any_of(std::array{"_mask", "-mask", " mask", "_masks", "_labelids"},
-                             [&](const char* end) { return stem.ends_with(end); });
 }
 
 void sum_up(Folder& folder) {
@@ -151,9 +141,7 @@ void FolderTree::add(const SourceEntry& entry) {
     (hidden ? count.hidden_bytes : count.bytes) += entry.bytes;
     count.images += !hidden && has_image_name(path) ? 1 : 0;
     count.photos += !hidden && has_jpeg_ending(ending) ? 1 : 0;
-    count.masks +=
-        !hidden && has_image_name(path) && !has_jpeg_ending(ending) && is_named_as_mask(path) ? 1
-                                                                                              : 0;
+    count.masks += !hidden && has_image_name(path) && is_named_as_mask(path) ? 1 : 0;
     count.labels += !hidden && ending == "cls" ? 1 : 0;
     count.twins += !hidden && (ending == "cls" || ending == "json" || ending == "txt") ? 1 : 0;
   }

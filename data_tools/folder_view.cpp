@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data_tools/folder_names.hpp"
+#include "ijepa/data/folder_names.hpp"
 
 namespace ijepa::tools {
 

@@ -1,6 +1,9 @@
 #include "data_tools/label_twins.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <string_view>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
@@ -40,6 +43,21 @@ std::string text_of(const Payload& payload) {
   return utf8_name(text.substr(begin, text.find_last_not_of(blanks) + 1 - begin));
 }
 
+std::string_view without_ending(std::string_view path) {
+  return path.substr(0, path.rfind('.'));
+}
+
+/// By the longest name that a label and the file have in common; a single label is that of all.
+std::string label_of(std::string_view path,
+                     const std::map<std::string, std::string, std::less<>>& labels) {
+  if (labels.size() == 1) return labels.begin()->second;
+  while (path.find('.', path.rfind('/') + 1) != std::string_view::npos) {
+    path = without_ending(path);
+    if (const auto at = labels.find(path); at != labels.end()) return at->second;
+  }
+  return "";
+}
+
 bool is_number(const std::string& text) {
   return !text.empty() && text.size() < 10 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -52,6 +70,17 @@ bool is_label_twin(const std::string& path) {
 }
 
 void TwinClasses::add(const SourceEntry& entry, Source& source) {
+  if (entry.is_directory) return;
+  if (auto stem = stem_of(entry.path); stem != stem_) {
+    alone_ = alone();
+    stem_ = std::move(stem);
+    of_stem_ = 0;
+    has_other_ = false;
+  }
+  if (holds_label(entry))
+    ++of_stem_;
+  else
+    has_other_ = true;
   if (too_many_ || !holds_label(entry)) return;
   if (auto text = text_of(source.fetch()); !text.empty()) names_.insert(std::move(text));
   too_many_ = names_.size() > max_classes;
@@ -80,7 +109,7 @@ Payload TwinSource::fetch() {
 }
 
 void TwinSource::read_group() {
-  std::string label;
+  std::map<std::string, std::string, std::less<>> labels;  // by their paths without .cls
   std::int64_t bytes = 0;
   for (;;) {
     if (!has_ahead_) {
@@ -99,12 +128,13 @@ void TwinSource::read_group() {
     if (!group_.empty() && (stem_of(ahead_.entry.path) != stem_of(group_.front().entry.path) ||
                             bytes + held > max_held_bytes))
       break;
-    if (holds_label(ahead_.entry)) label = text_of(ahead_.payload);
+    if (holds_label(ahead_.entry))
+      labels[std::string(without_ending(ahead_.entry.path))] = text_of(ahead_.payload);
     bytes += held;
     group_.push_back(std::move(ahead_));
     has_ahead_ = false;
   }
-  for (auto& held : group_) held.entry.label = label;
+  for (auto& held : group_) held.entry.label = label_of(held.entry.path, labels);
 }
 
 }  // namespace ijepa::tools

@@ -1,6 +1,7 @@
 // Labels that lie beside the images, as in a WebDataset: 00000012.jpg and 00000012.cls, whose text
 // is the class.
 #pragma once
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <set>
@@ -22,14 +23,20 @@ class TwinClasses {
   /// In the order of their numbers where all are numbers, else in byte order. Empty if there are so
   /// many that they are no classes.
   std::vector<std::string> names() const;
+  /// Labels that have no file of their name before or behind them.
+  std::int64_t alone() const { return alone_ + (has_other_ ? 0 : of_stem_); }
 
  private:
+  std::string stem_;  // of the last entries
+  std::int64_t of_stem_ = 0, alone_ = 0;
+  bool has_other_ = false;
   std::set<std::string> names_;
   bool too_many_ = false;
 };
 
 /// The entries of another source in its order, each with the label that lies beside it: the files
-/// whose names are equal up to the first dot and that follow each other. Holds their bytes.
+/// whose names are equal up to the first dot and that follow each other. Of several labels there
+/// each goes to the files that have its whole name: a.1.cls to a.1.jpg. Holds their bytes.
 class TwinSource : public Source {
  public:
   explicit TwinSource(std::unique_ptr<Source> source) : source_(std::move(source)) {}

@@ -85,7 +85,7 @@ class Packer {
 
   PackSummary run() {
     if (is_complete()) return summary(read_json(out_.manifest()));
-    fs::create_directories(out_.work());
+    make_folder(out_.work());
     RankFile file(out_.work(), ranks_.rank);
     {
       Progress progress(ranks_, out_.work(), file);
@@ -201,7 +201,7 @@ class Packer {
     for (std::size_t k = 0; k < group.size(); ++k) {
       const PlannedShard& shard = plan.shards()[group[k]];
       const std::string path = out_.shard(plan, group[k]);
-      fs::create_directories(fs::path(path).parent_path());
+      make_folder(fs::path(path).parent_path().string());
       build_shard(*spills[k],
                   {shard.shard, plan.num_shards(shard.split), plan.set_id(shard.split),
                    plan.layout().class_names},

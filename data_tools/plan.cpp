@@ -104,6 +104,13 @@ Plan Plan::count(const PackOptions& options, const std::function<void(const Sour
   Plan plan;
   plan.identity_ = identity_of(options);
   plan.layout_ = find_layout(tree, choice, twins.names());
+  if (twins.alone() > 0 && std::ranges::any_of(plan.layout_.splits, &Split::twins))
+    plan.layout_.warnings.push_back(
+        fmt::format("{} .cls {} no image of the same name directly before or behind {}, so that "
+                    "images may lack "
+                    "their labels. A tar needs them side by side: tar --sort=name.",
+                    twins.alone(), twins.alone() == 1 ? "file has" : "files have",
+                    twins.alone() == 1 ? "it" : "them"));
   plan.description_ = layout_text(plan.layout_, tree, choice);
   plan.repeated_ = names.repeated();
   plan.entries_ = listing.entries();

@@ -6,6 +6,7 @@
 
 #include "data_tools/folder_view.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/names.hpp"
 
 namespace ijepa::tools {

@@ -11,10 +11,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <map>
 
 #include "ijepa/cli/build_info.hpp"
+#include "ijepa/core/message.hpp"
 #include "program_text.hpp"
 
 namespace ijepa {
@@ -43,6 +45,22 @@ void add_footers(CLI::App& app, const ProgramWords& words) {
     command->footer(examples_text(words.examples, words.name + " " + command->get_name() + " "));
 }
 
+/// An --out that a variable of the shell was to say, and that is not set, is no folder: neither the
+/// current one nor the default.
+void check_out_options(CLI::App& app) {
+  const CLI::Validator given(
+      [](const std::string& value) {
+        return std::string(value.empty() ? "empty, as a variable of the shell that is not set"
+                                         : "");
+      },
+      "");
+  for (auto* option : app.get_options(
+           [](const CLI::Option* o) { return o->get_single_name().starts_with("out"); }))
+    option->check(given);
+  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    check_out_options(*command);
+}
+
 /// What a program says may go to a file whose disk is full: then it has not ended well. A reader
 /// that has had enough (head) is no fault.
 void end_with_all_said() {
@@ -65,6 +83,7 @@ void say_next(const Log& log, const std::vector<Example>& next) {
 
 void add_program_words(CLI::App& app, const ProgramWords& words) {
   std::atexit(end_with_all_said);
+  check_out_options(app);
   app.name(words.name);
   add_footers(app, words);
   app.set_version_flag(
@@ -85,8 +104,8 @@ int run_program(CLI::App& app, const ProgramWords& words, int argc, char** argv,
   CLI11_PARSE(app, argc, argv);
   try {
     return body();
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", words.name, error.what());
+  } catch (...) {
+    fmt::print(stderr, "{}: {}\n", words.name, message_of(std::current_exception()));
     return 1;
   }
 }

@@ -19,18 +19,6 @@ std::string rank_list(const std::vector<std::size_t>& ranks) {
 
 }  // namespace
 
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::bad_alloc&) {
-    return "Out of memory.";
-  } catch (const std::exception& e) {
-    return *e.what() != 0 ? e.what() : "Unknown error.";
-  } catch (...) {
-    return "An exception of an unknown type was thrown.";
-  }
-}
-
 void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
                                 const std::string& value) {
   const auto values = comm.gather_all(value);

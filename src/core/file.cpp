@@ -53,6 +53,18 @@ std::string size_text(std::uintmax_t bytes) {
   return fmt::format("{:.1f} {}", size, unit);
 }
 
+/// The first link on the way to the folder that leads nowhere, as to a disk that was emptied.
+std::string dead_link_in(const std::string& folder) {
+  std::error_code error;
+  fs::path at;
+  for (const auto& part : fs::path(folder)) {
+    at /= part;
+    if (fs::is_symlink(at, error) && !fs::exists(at, error) && error == std::error_code())
+      return at.string();
+  }
+  return "";
+}
+
 }  // namespace
 
 File::File(const std::string& path, Mode mode)
@@ -164,8 +176,16 @@ std::string read_text_file(const std::string& path) {
 
 void make_folder(const std::string& folder) {
   std::error_code error;
+  check(folder != "~" && !folder.starts_with("~/"),
+        "The folder {} begins with ~, which stands for the home folder only where a shell replaces "
+        "it, as at the beginning of a word: write the whole path. ./~ would be a folder of that "
+        "name.",
+        folder);
   if (!folder.empty()) fs::create_directories(folder, error);
-  check(!error, "Cannot create the folder {}: {}.", folder, error.message());
+  if (!error) return;
+  const auto dead = dead_link_in(folder);
+  check(dead.empty(), "Cannot create the folder {}: {} is a link to nothing.", folder, dead);
+  fail("Cannot create the folder {}: {}.", folder, error.message());
 }
 
 void prepare_output_folder(const std::string& folder, std::int64_t bytes) {

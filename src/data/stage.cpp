@@ -123,10 +123,7 @@ std::string stage_shards(const std::string& source, const std::string& stage_dir
                          const StageOptions& options, const Log& log) {
   const ShardSet set = ShardSet::open(source);
   const fs::path folder = fs::path(stage_dir) / fmt::format("ijepa_{:016x}", set.fingerprint());
-  std::error_code problem;
-  fs::create_directories(folder, problem);
-  check(!problem, "The folder {} for the node's copy of the shards cannot be made: {}.",
-        folder.string(), problem.message());
+  make_folder(folder.string());
 
   Patience patience(options);
   const NodeLock lock(folder.string() + ".lock", patience, log);
@@ -140,6 +137,7 @@ std::string stage_shards(const std::string& source, const std::string& stage_dir
     copy_all(missing, folder.string(), bytes, patience, log);
   }
 
+  std::error_code problem;
   const fs::path staged =
       fs::is_directory(source, problem) ? folder : folder / fs::path(source).filename();
   check(ShardSet::open(staged.string()).fingerprint() == set.fingerprint(),

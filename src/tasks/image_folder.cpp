@@ -5,8 +5,10 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/image_kind.hpp"
 #include "ijepa/data/names.hpp"
+#include "ijepa/data/shard_set.hpp"
 
 namespace ijepa {
 namespace {
@@ -83,6 +85,19 @@ class Walk {
     const auto reason = why_no_image(root_ / path);
     if (!reason.empty()) return pass_over(path, reason);
     found_.paths.push_back(path);
+    if (is_mask(path) && found_.masks++ == 0) found_.first_mask = utf8_name(path);
+  }
+
+  /// A folder in the root may be a class of such a name, one in it not.
+  static bool is_mask(const std::string& path) {
+    if (is_named_as_mask(path)) return true;
+    auto begin = path.find('/');
+    for (std::size_t end; begin != std::string::npos; begin = end) {
+      end = path.find('/', ++begin);
+      if (end != std::string::npos && is_annotation_name(path.substr(begin, end - begin)))
+        return true;
+    }
+    return false;
   }
 
   void pass_over(const std::string& path, const std::string& reason) {
@@ -98,16 +113,37 @@ class Walk {
 }  // namespace
 
 std::string ImageFolder::note() const {
-  if (passed_over == 0) return "";
-  return passed_over == 1
-             ? fmt::format("1 file is no image and was passed over: {}", first_passed_over)
-             : fmt::format("{} files are no images and were passed over; the first is {}",
-                           passed_over, first_passed_over);
+  std::string text;
+  if (passed_over == 1)
+    text = fmt::format("1 file is no image and was passed over: {}", first_passed_over);
+  if (passed_over > 1)
+    text = fmt::format("{} files are no images and were passed over; the first is {}", passed_over,
+                       first_passed_over);
+  // Where nearly all are, that is how the images are called.
+  if (masks > 0 && 4 * (std::ssize(paths) - masks) >= masks)
+    text += fmt::format(
+        "{}{} of {} images are masks or annotations by their names and are taken as images; the "
+        "first is {}",
+        text.empty() ? "" : ". ", masks, paths.size(), first_mask);
+  return text;
 }
 
 ImageFolder find_images(const std::string& folder) {
   check_no_cache(folder);
   return Walk(folder).take();
+}
+
+void check_no_image_of(const std::string& input, const std::string& out) {
+  std::error_code error;
+  if (!fs::is_directory(input, error) || holds_shards(input)) return;
+  const auto whole = [&](const std::string& path) {
+    return fs::weakly_canonical(path, error).string() + "/";
+  };
+  check(
+      !whole(out).starts_with(whole(input)),
+      "The folder for the results, {}, lies in the input {}: the pictures in it would be images of "
+      "the next call. Name one outside.",
+      utf8_name(out), utf8_name(input));
 }
 
 }  // namespace ijepa

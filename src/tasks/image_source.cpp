@@ -1,5 +1,6 @@
 #include "ijepa/tasks/image_source.hpp"
 
+#include <fmt/ranges.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/image_kind.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shard_set.hpp"
@@ -83,7 +85,21 @@ class FolderImages final : public ImageSource {
       for (const auto& name : found_.folders) names.push_back(utf8_name(name));
     return names;
   }
-  std::string note() const override { return found_.note(); }
+  std::string why_no_classes() const override {
+    if (other_folders_.empty())
+      return "has images outside class folders; put each into a folder of its class";
+    return fmt::format(
+        "holds the {} {}, named like splits, parts of a set, images or annotations and not like "
+        "classes; name the folder that holds the class folders, or, if these are the classes, pack "
+        "them by ijepa-shards --no-splits",
+        std::ssize(other_folders_) == 1 ? "folder" : "folders", fmt::join(other_folders_, ", "));
+  }
+  std::string note() const override {
+    const std::string note = found_.note();
+    if (other_folders_.empty()) return note;
+    return fmt::format("{}{}the folders {} are no classes by their names", note,
+                       note.empty() ? "" : "; ", fmt::join(other_folders_, ", "));
+  }
 
  private:
   const std::string& path(std::int64_t image) const {
@@ -99,11 +115,13 @@ class FolderImages final : public ImageSource {
     std::set<std::string> names;
     for (const auto& path : found_.paths) names.insert(class_of(path));
     class_names_.assign(names.begin(), names.end());
+    if (are_no_classes(class_names_)) std::swap(class_names_, other_folders_);
   }
 
   fs::path root_;
   ImageFolder found_;
   std::vector<std::string> class_names_;
+  std::vector<std::string> other_folders_;  // with all images, which by their names are no classes
 };
 
 class OneImage final : public ImageSource {

@@ -15,6 +15,7 @@
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/feature_file.hpp"
+#include "ijepa/tasks/image_folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
@@ -57,7 +58,10 @@ class Inference {
         checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
         encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
         threads_(threads_or_cores(settings.threads)) {
-    on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
+    on_rank_0(comm_, [&] {
+      if (!settings.pca.empty()) check_no_image_of(settings.input, settings.out);
+      prepare_output_folder(settings.out);
+    });
     if (settings.skip_bad)
       leave_out_bad_images(images_, bad_, threads_, encoder_.channels(), comm, log);
     manifest_.bad_images = std::ssize(bad_);

@@ -110,8 +110,7 @@ std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communi
 
 void check_labels(const ImageSource& images, const std::string& path) {
   const auto& names = images.class_names();
-  check(!names.empty(), "{} has images outside class folders; put each into a folder of its class.",
-        path);
+  check(!names.empty(), "{} {}.", path, images.why_no_classes());
   for (std::int64_t i = 0; i < images.size(); ++i)
     check(images.label(i) >= 0, "The image {} in {} has no label.", images.key(i), path);
 }

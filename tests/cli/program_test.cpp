@@ -57,6 +57,22 @@ TEST(ProgramWords, VersionTellsWhatItWasBuiltWith) {
   for (const auto& [name, value] : built_with()) EXPECT_FALSE(value.empty()) << name;
 }
 
+TEST(ProgramWords, AnEmptyOutIsRefused) {
+  for (const std::string flag : {"--out", "--out-dir"}) {
+    CLI::App app;
+    std::string out, other;
+    app.add_option(flag, out);
+    app.add_subcommand("make")->add_option(flag, out);
+    app.add_option("--subdir", other);
+    add_program_words(app, {.name = "ijepa-try"});
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"", flag}, std::vector<std::string>{"", flag, "make"}})
+      EXPECT_THROW(app.parse(std::vector<std::string>(words)), CLI::ValidationError) << flag;
+    app.parse(std::vector<std::string>{"x", flag, "", "--subdir"});
+    EXPECT_EQ(out, "x");
+  }
+}
+
 TEST(ProgramWords, ASubcommandShowsItsOwnExamples) {
   const std::string all = Sample().printed({"--help"}), one = Sample().printed({"make", "--help"});
   EXPECT_TRUE(holds(all, "Make one:\n  ijepa-try make --name a\n")) << all;

@@ -6,6 +6,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/message.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa {
@@ -40,11 +41,34 @@ TEST(OutputFolder, SaysWhyItCannotBeUsed) {
       std::string::npos);
   EXPECT_NE(problem_of(file), "");
   EXPECT_NE(problem_of("").find("empty"), std::string::npos);
+  const auto link = (folder.path() / "link").string();
+  fs::create_symlink(folder.path() / "emptied", link);
+  for (const auto& below : {link, link + "/runs"})
+    EXPECT_NE(problem_of(below).find(": " + link + " is a link to nothing."), std::string::npos)
+        << problem_of(below);
+  for (const char* home : {"~", "~/runs"})
+    EXPECT_NE(problem_of(home).find("write the whole path"), std::string::npos) << home;
+  EXPECT_FALSE(fs::exists("~"));
   EXPECT_NE(problem_of("/proc/sys/x"), "") << "not even root can";
   EXPECT_NE(problem_of("/proc/self").find("Cannot write into the folder /proc/self"),
             std::string::npos);
   const auto message = problem_of(folder.path().string(), std::numeric_limits<std::int64_t>::max());
   EXPECT_NE(message.find("but the results need 8589934592.0 GiB"), std::string::npos) << message;
+}
+
+TEST(MessageOfAnException, IsASentenceForThoseOfTheFileSystemToo) {
+  const auto message_from = [](const auto& action) {
+    try {
+      action();
+    } catch (...) {
+      return message_of(std::current_exception());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message_from([] { static_cast<void>(fs::exists(std::string(300, 'n'))); }),
+            "Cannot use " + std::string(300, 'n') + ": File name too long.");
+  EXPECT_EQ(message_from([] { throw std::bad_alloc(); }), "Out of memory.");
+  EXPECT_EQ(message_from([] { fail("It is {}.", 1); }), "It is 1.");
 }
 
 }  // namespace

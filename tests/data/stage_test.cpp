@@ -105,7 +105,7 @@ TEST_F(StageTest, SaysWhatIsWrong) {
             std::string::npos);
   EXPECT_EQ(message_of([&] { check_space(folder(), 1); }), "");
   const std::string file = source() + "/" + shard_file_name(0, 3);
-  EXPECT_NE(message_of([&] { stage_shards(source(), file); }).find("cannot be made"),
+  EXPECT_NE(message_of([&] { stage_shards(source(), file); }).find("Cannot create the folder"),
             std::string::npos);
   EXPECT_NE(message_of([&] { stage_shards(folder() + "/nothing", stage()); }), "");
 }

@@ -1,8 +1,10 @@
 // Members of archives that need a second look: links, names that come twice or lead out, zips.
 #include <gmock/gmock.h>
+#include <locale.h>
 
 #include <thread>
 
+#include "data_tools/plan.hpp"
 #include "data_tools/shards_cli.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
@@ -184,6 +186,30 @@ TEST_F(PackArchives, AZipIsReadLikeAFolder) {
   }
 }
 
+// As Windows, 7-Zip and Python write them, whatever the locale of the one who reads.
+TEST_F(PackArchives, NamesInTheLettersOfZipAnd7zAreReadInEveryLocale) {
+  const std::vector<std::string> keys{"caf\xC3\xA9/1.jpg", "caf\xC3\xA9/2.jpg",
+                                      "\xE7\x8C\xAB/\xE7\x99\xBD 1.jpg"};
+  std::vector<Member> members;
+  for (std::size_t i = 0; i < keys.size(); ++i) members.push_back(file(keys[i], i));
+  const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  ASSERT_NE(utf8, nullptr);
+  for (const auto& [name, format] :
+       {std::pair<std::string, Format>{"in.zip", archive_write_set_format_zip},
+        {"in.7z", archive_write_set_format_7zip},
+        {"in.tar", archive_write_set_format_pax}}) {
+    const locale_t before = ::uselocale(utf8);  // a writer in it says that names are UTF-8
+    write_members(members, at(name), format);
+    ::uselocale(before);
+    EXPECT_EQ(run(options(name, "out_" + name)).rejected, 0) << name;
+    const auto found = contents(at("out_" + name));
+    ASSERT_EQ(found.size(), keys.size()) << name;
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      EXPECT_EQ(found.at(keys[i]).bytes, small_jpeg(i)) << name << ": " << keys[i];
+  }
+  ::freelocale(utf8);
+}
+
 TEST_F(PackArchives, LongNamesAndPaxPaths) {
   const std::string deep = "a/" + std::string(120, 'x') + "/" + std::string(150, 'y') + "/1.jpg";
   for (const Format format : {archive_write_set_format_gnutar, archive_write_set_format_pax})
@@ -265,6 +291,32 @@ TEST_F(PackArchives, LabelsOfAWebDatasetLieBesideTheImages) {
   run(o, {0, 2});
   other.join();
   EXPECT_EQ(contents(at("two")), right);
+}
+
+TEST_F(PackArchives, OfSeveralLabelsEachGoesToItsWholeName) {
+  const auto label = [](const std::string& name, char text) {
+    return Member{name, {static_cast<std::uint8_t>(text)}, "", ""};
+  };
+  const auto found = packed({file("a.1.jpg", 1), label("a.1.cls", 'x'), file("a.2.jpg", 2),
+                             label("a.2.cls", 'y'), file("a.2.left.jpg", 3), file("a.jpg", 4),
+                             file("b.left.jpg", 5), file("b.right.jpg", 6), label("b.cls", 'y')});
+  for (const auto& [key, name] : std::map<std::string, std::string>{{"a.1.jpg", "x"},
+                                                                    {"a.2.jpg", "y"},
+                                                                    {"a.2.left.jpg", "y"},
+                                                                    {"a.jpg", "-"},
+                                                                    {"b.left.jpg", "y"},
+                                                                    {"b.right.jpg", "y"}})
+    EXPECT_EQ(found.at(key).class_name, name) << key;
+  const auto warnings = [&](const std::vector<Member>& members) {
+    write_members(members, at("order.tar"));
+    return Plan::count(options("order.tar", "order"), [](const SourceEntry&) {}).layout().warnings;
+  };
+  EXPECT_THAT(
+      warnings({file("1.jpg", 1), file("2.jpg", 2), label("1.cls", 'x'), label("2.cls", 'y')}),
+      ::testing::ElementsAre(HasSubstr("2 .cls files have no image of the same name")));
+  EXPECT_THAT(
+      warnings({label("1.cls", 'x'), file("1.jpg", 1), file("2.jpg", 2), label("2.cls", 'y')}),
+      ::testing::IsEmpty());
 }
 
 TEST_F(PackArchives, HiddenFilesAreListedAndTheRestIsThere) {

@@ -48,6 +48,40 @@ TEST_F(ImageFolders, ImagesAreToldByTheirFirstBytesOrTheirNames) {
             "thumbnail database)");
 }
 
+TEST_F(ImageFolders, FoldersNamedLikeSplitsAndAnnotationsAreNoClasses) {
+  const auto classes_of = [&](const Paths& folders) {
+    fs::remove_all(path("in"));
+    for (const auto& folder : folders) put_image("in/" + folder + "/1.png");
+    return open_images(path("in").string());
+  };
+  for (const Paths& folders : {Paths{"train", "val"}, Paths{"train2017"}, Paths{"images", "masks"},
+                               Paths{"seg_train", "seg_test"}, Paths{"images_001", "images_002"}}) {
+    const auto images = classes_of(folders);
+    EXPECT_TRUE(images->class_names().empty()) << folders[0];
+    EXPECT_EQ(images->label(0), -1);
+    EXPECT_NE(images->note().find(folders[0]), std::string::npos) << images->note();
+    EXPECT_NE(images->why_no_classes().find("--no-splits"), std::string::npos);
+  }
+  for (const Paths& folders :
+       {Paths{"bus", "car", "train"}, Paths{"face", "face_mask"}, Paths{"1", "2"}}) {
+    const auto images = classes_of(folders);
+    EXPECT_EQ(images->class_names(), folders);
+    EXPECT_EQ(images->note(), "");
+  }
+}
+
+TEST_F(ImageFolders, MasksAmongImagesAreTold) {
+  for (const char* name : {"cat/images/1.png", "cat/masks/1.png", "dog/2.png", "dog/2_mask_1.png"})
+    put_image(name);
+  EXPECT_EQ(found().note(),
+            "2 of 4 images are masks or annotations by their names and are taken as images; the "
+            "first is cat/masks/1.png");
+  const TemporaryFolder faces;
+  fs::create_directories(faces.path() / "mask");
+  fs::copy(path("dog/2.png"), faces.path() / "mask/1_mask.png");
+  EXPECT_EQ(find_images(faces.path().string()).note(), "") << "all of them";
+}
+
 TEST_F(ImageFolders, HiddenNamesHoldNoImages) {
   put_image("cat/1.png");
   for (const char* name : {"cat/._1.png", "cat/.DS_Store", ".ipynb_checkpoints/1.png",

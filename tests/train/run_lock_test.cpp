@@ -129,6 +129,14 @@ TEST_F(RunLockTest, ASilentHolderIsReplaced) {
   EXPECT_NE(warning(job("18")).find("silent for 5 s"), std::string::npos);
 }
 
+TEST_F(RunLockTest, ASilentHolderFromTheFutureIsReplaced) {
+  write_foreign("17", wall_clock_ms() + 5000);
+  EXPECT_NE(warning(job("18")).find("it is silent and was ahead of this clock by"),
+            std::string::npos);
+  write_foreign("17", wall_clock_ms() + 100);
+  EXPECT_NE(refusal("18").find("in use by job 17"), std::string::npos) << "clocks differ a little";
+}
+
 TEST_F(RunLockTest, TimesHaveSums) {
   LockRecord record = own_record(job("1"), 20);
   record.heartbeat_ms = std::numeric_limits<std::int64_t>::max();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
+#include "ijepa/core/message.hpp"
 
 namespace ijepa {
 
@@ -17,9 +18,6 @@ void require_equal_on_all_ranks(Communicator& comm, const std::string& what,
 /// The complaints of ranks (empty: none) as one text: the one that all have, or the first few with
 /// their ranks. Empty when nobody complains.
 std::string joined_problems(const std::vector<std::string>& by_rank);
-
-/// The words on an exception, never none: also of a lack of memory, and of unknown types.
-std::string message_of(const std::exception_ptr& error);
 
 /// `problem` is this rank's complaint, empty when it has none. An AgreedError on every rank lists
 /// the complaints with their ranks, or gives the one that all ranks have.

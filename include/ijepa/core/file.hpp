@@ -73,7 +73,8 @@ void write_file_atomically(const std::string& path, const std::string& text);
 /// The whole of a small file.
 std::string read_text_file(const std::string& path);
 
-/// Makes the folder and those above it; nothing for an empty name. An Error says why it cannot.
+/// Makes the folder and those above it; nothing for an empty name. An Error says why it cannot, or
+/// that the name begins with the ~ of a shell.
 void make_folder(const std::string& folder);
 
 /// make_folder(), and an Error if no file can be made in it, or if less than `bytes`, or 128 KiB,

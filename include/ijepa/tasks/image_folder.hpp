@@ -11,8 +11,11 @@ struct ImageFolder {
   std::vector<std::string> folders;  // in it that are not hidden, with images or without
   std::int64_t passed_over = 0;      // files and links that are no images, and hidden entries
   std::string first_passed_over;     // the first of them, and why: "a/notes.txt (text)"
+  std::int64_t masks = 0;            // of the images, masks or annotations by their names
+  std::string first_mask;            // "cat/1_mask.png", "cat/masks/1.png"
 
-  /// "3 files are no images and were passed over; the first is ...", empty if there are none.
+  /// "3 files are no images and were passed over; the first is ...", of masks among the images
+  /// likewise; empty if there are none.
   std::string note() const;
 };
 
@@ -21,5 +24,9 @@ struct ImageFolder {
 /// links to nothing and links that lead back up are passed over. An Error if a folder cannot be
 /// listed.
 ImageFolder find_images(const std::string& folder);
+
+/// An Error if pictures in the folder `out` would be images of the folder `input`, in which it
+/// lies.
+void check_no_image_of(const std::string& input, const std::string& out);
 
 }  // namespace ijepa

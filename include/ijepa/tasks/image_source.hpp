@@ -23,6 +23,8 @@ class ImageSource {
   virtual std::uint64_t fingerprint() const = 0;
   /// Of a plain folder: those in it that could be classes, with images or without.
   virtual std::vector<std::string> folders() const { return {}; }
+  /// Why there are no class names, as the end of a sentence about its path.
+  virtual std::string why_no_classes() const { return "has images without a class"; }
   /// Which files it holds besides and passes over, as a sentence; empty: none.
   virtual std::string note() const { return ""; }
 };
@@ -38,6 +40,7 @@ class ChangedImages : public ImageSource {
     images_->read(at(image), encoded);
   }
   std::uint64_t fingerprint() const override { return images_->fingerprint(); }
+  std::string why_no_classes() const override { return images_->why_no_classes(); }
   std::string note() const override { return images_->note(); }
 
  protected:
@@ -54,7 +57,8 @@ class ChangedImages : public ImageSource {
 std::vector<std::string> image_files(const std::string& folder);
 
 /// A shard set; or else a folder: its images in the order of their paths, at any depth. Where all
-/// lie in sub-folders, those are the classes. Or one image file. An Error if there is nothing, or
+/// lie in sub-folders, those are the classes, unless their names say otherwise
+/// (are_no_classes()). Or one image file. An Error if there is nothing, or
 /// no image in it.
 std::unique_ptr<ImageSource> open_images(const std::string& path);
 

@@ -15,6 +15,7 @@
 #include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
+#include "ijepa/tasks/image_folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prefetch.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
@@ -33,7 +34,10 @@ class Classification {
         opened_(open_classifier(settings.weights, settings.threads, comm, log)),
         same_classes_(images_->class_names() == opened_.card.classes) {
     const int threads = threads_or_cores(settings.threads);
-    on_rank_0(comm_, [&] { prepare_output_folder(settings.out); });
+    on_rank_0(comm_, [&] {
+      if (settings.pictures) check_no_image_of(settings.input, settings.out);
+      prepare_output_folder(settings.out);
+    });
     if (settings.skip_bad) leave_out_bad_images(images_, bad_, threads, channels(), comm, log);
     views_.emplace(*images_, view_settings(opened_.card), 0, threads);
   }

@@ -10,6 +10,7 @@
 #include "ijepa/data/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/orientation.hpp"
+#include "ijepa/tasks/image_folder.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/rank_batches.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
@@ -67,6 +68,7 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   std::vector<BadImage> bad;
   on_rank_0(comm, [&] {
     check_results_differ(*images);
+    check_no_image_of(settings.input, settings.out);
     prepare_output_folder(settings.out);
   });
   auto model = open_segmentation(settings.weights, settings.open, comm, log);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
@@ -60,11 +61,14 @@ std::string reason_to_take(const std::string& path, const LockRecord& holder,
     return fmt::format("it is an earlier start of this job (restart {})", cluster.restart_count);
   }
   const auto silence = wall_clock_ms() - holder.heartbeat_ms;
-  if (silence <= options.stale_after.count()) return {};
-  log.info("The run folder is locked by {}, silent for {} s: watching whether it lives.",
-           describe(holder), silence / 1000);
+  if (std::abs(silence) <= options.stale_after.count()) return {};
+  // A clock that was wrong, there or here, would otherwise lock the folder until that time comes.
+  const auto state = silence > 0 ? fmt::format("silent for {} s", silence / 1000)
+                                 : fmt::format("ahead of this clock by {} s", -silence / 1000);
+  log.info("The run folder is locked by {}, {}: watching whether it lives.", describe(holder),
+           state);
   if (beats_again(path, holder)) return {};
-  return fmt::format("it has been silent for {} s", silence / 1000);
+  return silence > 0 ? "it has been " + state : "it is silent and was " + state;
 }
 
 [[noreturn]] void refuse(const std::string& path, const LockRecord& holder) {

@@ -203,6 +203,18 @@ TEST_F(Classify, AnswersWithATableAndPictures) {
   EXPECT_EQ(contents(path("answer/predictions.csv")).substr(0, 11), "key,class_1");
 }
 
+TEST_F(Classify, WritesNoPictureIntoItsInput) {
+  train();
+  infer_.pictures = true;
+  for (const char* out : {"valid", "valid/answers", "valid/../valid/a"}) {
+    infer_.out = path(out);
+    EXPECT_NE(infer_problem().find("lies in the input"), std::string::npos) << out;
+  }
+  EXPECT_FALSE(fs::exists(path("valid/answers")));
+  infer_.out = path("valid_answers");
+  EXPECT_EQ(infer().images, 9);
+}
+
 TEST_F(Classify, WritesNoPictureOutsideWhateverTheKeysAre) {
   train();
   write_keyed_shard(path("shards"), hostile_keys());

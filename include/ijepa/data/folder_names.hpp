@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ijepa::tools {
+namespace ijepa {
 
 /// The word for a split in a name, in any case and whole ("seg_train" and "Train2017", not
 /// "training_day"'s "day" or "strain"), and what is left of the name without it, without years,
@@ -35,10 +35,14 @@ bool is_annotation_name(std::string_view name);
 bool are_parts(const std::vector<std::string>& names);
 /// A split, a heap, or "default" as annotation tools call a subset.
 bool is_never_a_class(std::string_view name);
+/// All of them are splits, heaps, parts of a set or annotations: train, val; images, masks.
+bool are_no_classes(const std::vector<std::string>& names);
+/// a_mask.png, a_mask_1.png, a-masks.tif, a_gtFine_labelIds.png: the mask of an image called a.
+bool is_named_as_mask(std::string_view path);
 /// Ends with mask or label, which a class may as well: face_mask, beer label.
 bool may_be_of_a_class(std::string_view name);
 /// Those of `names` that by their names hold the annotations of the others, one of each: trainannot
 /// and valannot beside train and val; face_mask beside face. Empty where not all are such pairs.
 std::vector<std::string> annotations_of_each(const std::vector<std::string>& names);
 
-}  // namespace ijepa::tools
+}  // namespace ijepa

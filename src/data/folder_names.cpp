@@ -1,11 +1,11 @@
-#include "data_tools/folder_names.hpp"
+#include "ijepa/data/folder_names.hpp"
 
 #include <algorithm>
 #include <array>
 #include <map>
 #include <set>
 
-namespace ijepa::tools {
+namespace ijepa {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -63,12 +63,16 @@ constexpr std::array annotation_beginnings{"segmentationclass", "segmentationobj
 constexpr std::array beside_annotations{"annot",  "annots", "annotation", "annotations", "label",
                                         "labels", "mask",   "masks",      "gt"};
 
+constexpr std::array mask_endings{"_mask", "-mask", " mask", "_masks", "_labelids"};
+// Of formats that do not keep the values of a mask.
+constexpr std::array photo_endings{".jpg", ".jpeg", ".jpe", ".jfif"};
+
 template <class Table>
 bool holds(const Table& table, std::string_view word) {
   return std::find(table.begin(), table.end(), word) != table.end();
 }
 
-std::string lower(std::string_view text) {
+std::string in_small_letters(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -120,7 +124,7 @@ Words words_of(std::string_view name) {
     const bool small = before >= 'a' && before <= 'z';
     if (is_digit(c) != is_digit(before) || (is_capital(c) && small)) open = false;
     if (!sign && !open) words.emplace_back();
-    if (!sign) words.back() += lower({&c, 1});
+    if (!sign) words.back() += in_small_letters({&c, 1});
     open = !sign;
     before = c;
   }
@@ -191,7 +195,8 @@ bool are_framed_splits(const std::vector<std::string>& names) {
 
 bool is_heap_name(std::string_view name) {
   const Words words = words_without_numbers(name);
-  return holds(heap_words, lower(name)) || (words.size() == 1 && holds(heap_words, words[0]));
+  return holds(heap_words, in_small_letters(name)) ||
+         (words.size() == 1 && holds(heap_words, words[0]));
 }
 
 bool is_image_heap_name(std::string_view name) {
@@ -201,7 +206,7 @@ bool is_image_heap_name(std::string_view name) {
 }
 
 bool is_annotation_name(std::string_view name) {
-  const std::string small = lower(name);
+  const std::string small = in_small_letters(name);
   if (holds(annotation_words, small) ||
       std::any_of(annotation_beginnings.begin(), annotation_beginnings.end(),
                   [&](const char* begin) { return small.starts_with(begin); }))
@@ -228,18 +233,33 @@ bool are_parts(const std::vector<std::string>& names) {
 
 bool is_never_a_class(std::string_view name) {
   const SplitWord split = split_word_of(name);
-  const std::string small = lower(name);
+  const std::string small = in_small_letters(name);
   return split.usual || is_heap_name(name) || small == "default" || small == "data";
 }
 
+bool are_no_classes(const std::vector<std::string>& names) {
+  return are_parts(names) || are_framed_splits(names) ||
+         std::ranges::all_of(names, [](const auto& name) {
+           return is_split_name(name) || is_image_heap_name(name) || is_annotation_name(name);
+         });
+}
+
+bool is_named_as_mask(std::string_view path) {
+  std::string stem = in_small_letters(path.substr(0, path.rfind('.')));
+  const auto ending = path.size() > stem.size() ? in_small_letters(path.substr(stem.size())) : "";
+  stem.erase(stem.find_last_not_of("0123456789_-") + 1);
+  return !holds(photo_endings, ending) &&
+         std::ranges::any_of(mask_endings, [&](const char* end) { return stem.ends_with(end); });
+}
+
 bool may_be_of_a_class(std::string_view name) {
-  const std::string small = lower(name);
+  const std::string small = in_small_letters(name);
   return small.ends_with("mask") || small.ends_with("label");
 }
 
 std::vector<std::string> annotations_of_each(const std::vector<std::string>& names) {
   std::map<std::string, std::string> small;
-  for (const auto& name : names) small.emplace(lower(name), name);
+  for (const auto& name : names) small.emplace(in_small_letters(name), name);
   for (const std::string word : beside_annotations)
     for (const char* sign : {"", "_", "-", " "}) {
       std::vector<std::string> found;
@@ -250,4 +270,4 @@ std::vector<std::string> annotations_of_each(const std::vector<std::string>& nam
   return {};
 }
 
-}  // namespace ijepa::tools
+}  // namespace ijepa
