@@ -172,8 +172,7 @@ std::string summary_text(const PackSummary& s) {
                             s.class_names.size() > 10 ? ", ..." : "");
   if (s.rejected > 0)
     text += fmt::format("{} {} left out{}; {} lists them.\n", counted(s.rejected, "file"),
-                        s.rejected == 1 ? "was" : "were",
-                        reasons_text(s.reasons), s.rejected_path);
+                        s.rejected == 1 ? "was" : "were", reasons_text(s.reasons), s.rejected_path);
   return text;
 }
 

@@ -6,7 +6,6 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include "naming.hpp"
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,6 +15,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/core/numpy_archive.hpp"
+#include "naming.hpp"
 #include "safetensors.hpp"
 #include "torch_archive.hpp"
 #include "weight_place.hpp"
