@@ -12,11 +12,12 @@ void check_keeps_values(ImageFormat format, bool index) {
   const bool exact =
       format == ImageFormat::png || format == ImageFormat::bmp || format == ImageFormat::gif;
   const bool colours = format == ImageFormat::tiff || format == ImageFormat::netpbm;
-  check(exact || (colours && !index),
-        "Masks must be PNG, BMP or GIF files, those of colours also TIFF or PPM, and this is {}: "
-        "JPEG does not keep values, and others are not read. Convert the masks from where they were "
-        "made, without loss.",
-        format_name(format));
+  check(
+      exact || (colours && !index),
+      "Masks must be PNG, BMP or GIF files, those of colours also TIFF or PPM, and this is {}: "
+      "JPEG does not keep values, and others are not read. Convert the masks from where they were "
+      "made, without loss.",
+      format_name(format));
 }
 
 }  // namespace
