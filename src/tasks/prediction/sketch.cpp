@@ -263,6 +263,7 @@ class Sketching {
       line.words = words_of(told);
       if (told == Told::predicted) {
         line.told = context_picture(query);
+        line.key = images_->key(chosen_[static_cast<std::size_t>(query)]);
         line.truth = crop_picture(truth(query), shape());
       }
       if (told == Told::other) line.told = crop_picture(truth((query + 1) % count()), shape());

@@ -34,6 +34,7 @@ std::vector<SheetColumn> columns(std::size_t samples, double white_level) {
 
 SheetRow row_of(const SketchLine& line, std::size_t samples) {
   SheetRow row{.cells = {{line.told}, {line.truth}}, .words = line.words};
+  if (!line.key.empty()) row.cells.front().words = {line.key};
   for (const auto& sample : line.samples) row.cells.push_back({sample});
   row.cells.resize(2 + samples);
   row.cells.push_back({line.mean});

@@ -18,8 +18,9 @@ std::string as_json(const SketchResult& result);
 
 /// A line of the sheet.
 struct SketchLine {
-  Image told;   // what s came from; no pixels: nothing to show
-  Image truth;  // no pixels: as in the line above
+  Image told;       // what s came from; no pixels: nothing to show
+  std::string key;  // of that image; empty: as in the line above
+  Image truth;      // no pixels: as in the line above
   std::string words;
   std::vector<Image> samples;
   Image mean, deviation;  // deviation: grey, white at `white_level`
