@@ -97,7 +97,7 @@ class FolderImages final : public ImageSource {
   std::string note() const override {
     const std::string note = found_.note();
     if (other_folders_.empty()) return note;
-    return fmt::format("{}{}the folders {} are no classes by their names", note,
+    return fmt::format("{}{}by their names these folders are no classes: {}", note,
                        note.empty() ? "" : "; ", fmt::join(other_folders_, ", "));
   }
 
