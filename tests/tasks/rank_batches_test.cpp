@@ -19,11 +19,14 @@ void expect_batches(std::int64_t size, std::int64_t batch, std::int64_t ranks) {
     for (std::int64_t round = 0; round < shared.rounds(); ++round) {
       const auto first = shared.first(round), count = shared.count(round);
       EXPECT_EQ(count > 0, round < shared.mine());
-      if (count > 0) EXPECT_EQ(first % batch, 0) << "batches are those of one rank";
+      if (count > 0) {
+        EXPECT_EQ(first % batch, 0) << "batches are those of one rank";
+      }
       for (auto i = first; i < first + count; ++i) ++seen[static_cast<std::size_t>(i)];
       together[static_cast<std::size_t>(round)] += count;
-      if (rank == ranks - 1)
+      if (rank == ranks - 1) {
         EXPECT_EQ(shared.count_of_all(round), together[static_cast<std::size_t>(round)]);
+      }
     }
   }
   EXPECT_EQ(std::ranges::count(seen, 1), size);
