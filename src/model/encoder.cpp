@@ -57,10 +57,7 @@ Tensor Encoder::gather(Pass& p, const ImageBatch& images, Tensor rows, std::int6
 // Embedding commutes with choosing patches, so only the kept ones are embedded.
 Tensor Encoder::embed(Pass& p, Tensor patches, Tensor rows) const {
   Tensor x = p.arena.keep(p.precision.residual, {patches.rows(), config_.width});
-  Arena::ScratchScope scope(p.arena);
-  Tensor embedded = p.arena.scratch(p.precision.compute, {patches.rows(), config_.width});
-  patch_embed_.forward(p, patches, embedded);
-  p.ops.copy(embedded, x);
+  patch_embed_.forward_into(p, patches, x);
   p.ops.add_table_rows(x, p.constant(positions_), rows);
   return x;
 }

@@ -27,10 +27,8 @@ Predictor::Predictor(ParamLayout& layout, const PredictorConfig& config,
 Tensor Predictor::assemble(Pass& p, Tensor context, const DevicePlan& rows) const {
   Tensor x = p.arena.keep(p.precision.residual, {rows.different_rows.numel(), config_.width});
   Arena::ScratchScope scope(p.arena);
-  Tensor embedded = p.arena.scratch(p.precision.compute, {context.rows(), config_.width});
-  embed_.forward(p, context, embedded);
   Tensor placed = p.arena.scratch(p.precision.residual, {context.rows(), config_.width});
-  p.ops.copy(embedded, placed);
+  embed_.forward_into(p, context, placed);
   p.ops.add_table_rows(placed, p.constant(positions_), rows.context_rows);
   p.ops.gather_rows_or_token(placed, p.vector(mask_token_), p.constant(positions_),
                              rows.different_rows, x);

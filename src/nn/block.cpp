@@ -30,7 +30,7 @@ void Block::forward(Pass& p, Tensor x, const Sequences& sequences, const BranchS
   s.scales = scales;
   attention_branch(p, x, sequences, h, s);
   const std::int64_t rows = sequences.outputs(x.rows());
-  s.pre = p.arena.keep(p.precision.compute, {rows, layers_.fc1.out()});
+  if (s.keeps_pre) s.pre = p.arena.keep(p.precision.compute, {rows, layers_.fc1.out()});
   if (branch.empty()) return layers_.fc1.forward(p, s.normed2, s.pre);
   Arena::ScratchScope scope(p.arena);
   const Tensor activated = p.arena.scratch(p.precision.compute, {rows, layers_.fc1.out()});

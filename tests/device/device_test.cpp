@@ -145,11 +145,11 @@ TEST(Device, OneThreadIsOneWhateverOpenMpOffers) {
     const auto offered = omp_get_max_threads();
     omp_set_num_threads(offered + 1);
     const auto before = threads_of_this_process();
-    auto x = random(700 * 52, 1), w = random(100 * 52, 2);
-    std::vector<float> y(700 * 100);
-    device->ops().linear_forward(make_tensor(x.data(), DType::f32, {700, 52}),
-                                 make_tensor(w.data(), DType::f32, {100, 52}), {},
-                                 make_tensor(y.data(), DType::f32, {700, 100}));
+    auto x = random(700 * 1100, 1), w = random(200 * 1100, 2);  // large enough for oneDNN
+    std::vector<float> y(700 * 200);
+    device->ops().linear_forward(make_tensor(x.data(), DType::f32, {700, 1100}),
+                                 make_tensor(w.data(), DType::f32, {200, 1100}), {},
+                                 make_tensor(y.data(), DType::f32, {700, 200}));
     EXPECT_EQ(threads_of_this_process(), before) << kernels;
     omp_set_num_threads(offered);
   }
@@ -160,7 +160,7 @@ TEST(Device, GradientsOfNarrowWeightsAreTheSameForAnyNumberOfThreads) {
   const std::int64_t rows = 320;
   for (const auto& kernels : test::available_kernels()) {
     const auto one = make_device({"cpu", 1, kernels}), two = make_device({"cpu", 2, kernels});
-    for (const std::int64_t in : {8, 16, 20, 32, 65})
+    for (const std::int64_t in : {8, 16, 20, 32, 65, 100, 130})
       for (const std::int64_t out : {7, 32, 35, 64, 70, 133, 256}) {
         auto dy = random(rows * out, 1), x = random(rows * in, 2);
         const auto gradient = [&](Device& on) {

@@ -61,6 +61,8 @@ inline void add_linear(std::int64_t m, std::int64_t k, std::int64_t n, std::vect
       [](Ops& o, const Tensors& t) { o.linear_forward(t[0], t[1], {}, t[2]); });
   add("linear_gelu_forward", {x, w, b, y, y},
       [](Ops& o, const Tensors& t) { o.linear_gelu_forward(t[0], t[1], t[2], t[3], t[4]); });
+  add("linear_gelu_forward_alone", {x, w, b, y},
+      [](Ops& o, const Tensors& t) { o.linear_gelu_forward(t[0], t[1], t[2], {}, t[3]); });
   add("linear_backward_input", {dy, w, out(compute, {m, k})},
       [](Ops& o, const Tensors& t) { o.linear_backward_input(t[0], t[1], t[2]); });
   const Operand dx = out(compute, {m, k});
@@ -419,6 +421,7 @@ inline std::vector<OpCase> op_cases() {
   add_linear(130, 96, 192, cases);
   add_linear(1030, 9, 17, cases);   // more tokens than one slab of a weight gradient
   add_linear(13, 1030, 17, cases);  // a sum longer than one packed block
+  add_linear(20, 520, 400, cases);  // weights that do not stay in the second-level cache
   add_layer_norm(1, 7, cases);
   add_layer_norm(7, 33, cases);
   add_layer_norm(33, 7, cases);

@@ -31,8 +31,9 @@ class ReferenceOps final : public Ops {
       }
   }
   void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) override {
-    linear_forward(x, w, b, pre);
-    gelu_forward(pre, y);
+    const Tensor product = pre.empty() ? y : pre;
+    linear_forward(x, w, b, product);
+    gelu_forward(product, y);
   }
   void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) override {
     linear_backward_input(dy, w, dx);

@@ -45,7 +45,7 @@ class Device {
 struct DeviceOptions {
   std::string name = "cpu";  // "cpu", "cuda", "cuda:N"
   int threads = 0;           // CPU threads; 0: OMP_NUM_THREADS if set, else the cores it may run on
-  // "auto", "avx2", "avx512", or "onednn": AVX-512 kernels and oneDNN's matrix products.
+  // "auto", "avx2", "avx512", or "onednn": AVX-512 kernels, oneDNN's products where faster.
   std::string cpu_kernels = "auto";
   // GPUs: the file in which measured algorithms of products are kept; empty: none is measured.
   std::string product_algorithms{};

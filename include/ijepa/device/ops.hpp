@@ -107,7 +107,7 @@ class Ops {
   // compute type.
   /// y = x w^T + b. b may be empty.
   virtual void linear_forward(Tensor x, Tensor w, Tensor b, Tensor y);
-  /// pre = x w^T + b; y = gelu(pre) of the value stored in pre.
+  /// pre = x w^T + b, which may be empty: not kept; y = gelu(pre) of the value that it keeps.
   virtual void linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y);
   /// dx = dy w.
   virtual void linear_backward_input(Tensor dy, Tensor w, Tensor dx);

@@ -77,6 +77,7 @@ class Block {
     Tensor attended, lse;     // (Tq, D), (Tq, heads) statistics type
     Tensor normed2, pre;      // (Tq, D), (Tq, hidden)
     BranchScales scales;
+    bool keeps_pre = true;  // false where no backward follows
   };
 
   Block(ParamLayout& layout, const std::string& name, const BlockShape& shape);

@@ -36,7 +36,15 @@ class Linear {
   void forward(Pass& p, Tensor x, Tensor y) const {
     p.ops.linear_forward(x, p.matrix(weight_), p.vector(bias_), y);
   }
-  /// pre = x W^T + b, y = gelu(pre).
+  /// The same, to y of any floating type.
+  void forward_into(Pass& p, Tensor x, Tensor y) const {
+    if (y.dtype == x.dtype) return forward(p, x, y);
+    Arena::ScratchScope scope(p.arena);
+    const Tensor product = p.arena.scratch(x.dtype, {y.rows(), y.cols()});
+    forward(p, x, product);
+    p.ops.copy(product, y);
+  }
+  /// pre = x W^T + b, y = gelu(pre). pre may be empty: then it is not kept.
   void forward_gelu(Pass& p, Tensor x, Tensor pre, Tensor y) const {
     p.ops.linear_gelu_forward(x, p.matrix(weight_), p.vector(bias_), pre, y);
   }

@@ -4,21 +4,15 @@
 // whole vectors, never inside one. Backward forms p again from lse.
 #pragma once
 #include "attention_rows.hpp"
-#include "gemm_tile.hpp"
 #include "kernels.hpp"
 #include "math_kernel.hpp"
+#include "panels.hpp"
 #include "small_product.hpp"
 
 namespace ijepa::cpu {
 
 /// Elements of a block of scores: with its gradient it stays in the second-level cache.
 constexpr std::int64_t score_block = 32 * 1024;
-
-/// n in whole vectors.
-template <class I, class C>
-IJEPA_INLINE std::int64_t whole_vectors(std::int64_t n) {
-  return (n + lanes<I, C> - 1) / lanes<I, C> * lanes<I, C>;
-}
 
 /// Sizes of one head's work, in elements of C.
 template <class I, class C>
@@ -277,10 +271,12 @@ void attention_backward_head(const Head& h, const T* dout, const AttentionParts<
     multiply_small<I, C>({s.length, n, s.dim, keys.data, keys.stride, 1, queries, n, p, n});
     multiply_small<I, C>({s.length, n, s.dim, values.data, values.stride, 1, douts, n, ds, n});
     score_gradients<I, C>(s.length, n, log_sums, scale, p, ds);
-    multiply_small<I, C>({s.length, s.cols, rows, p, n, 1, rows_do.data, rows_do.stride, dv.data,
-                          dv.stride, nullptr, first > 0});
-    multiply_small<I, C>({s.length, s.cols, rows, ds, n, 1, rows_q.data, rows_q.stride, dk.data,
-                          dk.stride, nullptr, first > 0});
+    const auto add_to = [&](const C* scores, const VectorRows<const C>& b, const VectorRows<C>& y) {
+      multiply_small<I, C>({s.length, s.cols, rows, scores, n, 1, b.data, b.stride, y.data,
+                            y.stride, nullptr, first > 0 ? y.data : nullptr, y.stride});
+    };
+    add_to(p, rows_do, dv);
+    add_to(ds, rows_q, dk);
     multiply_small<I, C>(
         {rows, s.cols, s.length, ds, 1, n, keys.data, keys.stride, sums_q.data, sums_q.stride});
     store_sums<I, T>(sums_q, rows, s.dim, dq, dx.q_stride);

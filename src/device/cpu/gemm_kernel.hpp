@@ -1,14 +1,20 @@
-// Matrix products of linear layers: blocks over k, packing, and what happens to a finished row of a
-// tile (bias, GELU, rounding). Sums run over k in one fixed order, whatever the threads.
+// Matrix products of linear layers: blocks over k, panels of b, and what happens to finished sums
+// (bias, GELU, rounding). Sums run over k in one fixed order, whatever the threads.
 #pragma once
-#include "gemm_tile.hpp"
 #include "kernels.hpp"
 #include "math_kernel.hpp"
+#include "panels.hpp"
+#include "small_product.hpp"
 
 namespace ijepa::cpu {
 
-/// Depth of a packed block: a panel of it stays in the first-level cache.
+/// Depth of a packed block: a panel of it stays in the second-level cache.
 constexpr std::int64_t block_depth = 512;
+/// Rows of c made and finished before the next: of the second-level cache they take little, and
+/// whole rows of all operands follow each other, as the processor foresees them.
+constexpr std::int64_t cached_rows = 36;
+/// Elements between what is finished and what is fetched to be written.
+constexpr std::int64_t fetched_ahead = 512;
 
 /// Calls f with `data` as a pointer to elements of the type, which belongs to accumulator C.
 template <class C, class F>
@@ -21,149 +27,194 @@ IJEPA_INLINE void with_type(DType type, void* data, F&& f) {
     f(static_cast<BFloat16*>(data));
 }
 
-/// The value that a T keeps of v.
-template <class I, class T, class V>
-IJEPA_INLINE V as_stored(V v) {
-  unsigned char buffer[sizeof(V)];
-  store<I>(v, reinterpret_cast<T*>(buffer));
-  return load<I>(reinterpret_cast<const T*>(buffer));
-}
-
-/// Bias, activation, and the store of one row of a tile.
-template <class I, class C>
-IJEPA_INLINE void finish_row(const Product& p, std::int64_t row, std::int64_t col,
-                             Vec<I, C> (&v)[2]) {
-  const std::int64_t width = p.n - col, at = row * p.n + col;
-  Vec<I, C> other[2];
-  if (p.bias != nullptr) {
-    load_pair<I, C>(static_cast<const C*>(p.bias) + col, width, other);
-    for (int h = 0; h < 2; ++h) v[h] += other[h];
-  }
-  if (p.then == Then::gelu)
-    with_type<C>(
-        p.extra_type, p.extra, [&]<class T>(T * pre) __attribute__((always_inline)) {
-          store_pair<I, C>(v, width, pre + at);
-          for (int h = 0; h < 2; ++h) v[h] = gelu<I>(as_stored<I, T>(v[h]));
-        });
-  with_type<C>(
-      p.c_type, p.c, [&]<class T>(T * c) __attribute__((always_inline)) {
-        if (p.then == Then::gelu_slope) {
-          with_type<C>(
-              p.extra_type, p.extra, [&](auto* pre) __attribute__((always_inline)) {
-                load_pair<I, C>(pre + at, width, other);
-              });
-          Vec<I, C> activated[2];
-          for (int h = 0; h < 2; ++h) {
-            const auto cdf = normal_cdf<I>(other[h]);
-            activated[h] = other[h] * cdf;
-            v[h] = as_stored<I, T>(v[h]) * gelu_gradient<I>(other[h], cdf);
-          }
-          store_pair<I, C>(activated, width, static_cast<T*>(p.also) + at);
-        }
-        if (p.then == Then::accumulate) {
-          load_pair<I, C>(c + at, width, other);
-          for (int h = 0; h < 2; ++h) v[h] += other[h];
-        }
-        store_pair<I, C>(v, width, c + at);
-      });
-}
-
 /// A range of k that is packed and multiplied at once; blocks of one product differ by one at most.
 struct Block {
   std::int64_t begin, depth;
   bool first, last;
 };
 
-template <class I>
 IJEPA_INLINE std::int64_t blocks_of(std::int64_t k) {
   return k <= block_depth ? 1 : (k + block_depth - 1) / block_depth;
 }
 
-template <class I>
 IJEPA_INLINE Block block_of(std::int64_t k, std::int64_t i) {
-  const std::int64_t n = blocks_of<I>(k), begin = k * i / n;
+  const std::int64_t n = blocks_of(k), begin = k * i / n;
   return {begin, k * (i + 1) / n - begin, i == 0, i + 1 == n};
 }
 
+/// Columns of c that are multiplied together: one register tile wide, in whole vectors, of which
+/// the last may pass the end of c.
+struct Panel {
+  std::int64_t col, cols;
+};
+
 template <class I, class C>
 IJEPA_INLINE std::int64_t panels_of(std::int64_t n) {
-  return (n + panel_cols<I, C> - 1) / panel_cols<I, C>;
+  const std::int64_t vectors = whole_vectors<I, C>(n) / lanes<I, C>;
+  return (vectors + I::tile_vectors - 1) / I::tile_vectors;
 }
 
-/// Where the panel of a block lies in packed b: blocks in order of k, panels side by side in each.
 template <class I, class C>
-IJEPA_INLINE std::int64_t panel_at(const Product& p, const Block& block, std::int64_t panel) {
-  return (block.begin * panels_of<I, C>(p.n) + block.depth * panel) * panel_cols<I, C>;
+IJEPA_INLINE Panel panel_of(std::int64_t n, std::int64_t i) {
+  const std::int64_t vectors = whole_vectors<I, C>(n) / lanes<I, C>, panels = panels_of<I, C>(n);
+  const std::int64_t col = vectors * i / panels * lanes<I, C>;
+  return {col, vectors * (i + 1) / panels * lanes<I, C> - col};
+}
+
+/// Whether b is read as it lies: in a weight gradient few rows of c share what packing would cost.
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE bool reads_b_in_place(const Product& p) {
+  return std::is_same_v<T, C> && p.b_col == 1 && p.a_row == 1 && p.n % lanes<I, C> == 0;
+}
+
+/// Where a panel of a block lies in packed b: blocks in order of k, panels side by side in each.
+template <class I, class C>
+IJEPA_INLINE std::int64_t panel_at(const Product& p, const Block& block, const Panel& panel) {
+  return block.begin * whole_vectors<I, C>(p.n) + block.depth * panel.col;
 }
 
 template <class I, class T, class C = Accumulator<T>>
 void pack_panels(const Product& p, Range panels, C* packed) {
-  for (std::int64_t i = 0; i < blocks_of<I>(p.k); ++i) {
-    const Block block = block_of<I>(p.k, i);
-    for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
-      const std::int64_t col = panel * panel_cols<I, C>;
-      pack_panel<I>(static_cast<const T*>(p.b) + block.begin * p.b_row + col * p.b_col, p.b_row,
-                    p.b_col, block.depth, p.n - col, packed + panel_at<I, C>(p, block, panel));
+  if (reads_b_in_place<I, T>(p)) return;
+  for (std::int64_t i = 0; i < blocks_of(p.k); ++i) {
+    const Block block = block_of(p.k, i);
+    for (std::int64_t j = panels.begin; j < panels.end; ++j) {
+      const Panel panel = panel_of<I, C>(p.n, j);
+      const T* b = static_cast<const T*>(p.b) + block.begin * p.b_row + panel.col * p.b_col;
+      pack_panel<I>(b, p.b_row, p.b_col, block.depth, p.n - panel.col, panel.cols,
+                    packed + panel_at<I, C>(p, block, panel));
     }
   }
 }
 
-/// Elements that prepare_rows may write.
-template <class I>
-IJEPA_INLINE std::int64_t prepared_size(std::int64_t rows) {
-  return (rows + 2 * I::tile_rows) * (block_depth + row_tile_padding);
-}
+/// Rows of a in the accumulator's type.
+template <class C>
+struct RowsOfA {
+  const C* data;
+  std::int64_t row, col;  // strides
+};
 
-/// Rows of a in the accumulator's type: a itself where it has that type and order, else a copy.
+/// a itself where it has that type, else a copy in the workspace, (rows, depth) or transposed.
 template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE Rows<C> prepare_rows(const Product& p, Range rows, const Block& block, C* workspace) {
+IJEPA_INLINE RowsOfA<C> prepare_rows(const Product& p, Range rows, const Block& block,
+                                     C* workspace) {
   const T* a = static_cast<const T*>(p.a) + rows.begin * p.a_row + block.begin * p.a_col;
-  const std::int64_t count = rows.end - rows.begin;
-  if (p.a_row == 1 && p.a_col != 1) {
-    pack_row_tiles<I>(a, p.a_col, count, p.m - rows.begin, block.depth, workspace);
-    return {workspace, block.depth + row_tile_padding, 1, I::tile_rows};
-  }
-  if constexpr (sizeof(T) == sizeof(C)) {
-    return {a, p.a_row, p.a_row, p.a_col};
+  if constexpr (std::is_same_v<T, C>) {
+    return {a, p.a_row, p.a_col};
   } else {
-    constexpr std::int64_t n = lanes<I, C>;
-    for (std::int64_t i = 0; i < count; ++i) {
-      std::int64_t l = 0;
-      for (; l + n <= block.depth; l += n)
-        store<I>(load<I>(a + i * p.a_row + l), workspace + i * block.depth + l);
-      for (; l < block.depth; ++l) workspace[i * block.depth + l] = widen<C>(a[i * p.a_row + l]);
-    }
-    return {workspace, block.depth, block.depth, 1};
+    const std::int64_t count = rows.end - rows.begin;
+    const bool transposed = p.a_col != 1;
+    const std::int64_t lines = transposed ? block.depth : count,
+                       length = transposed ? count : block.depth,
+                       stride = transposed ? p.a_col : p.a_row;
+    for (std::int64_t i = 0; i < lines; ++i)
+      for (std::int64_t j = 0; j < length; j += lanes<I, C>)
+        store_up_to<I, C>(load_up_to<I, C>(a + i * stride + j, length - j),
+                          workspace + i * length + j, length - j);
+    return {workspace, transposed ? 1 : length, transposed ? length : 1};
   }
 }
 
-/// c's rows x panels. Sums of unfinished blocks wait in the workspace.
+/// Whether sums are c as soon as they are made.
+template <class I, class C>
+IJEPA_INLINE bool stores_sums(const Product& p) {
+  const bool plain = p.then == Then::store || (p.then == Then::accumulate && p.bias == nullptr);
+  return plain && size_of(p.c_type) == sizeof(C) && p.n % lanes<I, C> == 0;
+}
+
+/// What becomes of a vector of sums before it is c's at element `at`, of which `count` are.
+template <class I, class T, class C>
+IJEPA_INLINE void finish_vector(const Product& p, Vec<I, C> v, std::int64_t at,
+                                std::int64_t count) {
+  T* c = static_cast<T*>(p.c) + at;
+  __builtin_prefetch(c + fetched_ahead, 1);
+  if (p.then == Then::accumulate) v += load_up_to<I, C>(c, count);
+  if (p.then == Then::gelu) {
+    if (p.extra != nullptr) {
+      T* pre = static_cast<T*>(p.extra) + at;
+      __builtin_prefetch(pre + fetched_ahead, 1);
+      store_up_to<I, C>(v, pre, count);
+    }
+    v = gelu<I>(as_stored<I, T>(v));
+  }
+  if (p.then == Then::gelu_slope) {
+    const T* extra = static_cast<const T*>(p.extra) + at;
+    T* also = static_cast<T*>(p.also) + at;
+    __builtin_prefetch(extra + fetched_ahead);
+    __builtin_prefetch(also + fetched_ahead, 1);
+    const Vec<I, C> pre = load_up_to<I, C>(extra, count), cdf = normal_cdf<I>(pre);
+    store_up_to<I, C>(Vec<I, C>(pre * cdf), also, count);
+    v = as_stored<I, T>(v) * gelu_gradient<I>(pre, cdf);
+  }
+  store_up_to<I, C>(v, c, count);
+}
+
+template <class I, class C>
+void finish_rows(const Product& p, Range rows, const C* sums) {
+  const C* bias = static_cast<const C*>(p.bias);
+  with_type<C>(
+      p.c_type, p.c, [&]<class T>(T*) __attribute__((always_inline)) {
+        for (auto row = rows.begin; row < rows.end; ++row, sums += whole_vectors<I, C>(p.n))
+          for (std::int64_t col = 0; col < p.n; col += lanes<I, C>) {
+            const std::int64_t count = p.n - col;
+            Vec<I, C> v = load<I>(sums + col);
+            if (bias != nullptr) v += load_up_to<I, C>(bias + col, count);
+            finish_vector<I, T, C>(p, v, row * p.n + col, count);
+          }
+      });
+}
+
+/// Where the sums of a panel are made: in c, or in the workspace.
+template <class C>
+struct Sums {
+  C* data;
+  std::int64_t stride;
+};
+
+/// Some rows of c, and a range of its panels.
+template <class I, class T, class C = Accumulator<T>>
+void multiply_cached(const Product& p, Range rows, Range panels, const C* packed, C* workspace) {
+  const std::int64_t count = rows.end - rows.begin, blocks = blocks_of(p.k);
+  const bool in_c = stores_sums<I, C>(p), in_place = reads_b_in_place<I, T>(p);
+  C* partial = workspace + (std::is_same_v<T, C> ? 0 : count * block_depth);
+  for (std::int64_t i = 0; i < blocks; ++i) {
+    const Block block = block_of(p.k, i);
+    const auto a = prepare_rows<I, T>(p, rows, block, workspace);
+    for (std::int64_t j = panels.begin; j < panels.end; ++j) {
+      const Panel panel = panel_of<I, C>(p.n, j);
+      const Sums<C> sums = in_c ? Sums<C>{static_cast<C*>(p.c) + rows.begin * p.n + panel.col, p.n}
+                                : Sums<C>{partial + panel.col, whole_vectors<I, C>(p.n)};
+      const bool adds = !block.first || (in_c && p.then == Then::accumulate);
+      const C* bias = in_c && block.first && p.bias != nullptr
+                          ? static_cast<const C*>(p.bias) + panel.col
+                          : nullptr;
+      const C* b = in_place ? static_cast<const C*>(p.b) + block.begin * p.b_row + panel.col
+                            : packed + panel_at<I, C>(p, block, panel);
+      multiply_small<I, C>({count, panel.cols, block.depth, a.data, a.row, a.col, b,
+                            in_place ? p.b_row : panel.cols, sums.data, sums.stride, nullptr,
+                            adds ? sums.data : bias, adds ? sums.stride : 0, true});
+    }
+  }
+  if (!in_c) finish_rows<I, C>(p, rows, partial);
+}
+
+/// c's rows x panels.
 template <class I, class T, class C = Accumulator<T>>
 void multiply_rows(const Product& p, Range rows, Range panels, const C* packed, C* workspace) {
-  const std::int64_t count = rows.end - rows.begin;
-  C* partial = workspace + prepared_size<I>(count);
-  for (std::int64_t i = 0; i < blocks_of<I>(p.k); ++i) {
-    const Block block = block_of<I>(p.k, i);
-    const Rows<C> a = prepare_rows<I, T>(p, rows, block, workspace);
-    for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
-      const std::int64_t col = panel * panel_cols<I, C>;
-      C* sums = partial + (panel - panels.begin) * count * panel_cols<I, C>;
-      multiply_panel<I, C>(
-          count, block.depth, a, packed + panel_at<I, C>(p, block, panel),
-          [&](std::int64_t r, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-            if (block.first)
-              v[0] = v[1] = Vec<I, C>{};
-            else
-              load_pair<I, C>(sums + r * panel_cols<I, C>, panel_cols<I, C>, v);
-          },
-          [&](std::int64_t r, Vec<I, C>(&v)[2]) __attribute__((always_inline)) {
-            if (block.last)
-              finish_row<I, C>(p, rows.begin + r, col, v);
-            else
-              store_pair<I, C>(v, panel_cols<I, C>, sums + r * panel_cols<I, C>);
-          });
-    }
+  // Rows of a weight gradient share x, of which there is more than of them.
+  const std::int64_t most = p.a_row == 1 ? rows.end - rows.begin : cached_rows;
+  for (auto row = rows.begin; row < rows.end; row += most) {
+    const std::int64_t end = row + most < rows.end ? row + most : rows.end;
+    multiply_cached<I, T>(p, {row, end}, panels, packed, workspace);
   }
+}
+
+/// Elements of the workspace that a block of `rows` rows needs.
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE std::int64_t product_workspace(const Product& p, std::int64_t rows) {
+  const std::int64_t widened = std::is_same_v<T, C> ? 0 : rows * block_depth;
+  if (stores_sums<I, C>(p)) return widened;
+  return widened + rows * whole_vectors<I, C>(p.n);
 }
 
 }  // namespace ijepa::cpu

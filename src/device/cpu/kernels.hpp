@@ -18,7 +18,7 @@ struct Range {
 enum class Then : std::uint8_t {
   store,       // c = it
   accumulate,  // c += it
-  gelu,        // extra = it, c = gelu(extra as stored)
+  gelu,        // extra = it, unless that is null, c = gelu(it as stored)
   gelu_slope   // c = it, as stored, times gelu'(extra); also = gelu(extra)
 };
 
@@ -30,13 +30,11 @@ struct Product {
   std::int64_t a_row, a_col;
   const void* b;
   std::int64_t b_row, b_col;
-  void* c;  // row-major, as is extra
+  void* c;  // row-major, as are extra and also, which have its type
   DType c_type;
   Then then = Then::store;
   const void* bias = nullptr;  // (n), parameter type; may be null
-  void* extra = nullptr;
-  DType extra_type = DType::f32;
-  void* also = nullptr;  // of extra's type
+  void *extra = nullptr, *also = nullptr;
 };
 
 /// One head of one sequence: its rows and columns in the packed tensors.
@@ -51,6 +49,7 @@ struct Head {
 struct NormRows {
   std::int64_t cols;
   Tensor x, w, b, mean, rstd;  // w, b may be empty
+  BranchSum sum{};             // forms x, if it has a branch
 };
 
 /// An OptimizerRange with weights of type C; null: left out.
@@ -96,6 +95,14 @@ class Kernels {
   /// Adds to dx; dw and db (cols, parameter type) are added to as well.
   virtual void layer_norm_backward(const NormRows& n, const Tensor& dy, const Tensor& dx,
                                    Range rows, void* dw, void* db) const = 0;
+  /// sum (cols, parameter type) = the sum of `rows` of x, counted in index where it is not null.
+  virtual void sum_rows(const Tensor& x, const std::int32_t* index, Range rows,
+                        void* sum) const = 0;
+  virtual double sum_squares(const Tensor& x, Range elements) const = 0;
+  /// The sum of smooth_l1(prediction - target) over a row, target being (cols) of parameter type;
+  /// writes its gradient times scale.
+  virtual double smooth_l1(const Tensor& prediction, std::int64_t row, const void* target,
+                           double scale, const Tensor& dprediction) const = 0;
   virtual void adamw_ema(const AdamWRange<float>& r, const AdamWFactors<float>& f,
                          Range chunks) const = 0;
   virtual void adamw_ema(const AdamWRange<double>& r, const AdamWFactors<double>& f,
@@ -105,13 +112,13 @@ class Kernels {
   ~Kernels() = default;  // never owned through the base
 };
 
-/// Kernels, and whether oneDNN multiplies where it can.
+/// Kernels, and whether oneDNN multiplies where it is faster.
 struct KernelChoice {
   const Kernels& kernels;
   bool onednn;
 };
 
-/// "avx2", "avx512", "onednn" (AVX-512 kernels and oneDNN's products), or "auto": the last of these
+/// "avx2", "avx512", "onednn" (AVX-512 kernels and some products by oneDNN), or "auto": the last of these
 /// that the processor can run and the build has. An Error for what it cannot run or has not.
 KernelChoice choose_kernels(const std::string& name, bool has_avx512);
 

@@ -16,14 +16,14 @@ class KernelsOn final : public Kernels {
   std::int64_t packed_bytes(const Product& p) const override {
     return with_element(p.type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      return p.k * panels_of<I, C>(p.n) * panel_cols<I, C> * static_cast<std::int64_t>(sizeof(C));
+      const auto columns = reads_b_in_place<I, T>(p) ? 0 : whole_vectors<I, C>(p.n);
+      return p.k * columns * static_cast<std::int64_t>(sizeof(C));
     });
   }
   std::int64_t workspace_bytes(const Product& p, std::int64_t rows) const override {
     return with_element(p.type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      const auto sums = blocks_of<I>(p.k) > 1 ? panels_of<I, C>(p.n) * panel_cols<I, C> : 0;
-      return (prepared_size<I>(rows) + rows * sums) * static_cast<std::int64_t>(sizeof(C));
+      return product_workspace<I, T>(p, rows) * static_cast<std::int64_t>(sizeof(C));
     });
   }
   std::int64_t panels(const Product& p) const override {
@@ -90,12 +90,12 @@ class KernelsOn final : public Kernels {
   void layer_norm_forward(const NormRows& n, double epsilon, const Tensor& y,
                           Range rows) const override {
     with_pointer(n.x, [&]<class X>(X* xs) {
-      using C = Accumulator<X>;
       with_partner(xs, y, [&](auto* ys) {
-        for (auto i = rows.begin; i < rows.end; ++i)
-          layer_norm_row<I>(xs + i * n.cols, static_cast<const C*>(n.w.data),
-                            static_cast<const C*>(n.b.data), epsilon, n.cols, ys + i * n.cols,
-                            static_cast<C*>(n.mean.data)[i], static_cast<C*>(n.rstd.data)[i]);
+        if (n.sum.branch.empty())
+          return norm_rows(n, epsilon, xs, ys, rows, GivenRows<I, X>{xs, n.cols});
+        with_partner(xs, n.sum.branch, [&]<class B>(const B* branch) {
+          norm_rows(n, epsilon, xs, ys, rows, SummedRows<I, X, B>{xs, n.cols, n.sum, branch});
+        });
       });
     });
   }
@@ -114,6 +114,32 @@ class KernelsOn final : public Kernels {
       });
     });
   }
+  void sum_rows(const Tensor& x, const std::int32_t* index, Range rows, void* sum) const override {
+    with_pointer(x, [&]<class X>(X* xs) {
+      sum_of_rows<I>(index == nullptr ? xs + rows.begin * x.cols() : xs,
+                     index == nullptr ? nullptr : index + rows.begin, rows.end - rows.begin,
+                     x.cols(), static_cast<Accumulator<X>*>(sum));
+    });
+  }
+  double sum_squares(const Tensor& x, Range e) const override {
+    double sum = 0;
+    with_pointer(x,
+                 [&](const auto* xs) { sum = sum_of_squares<I>(xs + e.begin, e.end - e.begin); });
+    return sum;
+  }
+  double smooth_l1(const Tensor& prediction, std::int64_t row, const void* target, double scale,
+                   const Tensor& dprediction) const override {
+    double sum = 0;
+    const auto cols = prediction.cols();
+    with_pointer(prediction, [&]<class X>(X* xs) {
+      using C = Accumulator<X>;
+      with_partner(xs, dprediction, [&](auto* dxs) {
+        sum = smooth_l1_row<I>(xs + row * cols, static_cast<const C*>(target), cols, C(scale),
+                               dxs + row * cols);
+      });
+    });
+    return sum;
+  }
   void adamw_ema(const AdamWRange<float>& r, const AdamWFactors<float>& f,
                  Range chunks) const override {
     for (auto i = chunks.begin; i < chunks.end; ++i) adamw_chunk<I>(r, f, i);
@@ -124,6 +150,16 @@ class KernelsOn final : public Kernels {
   }
 
  private:
+  template <class X, class Y, class Values>
+  static void norm_rows(const NormRows& n, double epsilon, const X* xs, Y* ys, Range rows,
+                        const Values& values) {
+    using C = Accumulator<X>;
+    for (auto i = rows.begin; i < rows.end; ++i)
+      layer_norm_row<I>(xs + i * n.cols, values.of(i), static_cast<const C*>(n.w.data),
+                        static_cast<const C*>(n.b.data), epsilon, n.cols, ys + i * n.cols,
+                        static_cast<C*>(n.mean.data)[i], static_cast<C*>(n.rstd.data)[i]);
+  }
+
   template <class F>
   static void with_pointer(const Tensor& t, F&& f) {
     if (t.dtype == DType::f64) return f(static_cast<double*>(t.data));

@@ -10,7 +10,7 @@ namespace ijepa::cpu {
 namespace {
 
 /// Rows of c a thread takes at a time: their part of a stays in the second-level cache.
-constexpr std::int64_t block_rows = 96;
+constexpr std::int64_t block_rows = 108;
 /// Tokens summed at a time in a weight gradient: bounds the packed copy of x.
 constexpr std::int64_t slab_depth = 512;
 
@@ -52,7 +52,7 @@ Product input_gradient(std::string_view op, Tensor dy, Tensor w, Tensor dx) {
 
 void CpuOps::multiply(const Product& p) {
   if (p.m == 0 || p.n == 0) return;
-  if (onednn_ && onednn_->handles(p.type)) return onednn_->multiply(p);
+  if (onednn_ && onednn_->is_faster(p)) return onednn_->multiply(p);
   auto* packed = scratch<std::byte>(0, kernels_.packed_bytes(p));
   const auto panels = kernels_.panels(p);
   parallel_for(threads_, panels, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -92,14 +92,15 @@ void CpuOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
 void CpuOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) {
   constexpr auto op = "linear_gelu_forward";
   check_linear(op, x, w, b, y);
-  expect_matrix(op, "pre", pre, y.rows(), y.cols());
-  expect_type(op, "pre", pre, x.dtype);
+  if (!pre.empty()) {
+    expect_matrix(op, "pre", pre, y.rows(), y.cols());
+    expect_type(op, "pre", pre, x.dtype);
+  }
   auto p = product(x.dtype, x.rows(), w.rows(), x.cols());
   p.c = y.data;
   p.c_type = y.dtype;
   p.then = Then::gelu;
   p.extra = pre.data;
-  p.extra_type = pre.dtype;
   forward(p, x, w, b);
 }
 
@@ -125,7 +126,6 @@ void CpuOps::linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor 
   p.then = Then::gelu_slope;
   p.also = y.data;
   p.extra = pre.data;
-  p.extra_type = pre.dtype;
   multiply(p);
 }
 
@@ -136,20 +136,24 @@ void CpuOps::linear_backward_params(Tensor dy, Tensor x, Tensor dw, Tensor db, W
   expect_matrix(op, "dw", dw, n, k);
   expect_type(op, "x", x, dy.dtype);
   expect_type(op, "dw", dw, parameter_type(dy.dtype));
-  if (!db.empty()) sum_rows(dy, {}, db, mode);
-  if (m == 0 && mode == Write::overwrite) fill_zero(dw);
-  const auto bytes = static_cast<std::int64_t>(size_of(dy.dtype));
+  if (m == 0 && mode == Write::overwrite) {
+    fill_zero(dw);
+    if (!db.empty()) fill_zero(db);
+  }
   for (std::int64_t begin = 0; begin < m; begin += slab_depth) {
-    auto p = product(dy.dtype, n, k, std::min(slab_depth, m - begin));
-    p.a = static_cast<const std::byte*>(dy.data) + begin * n * bytes;
+    const Tensor dys = first_rows(rows_from(dy, begin), std::min(slab_depth, m - begin));
+    auto p = product(dy.dtype, n, k, dys.rows());
+    p.a = dys.data;
     p.a_row = 1;
     p.a_col = n;
-    p.b = static_cast<const std::byte*>(x.data) + begin * k * bytes;
+    p.b = rows_from(x, begin).data;
     p.b_row = k;
     p.b_col = 1;
     p.c = dw.data;
     p.c_type = dw.dtype;
     p.then = begin > 0 || mode == Write::accumulate ? Then::accumulate : Then::store;
+    // The product finds dy in the cache, where the sum has brought it.
+    if (!db.empty()) sum_rows(dys, {}, db, begin > 0 ? Write::accumulate : mode);
     multiply(p);
   }
 }

@@ -88,19 +88,6 @@ class TargetRow {
   C* buffer_;
 };
 
-/// The loss of a row of `cols` predictions; writes its gradient.
-template <class P, class C, class D>
-double smooth_l1_row(const P* prediction, const C* target, std::int64_t cols, C scale,
-                     D* dprediction) {
-  double sum = 0;
-  for (std::int64_t j = 0; j < cols; ++j) {
-    const C d = convert<C>(prediction[j]) - target[j];
-    dprediction[j] = convert<D>(scale * smooth_l1_gradient(d));
-    sum += static_cast<double>(ijepa::smooth_l1(d));
-  }
-  return sum;
-}
-
 }  // namespace
 
 void CpuOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scale,
@@ -109,39 +96,27 @@ void CpuOps::smooth_l1(Tensor prediction, const TargetRows& targets, double scal
   const auto cols = prediction.cols();
   const auto* rows = targets.rows.as<std::int32_t>();
   double sum = 0;
-  on_floats(
-      [&]<class P, class D>(P* p, D* dp) {
-        using C = Wide<P>;
-        const auto own = TargetRow<C>::room(cols);
-        C* buffers = scratch<C>(0, own * threads_);
-        const auto sum_rows = [&](std::int64_t piece, Range range) {
+  const auto add_up = [&]<class C>(C) {
+    const auto own = TargetRow<C>::room(cols);
+    C* buffers = scratch<C>(0, own * threads_);
+    sum =
+        sum_ranges(threads_, prediction.rows(), rows_of_sum, [&](std::int64_t piece, Range range) {
           TargetRow<C> target(targets, kernels_, parameter_type(prediction.dtype),
                               buffers + piece * own);
           double part = 0;
           for (auto i = range.begin; i < range.end; ++i)
-            part += smooth_l1_row(p + i * cols, target.of(rows[i]), cols, C(scale), dp + i * cols);
+            part += kernels_.smooth_l1(prediction, i, target.of(rows[i]), scale, dprediction);
           return part;
-        };
-        sum = sum_ranges(threads_, prediction.rows(), rows_of_sum, sum_rows);
-      },
-      prediction, dprediction);
+        });
+  };
+  prediction.dtype == DType::f64 ? add_up(double{}) : add_up(float{});
   add_to_scalar(loss_accum, scale * sum);
 }
 
 void CpuOps::sum_squares(Tensor x, Tensor result_accum) {
-  double sum = 0;
-  on_floats(
-      [&](const auto* xs) {
-        sum = sum_ranges(threads_, x.numel(), elements_of_sum, [&](std::int64_t, Range range) {
-          double part = 0;
-          for (auto i = range.begin; i < range.end; ++i) {
-            const auto value = convert<double>(xs[i]);
-            part += value * value;
-          }
-          return part;
-        });
-      },
-      x);
+  const double sum =
+      sum_ranges(threads_, x.numel(), elements_of_sum,
+                 [&](std::int64_t, Range range) { return kernels_.sum_squares(x, range); });
   add_to_scalar(result_accum, sum);
 }
 

@@ -14,7 +14,7 @@ bool OneDnn::is_built_in() {
   return false;
 }
 
-bool OneDnn::handles(DType) const {
+bool OneDnn::is_faster(const Product&) const {
   return false;
 }
 

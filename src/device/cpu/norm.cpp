@@ -34,12 +34,9 @@ void sum_blocks(const S* partial, std::int64_t blocks, std::int64_t stride, std:
 void CpuOps::layer_norm_forward(const BranchSum& s, Tensor w, Tensor b, double epsilon, Tensor y,
                                 Tensor mean, Tensor rstd) {
   expect_norm("layer_norm_forward", s, w, b, y, mean, rstd);
-  const NormRows n{s.sum.cols(), s.sum, w, b, mean, rstd};
+  const NormRows n{s.sum.cols(), s.sum, w, b, mean, rstd, s};
   parallel_for(threads_, s.sum.rows(), 4, [&](std::int64_t begin, std::int64_t end) {
-    for_cached_rows({begin, end}, [&](Range rows) {
-      if (!s.branch.empty()) add_rows(s.residual, s.branch, s.scale, s.row_sequence, s.sum, rows);
-      kernels_.layer_norm_forward(n, epsilon, y, rows);
-    });
+    kernels_.layer_norm_forward(n, epsilon, y, {begin, end});
   });
 }
 

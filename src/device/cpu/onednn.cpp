@@ -23,6 +23,8 @@ constexpr std::int64_t smallest_step = 16;
 /// What a call reads and writes may take of the second-level cache, where the activation after it
 /// finds it again.
 constexpr std::int64_t cached_bytes = 768 << 10;
+/// Columns of x in a weight gradient above which the library is faster.
+constexpr std::int64_t widest_gradient = 96;
 /// Depth of a weight gradient is a number of tokens, any at all; zeros round it up to a multiple.
 constexpr std::int64_t depth_step = 64;
 
@@ -45,8 +47,8 @@ std::int64_t bytes_of_row(const Product& p) {
   const auto of = [](std::int64_t count, DType type) {
     return count * static_cast<std::int64_t>(size_of(type));
   };
-  return of(p.k, p.type) + of(p.n, p.c_type) + (p.extra != nullptr ? of(p.n, p.extra_type) : 0) +
-         (p.also != nullptr ? of(p.n, p.c_type) : 0);
+  return of(p.k, p.type) +
+         of(p.n, p.c_type) * (1 + (p.extra != nullptr ? 1 : 0) + (p.also != nullptr ? 1 : 0));
 }
 
 bool instructions_include(dnnl::cpu_isa wanted) {
@@ -169,7 +171,7 @@ void OneDnn::Products::multiply_rows(const Product& p, Plans& plans, std::int64_
                                      std::int64_t thread) {
   auto& own = own_[static_cast<std::size_t>(thread)];
   const auto& packer = plans.of(rows_of_call(p.m, step));
-  const Stored target = stored_by(p);
+  void* const target = stored_by(p);
   for (auto row = rows.begin; row < rows.end;) {
     const auto count = rows_of_call(rows.end - row, step);
     auto& part = plans.of(count);
@@ -180,8 +182,7 @@ void OneDnn::Products::multiply_rows(const Product& p, Plans& plans, std::int64_
       weights = packed;
     }
     part.run(thread, at(p.a, p.type, row * p.a_row), weights, p.bias,
-             at(target.data, target.type, row * p.n),
-             own.space.of<std::byte>(part.workspace_bytes()));
+             at(target, p.c_type, row * p.n), own.space.of<std::byte>(part.workspace_bytes()));
     finish(p, {row, row + count});
     row += count;
   }
@@ -189,10 +190,10 @@ void OneDnn::Products::multiply_rows(const Product& p, Plans& plans, std::int64_
 
 /// The activation, while the rows are in the cache.
 void OneDnn::Products::finish(const Product& p, Range rows) const {
-  const auto extra = make_tensor(p.extra, p.extra_type, {p.m, p.n}),
+  const auto extra = make_tensor(p.extra, p.c_type, {p.m, p.n}),
              c = make_tensor(p.c, p.c_type, {p.m, p.n});
   const Range elements{rows.begin * p.n, rows.end * p.n};
-  if (p.then == Then::gelu) row_kernels_.gelu_forward(extra, c, elements);
+  if (p.then == Then::gelu) row_kernels_.gelu_forward(p.extra != nullptr ? extra : c, c, elements);
   if (p.then == Then::gelu_slope)
     row_kernels_.gelu_backward(extra, c, make_tensor(p.also, p.c_type, {p.m, p.n}), elements);
 }
@@ -206,8 +207,11 @@ bool OneDnn::is_built_in() {
   return true;
 }
 
-bool OneDnn::handles(DType type) const {
-  return products_->handles(type);
+bool OneDnn::is_faster(const Product& p) const {
+  if (!products_->handles(p.type)) return false;
+  if (p.type != DType::f32) return true;
+  if (p.a_row == 1 && p.a_col != 1) return p.n > widest_gradient;
+  return p.n * p.k * static_cast<std::int64_t>(size_of(p.type)) > cached_bytes;
 }
 
 std::string OneDnn::describe() {

@@ -57,9 +57,8 @@ OneThread::~OneThread() {
   if (before_ != 1) omp_set_num_threads(before_);
 }
 
-Stored stored_by(const Product& p) {
-  if (p.then == Then::gelu) return {p.extra, p.extra_type};
-  return {p.c, p.c_type};
+void* stored_by(const Product& p) {
+  return p.then == Then::gelu && p.extra != nullptr ? p.extra : p.c;
 }
 
 OneDnnKind OneDnnKind::of(const Product& p) {
@@ -68,7 +67,7 @@ OneDnnKind OneDnnKind::of(const Product& p) {
           p.a_row,
           p.a_col,
           p.type,
-          stored_by(p).type,
+          p.c_type,
           p.then == Then::accumulate ? Then::accumulate : Then::store,
           p.bias != nullptr,
           p.b_row == 1 && p.b_col != 1};

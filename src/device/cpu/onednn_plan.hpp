@@ -21,12 +21,8 @@ struct OneDnnKind {
   static OneDnnKind of(const Product& p);
 };
 
-/// Where c = a b of a product is put before anything else is done to it.
-struct Stored {
-  void* data;
-  DType type;
-};
-Stored stored_by(const Product& p);
+/// Where c = a b of a product is put, as c's type, before anything else is done to it.
+void* stored_by(const Product& p);
 
 /// oneDNN plans and runs for as many threads as OpenMP offers, at the time of planning; here each
 /// call belongs to one thread, so this must stand around both.

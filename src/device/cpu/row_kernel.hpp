@@ -1,8 +1,8 @@
 // Kernels that read memory once: GELU, layer norm rows, AdamW with EMA and bfloat16 copies.
 #pragma once
-#include "gemm_tile.hpp"
 #include "kernels.hpp"
 #include "math_kernel.hpp"
+#include "panels.hpp"
 
 namespace ijepa::cpu {
 
@@ -12,16 +12,6 @@ IJEPA_INLINE void for_each_vector(std::int64_t n, F&& f) {
   std::int64_t i = 0;
   for (; i + lanes<I, C> <= n; i += lanes<I, C>) f(i, std::int64_t{lanes<I, C>});
   if (i < n) f(i, n - i);
-}
-
-template <class I, class C, class T>
-IJEPA_INLINE Vec<I, C> load_up_to(const T* p, std::int64_t count) {
-  return count == lanes<I, C> ? load<I>(p) : load_some<I>(p, count);
-}
-
-template <class I, class C, class T>
-IJEPA_INLINE void store_up_to(Vec<I, C> v, T* p, std::int64_t count) {
-  count == lanes<I, C> ? store<I>(v, p) : store_some<I>(v, p, count);
 }
 
 template <class I, class X, class Y, class C = Accumulator<X>>
@@ -46,15 +36,57 @@ void gelu_backward_range(const X* x, std::int64_t n, Y* dy, Y* y) {
       });
 }
 
-/// y = (x - mean) rstd w + b of one row; the mean first, then the variance about it.
-template <class I, class X, class Y, class C = Accumulator<X>>
-IJEPA_INLINE void layer_norm_row(const X* x, const C* w, const C* b, double epsilon,
-                                 std::int64_t cols, Y* y, C& mean, C& rstd) {
+/// Rows of x that are there.
+template <class I, class X>
+struct GivenRows {
+  const X* x;
+  std::int64_t cols;
+
+  IJEPA_INLINE auto of(std::int64_t i) const {
+    return [row = x + i * cols](std::int64_t j, std::int64_t n) __attribute__((always_inline)) {
+      return load_up_to<I, Accumulator<X>>(row + j, n);
+    };
+  }
+};
+
+/// Rows of x that are formed as they are read.
+template <class I, class X, class B>
+struct SummedRows {
+  X* x;
+  std::int64_t cols;
+  const BranchSum& sum;
+  const B* branch;
+
+  IJEPA_INLINE auto of(std::int64_t i) const {
+    using C = Accumulator<X>;
+    const X* residual = static_cast<const X*>(sum.residual.data) + i * cols;
+    return [ row = x + i * cols, residual, b = branch + i * cols, scale = scale_of(i) ](
+        std::int64_t j, std::int64_t n) __attribute__((always_inline)) {
+      const Vec<I, C> v = load_up_to<I, C>(residual + j, n) + load_up_to<I, C>(b + j, n) * scale;
+      store_up_to<I, C>(v, row + j, n);
+      return as_stored<I, X>(v);
+    };
+  }
+
+ private:
+  IJEPA_INLINE Accumulator<X> scale_of(std::int64_t i) const {
+    using C = Accumulator<X>;
+    if (sum.scale.empty()) return C(1);
+    return static_cast<const C*>(
+        sum.scale.data)[static_cast<const std::int32_t*>(sum.row_sequence.data)[i]];
+  }
+};
+
+/// y = (x - mean) rstd w + b of one row; the mean first, then the variance about it. values(j, n)
+/// is called first: n elements of x from j on.
+template <class I, class X, class Y, class Values, class C = Accumulator<X>>
+IJEPA_INLINE void layer_norm_row(const X* x, const Values& values, const C* w, const C* b,
+                                 double epsilon, std::int64_t cols, Y* y, C& mean, C& rstd) {
   using V = Vec<I, C>;
   V sum{}, squares{};
   for_each_vector<I, C>(
       cols, [&](std::int64_t j, std::int64_t n)
-                __attribute__((always_inline)) { sum += load_up_to<I, C>(x + j, n); });
+                __attribute__((always_inline)) { sum += values(j, n); });
   mean = sum_lanes<I, C>(sum) / static_cast<C>(cols);
   for_each_vector<I, C>(
       cols, [&](std::int64_t j, std::int64_t n) __attribute__((always_inline)) {
@@ -96,6 +128,69 @@ IJEPA_INLINE void layer_norm_backward_row(const Y* dy, const X* x, const C* w, C
         const V d = (g - splat<I>(mean_g) - xh * mean_gx) * rstd;
         store_up_to<I, C>(load_up_to<I, C>(dx + j, n) + d, dx + j, n);
       });
+}
+
+/// sum (cols) = the sum of rows [0, count) of x, or of rows index[0], index[1], ... of it.
+template <class I, class X, class C = Accumulator<X>>
+void sum_of_rows(const X* x, const std::int32_t* index, std::int64_t count, std::int64_t cols,
+                 C* sum) {
+  constexpr int together = 4;  // vectors whose sums stay in registers
+  using V = Vec<I, C>;
+  const auto row = [&](std::int64_t i) { return x + (index != nullptr ? index[i] : i) * cols; };
+  std::int64_t j = 0;
+  for (; j + together * lanes<I, C> <= cols; j += together * lanes<I, C>) {
+    V s[together] = {};
+    for (std::int64_t i = 0; i < count; ++i)
+      for (int v = 0; v < together; ++v) s[v] += load<I>(row(i) + j + v * lanes<I, C>);
+    for (int v = 0; v < together; ++v) store<I>(s[v], sum + j + v * lanes<I, C>);
+  }
+  for (; j < cols; j += lanes<I, C>) {
+    V s{};
+    for (std::int64_t i = 0; i < count; ++i) s += load_up_to<I, C>(row(i) + j, cols - j);
+    store_up_to<I, C>(s, sum + j, cols - j);
+  }
+}
+
+/// The sum over the lanes of f(lane as double), in as many partial sums as a vector has doubles.
+template <class I, class F>
+IJEPA_INLINE Vec<I, double> sum_of_lanes(Vec<I, double> v, F&& f) {
+  return f(v);
+}
+template <class I, class F>
+IJEPA_INLINE Vec<I, double> sum_of_lanes(Vec<I, float> v, F&& f) {
+  typename VectorOf<float, I::bytes / 2>::type half[2];
+  __builtin_memcpy(half, &v, sizeof v);
+  return f(__builtin_convertvector(half[0], Vec<I, double>)) +
+         f(__builtin_convertvector(half[1], Vec<I, double>));
+}
+
+template <class I, class X, class C = Accumulator<X>>
+double sum_of_squares(const X* x, std::int64_t n) {
+  Vec<I, double> sum{};
+  for_each_vector<I, C>(
+      n, [&](std::int64_t i, std::int64_t count) __attribute__((always_inline)) {
+        sum += sum_of_lanes<I>(
+            load_up_to<I, C>(x + i, count),
+            [](Vec<I, double> v) __attribute__((always_inline)) { return v * v; });
+      });
+  return sum_lanes<I, double>(sum);
+}
+
+/// The sum of smooth_l1(x - target); dx is its gradient times scale.
+template <class I, class X, class D, class C = Accumulator<X>>
+double smooth_l1_row(const X* x, const C* target, std::int64_t n, C scale, D* dx) {
+  using V = Vec<I, C>;
+  Vec<I, double> sum{};
+  for_each_vector<I, C>(
+      n, [&](std::int64_t i, std::int64_t count) __attribute__((always_inline)) {
+        const V d = load_up_to<I, C>(x + i, count) - load_up_to<I, C>(target + i, count);
+        const V one = splat<I>(C(1)), size = max<V>(d, -d);
+        const V loss = size < one ? d * d * C(0.5) : size - C(0.5);  // of NaN NaN
+        store_up_to<I, C>(V((d < -one ? -one : d > one ? one : d) * scale), dx + i, count);
+        sum += sum_of_lanes<I>(
+            loss, [](Vec<I, double> v) __attribute__((always_inline)) { return v; });
+      });
+  return sum_lanes<I, double>(sum);
 }
 
 /// One chunk of parameters. Null pointers: no EMA, no copies.

@@ -12,12 +12,13 @@
 
 namespace ijepa::cpu {
 
-/// Instruction sets: bytes of a vector and the register tile of matrix products.
+/// Instruction sets: bytes of a vector, and the register tiles of matrix products: at most so many
+/// vectors wide, and at most so many rows of 1, 2, ... vectors high.
 struct Avx2 {
-  static constexpr int bytes = 32, tile_rows = 6;
+  static constexpr int bytes = 32, tile_vectors = 2, tile_rows[] = {6, 6};
 };
 struct Avx512 {
-  static constexpr int bytes = 64, tile_rows = 12;
+  static constexpr int bytes = 64, tile_vectors = 3, tile_rows[] = {12, 12, 9};
 };
 
 template <class T, int Bytes>
@@ -106,6 +107,31 @@ IJEPA_INLINE void store(Vec<I, double> v, BFloat16* p) {
     store<I>(one, rounded);
     p[i] = rounded[0];
   }
+}
+
+/// The same of at most a vector, where that is whole at once.
+template <class I, class C, class T>
+IJEPA_INLINE Vec<I, C> load_up_to(const T* p, std::int64_t count) {
+  return count >= lanes<I, C> ? load<I>(p) : load_some<I>(p, count);
+}
+
+template <class I, class C, class T>
+IJEPA_INLINE void store_up_to(Vec<I, C> v, T* p, std::int64_t count) {
+  count >= lanes<I, C> ? store<I>(v, p) : store_some<I>(v, p, count);
+}
+
+/// The value that a T keeps of v.
+template <class I, class T, class V>
+IJEPA_INLINE V as_stored(V v) {
+  unsigned char buffer[sizeof(V)];
+  store<I>(v, reinterpret_cast<T*>(buffer));
+  return load<I>(reinterpret_cast<const T*>(buffer));
+}
+
+/// n in whole vectors.
+template <class I, class C>
+IJEPA_INLINE std::int64_t whole_vectors(std::int64_t n) {
+  return (n + lanes<I, C> - 1) / lanes<I, C> * lanes<I, C>;
 }
 
 /// One element in the type sums are made in.

@@ -1,12 +1,13 @@
-// Products whose operands lie in the cache, with nothing packed: of a single elements are read, of
-// b and c whole vectors of a row. Attention is made of these.
+// Products whose operands lie in the cache: of a single elements are read, of b and c whole vectors
+// of a row. Linear layers and attention are made of these.
 #pragma once
 #include "simd.hpp"
 
 namespace ijepa::cpu {
 
-/// c (m, n) = or += a (m, k) b (k, n), with element (i, l) of a at a[i * a_row + l * a_col]. n is a
-/// multiple of a vector. Row i of c is multiplied by row_scale[i] where that is given.
+/// c (m, n) = a (m, k) b (k, n), with element (i, l) of a at a[i * a_row + l * a_col]. n is a
+/// multiple of a vector. Row i of c is multiplied by row_scale[i] where that is given, and row i of
+/// `added`, which may be c, is added to it where there is one.
 template <class C>
 struct SmallProduct {
   std::int64_t m, n, k;
@@ -17,7 +18,9 @@ struct SmallProduct {
   C* c;
   std::int64_t c_row;
   const C* row_scale = nullptr;
-  bool accumulate = false;
+  const C* added = nullptr;
+  std::int64_t added_row = 0;
+  bool a_is_far = false;  // out of the cache
 };
 
 /// Calls f.operator()<count>() for a count of 1 to Most.
@@ -30,7 +33,8 @@ IJEPA_INLINE void with_count(std::int64_t count, F&& f) {
 
 /// Count rows x Vectors vectors of c, kept in registers.
 template <class I, int Count, int Vectors, class C>
-IJEPA_INLINE void multiply_small_tile(const SmallProduct<C> p, std::int64_t row, std::int64_t col) {
+IJEPA_INLINE void multiply_small_tile(const SmallProduct<C>& p, std::int64_t row,
+                                      std::int64_t col) {
   constexpr int n = lanes<I, C>, together = 3;
   constexpr int bases = (Count + together - 1) / together;
   Vec<I, C> acc[Count][Vectors] = {};
@@ -39,55 +43,70 @@ IJEPA_INLINE void multiply_small_tile(const SmallProduct<C> p, std::int64_t row,
 #pragma GCC unroll 4
   for (int r = 0; r < bases; ++r) a[r] = p.a + (row + together * r) * p.a_row;
   const C* b = p.b + col;
-  for (std::int64_t l = 0; l < p.k; ++l) {
-    Vec<I, C> bs[Vectors];
-#pragma GCC unroll 2
-    for (int v = 0; v < Vectors; ++v) bs[v] = load<I>(b + v * n);
+  const std::int64_t a_row = p.a_row, a_col = p.a_col, b_row = p.b_row;
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(C));
+  const bool fetches = p.a_is_far && a_col == 1;
+  for (std::int64_t left = p.k; left > 0; left -= line) {
+    // The tile below: so many rows at once are not foreseen.
+    if (fetches) {
 #pragma GCC unroll 12
-    for (int r = 0; r < Count; ++r) {
-      const auto s = splat<I>(a[r / together][r % together * p.a_row]);
-#pragma GCC unroll 2
-      for (int v = 0; v < Vectors; ++v) acc[r][v] += s * bs[v];
+      for (int r = 0; r < Count; ++r)
+        __builtin_prefetch(a[r / together] + (Count + r % together) * a_row);
     }
+    for (std::int64_t l = left < line ? left : line; l > 0; --l) {
+      Vec<I, C> bs[Vectors];
+#pragma GCC unroll 3
+      for (int v = 0; v < Vectors; ++v) bs[v] = load<I>(b + v * n);
+#pragma GCC unroll 12
+      for (int r = 0; r < Count; ++r) {
+        const auto s = splat<I>(a[r / together][r % together * a_row]);
+#pragma GCC unroll 3
+        for (int v = 0; v < Vectors; ++v) acc[r][v] += s * bs[v];
+      }
 #pragma GCC unroll 4
-    for (int r = 0; r < bases; ++r) a[r] += p.a_col;
-    b += p.b_row;
+      for (int r = 0; r < bases; ++r) a[r] += a_col;
+      b += b_row;
+    }
   }
   const auto for_each = [&](auto&& f) __attribute__((always_inline)) {
 #pragma GCC unroll 12
     for (int r = 0; r < Count; ++r)
-#pragma GCC unroll 2
-      for (int v = 0; v < Vectors; ++v)
-        f(acc[r][v], row + r, p.c + (row + r) * p.c_row + col + v * n);
+#pragma GCC unroll 3
+      for (int v = 0; v < Vectors; ++v) f(acc[r][v], row + r, col + v * n);
   };
   if (p.row_scale != nullptr)
-    for_each([&](Vec<I, C> & v, std::int64_t r, C*)
+    for_each([&](Vec<I, C> & v, std::int64_t r, std::int64_t)
                  __attribute__((always_inline)) { v *= p.row_scale[r]; });
-  if (p.accumulate)
-    for_each([](Vec<I, C> & v, std::int64_t, const C* c)
-                 __attribute__((always_inline)) { v += load<I>(c); });
-  for_each([](const Vec<I, C>& v, std::int64_t, C* c)
-               __attribute__((always_inline)) { store<I>(v, c); });
+  if (p.added != nullptr)
+    for_each([&](Vec<I, C> & v, std::int64_t r, std::int64_t j)
+                 __attribute__((always_inline)) { v += load<I>(p.added + r * p.added_row + j); });
+  for_each([&](const Vec<I, C>& v, std::int64_t r, std::int64_t j)
+               __attribute__((always_inline)) { store<I>(v, p.c + r * p.c_row + j); });
 }
 
 /// Some columns of c in register tiles of nearly equal height: a low one would wait for its sums.
 template <class I, int Vectors, class C>
 IJEPA_INLINE void multiply_small_columns(const SmallProduct<C>& p, std::int64_t col) {
-  const std::int64_t tiles = (p.m + I::tile_rows - 1) / I::tile_rows;
+  constexpr int most = I::tile_rows[Vectors - 1];
+  const std::int64_t tiles = (p.m + most - 1) / most;
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t row = p.m * tile / tiles;
-    with_count<I::tile_rows>(p.m * (tile + 1) / tiles - row, [&]<int Count>() {
-      multiply_small_tile<I, Count, Vectors>(p, row, col);
-    });
+    with_count<most>(p.m * (tile + 1) / tiles - row,
+                     [&]<int Count>() { multiply_small_tile<I, Count, Vectors>(p, row, col); });
   }
 }
 
+/// The columns in nearly equal parts of few vectors.
 template <class I, class C>
 [[gnu::noinline]] void multiply_small(const SmallProduct<C>& p) {
-  constexpr std::int64_t pair = 2 * lanes<I, C>;
-  std::int64_t col = 0;
-  for (; col + pair <= p.n; col += pair) multiply_small_columns<I, 2>(p, col);
-  if (col < p.n) multiply_small_columns<I, 1>(p, col);
+  constexpr int most = I::tile_vectors;
+  const std::int64_t vectors = p.n / lanes<I, C>, parts = (vectors + most - 1) / most;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t first = vectors * part / parts;
+    with_count<most>(vectors * (part + 1) / parts - first, [&]<int Vectors>() {
+      multiply_small_columns<I, Vectors>(p, first * lanes<I, C>);
+    });
+  }
 }
 
 }  // namespace ijepa::cpu

@@ -276,26 +276,17 @@ void CpuOps::sum_rows(Tensor x, Tensor rows, Tensor y, Write mode) {
   expect_vector("sum_rows", "y", y, parameter_type(x.dtype), cols);
   const auto* index = row_indices("sum_rows", rows, count);
   const auto blocks = (count + sum_block - 1) / sum_block;
-  on_floats(
-      [&]<class X>(X* xs) {
-        using S = Wide<X>;
-        S* partial = scratch<S>(3, blocks * cols);
-        parallel_for(threads_, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-          for (auto block = begin; block < end; ++block) {
-            S* sum = partial + block * cols;
-            std::fill_n(sum, cols, S(0));
-            for (auto i = block * sum_block; i < std::min(count, (block + 1) * sum_block); ++i) {
-              const X* row = xs + (index != nullptr ? index[i] : i) * cols;
-              for (std::int64_t j = 0; j < cols; ++j) sum[j] += convert<S>(row[j]);
-            }
-          }
-        });
-        S* ys = y.as<S>();
-        if (mode == Write::overwrite) std::fill_n(ys, cols, S(0));
-        for (std::int64_t b = 0; b < blocks; ++b)
-          for (std::int64_t j = 0; j < cols; ++j) ys[j] += partial[b * cols + j];
-      },
-      x);
+  on_parameters(y, [&]<class S>(S* ys) {
+    S* partial = scratch<S>(3, blocks * cols);
+    parallel_for(threads_, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (auto b = begin; b < end; ++b)
+        kernels_.sum_rows(x, index, {b * sum_block, std::min(count, (b + 1) * sum_block)},
+                          partial + b * cols);
+    });
+    if (mode == Write::overwrite) std::fill_n(ys, cols, S(0));
+    for (std::int64_t b = 0; b < blocks; ++b)
+      for (std::int64_t j = 0; j < cols; ++j) ys[j] += partial[b * cols + j];
+  });
 }
 
 }  // namespace ijepa::cpu

@@ -46,10 +46,11 @@ void CudaOps::linear_forward(Tensor x, Tensor w, Tensor b, Tensor y) {
 void CudaOps::linear_gelu_forward(Tensor x, Tensor w, Tensor b, Tensor pre, Tensor y) {
   constexpr auto op = "linear_gelu_forward";
   check_linear(op, x, w, b, y);
-  expect_matrix(op, "pre", pre, y.rows(), y.cols());
-  expect_type(op, "pre", pre, x.dtype);
-  linear_forward(x, w, b, pre);
-  gelu_forward(pre, y);
+  const Tensor product = pre.empty() ? y : pre;
+  expect_matrix(op, "pre", product, y.rows(), y.cols());
+  expect_type(op, "pre", product, x.dtype);
+  linear_forward(x, w, b, product);
+  gelu_forward(product, y);
 }
 
 void CudaOps::linear_backward_input(Tensor dy, Tensor w, Tensor dx) {

@@ -222,9 +222,9 @@ static void describe(ComputeSettings& c, Fields& f) {
   f.choice(
       "cpu_kernels", c.cpu_kernels,
       {{"auto", "auto"}, {"avx2", "avx2"}, {"avx512", "avx512"}, {"onednn", "onednn"}},
-      "Instructions of the CPU's arithmetic; `onednn` is AVX-512 with oneDNN's matrix products. "
-      "`auto`: the last of these that the machine can run. Results are equal bit for bit only "
-      "between runs with the same.");
+      "Instructions of the CPU's arithmetic; `onednn` is AVX-512 with oneDNN's matrix products "
+      "where these are faster. `auto`: the last of these that the machine can run. Results are "
+      "equal bit for bit only between runs with the same.");
   f.choice("recompute", c.recompute, {{"none", Recompute::none}, {"block", Recompute::block}},
            "`block`: keep each block's input only and compute the block again in backward: less "
            "memory, a third more work.");
