@@ -118,8 +118,8 @@ struct KernelChoice {
   bool onednn;
 };
 
-/// "avx2", "avx512", "onednn" (AVX-512 kernels and some products by oneDNN), or "auto": the last of these
-/// that the processor can run and the build has. An Error for what it cannot run or has not.
+/// "avx2", "avx512", "onednn" (AVX-512 kernels and some products by oneDNN), or "auto": the last of
+/// these that the processor can run and the build has. An Error for what it cannot run or has not.
 KernelChoice choose_kernels(const std::string& name, bool has_avx512);
 
 const Kernels& avx2_kernels();
