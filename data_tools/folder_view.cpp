@@ -24,9 +24,7 @@ std::vector<std::string> paired_annotations(const Folder& folder) {
   auto others = names;
   std::erase_if(others, [&](const auto& name) { return std::ranges::count(paired, name) > 0; });
   if (std::ranges::all_of(others, is_never_a_class)) return paired;
-  const auto holds_photos = [&](const auto& name) {
-    return folder.folders.find(name)->second.all.photos > 0;
-  };
+  const auto holds_photos = [&](const auto& name) { return folder.at(name).all.photos > 0; };
   const bool other_format = std::ranges::any_of(others, holds_photos);
   if (std::ranges::any_of(paired, holds_photos) ||
       (!other_format && std::ranges::any_of(paired, may_be_of_a_class)))
@@ -45,7 +43,7 @@ std::vector<std::string> content_folders(const Folder& folder, bool pairs) {
   // images beside masks; or one folder of folders, which is no class beside masks either
   const bool heap = std::any_of(names.begin(), names.end(), is_heap_name);
   const auto wraps = [&] {
-    const Folder& inner = folder.folders.find(others.front())->second;
+    const Folder& inner = folder.at(others.front());
     return !has_direct_images(inner) && !folders_with_images(inner).empty();
   };
   return heap || (others.size() == 1 && wraps()) ? others : names;
@@ -54,14 +52,14 @@ std::vector<std::string> content_folders(const Folder& folder, bool pairs) {
 const Folder& unwrapped(const Folder& folder) {
   const auto names = folders_with_images(folder);
   if (names.size() != 1 || has_direct_images(folder)) return folder;
-  return unwrapped(folder.folders.find(names.front())->second);
+  return unwrapped(folder.at(names.front()));
 }
 
 bool is_web_dataset(const Folder& folder) {
   const auto names = folders_with_images(folder);
   if (names.empty()) return folder.own.labels > 0;
   return std::all_of(names.begin(), names.end(), [&](const auto& name) {
-    const Folder& inner = folder.folders.find(name)->second;
+    const Folder& inner = folder.at(name);
     // 00000, 00001, ...: tars that were unpacked, or written as folders by img2dataset
     const bool numbered =
         name.size() >= 5 && name.find_first_not_of("0123456789") == std::string::npos;

@@ -2,9 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <CLI/CLI.hpp>
-#include <filesystem>
 
 #include "data_tools/progress.hpp"
 #include "ijepa/cli/numbers.hpp"

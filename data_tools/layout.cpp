@@ -86,10 +86,10 @@ class WrapperSearch {
 /// images_001 images_002, ds1/img ds2/img: parts of one set, which hold no classes.
 bool are_parts_of_a_set(const FoundSplit& split, const Names& classes) {
   return are_parts(classes) && std::ranges::all_of(classes, [&](const auto& name) {
-           const Folder* at = &split.folder->folders.find(name)->second;
+           const Folder* at = &split.folder->at(name);
            for (Names content = content_folders(*at);
                 content.size() == 1 && !has_direct_images(*at); content = content_folders(*at))
-             at = &at->folders.find(content.front())->second;
+             at = &at->at(content.front());
            return has_direct_images(*at);
          });
 }
@@ -173,7 +173,7 @@ void leave_out_annotations(const FoundSplit& split, const std::string& base, Lay
                              const std::string& path) -> void {
     const Names content = content_folders(folder);
     for (const auto& name : folders_with_images(folder)) {
-      const Folder& inner = folder.folders.find(name)->second;
+      const Folder& inner = folder.at(name);
       if (std::ranges::find(content, name) == content.end()) {
         layout.annotations.push_back({base + path + name + "/", inner.all});
         shown.push_back(path + name);

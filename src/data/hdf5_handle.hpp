@@ -1,5 +1,5 @@
-// Hdf5Handle: an HDF5 identifier that closes itself, and the calls on it that both the shard reader
-// and writer need. Failures become an Error with the library's innermost message.
+// Hdf5Handle: an HDF5 identifier that closes itself, and the calls on it that shards, checkpoints
+// and feature files need. Failures become an Error with the library's innermost message.
 #pragma once
 #include <hdf5.h>
 

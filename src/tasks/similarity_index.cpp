@@ -1,7 +1,6 @@
 #include "ijepa/tasks/similarity_index.hpp"
 
 #include <cmath>
-#include <vector>
 
 #include "ijepa/core/error.hpp"
 

@@ -8,10 +8,10 @@
 #include <numeric>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/canvas.hpp"
 #include "ijepa/tasks/feature_file.hpp"
 #include "ijepa/tasks/infer.hpp"
 #include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/similarity_scale.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

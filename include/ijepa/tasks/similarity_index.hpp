@@ -1,5 +1,5 @@
-// Similarity: the images whose features point in nearly the same direction, by Faiss (Johnson et
-// al., arXiv 1702.08734), and what a cosine is worth.
+// SimilarityIndex: the images whose features point in nearly the same direction, by Faiss (Johnson
+// et al., arXiv 1702.08734).
 #pragma once
 #include <cstdint>
 #include <memory>

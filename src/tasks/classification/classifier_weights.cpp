@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
 #include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"

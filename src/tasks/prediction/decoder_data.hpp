@@ -14,7 +14,8 @@
 namespace ijepa {
 
 BlockDecoderConfig sizes_of(const TrainDecoderSettings& settings);
-/// An Error, one sentence, for whatever cannot work on any data.
+/// An Error, one sentence, for sizes of a decoder that cannot be, or a batch of fewer images than
+/// ranks.
 void check_settings(const TrainDecoderSettings& settings, std::int64_t ranks);
 /// What a run of these settings would be told.
 PretrainRecipe recipe_of(const TrainDecoderSettings& settings);

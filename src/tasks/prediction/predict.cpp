@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <filesystem>
-#include <numeric>
 #include <sstream>
 
 #include "../gemm.hpp"

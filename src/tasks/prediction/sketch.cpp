@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <optional>
 
 #include "../work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/labelled_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"

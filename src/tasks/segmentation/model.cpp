@@ -1,6 +1,5 @@
 #include "ijepa/tasks/segmentation/model.hpp"
 
-#include <filesystem>
 
 #include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "ijepa/core/error.hpp"
 
 namespace ijepa {
 namespace {

@@ -37,7 +37,8 @@ class ShardedWeights final : public WeightFile {
     const auto json = parse_json(read_text_file(index), problem);
     try {
       for (const auto& [tensor, file] : json.at("weight_map").items())
-        file_of_[without_wrappers(tensor)] = file.get<std::string>();
+        check(file_of_.emplace(without_wrappers(tensor), file.get<std::string>()).second,
+              "{} names the tensor {} twice.", index, without_wrappers(tensor));
     } catch (const nlohmann::json::exception& e) {
       fail("{}: {}.", problem, json_reason(e));
     }
