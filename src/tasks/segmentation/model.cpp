@@ -1,6 +1,5 @@
 #include "ijepa/tasks/segmentation/model.hpp"
 
-
 #include "../same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
