@@ -90,7 +90,7 @@ bool is_capital(char c) {
 /// Two words that name one split: train_val, of which challenges make both themselves.
 void join_train_val(Words& words) {
   const std::array both{"train", "val"};
-  const auto at = std::ranges::search(words, both).begin();
+  const auto at = std::search(words.begin(), words.end(), both.begin(), both.end());
   if (at != words.end()) words.insert(words.erase(at, at + 2), "trainval");
 }
 

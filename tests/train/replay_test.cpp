@@ -196,7 +196,7 @@ TEST_F(ReplayedSteps, NameTheBlock) {
     const std::string said = events(r).front().at("explanation");
     EXPECT_THAT(said, StartsWith("step 0: the first value that is not finite is of rank 0, "
                                  "micro-batch 1 of 1. linear_gelu_forward at "
-                                 "target_encoder.blocks.1.mlp.fc1: the result pre, "));
+                                 "target_encoder.blocks.1.mlp.fc1: the result y, "));
     const std::string file = events(r).front().at("replay");
     EXPECT_EQ(replayed(file).said, said);
     EXPECT_EQ(replayed(file, {"compute.recompute=block", "compute.threads=2"}).said, said);

@@ -178,7 +178,7 @@ TEST_F(Forms, AnIndexIsNotBelieved) {
   expect_refused("parts", "no file of weights beside it");
   with("another", "model-00001-of-00003.safetensors");
   expect_refused("parts", "does not hold it");
-  with("module.layernorm.bias", "model-00001-of-00003.safetensors");
+  with("layernorm._orig_mod.bias", "model-00001-of-00003.safetensors");
   expect_refused("parts", "names the tensor layernorm.bias twice");
   std::ofstream(index) << "{\"weight_map\": 3}";
   expect_refused("parts", "no index of weights");
