@@ -133,7 +133,7 @@ TEST_F(Interruptions, MpirunPassesSignalsOnAndTheRanksSave) {
 
 // mpirun waits, passes the signal on, and kills after its patience.
 TEST_F(Interruptions, MpirunIsInterruptedDuringASaveOfMoreThanTwoSeconds) {
-  ::setenv(patience, "4", 1);
+  ::setenv(patience, "8", 1);  // of which busy cores may need most for the rest of two saves
   for (const int signal : {SIGINT, SIGTERM}) {
     Job job(on_ranks(2, training("run")));
     const pid_t rank = stop_in_a_save();
