@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "data_tools/inspect_cli.hpp"
+#include "data_tools/inspection/inspect_cli.hpp"
 #include "ijepa/cli/program.hpp"
 
 namespace {

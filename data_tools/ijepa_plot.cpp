@@ -4,8 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "data_tools/log_curves.hpp"
-#include "data_tools/plot_cli.hpp"
+#include "data_tools/plots/log_curves.hpp"
+#include "data_tools/plots/plot_cli.hpp"
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"

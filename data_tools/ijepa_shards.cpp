@@ -3,8 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "data_tools/packer.hpp"
-#include "data_tools/shards_cli.hpp"
+#include "data_tools/packing/packer.hpp"
+#include "data_tools/packing/shards_cli.hpp"
 #include "ijepa/cli/program.hpp"
 
 namespace {

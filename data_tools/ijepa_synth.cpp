@@ -3,8 +3,8 @@
 #include <opencv2/core/utility.hpp>
 #include <thread>
 
-#include "data_tools/synth.hpp"
-#include "data_tools/synth_write.hpp"
+#include "data_tools/synthesis/synth.hpp"
+#include "data_tools/synthesis/synth_write.hpp"
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"

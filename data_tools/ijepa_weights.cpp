@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "data_tools/progress.hpp"
+#include "data_tools/packing/progress.hpp"
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/core/error.hpp"

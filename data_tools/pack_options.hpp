@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 
 namespace ijepa::tools {
 

@@ -31,18 +31,23 @@ ARROWS = {
 }
 # Folders inside another's that are libraries of their own: they use what lies around them, not the
 # other way round, and not one another.
-OWN_LIBRARIES = ["tasks/probing", "tasks/classification", "tasks/prediction", "tasks/segmentation",
-                 "train/weights"]
-# Folders of one library, each of which uses those before it.
-ROOMS = {"train": ["recipe", "checkpoint", "step", "health", "logs", "run", "fit"]}
+OWN_LIBRARIES = ["tasks/inference", "tasks/search", "tasks/probing", "tasks/classification",
+                 "tasks/prediction", "tasks/segmentation", "train/weights"]
+# Folders inside another's, each of which uses those before it.
+ROOMS = {
+    "train": ["recipe", "checkpoint", "step", "health", "logs", "run", "fit"],
+    "data": ["images", "shards", "loading"],
+    "tasks": ["loop", "images", "features", "network"],
+    "data_tools": ["synthesis", "sources", "layout", "packing", "inspection", "plots"],
+}
 # Included header -> the only places that may include it.
 CONFINED = {
     "mpi.h": ["src/comm/*", "tests/*", "benchmarks/*"],
-    "hdf5.h": ["src/data/hdf5_handle.hpp", "src/data/shard*", "src/train/checkpoint*",
-               "src/tasks/feature_file*", "tests/*"],
-    "*hdf5_handle.hpp": ["src/data/shard*", "src/train/checkpoint*", "src/tasks/feature_file*",
-                         "tests/*"],
-    "faiss/*": ["src/tasks/similarity_index*", "benchmarks/search/*"],
+    "hdf5.h": ["src/data/shards/*", "src/train/checkpoint/*", "src/tasks/features/feature_file*",
+               "tests/*"],
+    "*hdf5_handle.hpp": ["src/data/shards/*", "src/train/checkpoint/*",
+                         "src/tasks/features/feature_file*"],
+    "faiss/*": ["src/tasks/features/similarity_index*", "benchmarks/search/*"],
     "*.pb.h": ["src/train/logs/event_files*", "src/train/weights/onnx_*"],
     "zip.h": ["src/train/weights/*", "tests/*"],
     "cuda*.h": ["src/device/cuda/*", "src/comm/nccl/*", "tests/support/cuda_emulation/*",
@@ -254,8 +259,9 @@ BREAKS = [
     ("src/tasks/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing itself"),
     ("src/tasks/prediction/a.cpp", '#include "ijepa/tasks/probing/e.hpp"\n', "only tasks/probing"),
     ("src/train/step/a.cpp", '#include "ijepa/train/run/f.hpp"\n', "step must not include"),
+    ("data_tools/layout/a.cpp", '#include "data_tools/plots/g.hpp"\n', "layout must not include"),
     ("src/model/a.cpp", "#include <mpi.h>\n", "mpi.h may be included only"),
-    ("src/data/loader.cpp", "#include <hdf5.h>\n", "hdf5.h may be included only"),
+    ("src/data/loading/loader.cpp", "#include <hdf5.h>\n", "hdf5.h may be included only"),
     ("src/nn/a.cpp", "#include <cuda_runtime.h>\n", "may be included only in src/device/cuda"),
     ("src/core/a.cpp", '#include "toml.hpp"\n', "no file of this project"),
     ("src/extra/a.cpp", '#include "ijepa/data/shard.hpp"\n', "not in the dependency table"),
@@ -282,11 +288,11 @@ def make_sound_tree(root):
             (root / name / "keep.txt").write_text("x\n")
     headers = ["include/ijepa/core/error.hpp", "include/ijepa/data/shard.hpp", "src/comm/b.hpp",
                "include/ijepa/tasks/probing/e.hpp", "include/ijepa/train/run/f.hpp",
-               "tests/support/c.hpp"]
+               "data_tools/plots/g.hpp", "tests/support/c.hpp"]
     for name in headers:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("// One idea.\n#pragma once\n")
-    source = root / "src" / "data" / "shard.cpp"
+    source = root / "src" / "data" / "shards" / "shard.cpp"
     source.parent.mkdir(parents=True)
     source.write_text('#include <hdf5.h>\n#include "ijepa/core/error.hpp"\n')
 

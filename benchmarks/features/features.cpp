@@ -11,7 +11,7 @@
 
 #include "../spent.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/loader.hpp"
+#include "ijepa/data/loading/loader.hpp"
 
 namespace ijepa {
 namespace {

@@ -2,7 +2,7 @@
 // the same, in turns in one process. The program's time is that of a search for all queries less
 // that of a search for one, so that reading the features and filling the index are left out; both
 // are exact.
-#include "ijepa/tasks/search.hpp"
+#include "ijepa/tasks/search/search.hpp"
 
 #include <faiss/IndexFlat.h>
 #include <fmt/core.h>
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/feature_file.hpp"
+#include "ijepa/tasks/features/feature_file.hpp"
 
 namespace ijepa {
 namespace {

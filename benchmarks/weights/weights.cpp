@@ -8,7 +8,7 @@
 #include <iostream>
 #include <string>
 
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 
 namespace ijepa {
 namespace {

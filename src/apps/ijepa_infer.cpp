@@ -5,7 +5,7 @@
 
 #include "ijepa/comm/session.hpp"
 #include "ijepa/core/counted.hpp"
-#include "ijepa/tasks/infer.hpp"
+#include "ijepa/tasks/inference/infer.hpp"
 #include "options.hpp"
 
 namespace {

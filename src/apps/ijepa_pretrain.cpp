@@ -10,8 +10,8 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/network/start_from.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"
-#include "ijepa/tasks/start_from.hpp"
 #include "ijepa/train/fit/dry_run.hpp"
 #include "ijepa/train/fit/precision_choice.hpp"
 #include "ijepa/train/fit/replay.hpp"

@@ -9,7 +9,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/tasks/probing/probe.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "options.hpp"

@@ -5,8 +5,8 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
-#include "ijepa/tasks/search.hpp"
-#include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/features/similarity_index.hpp"
+#include "ijepa/tasks/search/search.hpp"
 #include "options.hpp"
 
 namespace {

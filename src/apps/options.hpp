@@ -10,7 +10,7 @@
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/comm/exit_codes.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 
 namespace ijepa {
 

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "ijepa/data/shard_format.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
 
 namespace ijepa {
 namespace {

@@ -7,7 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 #include "ijepa/drawing/lettering.hpp"
 #include "ijepa/drawing/plot_axis.hpp"
 

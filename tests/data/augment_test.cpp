@@ -1,4 +1,4 @@
-#include "ijepa/data/augment.hpp"
+#include "ijepa/data/loading/augment.hpp"
 
 #include <gtest/gtest.h>
 

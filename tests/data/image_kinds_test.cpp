@@ -5,8 +5,8 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/image.hpp"
-#include "ijepa/data/orientation.hpp"
+#include "ijepa/data/images/image.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "tests/support/other_pictures.hpp"
 
 namespace ijepa {

@@ -1,4 +1,4 @@
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ijepa/data/loader.hpp"
+#include "ijepa/data/loading/loader.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>

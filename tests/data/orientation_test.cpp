@@ -1,4 +1,4 @@
-#include "ijepa/data/orientation.hpp"
+#include "ijepa/data/images/orientation.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/resize.hpp"
 
 #include <gtest/gtest.h>
 

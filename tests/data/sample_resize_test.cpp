@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "ijepa/data/augment.hpp"
-#include "ijepa/data/picture_reader.hpp"
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/picture_reader.hpp"
+#include "ijepa/data/images/resize.hpp"
+#include "ijepa/data/loading/augment.hpp"
 #include "tests/support/other_pictures.hpp"
 
 namespace ijepa::test {

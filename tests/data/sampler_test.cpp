@@ -1,4 +1,4 @@
-#include "ijepa/data/sampler.hpp"
+#include "ijepa/data/loading/sampler.hpp"
 
 #include <gtest/gtest.h>
 

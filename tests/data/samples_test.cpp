@@ -1,12 +1,12 @@
-#include "ijepa/data/samples.hpp"
+#include "ijepa/data/images/samples.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <string>
 
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/data/shown.hpp"
+#include "ijepa/data/images/orientation.hpp"
+#include "ijepa/data/images/shown.hpp"
 #include "tests/support/other_pictures.hpp"
 
 namespace ijepa::test {

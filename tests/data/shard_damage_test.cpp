@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/data/shard_fixture.hpp"
 
 namespace ijepa::test {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ijepa/core/rng.hpp"
-#include "ijepa/data/shard_format.hpp"
-#include "ijepa/data/shard_writer.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
+#include "ijepa/data/shards/shard_writer.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa::test {

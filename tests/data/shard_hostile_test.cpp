@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/data/shard_fixture.hpp"
 #include "tests/support/hostile_hdf5.hpp"
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/sampler.hpp"
+#include "ijepa/data/loading/sampler.hpp"
 
 namespace ijepa {
 namespace {

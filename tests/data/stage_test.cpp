@@ -1,4 +1,4 @@
-#include "ijepa/data/stage.hpp"
+#include "ijepa/data/shards/stage.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "shard_fixture.hpp"
 
 namespace ijepa::test {

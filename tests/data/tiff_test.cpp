@@ -5,8 +5,8 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/data/image.hpp"
-#include "ijepa/data/samples.hpp"
+#include "ijepa/data/images/image.hpp"
+#include "ijepa/data/images/samples.hpp"
 #include "tests/support/other_pictures.hpp"
 
 namespace ijepa::test {

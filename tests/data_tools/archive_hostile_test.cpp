@@ -5,10 +5,10 @@
 
 #include <cstring>
 
-#include "data_tools/archive_links.hpp"
-#include "data_tools/archive_source.hpp"
-#include "data_tools/label_twins.hpp"
-#include "data_tools/plan.hpp"
+#include "data_tools/layout/label_twins.hpp"
+#include "data_tools/packing/plan.hpp"
+#include "data_tools/sources/archive_links.hpp"
+#include "data_tools/sources/archive_source.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {

@@ -1,10 +1,10 @@
-#include "data_tools/inspect.hpp"
+#include "data_tools/inspection/inspect.hpp"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
-#include "data_tools/inspect_cli.hpp"
+#include "data_tools/inspection/inspect_cli.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/checkpoint_marks.hpp"
 #include "tests/data_tools/pack_fixture.hpp"

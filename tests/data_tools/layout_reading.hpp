@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data_tools/layout.hpp"
+#include "data_tools/layout/layout.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace ijepa::test {

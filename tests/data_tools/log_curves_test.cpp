@@ -1,4 +1,4 @@
-#include "data_tools/log_curves.hpp"
+#include "data_tools/plots/log_curves.hpp"
 
 #include <gtest/gtest.h>
 

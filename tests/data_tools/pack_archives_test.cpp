@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "data_tools/plan.hpp"
-#include "data_tools/shards_cli.hpp"
+#include "data_tools/packing/plan.hpp"
+#include "data_tools/packing/shards_cli.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {

@@ -6,10 +6,10 @@
 #include <map>
 #include <string>
 
-#include "data_tools/packer.hpp"
+#include "data_tools/packing/packer.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/support/input_tree.hpp"
 #include "tests/support/temporary_folder.hpp"
 

@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
-#include "data_tools/image_packer.hpp"
-#include "ijepa/data/orientation.hpp"
+#include "data_tools/packing/image_packer.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 #include "tests/support/exif.hpp"
 #include "tests/support/other_pictures.hpp"

@@ -1,11 +1,11 @@
 // What reports and tables say of runs: that are finished, that stopped, that are being written, and
 // whose logs are damaged.
-#include "data_tools/report.hpp"
+#include "data_tools/plots/report.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data_tools/run_table.hpp"
+#include "data_tools/plots/run_table.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/train/logs/board_values.hpp"

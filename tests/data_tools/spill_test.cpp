@@ -1,9 +1,9 @@
-#include "data_tools/spill.hpp"
+#include "data_tools/packing/spill.hpp"
 
 #include <gtest/gtest.h>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/shard_format.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace ijepa::test {

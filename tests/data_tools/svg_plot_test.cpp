@@ -1,4 +1,4 @@
-#include "data_tools/svg_plot.hpp"
+#include "data_tools/plots/svg_plot.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

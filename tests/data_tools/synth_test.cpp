@@ -1,4 +1,4 @@
-#include "data_tools/synth.hpp"
+#include "data_tools/synthesis/synth.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -11,8 +11,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include "data_tools/synth_material.hpp"
-#include "data_tools/synth_write.hpp"
+#include "data_tools/synthesis/synth_material.hpp"
+#include "data_tools/synthesis/synth_write.hpp"
 #include "ijepa/core/error.hpp"
 #include "tests/support/temporary_folder.hpp"
 

@@ -1,7 +1,7 @@
 // A tar, zip or 7z of images: counted as packing does, then every file read, with labels beside
 // them.
-#include "data_tools/label_twins.hpp"
-#include "data_tools/plan.hpp"
+#include "data_tools/layout/label_twins.hpp"
+#include "data_tools/packing/plan.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,7 +1,7 @@
 // A part of a feature file, whose datasets and attributes are what the input says; or, where that
 // begins as JSON does, the manifest beside a sound part.
 #include "hdf5_input.hpp"
-#include "ijepa/tasks/feature_file.hpp"
+#include "ijepa/tasks/features/feature_file.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 namespace {

@@ -1,9 +1,9 @@
 // Every picture format through the one decoder: whole, a box of it, as numbers of a mask, as
 // samples of other channels, turned as its EXIF data say. Pictures of at most 2^20 pixels.
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/data/samples.hpp"
+#include "ijepa/data/images/orientation.hpp"
+#include "ijepa/data/images/samples.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,6 +1,6 @@
 // A shard whose guard is sound and whose datasets and attributes are what the input says.
 #include "hdf5_input.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/augment.hpp"
+#include "ijepa/data/loading/augment.hpp"
 #include "tests/support/golden.hpp"
 
 namespace ijepa::test {

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/features/similarity_index.hpp"
 #include "tests/support/golden.hpp"
 
 namespace ijepa::test {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/tasks/segmentation/labels.hpp"
 #include "ijepa/tasks/segmentation/network.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/features.hpp"
+#include "ijepa/tasks/features/features.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/infer.hpp"
+#include "ijepa/tasks/inference/infer.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,5 @@
 // Weights of other programs' files where a checkpoint's folder could stand.
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -8,7 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/device/host_values.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/train/weights/export.hpp"
 #include "ijepa/train/weights/load.hpp"
 #include "tests/mpi/ranks.hpp"

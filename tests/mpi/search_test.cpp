@@ -1,6 +1,6 @@
-#include "ijepa/tasks/search.hpp"
+#include "ijepa/tasks/search/search.hpp"
 
-#include "ijepa/tasks/infer.hpp"
+#include "ijepa/tasks/inference/infer.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"

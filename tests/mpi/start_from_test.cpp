@@ -1,5 +1,5 @@
 // New runs from the weights of other runs, on any number of ranks.
-#include "ijepa/tasks/start_from.hpp"
+#include "ijepa/tasks/network/start_from.hpp"
 
 #include <cstring>
 

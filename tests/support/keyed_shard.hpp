@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/shard_format.hpp"
-#include "ijepa/data/shard_writer.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
+#include "ijepa/data/shards/shard_writer.hpp"
 #include "tests/support/input_tree.hpp"
 
 namespace ijepa::test {

@@ -15,7 +15,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 
 namespace ijepa::test {
 

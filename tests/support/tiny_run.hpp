@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/shard_format.hpp"
-#include "ijepa/data/shard_writer.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
+#include "ijepa/data/shards/shard_writer.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 #include "tests/support/pictures.hpp"

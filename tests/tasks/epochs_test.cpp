@@ -1,4 +1,4 @@
-#include "src/tasks/epochs.hpp"
+#include "src/tasks/loop/epochs.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Feature files that are damaged, or made to harm who reads them.
-#include "ijepa/tasks/feature_file.hpp"
+#include "ijepa/tasks/features/feature_file.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/image_choice.hpp"
+#include "ijepa/tasks/images/image_choice.hpp"
 
 #include <gtest/gtest.h>
 

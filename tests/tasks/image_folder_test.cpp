@@ -1,4 +1,4 @@
-#include "ijepa/tasks/image_folder.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ijepa/data/image.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/data/images/image.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 #include "tests/support/pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "data_tools/synth.hpp"
-#include "ijepa/data/shard_format.hpp"
-#include "ijepa/data/shard_writer.hpp"
+#include "data_tools/synthesis/synth.hpp"
+#include "ijepa/data/shards/shard_format.hpp"
+#include "ijepa/data/shards/shard_writer.hpp"
 
 namespace ijepa::test {
 

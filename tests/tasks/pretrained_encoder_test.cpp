@@ -1,4 +1,4 @@
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/rand_augment.hpp"
+#include "ijepa/tasks/images/rand_augment.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/rank_batches.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
 
 #include <gtest/gtest.h>
 

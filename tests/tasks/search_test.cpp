@@ -1,4 +1,4 @@
-#include "ijepa/tasks/search.hpp"
+#include "ijepa/tasks/search/search.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,10 +8,10 @@
 #include <numeric>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/feature_file.hpp"
-#include "ijepa/tasks/infer.hpp"
-#include "ijepa/tasks/similarity_index.hpp"
-#include "ijepa/tasks/similarity_scale.hpp"
+#include "ijepa/tasks/features/feature_file.hpp"
+#include "ijepa/tasks/features/similarity_index.hpp"
+#include "ijepa/tasks/features/similarity_scale.hpp"
+#include "ijepa/tasks/inference/infer.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

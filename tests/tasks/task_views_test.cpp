@@ -1,4 +1,4 @@
-#include "ijepa/tasks/task_views.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,9 +5,9 @@
 
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
+#include "ijepa/tasks/network/encoder_features.hpp"
 #include "ijepa/tasks/probing/baselines.hpp"
-#include "ijepa/tasks/task_views.hpp"
 
 namespace ijepa::test {
 

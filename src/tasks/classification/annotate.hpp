@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 
 namespace ijepa {
 

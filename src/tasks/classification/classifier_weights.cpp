@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "../same_training.hpp"
+#include "../loop/same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 

@@ -5,20 +5,20 @@
 #include <numeric>
 #include <optional>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "annotate.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
+#include "ijepa/data/images/shown.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/data/shown.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
-#include "ijepa/tasks/image_folder.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/prefetch.hpp"
-#include "ijepa/tasks/rank_batches.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/loop/prefetch.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
 
 namespace ijepa {
 namespace {

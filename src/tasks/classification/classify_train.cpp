@@ -4,18 +4,18 @@
 #include <optional>
 #include <utility>
 
-#include "../epochs.hpp"
-#include "../same_training.hpp"
+#include "../loop/epochs.hpp"
+#include "../loop/same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/sampler.hpp"
+#include "ijepa/data/loading/sampler.hpp"
 #include "ijepa/tasks/classification/classifier_weights.hpp"
 #include "ijepa/tasks/classification/finetune_optimizer.hpp"
 #include "ijepa/tasks/classification/mix_images.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
 
 namespace ijepa {

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 
 namespace ijepa {
 namespace {

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <numeric>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
-#include "ijepa/tasks/prefetch.hpp"
-#include "ijepa/tasks/rank_batches.hpp"
+#include "ijepa/tasks/loop/prefetch.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
+#include "ijepa/tasks/network/encoder_features.hpp"
 
 namespace ijepa {
 namespace {

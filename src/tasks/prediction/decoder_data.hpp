@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "ijepa/data/sampler.hpp"
+#include "ijepa/data/loading/sampler.hpp"
 #include "ijepa/model/flow_matching.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_network.hpp"

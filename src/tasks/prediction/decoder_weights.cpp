@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "../same_training.hpp"
+#include "../loop/same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/json_text.hpp"
 #include "ijepa/data/names.hpp"

@@ -5,19 +5,19 @@
 #include <charconv>
 #include <sstream>
 
-#include "../gemm.hpp"
-#include "../work_progress.hpp"
+#include "../features/gemm.hpp"
+#include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/shown.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/data/images/shown.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
+#include "ijepa/tasks/loop/prefetch.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
-#include "ijepa/tasks/prefetch.hpp"
-#include "ijepa/tasks/pretrained.hpp"
-#include "ijepa/tasks/rank_batches.hpp"
-#include "ijepa/tasks/task_views.hpp"
 #include "predict_report.hpp"
 
 namespace ijepa {

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "ijepa/data/images/resize.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/data/resize.hpp"
 #include "ijepa/drawing/sheet.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/grid.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 #include "ijepa/tasks/prediction/predict.hpp"
 
 namespace ijepa {

@@ -4,14 +4,14 @@
 #include <cmath>
 #include <optional>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
-#include "ijepa/tasks/pretrained.hpp"
 #include "predict_report.hpp"
 #include "sketch_pixels.hpp"
 #include "sketch_report.hpp"

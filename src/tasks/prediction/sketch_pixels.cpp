@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 
 namespace ijepa {

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/tasks/prediction/decoder_network.hpp"
 #include "ijepa/tasks/prediction/sketch.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"

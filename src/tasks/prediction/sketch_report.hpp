@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/data/images/image.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/sketch.hpp"
 

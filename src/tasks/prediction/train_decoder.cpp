@@ -6,17 +6,17 @@
 #include <filesystem>
 #include <optional>
 
-#include "../same_training.hpp"
-#include "../work_progress.hpp"
+#include "../loop/same_training.hpp"
+#include "../loop/work_progress.hpp"
 #include "decoder_data.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/clock.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/loop/prefetch.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
-#include "ijepa/tasks/prefetch.hpp"
-#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/run/run_lock.hpp"
 #include "ijepa/train/run/run_saves.hpp"
 #include "ijepa/train/run/run_start.hpp"

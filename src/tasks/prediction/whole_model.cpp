@@ -11,8 +11,8 @@
 #include "ijepa/device/host_values.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/token_plan.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
-#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 

@@ -5,7 +5,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/drawing/lettering.hpp"
 

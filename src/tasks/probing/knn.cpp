@@ -4,12 +4,12 @@
 #include <cmath>
 #include <span>
 
-#include "../gemm.hpp"
+#include "../features/gemm.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
-#include "ijepa/tasks/similarity_index.hpp"
+#include "ijepa/tasks/features/similarity_index.hpp"
 
 namespace ijepa {
 namespace {

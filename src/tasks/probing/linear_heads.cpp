@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "../gemm.hpp"
+#include "../features/gemm.hpp"
 #include "ijepa/core/error.hpp"
 
 namespace ijepa {

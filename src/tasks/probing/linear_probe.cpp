@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/error.hpp"
 

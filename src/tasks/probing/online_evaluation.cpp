@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ijepa/core/cores.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/network/encoder_features.hpp"
 #include "ijepa/tasks/probing/knn.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 

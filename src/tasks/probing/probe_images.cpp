@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "ijepa/comm/agree.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 
 namespace ijepa {
 namespace {

@@ -7,7 +7,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/core/permutation.hpp"
-#include "ijepa/tasks/rank_batches.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
 #include "ijepa/tasks/segmentation/pairs.hpp"
 
 namespace ijepa {

@@ -11,9 +11,9 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 
 namespace ijepa {
 namespace {

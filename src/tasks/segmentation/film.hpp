@@ -6,7 +6,7 @@
 #include <opencv2/videoio.hpp>
 #include <string>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 
 namespace ijepa {

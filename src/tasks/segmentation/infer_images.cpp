@@ -4,15 +4,15 @@
 #include <filesystem>
 #include <numeric>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/tasks/image_folder.hpp"
-#include "ijepa/tasks/labelled_images.hpp"
-#include "ijepa/tasks/rank_batches.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/loop/rank_batches.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "legend.hpp"
 #include "pixel_shares.hpp"

@@ -1,10 +1,10 @@
 #include "ijepa/tasks/segmentation/model.hpp"
 
-#include "../same_training.hpp"
+#include "../loop/same_training.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 
 namespace ijepa {

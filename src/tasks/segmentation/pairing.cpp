@@ -12,7 +12,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 
 namespace ijepa {
 namespace {

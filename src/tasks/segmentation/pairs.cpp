@@ -7,8 +7,8 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/orientation.hpp"
+#include "ijepa/data/images/resize.hpp"
 
 namespace ijepa {
 namespace {

@@ -1,6 +1,6 @@
 #include <filesystem>
 
-#include "../work_progress.hpp"
+#include "../loop/work_progress.hpp"
 #include "film.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/drawing/lettering.hpp"

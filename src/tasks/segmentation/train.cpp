@@ -5,13 +5,13 @@
 #include <filesystem>
 #include <utility>
 
-#include "../epochs.hpp"
+#include "../loop/epochs.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/drawing/sheet.hpp"
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "ijepa/train/step/step_gradients.hpp"

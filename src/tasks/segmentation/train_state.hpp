@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "../same_training.hpp"
+#include "../loop/same_training.hpp"
 #include "ijepa/tasks/segmentation/train.hpp"
 
 namespace ijepa {

@@ -14,7 +14,7 @@
 #include <set>
 #include <utility>
 
-#include "../../data/hdf5_handle.hpp"
+#include "../../data/shards/hdf5_handle.hpp"
 #include "checkpoint_disk.hpp"
 
 namespace ijepa {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_writer.hpp"
 #include "ijepa/train/recipe/schedule.hpp"

@@ -12,7 +12,7 @@
 #include "ijepa/comm/cluster.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/train/fit/replay.hpp"
 #include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/step/engine.hpp"

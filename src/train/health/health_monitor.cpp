@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ijepa/data/shown.hpp"
+#include "ijepa/data/images/shown.hpp"
 #include "ijepa/device/host_values.hpp"
 
 namespace ijepa {

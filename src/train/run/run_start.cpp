@@ -17,7 +17,7 @@
 #include "ijepa/comm/placement.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/stage.hpp"
+#include "ijepa/data/shards/stage.hpp"
 #include "ijepa/device/gpus.hpp"
 #include "ijepa/device/revision.hpp"
 #include "ijepa/train/logs/metrics_log.hpp"

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "ijepa/core/error.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/train/recipe/schedule.hpp"
 #include "pickle_writer.hpp"
 #include "torch_archive.hpp"

@@ -10,7 +10,7 @@
 #include "authors_archive.hpp"
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/resize.hpp"
 #include "onnx_export.hpp"
 #include "safetensors.hpp"
 

@@ -5,7 +5,7 @@
 #include <opencv2/imgproc.hpp>
 #include <string>
 
-#include "data_tools/synth.hpp"
+#include "data_tools/synthesis/synth.hpp"
 
 namespace ijepa::test {
 

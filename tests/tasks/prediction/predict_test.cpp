@@ -7,9 +7,9 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/rng.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"

@@ -9,8 +9,8 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
-#include "ijepa/tasks/pretrained.hpp"
 #include "src/tasks/prediction/sketch_pixels.hpp"
 #include "tests/tasks/prediction/decoder_fixture.hpp"
 

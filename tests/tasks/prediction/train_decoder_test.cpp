@@ -8,9 +8,9 @@
 #include <numeric>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
-#include "ijepa/tasks/pretrained.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "tests/support/send_signal.hpp"
 #include "tests/support/tiny_run.hpp"

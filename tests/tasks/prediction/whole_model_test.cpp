@@ -6,7 +6,7 @@
 #include <functional>
 #include <set>
 
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/tiny_checkpoint.hpp"

@@ -4,7 +4,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 
 namespace ijepa::test {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 #include "ijepa/train/recipe/recipe.hpp"

@@ -4,7 +4,7 @@
 #include <opencv2/videoio.hpp>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/orientation.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "ijepa/tasks/segmentation/infer_images.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
 #include "src/tasks/segmentation/film.hpp"

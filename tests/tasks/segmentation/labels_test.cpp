@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 #include "ijepa/tasks/segmentation/mask_reader.hpp"
 #include "tests/support/input_tree.hpp"
 #include "tests/support/source_folder.hpp"

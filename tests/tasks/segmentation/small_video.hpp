@@ -6,7 +6,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 
-#include "ijepa/data/orientation.hpp"
+#include "ijepa/data/images/orientation.hpp"
 #include "tests/tasks/segmentation/pair_folders.hpp"
 
 namespace ijepa::test {

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "ijepa/core/file.hpp"
-#include "ijepa/data/orientation.hpp"
-#include "ijepa/tasks/pretrained.hpp"
+#include "ijepa/data/images/orientation.hpp"
+#include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/segmentation/segmenter.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "tests/support/exif.hpp"

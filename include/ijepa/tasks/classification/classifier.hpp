@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ijepa/nn/linear.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 
 namespace ijepa {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ijepa/tasks/classification/classifier.hpp"
-#include "ijepa/tasks/task_views.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {

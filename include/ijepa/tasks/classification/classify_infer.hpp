@@ -7,8 +7,8 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/data/image.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/data/images/image.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 
 namespace ijepa {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/tasks/encoder_features.hpp"
-#include "ijepa/tasks/task_views.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
+#include "ijepa/tasks/network/encoder_features.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {

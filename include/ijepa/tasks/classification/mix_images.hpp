@@ -6,7 +6,7 @@
 
 #include "ijepa/core/matrix.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 
 namespace ijepa {
 

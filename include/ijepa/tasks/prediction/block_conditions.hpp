@@ -9,9 +9,9 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/masks.hpp"
-#include "ijepa/tasks/image_source.hpp"
+#include "ijepa/tasks/images/image_source.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 
 namespace ijepa {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/resize.hpp"
 #include "ijepa/model/flow_matching.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/nn/param_store.hpp"

@@ -12,7 +12,7 @@
 #include "ijepa/model/masks.hpp"
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/tasks/task_views.hpp"
+#include "ijepa/tasks/images/task_views.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {

@@ -4,9 +4,9 @@
 #include <string>
 #include <utility>
 
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/resize.hpp"
 #include "ijepa/device/ops.hpp"
-#include "ijepa/tasks/feature_map.hpp"
+#include "ijepa/tasks/features/feature_map.hpp"
 
 namespace ijepa {
 

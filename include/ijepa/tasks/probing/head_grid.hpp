@@ -8,7 +8,7 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 #include "ijepa/tasks/probing/linear_heads.hpp"
 
 namespace ijepa {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 
 namespace ijepa {
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "ijepa/tasks/feature_batches.hpp"
-#include "ijepa/tasks/labelled.hpp"
+#include "ijepa/tasks/features/feature_batches.hpp"
+#include "ijepa/tasks/features/labelled.hpp"
 #include "ijepa/tasks/probing/head_grid.hpp"
 
 namespace ijepa {

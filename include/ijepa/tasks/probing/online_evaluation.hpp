@@ -1,7 +1,7 @@
 // Online evaluation: k-NN, and a linear head if asked for, on the target encoder's features while a
 // run trains.
 #pragma once
-#include "ijepa/tasks/features.hpp"
+#include "ijepa/tasks/features/features.hpp"
 #include "ijepa/tasks/probing/probe_images.hpp"
 #include "ijepa/train/health/evaluation.hpp"
 

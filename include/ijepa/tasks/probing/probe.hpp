@@ -5,7 +5,7 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/tasks/encoder_features.hpp"
+#include "ijepa/tasks/network/encoder_features.hpp"
 #include "ijepa/tasks/probing/probe_report.hpp"
 
 namespace ijepa {

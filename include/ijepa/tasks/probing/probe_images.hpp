@@ -5,10 +5,10 @@
 #include <string>
 
 #include "ijepa/comm/communicator.hpp"
-#include "ijepa/data/loader.hpp"
-#include "ijepa/tasks/feature_batches.hpp"
-#include "ijepa/tasks/features.hpp"
-#include "ijepa/tasks/image_choice.hpp"
+#include "ijepa/data/loading/loader.hpp"
+#include "ijepa/tasks/features/feature_batches.hpp"
+#include "ijepa/tasks/features/features.hpp"
+#include "ijepa/tasks/images/image_choice.hpp"
 
 namespace ijepa {
 

@@ -8,7 +8,7 @@
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/tasks/feature_map.hpp"
+#include "ijepa/tasks/features/feature_map.hpp"
 #include "ijepa/tasks/segmentation/pairs.hpp"
 
 namespace ijepa {

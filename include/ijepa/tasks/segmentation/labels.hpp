@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ijepa/core/config.hpp"
-#include "ijepa/data/canvas.hpp"
+#include "ijepa/data/images/canvas.hpp"
 
 namespace ijepa {
 

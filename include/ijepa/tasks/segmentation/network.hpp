@@ -8,8 +8,8 @@
 
 #include "ijepa/model/grid.hpp"
 #include "ijepa/nn/param_store.hpp"
-#include "ijepa/tasks/feature_map.hpp"
-#include "ijepa/tasks/pretrained_encoder.hpp"
+#include "ijepa/tasks/features/feature_map.hpp"
+#include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/tasks/segmentation/pixel_loss.hpp"
 
 namespace ijepa {

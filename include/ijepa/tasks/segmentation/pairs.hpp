@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "ijepa/core/rng.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/tasks/segmentation/mask_reader.hpp"
 #include "ijepa/tasks/segmentation/pairing.hpp"
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/grid.hpp"
 
 namespace ijepa {

@@ -3,7 +3,7 @@
 #pragma once
 #include <vector>
 
-#include "ijepa/data/resize.hpp"
+#include "ijepa/data/images/resize.hpp"
 #include "ijepa/tasks/segmentation/model.hpp"
 
 namespace ijepa {

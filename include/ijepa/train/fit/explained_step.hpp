@@ -9,7 +9,7 @@
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/clock.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/train/fit/repeated_step.hpp"
 
 namespace ijepa {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {

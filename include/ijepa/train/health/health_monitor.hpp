@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/train/health/health.hpp"
 #include "ijepa/train/step/engine.hpp"

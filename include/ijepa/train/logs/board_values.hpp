@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/grid.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/train/health/health.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ijepa/core/matrix.hpp"
-#include "ijepa/data/image.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/grid.hpp"
 
 namespace ijepa {

@@ -8,8 +8,8 @@
 
 #include "ijepa/core/config.hpp"
 #include "ijepa/core/tensor.hpp"
-#include "ijepa/data/augment.hpp"
-#include "ijepa/data/sampler.hpp"
+#include "ijepa/data/loading/augment.hpp"
+#include "ijepa/data/loading/sampler.hpp"
 #include "ijepa/model/config.hpp"
 #include "ijepa/nn/vit_stack.hpp"
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "ijepa/data/loader.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/loading/loader.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/model/masks.hpp"
 #include "ijepa/model/token_plan.hpp"
 #include "ijepa/train/health/health_monitor.hpp"

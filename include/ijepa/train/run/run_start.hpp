@@ -12,7 +12,7 @@
 #include "ijepa/comm/stop_signal.hpp"
 #include "ijepa/comm/watch.hpp"
 #include "ijepa/core/log.hpp"
-#include "ijepa/data/shard_set.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/device/device.hpp"
 #include "ijepa/train/checkpoint/checkpoint_file.hpp"
 #include "ijepa/train/health/health.hpp"

@@ -1,0 +1,189 @@
+#include "ijepa/tasks/images/image_source.hpp"
+
+#include <fmt/ranges.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+#include "ijepa/core/error.hpp"
+#include "ijepa/core/file.hpp"
+#include "ijepa/data/folder_names.hpp"
+#include "ijepa/data/images/image_kind.hpp"
+#include "ijepa/data/names.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
+
+namespace ijepa {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ShardImages final : public ImageSource {
+ public:
+  explicit ShardImages(const std::string& path) : shards_(ShardSet::open(path)) {}
+
+  std::int64_t size() const override { return shards_.size(); }
+  std::string key(std::int64_t image) const override { return shards_.key(image); }
+  int label(std::int64_t image) const override { return shards_.label(image); }
+  const std::vector<std::string>& class_names() const override { return shards_.class_names(); }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    shards_.read(image, encoded);
+    check(shards_.checksum_matches(image, encoded), "Image {} ({}) is damaged: wrong checksum.",
+          image, shards_.key(image));
+  }
+  std::uint64_t fingerprint() const override { return shards_.fingerprint(); }
+
+ private:
+  ShardSet shards_;
+};
+
+/// Of a file, or of so many bytes of its start.
+std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
+  const File file(path, File::Mode::read);
+  std::vector<std::uint8_t> bytes(std::min(static_cast<std::size_t>(file.size()), most));
+  file.read(0, bytes.data(), bytes.size());
+  return bytes;
+}
+
+class FolderImages final : public ImageSource {
+ public:
+  explicit FolderImages(const std::string& root) : root_(root), found_(find_images(root)) {
+    if (found_.paths.empty())
+      fail("{} holds neither shards nor images ({}). {}", utf8_name(root), readable_formats,
+           found_.passed_over == 0 ? "It is empty." : found_.note() + ".");
+    name_classes();
+  }
+
+  std::int64_t size() const override { return std::ssize(found_.paths); }
+  std::string key(std::int64_t image) const override { return utf8_name(path(image)); }
+  int label(std::int64_t image) const override {
+    if (class_names_.empty()) return -1;
+    const auto at = std::ranges::lower_bound(class_names_, class_of(path(image)));
+    return static_cast<int>(at - class_names_.begin());
+  }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    encoded = read_bytes((root_ / path(image)).string());
+  }
+  std::uint64_t fingerprint() const override {
+    std::uint64_t hash = 0;
+    for (std::int64_t i = 0; i < size(); ++i) {
+      std::error_code error;
+      const auto bytes = fs::file_size(root_ / path(i), error);
+      check(!error, "Cannot read the size of {}: {}.", key(i), error.message());
+      const auto name = key(i);
+      hash = XXH3_64bits_withSeed(name.data(), name.size(), hash + bytes);
+    }
+    return hash;
+  }
+  std::vector<std::string> folders() const override {
+    std::vector<std::string> names;
+    if (!class_names_.empty())
+      for (const auto& name : found_.folders) names.push_back(utf8_name(name));
+    return names;
+  }
+  std::string why_no_classes() const override {
+    if (other_folders_.empty())
+      return "has images outside class folders; put each into a folder of its class";
+    return fmt::format(
+        "holds the {} {}, named like splits, parts of a set, images or annotations and not like "
+        "classes; name the folder that holds the class folders, or, if these are the classes, pack "
+        "them by ijepa-shards --no-splits",
+        std::ssize(other_folders_) == 1 ? "folder" : "folders", fmt::join(other_folders_, ", "));
+  }
+  std::string note() const override {
+    const std::string note = found_.note();
+    if (other_folders_.empty()) return note;
+    return fmt::format("{}{}by their names these folders are no classes: {}", note,
+                       note.empty() ? "" : "; ", fmt::join(other_folders_, ", "));
+  }
+
+ private:
+  const std::string& path(std::int64_t image) const {
+    return found_.paths.at(static_cast<std::size_t>(image));
+  }
+  static std::string class_of(const std::string& path) {
+    return utf8_name(path.substr(0, path.find('/')));
+  }
+  void name_classes() {
+    if (std::ranges::any_of(found_.paths,
+                            [](const auto& p) { return p.find('/') == std::string::npos; }))
+      return;
+    std::set<std::string> names;
+    for (const auto& path : found_.paths) names.insert(class_of(path));
+    class_names_.assign(names.begin(), names.end());
+    if (are_no_classes(class_names_)) std::swap(class_names_, other_folders_);
+  }
+
+  fs::path root_;
+  ImageFolder found_;
+  std::vector<std::string> class_names_;
+  std::vector<std::string> other_folders_;  // with all images, which by their names are no classes
+};
+
+class OneImage final : public ImageSource {
+ public:
+  OneImage(std::string path, std::string key) : path_(std::move(path)), key_(std::move(key)) {}
+  std::int64_t size() const override { return 1; }
+  std::string key(std::int64_t) const override { return key_; }
+  int label(std::int64_t) const override { return -1; }
+  const std::vector<std::string>& class_names() const override { return no_classes_; }
+  void read(std::int64_t, std::vector<std::uint8_t>& encoded) const override {
+    encoded = read_bytes(path_);
+  }
+  std::uint64_t fingerprint() const override {
+    const auto bytes = read_bytes(path_);
+    return XXH3_64bits_withSeed(bytes.data(), bytes.size(), XXH3_64bits(key_.data(), key_.size()));
+  }
+
+ private:
+  std::string path_, key_;
+  std::vector<std::string> no_classes_;
+};
+
+std::unique_ptr<ImageSource> open_file(const std::string& path) {
+  const auto start = read_bytes(path, signature_bytes);
+  if (has_image_name(path) || image_format(start) != ImageFormat::unknown)
+    return one_image(path, utf8_name(fs::path(path).filename().string()));
+  if (path.ends_with(".h5")) return std::make_unique<ShardImages>(path);
+  fail("{} is {}: give one image ({}), a folder of images, or shards that ijepa-shards made.",
+       utf8_name(path), what_instead(start), readable_formats);
+}
+
+}  // namespace
+
+std::vector<std::string> image_files(const std::string& folder) {
+  return find_images(folder).paths;
+}
+
+std::unique_ptr<ImageSource> one_image(const std::string& path, const std::string& key) {
+  return std::make_unique<OneImage>(path, key);
+}
+
+std::unique_ptr<ImageSource> open_images(const std::string& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  check(fs::exists(status), "There are no images at {}{}.", utf8_name(path),
+        error && status.type() != fs::file_type::not_found ? ": " + error.message() : "");
+  if (fs::is_regular_file(status)) return open_file(path);
+  check(fs::is_directory(status), "{} is neither a file nor a folder.", utf8_name(path));
+  if (holds_shards(path)) return std::make_unique<ShardImages>(path);
+  return std::make_unique<FolderImages>(path);
+}
+
+std::int64_t find_image(const ImageSource& images, const std::string& wanted) {
+  const auto named = utf8_name(wanted);
+  for (std::int64_t i = 0; i < images.size(); ++i)
+    if (images.key(i) == wanted || images.key(i) == named) return i;
+  std::int64_t number = -1;
+  const char* end = wanted.data() + wanted.size();
+  const auto [stop, error] = std::from_chars(wanted.data(), end, number);
+  check(error == std::errc{} && stop == end && number >= 0 && number < images.size(),
+        "There is no image {} among the {}.", wanted, images.size());
+  return number;
+}
+
+}  // namespace ijepa
