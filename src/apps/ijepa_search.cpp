@@ -42,8 +42,8 @@ int search(const ijepa::SearchSettings& settings, const std::vector<std::string>
 
 /// With --pair nothing is searched for.
 void check_pair_alone(const CLI::App& app) {
-  for (const char* other :
-       {"--beside", "--query", "--image", "--all", "--k", "--index", "--images", "--out"})
+  for (const char* other : {"--beside", "--query", "--image", "--all", "--k", "--centred",
+                            "--index", "--images", "--out"})
     if (app.count(other) > 0) throw CLI::ExcludesError(other, "--pair");
 }
 
@@ -86,6 +86,9 @@ int main(int argc, char** argv) {
       ->expected(2)
       ->type_name("FILE");
   ijepa::add_number(app, "--k", settings.k, ijepa::count_from(1), "neighbours of each");
+  app.add_flag("--centred", settings.centred,
+               "compare features less the mean of all of them, so that what all images share does "
+               "not count");
   app.add_option("--index", settings.index,
                  "of Faiss: Flat (exact), HNSW32, \"IVF1024,Flat\", ...");
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint,

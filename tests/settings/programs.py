@@ -191,7 +191,8 @@ def programs():
     yield Program("ijepa-search", SEARCH, {
         "--features": ("features", SEARCH.replace("--features features", "")),
         "--query": ("1",), "--image": ("pictures/test/0.png",), "--all": ("", SEARCH.replace("--query 0", "")),
-        "--k": ("2", SEARCH.replace("--k 3", "")), "--index": ("IVF2,Flat",), "--beside": ("features",),
+        "--k": ("2", SEARCH.replace("--k 3", "")), "--centred": ("",), "--index": ("IVF2,Flat",),
+        "--beside": ("features",),
         "--pair": ("pictures/test/0.png pictures/test/1.png", "--run run"),
         "--run": ("other", "--pair pictures/test/0.png pictures/test/1.png"),
         "--encoder": ("context", "--run run --pair pictures/test/0.png pictures/test/1.png"),

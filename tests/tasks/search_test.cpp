@@ -151,6 +151,30 @@ TEST_F(Search, HitsOfOtherFeaturesStandBeside) {
   EXPECT_NE(problem().find("are of other images"), std::string::npos);
 }
 
+TEST_F(Search, CentredFeaturesAreComparedWithoutTheirMean) {
+  settings_.all = settings_.centred = true;
+  const auto result = search();
+  auto rows =
+      read_pooled_features(path("features"), read_feature_manifest(path("features"))).pooled;
+  for (std::int64_t d = 0; d < rows.cols; ++d) {
+    const auto at = static_cast<std::size_t>(d);
+    double mean = 0;
+    for (std::int64_t i = 0; i < rows.rows; ++i) mean += rows.row(i)[at] / 40.0;
+    for (std::int64_t i = 0; i < rows.rows; ++i)
+      rows.row(i)[at] = static_cast<float>(rows.row(i)[at] - mean);
+  }
+  rows = unit_rows(rows);
+  for (std::size_t q = 0; q < 40; ++q) {
+    std::vector<std::int64_t> found;
+    for (const auto& hit : result.hits[q]) found.push_back(hit.image);
+    EXPECT_EQ(found, nearest_by_hand(rows, static_cast<std::int64_t>(q), 5)) << q;
+  }
+  EXPECT_LT(result.scale->median(), 0.2);  // as they are, half of all pairs are above 0.9
+  settings_.all = false;
+  settings_.files = {write_file(7)};
+  EXPECT_NEAR(search().hits[0][0].similarity, 1, 1e-5);
+}
+
 TEST_F(Search, TwoImagesAreComparedByTheirFeatures) {
   FrozenEncoder encoder(checkpoint_folder(path("run"), 7), EncoderChoice::target, 1,
                         *local_communicator(), Log(1));

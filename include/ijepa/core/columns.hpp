@@ -9,7 +9,8 @@
 namespace ijepa {
 
 /// Of each column; x has rows.
-inline std::vector<double> column_means(const Matrix<double>& x) {
+template <class T>
+std::vector<double> column_means(const Matrix<T>& x) {
   std::vector<double> mean(static_cast<std::size_t>(x.cols));
   for (std::int64_t i = 0; i < x.rows; ++i)
     std::ranges::transform(mean, x.row(i), mean.begin(), std::plus<>());
@@ -18,8 +19,9 @@ inline std::vector<double> column_means(const Matrix<double>& x) {
 }
 
 /// x less `mean` in every row.
-inline Matrix<double> centred(const Matrix<double>& x, const std::vector<double>& mean) {
-  Matrix<double> y = x;
+template <class T>
+Matrix<T> centred(const Matrix<T>& x, const std::vector<double>& mean) {
+  Matrix<T> y = x;
   for (std::int64_t i = 0; i < y.rows; ++i)
     std::ranges::transform(y.row(i), mean, y.row(i).begin(), std::minus<>());
   return y;

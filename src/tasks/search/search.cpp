@@ -9,6 +9,7 @@
 #include "../loop/work_progress.hpp"
 #include "hit_sheet.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/columns.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/images/shown.hpp"
 #include "ijepa/data/names.hpp"
@@ -41,7 +42,7 @@ Matrix<float> features_of_file(const std::string& path, FrozenEncoder& encoder) 
   Matrix<float> features(1, encoder.config().width);
   encoder.features().apply({pixels.data(), 1, encoder.image_size(), encoder.channels()},
                            features.view());
-  return unit_rows(features);
+  return features;
 }
 
 class Search {
@@ -54,7 +55,8 @@ class Search {
     on_all_ranks(comm, [&] {
       manifest_ = read_feature_manifest(settings.features);
       data_ = read_pooled_features(settings.features, manifest_);
-      rows_ = unit_rows(data_.pooled);
+      if (settings.centred) mean_ = column_means(data_.pooled);
+      rows_ = directions(data_.pooled);
       check(settings.k >= 1 && settings.k < manifest_.images,
             "{} images have 1 to {} neighbours each, not {}.", manifest_.images,
             manifest_.images - 1, settings.k);
@@ -86,6 +88,11 @@ class Search {
   }
 
  private:
+  /// What is compared: features, less their mean over the folder where that is asked for.
+  Matrix<float> directions(const Matrix<float>& features) const {
+    return unit_rows(mean_.empty() ? features : centred(features, mean_));
+  }
+
   void choose_queries() {
     std::vector<std::int64_t> chosen;
     for (std::int64_t i = 0; settings_.all && i < manifest_.images; ++i) chosen.push_back(i);
@@ -122,7 +129,7 @@ class Search {
             "The features in {} are of another checkpoint than {}.", settings_.features,
             checkpoint);
       for (const auto& file : settings_.files) {
-        const auto row = features_of_file(file, encoder);
+        const auto row = directions(features_of_file(file, encoder));
         std::ranges::copy(row.values, queries_.rows.row(std::ssize(queries_.images)).begin());
         queries_.names.push_back(file);
         queries_.images.push_back(-1);
@@ -280,6 +287,7 @@ class Search {
   FeatureManifest manifest_;
   FeatureRows data_;
   std::unordered_map<std::string_view, std::int64_t> by_key_;  // number of an image
+  std::vector<double> mean_;  // empty: features are compared as they are
   Matrix<float> rows_;
   Queries queries_;
   std::optional<SimilarityIndex> index_;
@@ -311,8 +319,8 @@ SearchResult search_images(const SearchSettings& settings, Communicator& comm, c
 }
 
 double image_similarity(const std::pair<std::string, std::string>& files, FrozenEncoder& encoder) {
-  const auto a = features_of_file(files.first, encoder),
-             b = features_of_file(files.second, encoder);
+  const auto a = unit_rows(features_of_file(files.first, encoder)),
+             b = unit_rows(features_of_file(files.second, encoder));
   double cosine = 0;
   for (std::size_t d = 0; d < a.values.size(); ++d)
     cosine += static_cast<double>(a.values[d]) * static_cast<double>(b.values[d]);

@@ -20,6 +20,7 @@ struct SearchSettings {
   std::vector<std::string> files;    // ... and image files
   bool all = false;                  // every image of the features is a query
   std::int64_t k = 10;
+  bool centred = false;         // features less the mean of their folder's
   std::string index = "Flat";   // SimilarityIndex's kind
   std::string run, checkpoint;  // of `files`; both empty: where the features came from
   std::string images;  // of the features, for hits.png; empty: where ijepa-infer found them
