@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data_tools/folder_view.hpp"
 #include "data_tools/layout.hpp"
 
 namespace ijepa::tools {
