@@ -1,6 +1,4 @@
 // ijepa-inspect: what is in a shard set or a checkpoint, and whether it is undamaged.
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 
 #include "data_tools/inspection/inspect_cli.hpp"

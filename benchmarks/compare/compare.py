@@ -35,7 +35,7 @@ PRETRAINED = {"float32": {},
               "bfloat16": {"compute.precision": "bfloat16"},
               "micro_batches": {"optim.micro_batch": 3, "compute.recompute": "block", "optim.clip_grad": 0.5},
               "every_loss": {"loss.pixels": 0.5, "loss.variance_covariance": 0.1, "loss.pooled_prediction": 0.1,
-                             "optim.micro_batch": 3},
+                             "loss.centre": 0.1, "optim.micro_batch": 3},
               "centred": {"loss.targets": "centred", "model.drop_path": 0.1}}
 CLASSES = """masks = "index"
 [[class]]

@@ -17,7 +17,6 @@
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/fit/precision_choice.hpp"
 #include "ijepa/train/run/run_data.hpp"
-#include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/step/engine.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
 #include "ijepa/train/step/step_gradients.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data_tools/layout/folder_view.hpp"
 #include "data_tools/layout/layout.hpp"
 
 namespace ijepa::tools {

@@ -10,6 +10,7 @@
 #include "ijepa/cli/numbers.hpp"
 #include "ijepa/cli/program.hpp"
 #include "ijepa/comm/exit_codes.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/tasks/network/pretrained_encoder.hpp"
 
 namespace ijepa {
@@ -96,8 +97,8 @@ inline std::vector<ExitStatus> training_statuses() {
 inline int end_of_run(std::int64_t bad_images, const std::string& out, const Communicator& comm) {
   if (bad_images == 0) return exit_code::finished;
   if (comm.rank() == 0)
-    fmt::print("{} images could not be read and were left out: {}/bad_images.csv\n", bad_images,
-               out);
+    fmt::print("{} could not be read and {} left out: {}/bad_images.csv\n",
+               counted(bad_images, "image"), bad_images == 1 ? "was" : "were", out);
   return left_out_code;
 }
 

@@ -47,3 +47,6 @@ add_custom_target(ijepa_commit
   BYPRODUCTS ${commit_file} COMMENT "Commit of the checkout")
 target_sources(ijepa_cli PRIVATE ${commit_file})
 add_dependencies(ijepa_cli ijepa_commit)
+# What changes with every commit is compiled alone, and needs none of CLI11.
+set_source_files_properties(${commit_file} cli/build_info.cpp PROPERTIES
+                            SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)

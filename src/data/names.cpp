@@ -123,16 +123,20 @@ std::string_view without_extension(std::string_view path) {
   return dot == std::string_view::npos || dot <= name ? path : path.substr(0, dot);
 }
 
-std::string look_of(std::string_view name) {
+std::optional<std::string> mapped_text(std::string_view text, int how) {
   utf8proc_uint8_t* mapped = nullptr;
-  constexpr auto how = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                                      UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
-  const auto bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(name.data()),
-                                  static_cast<utf8proc_ssize_t>(name.size()), &mapped, how);
+  const auto bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                  static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+                                  static_cast<utf8proc_option_t>(how));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, std::free);
-  std::string look = bytes < 0 ? std::string(name)
-                               : std::string(reinterpret_cast<const char*>(mapped),
-                                             static_cast<std::size_t>(bytes));
+  if (bytes < 0) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(bytes));
+}
+
+std::string look_of(std::string_view name) {
+  std::string look =
+      mapped_text(name, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE)
+          .value_or(std::string(name));
   for (const std::string blank : {" ", "\xC2\xA0"}) {  // the usual one and the unbreakable one
     while (look.starts_with(blank)) look.erase(0, blank.size());
     while (look.ends_with(blank)) look.erase(look.size() - blank.size());

@@ -2,10 +2,11 @@
 
 #include <utf8proc.h>
 
-#include <cstdlib>
-#include <memory>
+#include <algorithm>
 #include <opencv2/imgproc.hpp>
 #include <sstream>
+
+#include "ijepa/data/names.hpp"
 
 namespace ijepa {
 namespace {
@@ -32,14 +33,9 @@ std::string as_ascii(std::string_view text) {
 
 std::string drawable(std::string_view text) {
   if (std::ranges::all_of(text, is_ascii)) return std::string(text);
-  utf8proc_uint8_t* mapped = nullptr;
-  constexpr auto how = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPAT |
-                                                      UTF8PROC_DECOMPOSE | UTF8PROC_STRIPMARK);
-  const auto bytes = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                  static_cast<utf8proc_ssize_t>(text.size()), &mapped, how);
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, std::free);
-  if (bytes < 0) return as_ascii(text);  // no UTF-8
-  return as_ascii({reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(bytes)});
+  return as_ascii(
+      mapped_text(text, UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE | UTF8PROC_STRIPMARK)
+          .value_or(std::string(text)));
 }
 
 int text_width(std::string_view text, double size) {

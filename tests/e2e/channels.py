@@ -281,6 +281,8 @@ def check_skip_bad(name):
                  "--set", "data.threads=1", "--skip-bad")
     bad.unlink()
     expect(done.returncode == 3, f"{name}: --skip-bad ended with {done.returncode}:\n{done.stdout}")
+    for sentence in ("1 image cannot be read and is left out", "1 image could not be read and was left out: "):
+        expect(sentence in done.stdout, f"{name}: --skip-bad does not say \"{sentence}\":\n{done.stdout}")
     listed = pathlib.Path(f"{name}_skipping/bad_images.csv").read_text(encoding="utf-8").splitlines()
     expect(len(listed) == 2 and "broken.tif" in listed[1], f"{name}: --skip-bad leaves out {listed}")
 

@@ -2,6 +2,7 @@
 // text, which look alike, and which path an image's key may become below an output folder.
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ std::filesystem::path path_of_key(std::string_view key);
 
 /// The path without the ending of its last part: "a.b/c.jpg" becomes "a.b/c", ".x" stays.
 std::string_view without_extension(std::string_view path);
+
+/// The text as utf8proc maps it by these of its options; none where it is no UTF-8.
+std::optional<std::string> mapped_text(std::string_view text, int how);
 
 /// Equal for two names that people take for one: composed or decomposed letters, any case, blanks
 /// at either end. For names in UTF-8.

@@ -104,30 +104,6 @@ IJEPA_INLINE void store_sums(const VectorRows<C>& sums, std::int64_t rows, std::
     }
 }
 
-/// y (n, lanes) = factor x^T of rows of x (rows, n); columns of y past them become zero. lanes is
-/// in whole vectors.
-template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void transpose_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
-                                 C factor, std::int64_t y_lanes, C* y) {
-  constexpr std::int64_t step = lanes<I, C>;
-  for (std::int64_t i = 0; i < y_lanes; i += step) {
-    std::int64_t j = 0;
-    for (; j + step <= n; j += step) {
-      Vec<I, C> v[step];
-#pragma GCC unroll 16
-      for (std::int64_t r = 0; r < step; ++r)
-        v[r] = i + r < rows ? load<I>(x + (i + r) * stride + j) : Vec<I, C>{};
-      transpose<I, C>(v);
-#pragma GCC unroll 16
-      for (std::int64_t r = 0; r < step; ++r)
-        store<I>(Vec<I, C>(v[r] * factor), y + (j + r) * y_lanes + i);
-    }
-    for (; j < n; ++j)
-      for (std::int64_t r = 0; r < step; ++r)
-        y[j * y_lanes + i + r] = i + r < rows ? widen<C>(x[(i + r) * stride + j]) * factor : C(0);
-  }
-}
-
 template <class T>
 IJEPA_INLINE AttentionParts<T> parts_as(const AttentionParts<void>& x) {
   return {static_cast<T*>(x.q), static_cast<T*>(x.k), static_cast<T*>(x.v), x.q_stride,

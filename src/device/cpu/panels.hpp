@@ -37,25 +37,27 @@ IJEPA_INLINE void transpose(Vec<I, C> (&v)[lanes<I, C>]) {
   }
 }
 
-/// Packs `width` columns of b (k rows), each contiguous (row stride 1), as one panel of `cols`.
+/// y (n, lanes) = factor x^T of rows of x (rows, n); columns of y past them become zero. lanes is
+/// in whole vectors.
 template <class I, class T, class C = Accumulator<T>>
-IJEPA_INLINE void pack_panel_transposed(const T* b, std::int64_t col_stride, std::int64_t k,
-                                        std::int64_t width, std::int64_t cols, C* panel) {
+IJEPA_INLINE void transpose_rows(const T* x, std::int64_t stride, std::int64_t rows, std::int64_t n,
+                                 C factor, std::int64_t y_lanes, C* y) {
   constexpr std::int64_t step = lanes<I, C>;
-  std::int64_t l = 0;
-  for (; l + step <= k; l += step)
-    for (std::int64_t first = 0; first < cols; first += step) {
+  std::int64_t j = 0;
+  for (; j + step <= n; j += step)
+    for (std::int64_t i = 0; i < y_lanes; i += step) {
       Vec<I, C> v[step];
 #pragma GCC unroll 16
-      for (std::int64_t j = 0; j < step; ++j)
-        v[j] = first + j < width ? load<I>(b + (first + j) * col_stride + l) : Vec<I, C>{};
+      for (std::int64_t r = 0; r < step; ++r)
+        v[r] = i + r < rows ? load<I>(x + (i + r) * stride + j) : Vec<I, C>{};
       transpose<I, C>(v);
 #pragma GCC unroll 16
-      for (std::int64_t j = 0; j < step; ++j) store<I>(v[j], panel + (l + j) * cols + first);
+      for (std::int64_t r = 0; r < step; ++r)
+        store<I>(Vec<I, C>(v[r] * factor), y + (j + r) * y_lanes + i);
     }
-  for (; l < k; ++l)
-    for (std::int64_t j = 0; j < cols; ++j)
-      panel[l * cols + j] = j < width ? widen<C>(b[l + j * col_stride]) : C(0);
+  for (; j < n; ++j)
+    for (std::int64_t i = 0; i < y_lanes; ++i)
+      y[j * y_lanes + i] = i < rows ? widen<C>(x[i * stride + j]) * factor : C(0);
 }
 
 /// Packs `width` columns of b (k rows) as one panel of `cols`, whole vectors; missing columns
@@ -64,7 +66,7 @@ template <class I, class T, class C = Accumulator<T>>
 IJEPA_INLINE void pack_panel(const T* b, std::int64_t row_stride, std::int64_t col_stride,
                              std::int64_t k, std::int64_t width, std::int64_t cols, C* panel) {
   constexpr std::int64_t step = lanes<I, C>;
-  if (col_stride != 1) return pack_panel_transposed<I>(b, col_stride, k, width, cols, panel);
+  if (col_stride != 1) return transpose_rows<I, T>(b, col_stride, width, k, C(1), cols, panel);
   for (std::int64_t l = 0; l < k; ++l)
     for (std::int64_t j = 0; j < cols; j += step)
       store<I>(load_up_to<I, C>(b + l * row_stride + j, width - j), panel + l * cols + j);

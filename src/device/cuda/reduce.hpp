@@ -14,16 +14,6 @@ __device__ __forceinline__ T warp_sum(T x) {
   return x;
 }
 
-template <class T>
-__device__ __forceinline__ T warp_max(T x) {
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) {
-    const T other = __shfl_xor_sync(all_lanes, x, step);
-    x = other > x ? other : x;
-  }
-  return x;
-}
-
 /// Every thread gets the sum. `parts` is shared memory for one value a warp, used once a kernel;
 /// the block is one row of whole warps.
 template <class T>

@@ -1,7 +1,6 @@
 #include "ijepa/tasks/classification/classify_history.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <sstream>
 
 #include "ijepa/core/error.hpp"

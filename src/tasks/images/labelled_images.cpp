@@ -9,6 +9,7 @@
 
 #include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/counted.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/parallel.hpp"
 #include "ijepa/data/images/picture_reader.hpp"
@@ -170,7 +171,8 @@ void leave_out_bad_images(std::unique_ptr<ImageSource>& images, std::vector<BadI
     if (named++ < most_named && comm.rank() == 0)
       log.warn("{} is left out: {}", bad.back().key, reason);
   }
-  log.info("{} images cannot be read and are left out", found.size());
+  log.info("{} cannot be read and {} left out", counted(std::ssize(found), "image"),
+           found.size() == 1 ? "is" : "are");
   std::vector<std::int64_t> good;
   for (std::int64_t i = 0; i < images->size(); ++i)
     if (!found.contains(i)) good.push_back(i);

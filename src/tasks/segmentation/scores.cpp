@@ -1,6 +1,5 @@
 #include "ijepa/tasks/segmentation/scores.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -42,10 +42,11 @@ void check_names(const std::vector<StoredTensor>& tensors) {
 
 /// Creates the dataset, with its space allocated, and returns where its bytes will lie. A part of a
 /// tensor is a row of numbers.
-std::uint64_t add_dataset(hid_t group, const StoredTensor& tensor, std::int64_t count) {
+std::uint64_t add_dataset(const std::string& path, hid_t group, const StoredTensor& tensor,
+                          std::int64_t count) {
   std::vector<hsize_t> shape(tensor.shape.begin(), tensor.shape.end());
   if (count < tensor.numel()) shape = {static_cast<hsize_t>(count)};
-  const std::string what = tensor.group + "/" + tensor.name;
+  const std::string what = path + ": " + tensor.group + "/" + tensor.name;
   const Hdf5Handle space(hdf5_check(shape.empty() ? H5Screate(H5S_SCALAR)
                                                   : H5Screate_simple(static_cast<int>(shape.size()),
                                                                      shape.data(), nullptr),
@@ -119,9 +120,9 @@ std::vector<std::uint64_t> lay_out(const std::string& path,
     const Hdf5Handle group(hdf5_check(fresh ? H5Gcreate2(file, tensor.group.c_str(), H5P_DEFAULT,
                                                          H5P_DEFAULT, H5P_DEFAULT)
                                             : H5Gopen2(file, tensor.group.c_str(), H5P_DEFAULT),
-                                      tensor.group, "make the group"),
+                                      path + ": " + tensor.group, "make the group"),
                            H5Gclose);
-    offsets.push_back(add_dataset(group, tensor, range.count));
+    offsets.push_back(add_dataset(path, group, tensor, range.count));
   }
   hdf5_check(file.close(), path, "lay out the checkpoint");
   return offsets;
@@ -190,8 +191,8 @@ WrittenPart PartLayout::write(const std::string& path, const RangeBytes& bytes_o
     } else {
       const auto i = static_cast<std::size_t>(segment.range);
       const auto bytes = bytes_of(i);
-      check(bytes.data() != nullptr && bytes.size() == segment.bytes, "{} has no data to save.",
-            names_[i]);
+      check(bytes.data() != nullptr && bytes.size() == segment.bytes, "{}: {} has no data to save.",
+            path, names_[i]);
       append_hashed(file, bytes, {&all, &own});
       written.pieces[i] = {static_cast<std::uint64_t>(segment.offset), own.digest()};
     }

@@ -1,7 +1,6 @@
 #include "ijepa/train/recipe/recipe.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/model/mask_limits.hpp"

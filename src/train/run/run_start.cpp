@@ -15,6 +15,7 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/placement.hpp"
+#include "ijepa/comm/watch.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/shards/stage.hpp"

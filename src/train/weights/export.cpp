@@ -18,15 +18,15 @@ namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// "image_size" is one number for a square and two, height and width, else.
-Json image_size(const EncoderConfig& e) {
+OrderedJson image_size(const EncoderConfig& e) {
   if (e.image_height == e.image_width) return e.image_height;
   return {e.image_height, e.image_width};
 }
 
-Json hugging_face_config(const StoredWeights& weights) {
+OrderedJson hugging_face_config(const StoredWeights& weights) {
   const auto& e = weights.recipe().model.encoder;
   return {{"architectures", {"IJepaModel"}},
           {"model_type", "ijepa"},
@@ -42,7 +42,7 @@ Json hugging_face_config(const StoredWeights& weights) {
           {"layer_norm_eps", 1e-6}};
 }
 
-Json hugging_face_preprocessor(const StoredWeights& weights) {
+OrderedJson hugging_face_preprocessor(const StoredWeights& weights) {
   const auto& e = weights.recipe().model.encoder;
   const auto& data = weights.recipe().data;
   return {{"image_processor_type", "ViTImageProcessor"},
@@ -68,34 +68,35 @@ double crop_share(const EncoderConfig& e) {
 }
 
 /// timm builds any size from one of its architectures and arguments that replace its own.
-Json timm_config(const StoredWeights& weights) {
+OrderedJson timm_config(const StoredWeights& weights) {
   const auto& e = weights.recipe().model.encoder;
   const auto& data = weights.recipe().data;
-  const Json input{e.channels, e.image_height, e.image_width};
-  Json config{{"architecture", "vit_huge_patch14_gap_224"},
-              {"num_classes", 0},
-              {"num_features", e.width},
-              {"global_pool", "avg"},
-              {"model_args",
-               {{"img_size", {e.image_height, e.image_width}},
-                {"patch_size", e.patch},
-                {"embed_dim", e.width},
-                {"depth", e.depth},
-                {"num_heads", e.heads},
-                {"mlp_ratio", static_cast<double>(e.mlp_hidden) / static_cast<double>(e.width)},
-                {"class_token", false},
-                {"global_pool", "avg"},
-                {"fc_norm", false}}},
-              {"pretrained_cfg",
-               {{"input_size", input},
-                {"fixed_input_size", true},
-                {"num_classes", 0},
-                {"mean", data.mean},
-                {"std", data.std},
-                {"crop_pct", crop_share(e)},
-                {"interpolation", "bilinear"},
-                {"first_conv", "patch_embed.proj"},
-                {"classifier", "head"}}}};
+  const OrderedJson input{e.channels, e.image_height, e.image_width};
+  OrderedJson config{
+      {"architecture", "vit_huge_patch14_gap_224"},
+      {"num_classes", 0},
+      {"num_features", e.width},
+      {"global_pool", "avg"},
+      {"model_args",
+       {{"img_size", {e.image_height, e.image_width}},
+        {"patch_size", e.patch},
+        {"embed_dim", e.width},
+        {"depth", e.depth},
+        {"num_heads", e.heads},
+        {"mlp_ratio", static_cast<double>(e.mlp_hidden) / static_cast<double>(e.width)},
+        {"class_token", false},
+        {"global_pool", "avg"},
+        {"fc_norm", false}}},
+      {"pretrained_cfg",
+       {{"input_size", input},
+        {"fixed_input_size", true},
+        {"num_classes", 0},
+        {"mean", data.mean},
+        {"std", data.std},
+        {"crop_pct", crop_share(e)},
+        {"interpolation", "bilinear"},
+        {"first_conv", "patch_embed.proj"},
+        {"classifier", "head"}}}};
   if (e.channels != 3) config["model_args"]["in_chans"] = e.channels;
   return config;
 }
@@ -119,7 +120,7 @@ ExportResult write_encoder_folder(const StoredWeights& weights, const ExportOpti
     write_safetensors(
         (unfinished / "model.safetensors").string(), tensors,
         {{"format", "pt"}, {"encoder", options.encoder}, {"ijepa", weights.description()}});
-    const auto write_json = [&](const char* name, const Json& json) {
+    const auto write_json = [&](const char* name, const OrderedJson& json) {
       write_file_atomically((unfinished / name).string(), json.dump(2) + "\n");
     };
     write_json("config.json", timm ? timm_config(weights) : hugging_face_config(weights));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 
 #include "../checkpoint/checkpoint_disk.hpp"
 #include "ijepa/core/error.hpp"

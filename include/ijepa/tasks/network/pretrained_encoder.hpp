@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ijepa/comm/communicator.hpp"
-#include "ijepa/data/images/resize.hpp"
+#include "ijepa/data/images/image.hpp"
 #include "ijepa/model/position_tables.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/tasks/images/task_views.hpp"

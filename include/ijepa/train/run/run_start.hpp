@@ -10,7 +10,6 @@
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/comm/deadline.hpp"
 #include "ijepa/comm/stop_signal.hpp"
-#include "ijepa/comm/watch.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/device/device.hpp"
