@@ -48,6 +48,11 @@ TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
             "configs/cifar10_3min.toml");
   EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_15min.toml");
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
+  // Images are not shrunk where there is too little time for any.
+  EXPECT_EQ(config_for(images_of(5000, {96, 96}), machine_of(1, 1e-3), 0.01),
+            "configs/synthetic.toml");
+  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(1, 1e-3), 0.01),
+            "configs/cifar10_3min.toml");
   // Pixels, images or time alone are not enough for the larger ones.
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(64, 100), 1000),
             "configs/synthetic.toml");

@@ -235,7 +235,9 @@ Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double
         .recipe = recipe_of(row, images), .based_on = row.config, .measured = row.measured};
     s.ranks = ranks_of(row, machine.cores);
     const double one = seconds_an_image(s.recipe, images, machine);
-    if (!best.based_on.empty() && one * static_cast<double>(row.least) > 3600 * hours) continue;
+    // The shortest useful run is suggested whatever it takes, but not of images made smaller.
+    const bool shortest = row.least == rows[0].least;
+    if (!shortest && one * static_cast<double>(row.least) > 3600 * hours) continue;
     const auto afford = static_cast<std::int64_t>(3600 * hours / one);
     const auto passes = row.least < 1'000'000 ? small_passes : most_passes;
     const auto most = std::min(row.most, std::max(row.least, passes * images.images));
