@@ -188,14 +188,17 @@ good_for() {
     awk -v t="$(probed trained 3)" -v u="$(probed untrained 3)" -v p="$(probed pixels 3)" \
       -v c="$(probed chance 2)" -v tl="$(probed trained 5)" -v ul="$(probed untrained 5)" \
       -v pl="$(probed pixels 5)" '
-      function end(gain) { return gain >= 2 ? "." : ": training is no gain yet; train longer." }
-      function most(a, b) { return a > b ? a : b }
+      function end(own, untrained, pixels) {
+        if (own < untrained + 2) return ": training is no gain yet; train longer."
+        if (own < pixels + 2) return ": training is a gain, but pixels alone do about as well, or better."
+        return "."
+      }
       BEGIN {
         printf "For finding alike images: the 20 nearest neighbours of a held-out image name its class\n"
         printf "in %.1f %% of cases, by the untrained network in %.1f %% and by pixels in %.1f %%,\n", t, u, p
-        printf "where chance is %.1f %%%s\n", c, end(t - most(u, p))
+        printf "where chance is %.1f %%%s\n", c, end(t, u, p)
         printf "For classifying: a linear layer on the features is right in %.1f %% of cases, on those of\n", tl
-        printf "the untrained network in %.1f %%, on pixels in %.1f %%%s\n", ul, pl, end(tl - most(ul, pl))
+        printf "the untrained network in %.1f %%, on pixels in %.1f %%%s\n", ul, pl, end(tl, ul, pl)
       }'
     return
   fi
