@@ -190,7 +190,7 @@ good_for() {
       -v pl="$(probed pixels 5)" '
       function end(own, untrained, pixels) {
         if (own < untrained + 2) return ": training is no gain yet; train longer."
-        if (own < pixels + 2) return ": training is a gain, but pixels alone do about as well, or better."
+        if (own < pixels + 2) return ": training is a gain, but pixels do about as well, or better."
         return "."
       }
       BEGIN {
