@@ -76,30 +76,34 @@ inspected() {
   awk -v word="$1" '$1 == word { print $2; exit }' "$out/shards.txt"
 }
 
+# A configuration for the images at PATH: their pixels, channels, shape, whether they may be mirrored.
+suggest() {
+  if [[ -e $config ]]; then
+    echo "$config is there already"
+  else
+    $bin/ijepa-pretrain --suggest "$train" --hours 0.0001 >"$config.part"
+    mv "$config.part" "$config"
+  fi
+  echo "$config says of every setting why it is so."
+  grep -A 1 "are less like the others" "$config" || true
+}
+
 choose_settings() {
   settings=(--set "run.dir=$run" --set "data.shards=$train" --set run.log_every=100)
   if [[ -n $test ]]; then settings+=(--set "data.valid_shards=$test"); fi
   if [[ -z $input ]]; then return; fi
   local images epochs
   images=$(inspected images)
-  if ((images < 64)); then
-    echo "$images images are too few to train on: a step takes 64." >&2
-    exit 1
-  fi
   epochs=$(((images_to_see + images - 1) / images))
   # No more passes than a small run can use, and no warm-up longer than a fifth of them.
   if ((epochs > 40)); then epochs=40; fi
   settings+=(--set "optim.epochs=$epochs" --set "optim.warmup_epochs=$(awk "BEGIN{print $epochs*0.08}")")
-  # The grid stays 8 x 8 patches: pixels that small images do not have would only cost time.
-  local height width _
-  read -r _ height _ width _ < <(grep '^pixels' "$out/shards.txt")
-  if ((height < 48 || width < 48)); then
-    settings+=(--set model.image_height=32 --set model.image_width=32 --set model.patch=4)
-  fi
+  # Whole passes, unlike what is suggested for hours; what it is worth is asked at the end.
+  settings+=(--set optim.max_steps=0 --set optim.ipe_scale=1 --set eval.test_shards= --set run.checkpoint_minutes=1)
 }
 
 pretrain() {
-  bash jobs/local.sh -n "$ranks" ijepa-pretrain configs/synthetic.toml "${settings[@]}"
+  bash jobs/local.sh -n "$ranks" ijepa-pretrain "$config" "${settings[@]}"
 }
 
 steps_done() {
@@ -111,7 +115,7 @@ pretrain_and_interrupt() {
     echo "$run has been interrupted already"
     return
   fi
-  bash jobs/local.sh -n "$ranks" ijepa-pretrain configs/synthetic.toml "${settings[@]}" &
+  bash jobs/local.sh -n "$ranks" ijepa-pretrain "$config" "${settings[@]}" &
   local launcher=$! code=0
   while kill -0 $launcher 2>/dev/null && (($(steps_done) <= interrupt_after_steps)); do
     sleep 0.5
@@ -184,14 +188,17 @@ good_for() {
     awk -v t="$(probed trained 3)" -v u="$(probed untrained 3)" -v p="$(probed pixels 3)" \
       -v c="$(probed chance 2)" -v tl="$(probed trained 5)" -v ul="$(probed untrained 5)" \
       -v pl="$(probed pixels 5)" '
-      function end(gain) { return gain >= 2 ? "." : ": training is no gain yet; train longer." }
-      function most(a, b) { return a > b ? a : b }
+      function end(own, untrained, pixels) {
+        if (own < untrained + 2) return ": training is no gain yet; train longer."
+        if (own < pixels + 2) return ": training is a gain, but pixels do about as well, or better."
+        return "."
+      }
       BEGIN {
         printf "For finding alike images: the 20 nearest neighbours of a held-out image name its class\n"
         printf "in %.1f %% of cases, by the untrained network in %.1f %% and by pixels in %.1f %%,\n", t, u, p
-        printf "where chance is %.1f %%%s\n", c, end(t - most(u, p))
+        printf "where chance is %.1f %%%s\n", c, end(t, u, p)
         printf "For classifying: a linear layer on the features is right in %.1f %% of cases, on those of\n", tl
-        printf "the untrained network in %.1f %%, on pixels in %.1f %%%s\n", ul, pl, end(tl - most(ul, pl))
+        printf "the untrained network in %.1f %%, on pixels in %.1f %%%s\n", ul, pl, end(tl, ul, pl)
       }'
     return
   fi
@@ -215,6 +222,11 @@ phase "shards" pack
 train=$(split train training)
 test=$(split test testing val valid validation)
 phase "look into the shards" inspect
+config=configs/synthetic.toml
+if [[ -n $input ]]; then
+  config=$out/suggested.toml
+  phase "choose settings" suggest
+fi
 choose_settings
 phase "pretrain, interrupted" pretrain_and_interrupt
 phase "pretrain, resumed" pretrain

@@ -128,7 +128,7 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
                                  "print a commented configuration for these shards and this "
                                  "machine, and stop")
                       ->type_name("FOLDER");
-  ijepa::add_number(app, "--hours", arguments.hours, ijepa::between(0.01, 10000),
+  ijepa::add_number(app, "--hours", arguments.hours, ijepa::between(0.0001, 10000),
                     "of which a suggested run may take about so many")
       ->needs(suggest)
       ->capture_default_str();

@@ -162,7 +162,15 @@ TEST(Health, JudgementNamesTheFigureThatDecides) {
   EXPECT_TRUE(judgement(h).starts_with("The features may be weak: RankMe is 14.0 of at most 96"));
   h.rankme = 61.2;
   h.cross_sample_gap = 0.01;
+  EXPECT_TRUE(judgement(h).starts_with("The features may be weak. Predictions fit"));
+  EXPECT_TRUE(
+      judgement(h).ends_with("RankMe is 61.2 of at most 96 (64 %; good runs had 25 % and "
+                             "more)."));
+  h.rankme = 14;
   EXPECT_TRUE(judgement(h).starts_with("The features are not healthy. Predictions fit"));
+  h.rankme = 61.2;
+  h.pairwise_cosine = 0.999;
+  EXPECT_TRUE(judgement(h).starts_with("The features are not healthy. Features of different"));
   h.rankme = std::nan("");
   EXPECT_TRUE(judgement(h).starts_with("The features are not healthy. Features, targets or"));
 }

@@ -2,12 +2,14 @@
 // configuration that loads as it was meant.
 #include "ijepa/train/fit/suggest.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <fstream>
 
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/rng.hpp"
 #include "tests/support/other_pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
@@ -46,6 +48,11 @@ TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
             "configs/cifar10_3min.toml");
   EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_15min.toml");
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
+  // Images are not shrunk where there is too little time for any.
+  EXPECT_EQ(config_for(images_of(5000, {96, 96}), machine_of(1, 1e-3), 0.01),
+            "configs/synthetic.toml");
+  EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(1, 1e-3), 0.01),
+            "configs/cifar10_3min.toml");
   // Pixels, images or time alone are not enough for the larger ones.
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(64, 100), 1000),
             "configs/synthetic.toml");
@@ -90,6 +97,48 @@ TEST(Suggest, TooFewImagesAreRefused) {
     EXPECT_EQ(std::string(e.what()).find("shards/train holds 63 images, too few to train on"), 0U)
         << e.what();
   }
+}
+
+/// Bright wedges that grow to the right, of any height and brightness; half of them to the left
+/// where `both` ways are wanted.
+void write_wedges(const std::filesystem::path& folder, int images, bool both,
+                  const test::PngForm& form, int channels) {
+  constexpr int side = 24;
+  Rng rng(1, Purpose::test);
+  std::vector<test::Bytes> encoded;
+  for (int i = 0; i < images; ++i) {
+    test::Bytes pixels;
+    const double top = 12 * rng.uniform(), steep = 0.3 + rng.uniform();
+    const bool turned = rng.uniform() < 0.5 && both;
+    const auto bright = static_cast<std::uint8_t>(150 + 100 * rng.uniform());
+    for (int y = 0; y < side; ++y)
+      for (int x = 0; x < side; ++x) {
+        const int along = turned ? side - 1 - x : x;
+        const bool inside = y >= top && y - top <= along * steep;
+        pixels.insert(pixels.end(), static_cast<std::size_t>(channels), inside ? bright : 20);
+      }
+    encoded.push_back(test::encode_png(pixels, side, side, form));
+  }
+  test::write_shard_of(folder, encoded);
+}
+
+TEST(Suggest, ImagesWhoseLeftAndRightDifferAreNotMirrored) {
+  const test::TemporaryFolder folder;
+  const test::PngForm colours{PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_NONE, {}};
+  const test::PngForm deep{PNG_COLOR_TYPE_GRAY, 16, PNG_INTERLACE_NONE, {}};
+  for (const bool both : {false, true})
+    for (const bool grey : {false, true}) {
+      const auto shards = folder.path() / fmt::format("{}{}", both, grey);
+      // Two equal bytes are a number of 16 bits.
+      write_wedges(shards, 300, both, grey ? deep : colours, grey ? 2 : 3);
+      const auto images = look_at_images(shards.string());
+      EXPECT_EQ(images.channels, grey ? 1 : 3);
+      EXPECT_EQ(images.mirrored.images, 300);
+      const auto suggestion = suggest(images, machine_of(2), 0.05);
+      EXPECT_EQ(suggestion.recipe.data.augment.flip, both) << images.mirrored.farther;
+      const std::string text = suggestion_text(suggestion, images, machine_of(2));
+      EXPECT_EQ(text.find("# Of 300 images ") == std::string::npos, both) << text;
+    }
 }
 
 /// What a run of it would be, and what was meant.

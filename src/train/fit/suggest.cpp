@@ -89,7 +89,7 @@ void set_data(PretrainRecipe& r, const Row& row, const ImageFacts& images, const
   r.data.channels = images.channels;
   r.data.mean = images.mean;
   r.data.std = images.std;
-  r.data.augment.flip = row.small;
+  r.data.augment.flip = row.small && !images.mirrored.one_sided();
   const double shape = static_cast<double>(crop.width) / crop.height;
   r.data.augment.ratio_min *= shape;
   r.data.augment.ratio_max *= shape;
@@ -190,6 +190,16 @@ constexpr std::pair<std::string_view, std::string_view> reasons[] = {
     {"run.dir", "Everything of the run is kept here."},
     {"eval.test_shards", "Labelled images beside yours: k-NN accuracy while the run trains."}};
 
+/// Of a setting that is not printed, because it is the default.
+std::string mirror_text(const MirrorLook& look) {
+  if (!look.one_sided()) return "";
+  return fmt::format(
+      "# Of {} images {:.0f} % are less like the others when they are mirrored, as letters are: "
+      "so\n"
+      "# training mirrors none (data.flip = false).\n",
+      look.images, 100 * look.farther);
+}
+
 std::string head(const Suggestion& s, const ImageFacts& images, const MachineFacts& machine) {
   const auto batch = s.recipe.optim.global_batch;
   const auto memory = static_cast<double>(machine.memory) / (1 << 30);
@@ -197,13 +207,13 @@ std::string head(const Suggestion& s, const ImageFacts& images, const MachineFac
       "# Suggested for the {} images of {}, of {} x {} pixels (width x height, the\n"
       "# median), on {} cores with {:.0f} GiB. It is {} with what follows from them.\n"
       "# {}\n"
-      "# {} steps of {} images take about {} here, as timed just now.\n#\n"
+      "# {} steps of {} images take about {} here, as timed just now.\n{}#\n"
       "# What it costs:      ijepa-pretrain THIS.toml --dry-run\n"
       "# Train:              bash jobs/local.sh -n {} ijepa-pretrain THIS.toml\n"
       "# What it is worth:   ijepa-probe --run {} --test {}\n",
       images.images, images.shards, images.median.width, images.median.height, machine.cores,
       memory, s.based_on, s.measured, s.images_seen / batch, batch, duration_text(s.seconds),
-      s.ranks, s.recipe.run.dir,
+      mirror_text(images.mirrored), s.ranks, s.recipe.run.dir,
       images.test_shards.empty() ? "SHARDS_WITH_CLASSES" : images.test_shards);
 }
 
@@ -225,7 +235,9 @@ Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double
         .recipe = recipe_of(row, images), .based_on = row.config, .measured = row.measured};
     s.ranks = ranks_of(row, machine.cores);
     const double one = seconds_an_image(s.recipe, images, machine);
-    if (!best.based_on.empty() && one * static_cast<double>(row.least) > 3600 * hours) continue;
+    // The shortest useful run is suggested whatever it takes, but not of images made smaller.
+    const bool shortest = row.least == rows[0].least;
+    if (!shortest && one * static_cast<double>(row.least) > 3600 * hours) continue;
     const auto afford = static_cast<std::int64_t>(3600 * hours / one);
     const auto passes = row.least < 1'000'000 ? small_passes : most_passes;
     const auto most = std::min(row.most, std::max(row.least, passes * images.images));

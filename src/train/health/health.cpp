@@ -218,54 +218,87 @@ Health measure_health(const HealthInputs& inputs) {
   return out;
 }
 
+namespace {
+
+constexpr const char* diverged =
+    "Features, targets or predictions hold NaN or infinity: the run has diverged.";
+
+/// Collects the sentences of what is bad.
+struct Suspicions {
+  std::vector<std::string> found;
+
+  template <class... Args>
+  void add_if(bool bad, fmt::format_string<Args...> text, Args&&... args) {
+    if (bad) found.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
+};
+
+double full_rank(const Health& h) {
+  return static_cast<double>(std::min(h.images, h.width));
+}
+
+void suspect_features(const Health& h, const Health* previous, const HealthLimits& limits,
+                      Suspicions& out) {
+  const double healthy_std = 1 / std::sqrt(static_cast<double>(h.width));
+  out.add_if(h.rankme < limits.rank_share * full_rank(h),
+             "RankMe is {:.1f} of at most {}: the features use few dimensions.", h.rankme,
+             full_rank(h));
+  out.add_if(previous != nullptr && h.rankme < limits.rank_drop * previous->rankme,
+             "RankMe fell from {:.1f} to {:.1f} since the last evaluation.",
+             previous != nullptr ? previous->rankme : 0, h.rankme);
+  out.add_if(h.feature_std < limits.std_share * healthy_std,
+             "The standard deviation of normalised features is {:.2g}, healthy is near {:.2g}: all "
+             "images look alike.",
+             h.feature_std, healthy_std);
+  out.add_if(
+      h.pairwise_cosine > limits.cosine,
+      "Features of different images have a mean cosine of {:.4f}: they are nearly one vector.",
+      h.pairwise_cosine);
+  out.add_if(h.position_share > limits.position_share,
+             "The patch position alone explains {:.0f} % of the target variance.",
+             100 * h.position_share);
+}
+
+void suspect_predictions(const Health& h, const HealthLimits& limits, Suspicions& out) {
+  out.add_if(h.cross_sample_gap < limits.cross_sample_gap,
+             "Predictions fit their own image's targets only {:.4f} (cosine) better than other "
+             "images': the model predicts the position, not the image.",
+             h.cross_sample_gap);
+  out.add_if(h.loss_to_position_mean >= 1,
+             "The loss {:.4f} does not beat the per-position mean ({:.4f}).", h.loss,
+             h.position_mean_loss);
+  out.add_if(h.loss_to_zero >= 1, "The loss {:.4f} does not beat predicting zero ({:.4f}).", h.loss,
+             h.zero_loss);
+}
+
+}  // namespace
+
 std::vector<std::string> warnings(const Health& h, const Health* previous,
                                   const HealthLimits& limits) {
-  if (!std::isfinite(h.rankme))
-    return {"Features, targets or predictions hold NaN or infinity: the run has diverged."};
-  std::vector<std::string> out;
-  const auto warn_if = [&]<class... Args>(bool bad, fmt::format_string<Args...> text,
-                                          Args&&... args) {
-    if (bad) out.push_back(fmt::format(text, std::forward<Args>(args)...));
-  };
-  const auto full_rank = static_cast<double>(std::min(h.images, h.width));
-  const double healthy_std = 1 / std::sqrt(static_cast<double>(h.width));
-  warn_if(h.rankme < limits.rank_share * full_rank,
-          "RankMe is {:.1f} of at most {}: the features use few dimensions.", h.rankme, full_rank);
-  warn_if(previous != nullptr && h.rankme < limits.rank_drop * previous->rankme,
-          "RankMe fell from {:.1f} to {:.1f} since the last evaluation.",
-          previous != nullptr ? previous->rankme : 0, h.rankme);
-  warn_if(h.feature_std < limits.std_share * healthy_std,
-          "The standard deviation of normalised features is {:.2g}, healthy is near {:.2g}: all "
-          "images look alike.",
-          h.feature_std, healthy_std);
-  warn_if(h.pairwise_cosine > limits.cosine,
-          "Features of different images have a mean cosine of {:.4f}: they are nearly one vector.",
-          h.pairwise_cosine);
-  warn_if(h.position_share > limits.position_share,
-          "The patch position alone explains {:.0f} % of the target variance.",
-          100 * h.position_share);
-  warn_if(h.cross_sample_gap < limits.cross_sample_gap,
-          "Predictions fit their own image's targets only {:.4f} (cosine) better than other "
-          "images': the model predicts the position, not the image.",
-          h.cross_sample_gap);
-  warn_if(h.loss_to_position_mean >= 1,
-          "The loss {:.4f} does not beat the per-position mean ({:.4f}).", h.loss,
-          h.position_mean_loss);
-  warn_if(h.loss_to_zero >= 1, "The loss {:.4f} does not beat predicting zero ({:.4f}).", h.loss,
-          h.zero_loss);
-  return out;
+  if (!std::isfinite(h.rankme)) return {diverged};
+  Suspicions out;
+  suspect_features(h, previous, limits, out);
+  suspect_predictions(h, limits, out);
+  return out.found;
 }
 
 std::string judgement(const Health& h, const HealthLimits& limits) {
-  if (const auto found = warnings(h, nullptr, limits); !found.empty())
-    return fmt::format("The features are not healthy. {}", found.front());
-  const auto full_rank = static_cast<double>(std::min(h.images, h.width));
+  if (!std::isfinite(h.rankme)) return fmt::format("The features are not healthy. {}", diverged);
+  Suspicions features, predictions;
+  suspect_features(h, nullptr, limits, features);
+  suspect_predictions(h, limits, predictions);
+  const bool spread = h.rankme >= limits.rank_good * full_rank(h);
   const auto figure =
       fmt::format("RankMe is {:.1f} of at most {} ({:.0f} %; good runs had {:.0f} % and more)",
-                  h.rankme, full_rank, 100 * h.rankme / full_rank, 100 * limits.rank_good);
-  return h.rankme < limits.rank_good * full_rank
-             ? fmt::format("The features may be weak: {}.", figure)
-             : fmt::format("The features are healthy: {}.", figure);
+                  h.rankme, full_rank(h), 100 * h.rankme / full_rank(h), 100 * limits.rank_good);
+  if (!features.found.empty())
+    return fmt::format("The features are not healthy. {}", features.found.front());
+  if (predictions.found.empty())
+    return spread ? fmt::format("The features are healthy: {}.", figure)
+                  : fmt::format("The features may be weak: {}.", figure);
+  // Images are kept apart, but not by what the predictor says of them.
+  return spread ? fmt::format("The features may be weak. {} {}.", predictions.found.front(), figure)
+                : fmt::format("The features are not healthy. {}", predictions.found.front());
 }
 
 }  // namespace ijepa

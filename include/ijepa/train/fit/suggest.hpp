@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ijepa/data/images/image.hpp"
+#include "ijepa/train/fit/mirror_look.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {
@@ -19,6 +20,7 @@ struct ImageFacts {
   int channels = 3;                   // that images are to be read as
   std::vector<double> mean{}, std{};  // of the channels, pixels 0 to 1
   double decode_seconds = 0;          // an image, on one core
+  MirrorLook mirrored{};              // of up to a thousand images
 };
 
 struct MachineFacts {
@@ -37,8 +39,9 @@ struct Suggestion {
   double seconds = 0;  // of the whole run on all cores
 };
 
-/// Opens the set and decodes up to 128 images spread over it. Errors as ShardSet::open(), and where
-/// none of them can be decoded.
+/// Opens the set and decodes up to 128 images spread over it, and up to 1024 where they are small,
+/// to see whether they may be mirrored. Errors as ShardSet::open(), and where none of them can be
+/// decoded.
 ImageFacts look_at_images(const std::string& shards);
 /// Cores, memory, and a way to time steps with random pixels.
 MachineFacts look_at_machine();

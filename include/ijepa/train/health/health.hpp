@@ -87,8 +87,9 @@ struct HealthLimits {
 std::vector<std::string> warnings(const Health& health, const Health* previous = nullptr,
                                   const HealthLimits& limits = {});
 
-/// One sentence: whether the features are healthy, and by which figure. Beside what is warned of it
-/// is RankMe's share of min(n, D), which told good runs from bad ones where loss and cosine did not
+/// A sentence or two: whether the features are healthy, and by which figure. Beside what is warned
+/// of it is RankMe's share of min(n, D), which told good runs from bad ones where loss and cosine
+/// did not; with a good share, a predictor that knows little of the image makes them weak at most
 /// (docs/recipes.md).
 std::string judgement(const Health& health, const HealthLimits& limits = {});
 
