@@ -1,7 +1,7 @@
-// Codec: what a picture format offers the decoder. Each holds 3 bytes a pixel of at most max_pixels,
-// and its library beside: progressive JPEG 6 bytes a pixel, WebP 8, TIFF 10 (15 where three bands
-// are turned) and at most 1 GiB for a strip; BMP and PNM as many bytes as their pixels need. A JPEG
-// has at most 500 scans, and 4 thousand million pixels in all of them.
+// Codec: what a picture format offers the decoder. Each holds 3 bytes a pixel of at most
+// max_pixels, its library besides: progressive JPEG 6 bytes a pixel, WebP 8, TIFF 10 (15 where
+// bands are turned) and at most 1 GiB for a strip, BMP and PNM the file's bytes. A JPEG has at most
+// 500 scans and 4 thousand million pixels in all of them.
 #pragma once
 #include <cstdint>
 #include <memory>
