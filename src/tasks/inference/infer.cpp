@@ -14,6 +14,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/images/canvas.hpp"
 #include "ijepa/data/images/shown.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/features/feature_file.hpp"
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
