@@ -4,7 +4,7 @@
 # Label maps mark pixels to be ignored by -1 or 255, which are the same byte in numpy. A writer of shards that gives its
 # int64 maps to a data set of bytes turns each ignored pixel into the first class, and classes above 255 into the last;
 # both train without a word. The same line on a Zarr array stores 255. A list of Python's numbers is refused with an
-# OverflowError, and an attribute wraps, so that the metadata beside the data disagree with them. NaN becomes 0, fractions are cut.
+# OverflowError, and an attribute wraps, so that metadata disagree with the data. NaN becomes 0, fractions are cut.
 # Reading does likewise: file["labels"].astype("u1")[...] clips, file["labels"][...].astype("u1") wraps, and read_direct
 # into a narrower array clips. Convert with numpy before writing and after reading.
 # Source: https://support.hdfgroup.org/HDF5/doc/Supplements/dtype_conversion/Overflow.html; h5py/_hl/base.py,
