@@ -6,7 +6,7 @@
 namespace ijepa {
 namespace {
 
-constexpr std::array<ElementRow, 10> rows{
+constexpr std::array<ElementRow, 10> element_rows{
     {{Element::f64, 8, "float64", "DoubleStorage", "F64"},
      {Element::f32, 4, "float32", "FloatStorage", "F32"},
      {Element::f16, 2, "float16", "HalfStorage", "F16"},
@@ -20,14 +20,14 @@ constexpr std::array<ElementRow, 10> rows{
 
 std::optional<Element> element_where(const char* ElementRow::*column, std::string_view name) {
   const auto row = std::ranges::find(
-      rows, name, [&](const ElementRow& r) { return std::string_view(r.*column); });
-  return row == rows.end() ? std::nullopt : std::optional(row->element);
+      element_rows, name, [&](const ElementRow& r) { return std::string_view(r.*column); });
+  return row == element_rows.end() ? std::nullopt : std::optional(row->element);
 }
 
 }  // namespace
 
 const ElementRow& element_row(Element element) {
-  return rows.at(static_cast<std::size_t>(element));
+  return element_rows.at(static_cast<std::size_t>(element));
 }
 
 std::optional<Element> element_of_torch(std::string_view storage) {

@@ -8,6 +8,8 @@
 namespace ijepa {
 namespace {
 
+using Json = nlohmann::json;
+
 constexpr int ir_version = 8, operator_set = 17;  // of ONNX 1.12: the first with LayerNormalization
 
 void add_metadata(onnx::Model& model, const StoredWeights& weights, const ExportOptions& options) {
@@ -18,7 +20,6 @@ void add_metadata(onnx::Model& model, const StoredWeights& weights, const Export
     entry.set_key(key);
     entry.set_value(value);
   };
-  using Json = nlohmann::json;
   put("encoder", options.encoder);
   put("image_mean", Json(data.mean).dump());
   put("image_std", Json(data.std).dump());

@@ -15,7 +15,8 @@ namespace {
 namespace fs = std::filesystem;
 using google::protobuf::io::CodedOutputStream;
 
-constexpr std::uint64_t most_bytes = std::numeric_limits<std::int32_t>::max();  // of a message
+constexpr std::uint64_t most_message_bytes =
+    std::numeric_limits<std::int32_t>::max();  // of a message
 constexpr std::uint64_t least_beside = 1024;
 constexpr std::uint64_t page = 4096;  // so that readers can map the tensors
 
@@ -123,7 +124,7 @@ bool write_whole(const std::string& path, const onnx::Model& model,
   for (const auto& weight : weights)
     graph_bytes += weight_head(weight.tensor).size() + weight.tensor.bytes();
   const auto head = field_head(onnx::Model::kGraphFieldNumber, graph_bytes);
-  if (text.size() + head.size() + graph_bytes > most_bytes) return false;
+  if (text.size() + head.size() + graph_bytes > most_message_bytes) return false;
   Appended out(path);
   Filled filled;
   out.add(text);

@@ -16,7 +16,7 @@ struct GlobalRow {
   Kind kind;
 };
 // Python 2's names of modules are what protocol 2 writes.
-constexpr std::array<GlobalRow, 19> rows{
+constexpr std::array<GlobalRow, 19> global_rows{
     {{"torch._utils", "_rebuild_tensor_v2", Kind::rebuild_tensor},
      {"torch._utils", "_rebuild_tensor_v3", Kind::rebuild_typed_tensor},
      {"torch._utils", "_rebuild_parameter", Kind::rebuild_parameter},
@@ -52,8 +52,8 @@ std::optional<PickleGlobal> pickle_global(const std::string& module, const std::
       return {{Kind::dtype, element, full}};
   }
   const auto row = std::ranges::find_if(
-      rows, [&](const GlobalRow& r) { return r.module == module && r.name == name; });
-  if (row == rows.end()) return std::nullopt;
+      global_rows, [&](const GlobalRow& r) { return r.module == module && r.name == name; });
+  if (row == global_rows.end()) return std::nullopt;
   return {{row->kind, std::nullopt, full}};
 }
 

@@ -13,6 +13,8 @@
 namespace ijepa {
 namespace {
 
+using Kind = PickleGlobal::Kind;
+
 constexpr std::size_t most_values = 2'000'000;
 constexpr std::size_t most_dimensions = 64;
 constexpr std::size_t longest_key = 1024;  // of a storage: part of the name of an entry
@@ -292,7 +294,6 @@ void Machine::reduce() {
 }
 
 void Machine::call(const PickleGlobal& function, const std::vector<PickleRef>& arguments) {
-  using Kind = PickleGlobal::Kind;
   switch (function.kind) {
     case Kind::rebuild_tensor:
     case Kind::rebuild_typed_tensor:
