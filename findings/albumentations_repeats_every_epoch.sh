@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 class Crops(Dataset):
     """Gives the place of each crop: a pixel's level is its number."""
-    image = np.arange(256 * 256, dtype=np.float32).reshape(256, 256)
+    image = np.arange(2048 * 2048, dtype=np.float32).reshape(2048, 2048)  # places enough that no two draws meet
 
     def __init__(self):
         self.transform = A.Compose([A.RandomCrop(8, 8)])
