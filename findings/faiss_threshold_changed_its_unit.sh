@@ -4,7 +4,7 @@
 #
 # IndexFlatL2 computes sums of squared differences below the threshold and |q|^2 + |x|^2 - 2 q.x above, in float32, which
 # loses what the norms have in common: features with a large mean get other neighbours, and near duplicates a distance
-# of 0 or a wrong one. Up to 1.13 that begins at 20 queries, by 1.14.2 at 128000 / columns (125 of 1024, 334 of 384),
+# of 0 or a wrong one. In 1.13.2 that begins at 20 queries, in 1.15.1 at 128000 / columns (125 queries of 1024),
 # so results change with the version, and with the size of a batch at another place than they did. The known remedy, a
 # threshold above the largest batch, was right for 1.13. Neither says a word; subtract the mean before you add and ask.
 # Source: https://github.com/facebookresearch/faiss/pull/5022 (the unit), /issues/297 (the rough way);

@@ -3,8 +3,8 @@
 # mean is large beside the spread, directions and variances are noise. One row less, and all is right.
 #
 # Features with a common offset, pixels of 16 bits, temperatures in kelvin: up to 1000 columns and at least ten times as
-# many rows, the default solver subtracts n * mean * mean' from X' * X, both in float32. With a mean of 300 deviations
-# variances of the last components are 0, which whitening divides by; with 1000 the first component points elsewhere. A
+# many rows, the default solver subtracts n * mean * mean' from X' * X, both in float32. With a mean of 300 beside
+# spreads of 0.2 to 3 variances of the last components are 0, which whitening divides by; with 1000 the first component points elsewhere. A
 # trial on few rows takes another solver and shows nothing, and nothing is said. The page of the class has "covariance
 # matrix (on centered data)". Subtract the mean first, hand in float64 or ask for svd_solver="full".
 # Source: sklearn/decomposition/_pca.py, _fit_full ("without centering the data X first"), since 1.5.

@@ -5,7 +5,7 @@
 # Constructors write the first rate into the optimizer, and load_state_dict of a scheduler does not write one back. Schedules
 # that compute from the base rate are right again after one step (LambdaLR), those that multiply the last rate never are:
 # LinearLR(start_factor=0.001) and then a cosine, the usual recipe, goes on with a thousandth of its rate until the end. The
-# cosine alone, StepLR and ExponentialLR keep what was loaded, so that a script which resumed well for years trains
+# cosine and the exponential alone keep what was loaded, so that a script which resumed well for years trains
 # next to nothing from the day somebody adds a warm-up. get_last_lr() is of no help: it has the right rate.
 # Build the scheduler first, then load the optimizer.
 # Source: torch/optim/lr_scheduler.py, SequentialLR.__init__ ("Reset learning rates back to initial values"); a note at

@@ -50,7 +50,7 @@ make_images() {
 }
 
 pack() {
-  # Photographs are stored small: the crops of this run have 64 pixels. Where the input has no test
+  # Photographs are stored small: the crops of this run have 64 pixels at most. Where the input has no test
   # split, a tenth of its images becomes one.
   bash jobs/local.sh -n "$ranks" ijepa-shards "${input:-$out/images}" --out "$out/shards" \
     --short-side 128 --test-share 0.1
@@ -80,6 +80,9 @@ inspected() {
 suggest() {
   if [[ -e $config ]]; then
     echo "$config is there already"
+  elif [[ -e $run/config.toml ]]; then
+    echo "$run was begun by an earlier quick start, with other settings. Remove $out to begin anew." >&2
+    exit 1
   else
     $bin/ijepa-pretrain --suggest "$train" --hours 0.0001 >"$config.part"
     mv "$config.part" "$config"
@@ -99,7 +102,7 @@ choose_settings() {
   if ((epochs > 40)); then epochs=40; fi
   settings+=(--set "optim.epochs=$epochs" --set "optim.warmup_epochs=$(awk "BEGIN{print $epochs*0.08}")")
   # Whole passes, unlike what is suggested for hours; what it is worth is asked at the end.
-  settings+=(--set optim.max_steps=0 --set optim.ipe_scale=1 --set eval.test_shards= --set run.checkpoint_minutes=1)
+  settings+=(--set optim.max_steps=0 --set optim.micro_batch=0 --set optim.ipe_scale=1 --set eval.test_shards= --set run.checkpoint_minutes=1)
 }
 
 pretrain() {

@@ -48,6 +48,7 @@ TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
             "configs/cifar10_3min.toml");
   EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_15min.toml");
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
+  EXPECT_EQ(config_for(images_of(100, {96, 96}), machine_of(2), 1), "configs/synthetic.toml");
   // Images are not shrunk where there is too little time for any.
   EXPECT_EQ(config_for(images_of(5000, {96, 96}), machine_of(1, 1e-3), 0.01),
             "configs/synthetic.toml");
@@ -102,22 +103,25 @@ TEST(Suggest, TooFewImagesAreRefused) {
 /// Bright wedges that grow to the right, of any height and brightness; half of them to the left
 /// where `both` ways are wanted.
 void write_wedges(const std::filesystem::path& folder, int images, bool both,
-                  const test::PngForm& form, int channels) {
+                  const test::PngForm& form, int channels, int shots = 1) {
   constexpr int side = 24;
   Rng rng(1, Purpose::test);
   std::vector<test::Bytes> encoded;
   for (int i = 0; i < images; ++i) {
-    test::Bytes pixels;
     const double top = 12 * rng.uniform(), steep = 0.3 + rng.uniform();
     const bool turned = rng.uniform() < 0.5 && both;
     const auto bright = static_cast<std::uint8_t>(150 + 100 * rng.uniform());
-    for (int y = 0; y < side; ++y)
-      for (int x = 0; x < side; ++x) {
-        const int along = turned ? side - 1 - x : x;
-        const bool inside = y >= top && y - top <= along * steep;
-        pixels.insert(pixels.end(), static_cast<std::size_t>(channels), inside ? bright : 20);
-      }
-    encoded.push_back(test::encode_png(pixels, side, side, form));
+    for (int shot = 0; shot < shots; ++shot) {
+      test::Bytes pixels;
+      for (int y = 0; y < side; ++y)
+        for (int x = 0; x < side; ++x) {
+          const int along = turned ? side - 1 - x : x;
+          const bool inside = y >= top && y - top <= along * steep;
+          pixels.insert(pixels.end(), static_cast<std::size_t>(channels),
+                        inside ? bright : 20 + shot);
+        }
+      encoded.push_back(test::encode_png(pixels, side, side, form));
+    }
   }
   test::write_shard_of(folder, encoded);
 }
@@ -139,6 +143,29 @@ TEST(Suggest, ImagesWhoseLeftAndRightDifferAreNotMirrored) {
       const std::string text = suggestion_text(suggestion, images, machine_of(2));
       EXPECT_EQ(text.find("# Of 300 images ") == std::string::npos, both) << text;
     }
+}
+
+TEST(Suggest, AFolderWhoseNameIsNoTextIsRefused) {
+  const test::TemporaryFolder folder;
+  const auto shards = folder.path() / "caf\xE9";
+  write_wedges(shards, 64, true, {PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_NONE, {}}, 3);
+  try {
+    look_at_images(shards.string());
+    ADD_FAILURE() << "was taken";
+  } catch (const Error& e) {
+    const std::string said = e.what();
+    EXPECT_NE(said.find("caf\\xE9 is no text in UTF-8"), std::string::npos) << said;
+  }
+}
+
+TEST(Suggest, ShotsOfOneThingDoNotMakeImagesOneSided) {
+  const test::TemporaryFolder folder;
+  const test::PngForm colours{PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_NONE, {}};
+  for (const bool both : {false, true}) {
+    const auto shards = folder.path() / fmt::format("{}", both);
+    write_wedges(shards, 100, both, colours, 3, 3);
+    EXPECT_EQ(look_at_images(shards.string()).mirrored.one_sided(), !both);
+  }
 }
 
 /// What a run of it would be, and what was meant.

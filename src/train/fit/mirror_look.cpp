@@ -13,20 +13,20 @@
 namespace ijepa {
 namespace {
 
-constexpr int side = 16;
-using Thumbnail = std::array<float, std::size_t{side} * side>;
+constexpr int thumbnail_side = 16;
+using Thumbnail = std::array<float, std::size_t{thumbnail_side} * thumbnail_side>;
 
 /// Mean of pixels and channels of each cell, largest is 1; pixels are repeated where there are
 /// fewer than cells.
 template <class Value>
 Thumbnail thumbnail(const Value* pixels, const Size& size, int channels, std::ptrdiff_t stride) {
-  const auto begin = [](int cell, int length) { return cell * length / side; };
+  const auto begin = [](int cell, int length) { return cell * length / thumbnail_side; };
   const auto end = [&](int cell, int length) {
     return std::max(begin(cell, length) + 1, begin(cell + 1, length));
   };
   Thumbnail out{};
-  for (int row = 0; row < side; ++row)
-    for (int column = 0; column < side; ++column) {
+  for (int row = 0; row < thumbnail_side; ++row)
+    for (int column = 0; column < thumbnail_side; ++column) {
       const int left = begin(column, size.width), right = end(column, size.width);
       const int top = begin(row, size.height), bottom = end(row, size.height);
       double sum = 0;
@@ -34,7 +34,7 @@ Thumbnail thumbnail(const Value* pixels, const Size& size, int channels, std::pt
         for (int i = left * channels; i < right * channels; ++i)
           sum += static_cast<double>(pixels[y * stride + i]);
       const double numbers = static_cast<double>(bottom - top) * (right - left) * channels;
-      out[static_cast<std::size_t>(row * side + column)] = static_cast<float>(
+      out[static_cast<std::size_t>(row * thumbnail_side + column)] = static_cast<float>(
           sum / numbers / static_cast<double>(std::numeric_limits<Value>::max()));
     }
   return out;
@@ -64,25 +64,42 @@ std::vector<Thumbnail> thumbnails_of(const ShardSet& set, int channels, std::int
 
 Thumbnail mirrored(const Thumbnail& image) {
   Thumbnail out = image;
-  for (std::size_t row = 0; row < side; ++row)
-    std::reverse(out.begin() + static_cast<std::ptrdiff_t>(row * side),
-                 out.begin() + static_cast<std::ptrdiff_t>((row + 1) * side));
+  for (std::size_t row = 0; row < thumbnail_side; ++row)
+    std::reverse(out.begin() + static_cast<std::ptrdiff_t>(row * thumbnail_side),
+                 out.begin() + static_cast<std::ptrdiff_t>((row + 1) * thumbnail_side));
   return out;
 }
 
-/// Squared, from `image` to its nearest one among all but that at `except`.
-float nearest(const Thumbnail& image, const std::vector<Thumbnail>& all, std::size_t except) {
-  float least = std::numeric_limits<float>::infinity();
+/// Squared.
+float distance(const Thumbnail& a, const Thumbnail& b) {
+  std::array<float, thumbnail_side> sums{};  // of columns, which the compiler adds side by side
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const float difference = a[k] - b[k];
+    sums[k % thumbnail_side] += difference * difference;
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0F);
+}
+
+/// Between two images of the set: the median of those half of it apart.
+float usual_distance(const std::vector<Thumbnail>& all) {
+  std::vector<float> distances;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    distances.push_back(distance(all[i], all[(i + all.size() / 2) % all.size()]));
+  const auto middle = distances.begin() + std::ssize(distances) / 2;
+  std::ranges::nth_element(distances, middle);
+  return *middle;
+}
+
+/// Of all but that at `except` the one nearest to `image`, no nearer than `least`.
+float nearest(const Thumbnail& image, const std::vector<Thumbnail>& all, std::size_t except,
+              float least) {
+  float best = std::numeric_limits<float>::infinity();
   for (std::size_t j = 0; j < all.size(); ++j) {
     if (j == except) continue;
-    std::array<float, side> sums{};  // of columns, which the compiler adds side by side
-    for (std::size_t k = 0; k < image.size(); ++k) {
-      const float difference = image[k] - all[j][k];
-      sums[k % side] += difference * difference;
-    }
-    least = std::min(least, std::accumulate(sums.begin(), sums.end(), 0.0F));
+    const float far = distance(image, all[j]);
+    if (far >= least) best = std::min(best, far);
   }
-  return least;
+  return best;
 }
 
 }  // namespace
@@ -97,9 +114,14 @@ bool MirrorLook::one_sided() const {
 MirrorLook look_at_mirrored(const ShardSet& set, int channels, std::int64_t count) {
   const auto all = thumbnails_of(set, channels, std::min(count, set.size()));
   if (all.size() < 2) return {};
+  // Shots of one thing and frames of one film are near each other whatever they show, and their
+  // mirror images to none of them.
+  constexpr float same_thing = 0.1F;
+  const float least = same_thing * usual_distance(all);
   double farther = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const float own = nearest(all[i], all, i), other = nearest(mirrored(all[i]), all, i);
+    const float own = nearest(all[i], all, i, least),
+                other = nearest(mirrored(all[i]), all, i, least);
     farther += other > own ? 1 : other == own ? 0.5 : 0;
   }
   const auto images = static_cast<std::int64_t>(all.size());

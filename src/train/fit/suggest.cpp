@@ -228,15 +228,15 @@ Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double
   Suggestion best;
   for (const Row& row : rows) {
     // Pixels that images do not have would only cost time.
-    const bool fits = 4 * row.side <= 5 * short_side && row.least <= most_passes * images.images &&
-                      row.batch <= images.images;
+    const bool shortest = row.least == rows[0].least;
+    const bool fits = 4 * row.side <= 5 * short_side && row.batch <= images.images &&
+                      (shortest || row.least <= most_passes * images.images);
     if (!best.based_on.empty() && !fits) continue;
     Suggestion s{
         .recipe = recipe_of(row, images), .based_on = row.config, .measured = row.measured};
     s.ranks = ranks_of(row, machine.cores);
     const double one = seconds_an_image(s.recipe, images, machine);
     // The shortest useful run is suggested whatever it takes, but not of images made smaller.
-    const bool shortest = row.least == rows[0].least;
     if (!shortest && one * static_cast<double>(row.least) > 3600 * hours) continue;
     const auto afford = static_cast<std::int64_t>(3600 * hours / one);
     const auto passes = row.least < 1'000'000 ? small_passes : most_passes;

@@ -12,6 +12,7 @@
 #include "ijepa/core/rng.hpp"
 #include "ijepa/data/images/pixel_sums.hpp"
 #include "ijepa/data/images/samples.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/train/fit/suggest.hpp"
 #include "ijepa/train/run/run_data.hpp"
@@ -121,6 +122,8 @@ double time_step(const PretrainRecipe& given) {
 
 ImageFacts look_at_images(const std::string& shards) {
   constexpr std::int64_t looks = 128;
+  check(mapped_text(shards, 0).has_value(),
+        "{} is no text in UTF-8, which settings are: give a link to it.", utf8_name(shards));
   const auto set = ShardSet::open(shards);
   ImageFacts facts{
       .shards = shards, .test_shards = labelled_neighbour(shards), .images = set.size()};
@@ -154,11 +157,11 @@ ImageFacts look_at_images(const std::string& shards) {
   std::ranges::sort(sizes, {}, [](const Size& s) { return std::min(s.height, s.width); });
   facts.median = sizes[sizes.size() / 2];
   set_pixels(facts, pixels);
-  // About a third of a second of decoding.
-  constexpr std::int64_t most_pixels = 32'000'000, most_images = 1024;
+  // About a third of a second of decoding; of few images of many pixels nothing can be said.
+  constexpr std::int64_t most_pixels = 32'000'000, fewest_images = 2, most_images = 1024;
   const auto each = std::int64_t{1} * facts.median.height * facts.median.width;
-  facts.mirrored =
-      look_at_mirrored(set, facts.channels, std::clamp(most_pixels / each, looks, most_images));
+  facts.mirrored = look_at_mirrored(set, facts.channels,
+                                    std::clamp(most_pixels / each, fewest_images, most_images));
   return facts;
 }
 

@@ -8,8 +8,9 @@
 namespace ijepa {
 
 /// What was found. `farther`: the share of images whose mirror image is farther from its nearest
-/// one among the others than the image itself is, ties counted half. About 0.5 where left and right
-/// are alike; 0.5 of 0 images where there is nothing to compare.
+/// one among the others than the image itself is, ties counted half and those left out that are
+/// much nearer than two images of the set usually are, such as frames of one film. About 0.5 where
+/// left and right are alike; 0.5 of 0 images where there is nothing to compare.
 struct MirrorLook {
   double farther = 0.5;
   std::int64_t images = 0;

@@ -39,9 +39,9 @@ struct Suggestion {
   double seconds = 0;  // of the whole run on all cores
 };
 
-/// Opens the set and decodes up to 128 images spread over it, and up to 1024 where they are small,
-/// to see whether they may be mirrored. Errors as ShardSet::open(), and where none of them can be
-/// decoded.
+/// Opens the set and decodes up to 128 images spread over it, and again up to 1024, the fewer the
+/// larger they are, to see whether they may be mirrored. Errors as ShardSet::open(), and where none
+/// of them can be decoded.
 ImageFacts look_at_images(const std::string& shards);
 /// Cores, memory, and a way to time steps with random pixels.
 MachineFacts look_at_machine();
