@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """jobs/quickstart.sh on images of one's own that are not like photographs: grey, 16 bits of which 12 are
 used, twice as wide as high, arrows that all point to the right. They are read with all their bits, keep
-their shape and are not mirrored; the run is interrupted, resumed and judged. Only its length is cut, and
-nothing is built.
+their shape and are not mirrored; the run is interrupted, resumed and judged, a second start finds all of it
+done, and a run of other settings is left alone. Only its length is cut, and nothing is built.
 usage: quickstart_path.py REPOSITORY BIN_FOLDER"""
 import os
 import pathlib
@@ -74,22 +74,35 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ijepa_quickstart_") as folder:
         top = pathlib.Path(folder)
         tree(top)
-        make_images(top / "arrows")
+        make_images(top / "my arrows")
         environment = {**os.environ, "PATH": f"{top / 'nothing'}:{os.environ['PATH']}",
                        "OMPI_MCA_rmaps_base_oversubscribe": "1"}
-        done = subprocess.run(["bash", top / "jobs" / "quickstart.sh", top / "arrows"], text=True, env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            sys.exit(f"the quick start ended with {done.returncode}:\n{done.stdout}")
-        out = top / "runs" / "quickstart-arrows"
+        command = ["bash", top / "jobs" / "quickstart.sh", top / "my arrows"]
+
+        def quick_start():
+            done = subprocess.run(command, text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            if done.returncode:
+                sys.exit(f"the quick start ended with {done.returncode}:\n{done.stdout}")
+            return done.stdout
+
+        said = quick_start()
+        out = top / "runs" / "quickstart-my arrows"
         used = (out / "run" / "config.toml").read_text(encoding="utf-8").splitlines()
         for line in ("channels = 1", "flip = false", "image_height = 24", "image_width = 44", "epochs = 18",
                      "max_steps = 0", 'test_shards = ""'):
             expect(line in used, f"the run's configuration has no {line}:\n" + "\n".join(used))
         for words in ("are less like the others when they are mirrored", "steps are done.", "For classifying: a linear"):
-            expect(words in done.stdout, f"the quick start does not say '{words}':\n{done.stdout}")
+            expect(words in said, f"the quick start does not say '{words}':\n{said}")
         for picture in ("images.png", "neighbours.png", "patches.png"):
             expect((out / picture).is_file(), f"there is no {picture}")
+        metrics = (out / "run" / "metrics.csv").read_bytes()
+        said = quick_start()
+        expect("suggested.toml is there already" in said, f"a second start suggests anew:\n{said}")
+        expect((out / "run" / "metrics.csv").read_bytes() == metrics, "a second start trains anew")
+        (out / "suggested.toml").unlink()
+        done = subprocess.run(command, text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        expect(done.returncode == 1 and "was begun by an earlier quick start, with other settings" in done.stdout,
+               f"a run without a suggestion ended with {done.returncode}:\n{done.stdout}")
     for problem in problems:
         print(problem)
     print(f"quick start on images of one's own: {len(problems)} problems")

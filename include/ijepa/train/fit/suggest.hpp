@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ijepa/data/images/image.hpp"
-#include "ijepa/train/fit/mirror_look.hpp"
+#include "ijepa/data/loading/mirror_look.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
 
 namespace ijepa {

@@ -1,4 +1,4 @@
-#include "ijepa/train/fit/mirror_look.hpp"
+#include "ijepa/data/loading/mirror_look.hpp"
 
 #include <algorithm>
 #include <array>
