@@ -114,7 +114,7 @@ bool MirrorLook::one_sided() const {
 MirrorLook look_at_mirrored(const ShardSet& set, int channels, std::int64_t count) {
   const auto all = thumbnails_of(set, channels, std::min(count, set.size()));
   if (all.size() < 2) return {};
-  // Shots of one thing and frames of one film are near each other whatever they show, and their
+  // Shots of one thing are near each other whatever they show, and their
   // mirror images to none of them.
   constexpr float same_thing = 0.1F;
   const float least = same_thing * usual_distance(all);

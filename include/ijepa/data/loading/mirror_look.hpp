@@ -9,7 +9,7 @@ namespace ijepa {
 
 /// What was found. `farther`: the share of images whose mirror image is farther from its nearest
 /// one among the others than the image itself is, ties counted half and those left out that are
-/// much nearer than two images of the set usually are, such as frames of one film. About 0.5 where
+/// much nearer than two images of the set usually are, such as shots of one thing. About 0.5 where
 /// left and right are alike; 0.5 of 0 images where there is nothing to compare.
 struct MirrorLook {
   double farther = 0.5;
