@@ -8,7 +8,9 @@ namespace ijepa::test {
 namespace {
 
 TEST(Determinism, ThreadCountsGiveTheSameBits) {
-  for (const auto& kernels : available_kernels()) {
+  auto all = available_kernels();
+  for (const auto& kernels : float16_kernels()) all.push_back(kernels);
+  for (const auto& kernels : all) {
     const auto one = make_device({"cpu", 1, kernels}), three = make_device({"cpu", 3, kernels});
     for (const auto& c : op_cases())
       for (const auto& precision : precisions()) {

@@ -42,19 +42,29 @@ TEST(MakeDevice, UnknownNameAndThreadCountAreRefused) {
 TEST(MakeDevice, KernelsMustBeKnownAndRunHere) {
   EXPECT_NE(error_of({"cpu", 1, "sse"}).find("\"sse\" are unknown"), std::string::npos);
   for (const char* name : {"avx512", "onednn"}) try {
-      cpu::choose_kernels(name, false);
+      cpu::choose_kernels(name, {});
       ADD_FAILURE() << name;
     } catch (const Error& e) {
       EXPECT_NE(std::string(e.what()).find("this processor lacks"), std::string::npos);
     }
-  EXPECT_FALSE(cpu::choose_kernels("auto", false).onednn);
-  EXPECT_EQ(cpu::choose_kernels("auto", true).onednn, bool{IJEPA_WITH_ONEDNN});
+  try {
+    cpu::choose_kernels("float16", {.avx512 = true});
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(),
+                 "The CPU kernels \"float16\" need AVX512-FP16, which this processor lacks: set "
+                 "compute.cpu_kernels to \"auto\".");
+  }
+  EXPECT_EQ(cpu::choose_kernels("auto", {.avx512 = true, .fp16 = true}).float16, nullptr)
+      << "fewer bits are asked for, never chosen";
+  EXPECT_FALSE(cpu::choose_kernels("auto", {}).onednn);
+  EXPECT_EQ(cpu::choose_kernels("auto", {.avx512 = true}).onednn, bool{IJEPA_WITH_ONEDNN});
 }
 
 TEST(MakeDevice, KernelsMustBeInTheBuild) {
   std::string said;
   try {
-    cpu::choose_kernels("onednn", true);
+    cpu::choose_kernels("onednn", {.avx512 = true});
   } catch (const Error& e) {
     said = e.what();
   }

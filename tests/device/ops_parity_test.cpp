@@ -30,7 +30,16 @@ TEST(Reference, EveryParameterOfAdamWHasItsEffect) {
   for (const auto& c : table::changed_adamw_steps()) EXPECT_NE(result(c), usual) << c.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, OpsParity, testing::ValuesIn(available_devices()),
+std::vector<DeviceOptions> all_devices() {
+  auto devices = available_devices();
+#ifndef IJEPA_TEST_DEVICE
+  for (const auto& kernels : float16_kernels())
+    devices.push_back({.name = "cpu", .threads = 2, .cpu_kernels = kernels});
+#endif
+  return devices;
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, OpsParity, testing::ValuesIn(all_devices()),
                          [](const auto& param) { return test_name(param.param); });
 
 }  // namespace

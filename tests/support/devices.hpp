@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ijepa/core/error.hpp"
 #include "ijepa/device/device.hpp"
 
 namespace ijepa::test {
@@ -24,6 +25,17 @@ inline std::vector<DeviceOptions> available_devices() {
       devices.push_back({.name = "cpu", .threads = threads, .cpu_kernels = kernels});
   return devices;
 #endif
+}
+
+/// {"float16"} where this processor and this build have these kernels, else nothing. Their products
+/// have fewer bits, so tests of what all others have in common do not run on them.
+inline std::vector<std::string> float16_kernels() {
+  try {
+    make_device({"cpu", 1, "float16"});
+    return {"float16"};
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 /// Where no GPU can be seen: part of the message that refuses the device "cuda".

@@ -35,6 +35,10 @@ inline Tolerance tolerance_of(const OpCase& c, const Precision& precision, std::
   // Tensor cores take attention's weights in bfloat16: each is off by up to 2^-9 of itself.
   const bool rounds_weights = !device.memory_is_host() && stored == DType::bf16 &&
                               c.name.find("attention_forward") != std::string::npos;
+  // Operands of 11 bits, and sums of up to 48 products in as many.
+  if (stored == DType::f32 && c.name.find("linear") != std::string::npos &&
+      device.describe().find("float16") != std::string::npos)
+    return {0x1p-9, 0x1p-9 / c.tolerance};
   if ((rereads && precision.compute == DType::bf16) || rounds_weights)
     return {0x1p-7, 0x1p-8 / c.tolerance};
   return tolerance_of(stored, precision.compute);

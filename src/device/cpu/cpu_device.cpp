@@ -1,5 +1,8 @@
 #include "cpu_device.hpp"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <omp.h>
 #include <sys/mman.h>
 
@@ -12,11 +15,23 @@
 namespace ijepa::cpu {
 namespace {
 
+/// Bit 23 of EDX of leaf 7 (Intel's Software Developer's Manual, CPUID): not every compiler that
+/// this is built by has a name for it.
+bool has_avx512_fp16() {
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 23 & 1U) != 0;
+#else
+  return false;
+#endif
+}
+
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+Processor processor() {
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  return {avx512, avx512 && has_avx512_fp16()};
 }
 
 class CpuDevice final : public Device {
@@ -42,8 +57,9 @@ class CpuDevice final : public Device {
 
   bool memory_is_host() const override { return true; }
   std::string describe() const override {
-    return fmt::format("cpu, {} thread{}, {}{}", threads_, threads_ == 1 ? "" : "s",
-                       choice_.kernels.name(), choice_.onednn ? " with " + OneDnn::describe() : "");
+    return fmt::format("cpu, {} thread{}, {}{}{}", threads_, threads_ == 1 ? "" : "s",
+                       choice_.kernels.name(), choice_.onednn ? " with " + OneDnn::describe() : "",
+                       choice_.float16 != nullptr ? ", products in float16" : "");
   }
 
  private:
@@ -58,7 +74,7 @@ std::unique_ptr<Device> make_cpu_device(int threads, const std::string& kernels)
   check(threads >= 0, "The number of CPU threads is {}: give 0 (all cores) or more.", threads);
   return std::make_unique<CpuDevice>(
       threads > 0 ? threads : std::min(usable_cores(), omp_get_max_threads()),
-      choose_kernels(kernels, has_avx512()));
+      choose_kernels(kernels, processor()));
 }
 
 }  // namespace ijepa::cpu

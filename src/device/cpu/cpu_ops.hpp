@@ -12,7 +12,8 @@ namespace ijepa::cpu {
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(int threads, const KernelChoice& choice) : threads_(threads), kernels_(choice.kernels) {
+  CpuOps(int threads, const KernelChoice& choice)
+      : threads_(threads), kernels_(choice.kernels), float16_(choice.float16) {
     if (choice.onednn) onednn_.emplace(threads, choice.kernels);
   }
 
@@ -75,6 +76,7 @@ class CpuOps final : public Ops {
 
   int threads_;
   const Kernels& kernels_;
+  const ProductKernels* float16_;  // of float32 operands; null: none
   std::optional<OneDnn> onednn_;
   std::array<Scratch, 4> scratch_;
 };

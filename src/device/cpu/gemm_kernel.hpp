@@ -29,8 +29,8 @@ IJEPA_INLINE void with_type(DType type, void* data, F&& f) {
 
 /// A range of k that is packed and multiplied at once; blocks of one product differ by one at most.
 struct Block {
-  std::int64_t begin, depth;
-  bool first, last;
+  std::int64_t number, begin, depth;
+  bool first;
 };
 
 IJEPA_INLINE std::int64_t blocks_of(std::int64_t k) {
@@ -39,13 +39,13 @@ IJEPA_INLINE std::int64_t blocks_of(std::int64_t k) {
 
 IJEPA_INLINE Block block_of(std::int64_t k, std::int64_t i) {
   const std::int64_t n = blocks_of(k), begin = k * i / n;
-  return {begin, k * (i + 1) / n - begin, i == 0, i + 1 == n};
+  return {i, begin, k * (i + 1) / n - begin, i == 0};
 }
 
 /// Columns of c that are multiplied together: one register tile wide, in whole vectors, of which
 /// the last may pass the end of c.
 struct Panel {
-  std::int64_t col, cols;
+  std::int64_t number, col, cols;
 };
 
 template <class I, class C>
@@ -58,7 +58,7 @@ template <class I, class C>
 IJEPA_INLINE Panel panel_of(std::int64_t n, std::int64_t i) {
   const std::int64_t vectors = whole_vectors<I, C>(n) / lanes<I, C>, panels = panels_of<I, C>(n);
   const std::int64_t col = vectors * i / panels * lanes<I, C>;
-  return {col, vectors * (i + 1) / panels * lanes<I, C> - col};
+  return {i, col, vectors * (i + 1) / panels * lanes<I, C> - col};
 }
 
 /// Whether b is read as it lies: in a weight gradient few rows of c share what packing would cost.
@@ -92,6 +92,16 @@ template <class C>
 struct RowsOfA {
   const C* data;
   std::int64_t row, col;  // strides
+};
+
+/// Some rows of a panel of c's sums, to which `added` is added where there is one.
+template <class C>
+struct PanelSums {
+  std::int64_t rows;
+  C* data;
+  std::int64_t stride;
+  const C* added;
+  std::int64_t added_stride;
 };
 
 /// a itself where it has that type, else a copy in the workspace, (rows, depth) or transposed.
@@ -164,57 +174,80 @@ void finish_rows(const Product& p, Range rows, const C* sums) {
       });
 }
 
-/// Where the sums of a panel are made: in c, or in the workspace.
-template <class C>
-struct Sums {
-  C* data;
-  std::int64_t stride;
+/// Products of elements of type T in instruction set I, as their sums are made: widened to the
+/// accumulator's type.
+template <class I, class T>
+struct Widened {
+  using Set = I;
+  using Sum = Accumulator<T>;
+  using Packed = Sum;
+
+  /// Steps of k in which blocks are counted.
+  static std::int64_t depth(const Product& p) { return p.k; }
+  /// Elements of the workspace that prepare_rows takes for so many rows.
+  static std::int64_t row_space(const Product&, std::int64_t rows) {
+    return std::is_same_v<T, Sum> ? 0 : rows * block_depth;
+  }
+  IJEPA_INLINE static RowsOfA<Sum> prepare(const Product& p, Range rows, const Block& block,
+                                           Sum* workspace) {
+    return prepare_rows<I, T>(p, rows, block, workspace);
+  }
+  IJEPA_INLINE static void multiply(const Product& p, const RowsOfA<Sum>& a, const Block& block,
+                                    const Panel& panel, const Packed* packed,
+                                    const PanelSums<Sum>& c) {
+    const bool in_place = reads_b_in_place<I, T>(p);
+    const Sum* b = in_place ? static_cast<const Sum*>(p.b) + block.begin * p.b_row + panel.col
+                            : packed + panel_at<I, Sum>(p, block, panel);
+    multiply_small<I, Sum>({c.rows, panel.cols, block.depth, a.data, a.row, a.col, b,
+                            in_place ? p.b_row : panel.cols, c.data, c.stride, nullptr, c.added,
+                            c.added_stride, true});
+  }
 };
 
 /// Some rows of c, and a range of its panels.
-template <class I, class T, class C = Accumulator<T>>
-void multiply_cached(const Product& p, Range rows, Range panels, const C* packed, C* workspace) {
-  const std::int64_t count = rows.end - rows.begin, blocks = blocks_of(p.k);
-  const bool in_c = stores_sums<I, C>(p), in_place = reads_b_in_place<I, T>(p);
-  C* partial = workspace + (std::is_same_v<T, C> ? 0 : count * block_depth);
+template <class Form, class C = typename Form::Sum>
+void multiply_cached(const Product& p, Range rows, Range panels,
+                     const typename Form::Packed* packed, C* workspace) {
+  using I = typename Form::Set;
+  const std::int64_t count = rows.end - rows.begin, blocks = blocks_of(Form::depth(p));
+  const bool in_c = stores_sums<I, C>(p);
+  C* partial = workspace + Form::row_space(p, count);
   for (std::int64_t i = 0; i < blocks; ++i) {
-    const Block block = block_of(p.k, i);
-    const auto a = prepare_rows<I, T>(p, rows, block, workspace);
+    const Block block = block_of(Form::depth(p), i);
+    auto a = Form::prepare(p, rows, block, workspace);
     for (std::int64_t j = panels.begin; j < panels.end; ++j) {
       const Panel panel = panel_of<I, C>(p.n, j);
-      const Sums<C> sums = in_c ? Sums<C>{static_cast<C*>(p.c) + rows.begin * p.n + panel.col, p.n}
-                                : Sums<C>{partial + panel.col, whole_vectors<I, C>(p.n)};
+      C* sums = in_c ? static_cast<C*>(p.c) + rows.begin * p.n + panel.col : partial + panel.col;
+      const std::int64_t stride = in_c ? p.n : whole_vectors<I, C>(p.n);
       const bool adds = !block.first || (in_c && p.then == Then::accumulate);
       const C* bias = in_c && block.first && p.bias != nullptr
                           ? static_cast<const C*>(p.bias) + panel.col
                           : nullptr;
-      const C* b = in_place ? static_cast<const C*>(p.b) + block.begin * p.b_row + panel.col
-                            : packed + panel_at<I, C>(p, block, panel);
-      multiply_small<I, C>({count, panel.cols, block.depth, a.data, a.row, a.col, b,
-                            in_place ? p.b_row : panel.cols, sums.data, sums.stride, nullptr,
-                            adds ? sums.data : bias, adds ? sums.stride : 0, true});
+      Form::multiply(p, a, block, panel, packed,
+                     {count, sums, stride, adds ? sums : bias, adds ? stride : 0});
     }
   }
   if (!in_c) finish_rows<I, C>(p, rows, partial);
 }
 
 /// c's rows x panels.
-template <class I, class T, class C = Accumulator<T>>
-void multiply_rows(const Product& p, Range rows, Range panels, const C* packed, C* workspace) {
+template <class Form, class C = typename Form::Sum>
+void multiply_rows(const Product& p, Range rows, Range panels, const typename Form::Packed* packed,
+                   C* workspace) {
   // Rows of a weight gradient share x, of which there is more than of them.
   const std::int64_t most = p.a_row == 1 ? rows.end - rows.begin : cached_rows;
   for (auto row = rows.begin; row < rows.end; row += most) {
     const std::int64_t end = row + most < rows.end ? row + most : rows.end;
-    multiply_cached<I, T>(p, {row, end}, panels, packed, workspace);
+    multiply_cached<Form>(p, {row, end}, panels, packed, workspace);
   }
 }
 
 /// Elements of the workspace that a block of `rows` rows needs.
-template <class I, class T, class C = Accumulator<T>>
+template <class Form, class C = typename Form::Sum>
 IJEPA_INLINE std::int64_t product_workspace(const Product& p, std::int64_t rows) {
-  const std::int64_t widened = std::is_same_v<T, C> ? 0 : rows * block_depth;
-  if (stores_sums<I, C>(p)) return widened;
-  return widened + rows * whole_vectors<I, C>(p.n);
+  using I = typename Form::Set;
+  const std::int64_t sums = stores_sums<I, C>(p) ? 0 : rows * whole_vectors<I, C>(p.n);
+  return Form::row_space(p, rows) + sums;
 }
 
 }  // namespace ijepa::cpu

@@ -62,11 +62,9 @@ struct AdamWRange {
   const float* decay;
 };
 
-class Kernels {
+/// Matrix products: b is packed whole, then rows of c are made.
+class ProductKernels {
  public:
-  virtual const char* name() const = 0;
-
-  // ---- matrix products ----
   /// Bytes of b packed, and of the workspace a thread needs for a block of `rows` rows.
   virtual std::int64_t packed_bytes(const Product& p) const = 0;
   virtual std::int64_t workspace_bytes(const Product& p, std::int64_t rows) const = 0;
@@ -75,6 +73,14 @@ class Kernels {
   virtual void pack(const Product& p, Range panels, void* packed) const = 0;
   virtual void multiply(const Product& p, Range rows, Range panels, const void* packed,
                         void* workspace) const = 0;
+
+ protected:
+  ~ProductKernels() = default;  // never owned through the base
+};
+
+class Kernels : public ProductKernels {
+ public:
+  virtual const char* name() const = 0;
 
   // ---- attention: one head of one sequence; type is that of all but lse ----
   /// Bytes of workspace for forward or backward of sequences up to `length`.
@@ -112,17 +118,26 @@ class Kernels {
   ~Kernels() = default;  // never owned through the base
 };
 
-/// Kernels, and whether oneDNN multiplies where it is faster.
+/// Kernels, and what else multiplies.
 struct KernelChoice {
   const Kernels& kernels;
-  bool onednn;
+  bool onednn;                              // where it is faster
+  const ProductKernels* float16 = nullptr;  // all float32 products
+};
+
+/// What of the processor decides which kernels run.
+struct Processor {
+  bool avx512 = false, fp16 = false;
 };
 
 /// "avx2", "avx512", "onednn" (AVX-512 kernels and some products by oneDNN), or "auto": the last of
-/// these that the processor can run and the build has. An Error for what it cannot run or has not.
-KernelChoice choose_kernels(const std::string& name, bool has_avx512);
+/// these that the processor can run and the build has. "float16": AVX-512 kernels and float32
+/// products in float16. An Error for what the processor cannot run or the build has not.
+KernelChoice choose_kernels(const std::string& name, const Processor& processor);
 
 const Kernels& avx2_kernels();
 const Kernels& avx512_kernels();
+/// Products of float32 operands in float16; null where the compiler did not know the instructions.
+const ProductKernels* float16_products();
 
 }  // namespace ijepa::cpu

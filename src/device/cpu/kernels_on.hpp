@@ -23,7 +23,7 @@ class KernelsOn final : public Kernels {
   std::int64_t workspace_bytes(const Product& p, std::int64_t rows) const override {
     return with_element(p.type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      return product_workspace<I, T>(p, rows) * static_cast<std::int64_t>(sizeof(C));
+      return product_workspace<Widened<I, T>>(p, rows) * static_cast<std::int64_t>(sizeof(C));
     });
   }
   std::int64_t panels(const Product& p) const override {
@@ -39,8 +39,8 @@ class KernelsOn final : public Kernels {
                 void* workspace) const override {
     with_element(p.type, [&]<class T>(T) {
       using C = Accumulator<T>;
-      multiply_rows<I, T>(p, rows, panels, static_cast<const C*>(packed),
-                          static_cast<C*>(workspace));
+      multiply_rows<Widened<I, T>>(p, rows, panels, static_cast<const C*>(packed),
+                                   static_cast<C*>(workspace));
       return 0;
     });
   }

@@ -52,21 +52,23 @@ Product input_gradient(std::string_view op, Tensor dy, Tensor w, Tensor dx) {
 
 void CpuOps::multiply(const Product& p) {
   if (p.m == 0 || p.n == 0) return;
-  if (onednn_ && onednn_->is_faster(p)) return onednn_->multiply(p);
-  auto* packed = scratch<std::byte>(0, kernels_.packed_bytes(p));
-  const auto panels = kernels_.panels(p);
+  const bool in_float16 = float16_ != nullptr && p.type == DType::f32;
+  if (!in_float16 && onednn_ && onednn_->is_faster(p)) return onednn_->multiply(p);
+  const ProductKernels& kernels = in_float16 ? *float16_ : kernels_;
+  auto* packed = scratch<std::byte>(0, kernels.packed_bytes(p));
+  const auto panels = kernels.panels(p);
   parallel_for(threads_, panels, 4, [&](std::int64_t begin, std::int64_t end) {
-    kernels_.pack(p, {begin, end}, packed);
+    kernels.pack(p, {begin, end}, packed);
   });
   const auto blocks = row_blocks(p.m, threads_);
-  const auto space = aligned(kernels_.workspace_bytes(p, (p.m + blocks - 1) / blocks));
+  const auto space = aligned(kernels.workspace_bytes(p, (p.m + blocks - 1) / blocks));
   auto* workspace = scratch<std::byte>(1, space * threads_);
   parallel_pieces(threads_, blocks, 1,
                   [&](std::int64_t piece, std::int64_t begin, std::int64_t end) {
                     auto* own = workspace + space * piece;
                     for (auto block = begin; block < end; ++block)
-                      kernels_.multiply(p, {p.m * block / blocks, p.m * (block + 1) / blocks},
-                                        {0, panels}, packed, own);
+                      kernels.multiply(p, {p.m * block / blocks, p.m * (block + 1) / blocks},
+                                       {0, panels}, packed, own);
                   });
 }
 

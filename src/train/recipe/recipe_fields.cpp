@@ -221,10 +221,17 @@ static void describe(ComputeSettings& c, Fields& f) {
     "Compute threads of a rank. 0: as many as the rank has cores.");
   f.choice(
       "cpu_kernels", c.cpu_kernels,
-      {{"auto", "auto"}, {"avx2", "avx2"}, {"avx512", "avx512"}, {"onednn", "onednn"}},
+      {{"auto", "auto"},
+       {"avx2", "avx2"},
+       {"avx512", "avx512"},
+       {"onednn", "onednn"},
+       {"float16", "float16"}},
       "Instructions of the CPU's arithmetic; `onednn` is AVX-512 with oneDNN's matrix products "
-      "where these are faster. `auto`: the last of these that the machine can run. Results are "
-      "equal bit for bit only between runs with the same.");
+      "where these are faster. `auto`: the last of these three that the machine can run. "
+      "`float16`: float32 "
+      "operands of linear layers are rounded to 11 bits, as TF32's, and multiplied in float16, on "
+      "processors with AVX512-FP16. Results are equal bit for bit only between runs with the "
+      "same.");
   f.choice("recompute", c.recompute, {{"none", Recompute::none}, {"block", Recompute::block}},
            "`block`: keep each block's input only and compute the block again in backward: less "
            "memory, a third more work.");
