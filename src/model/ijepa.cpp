@@ -32,7 +32,7 @@ void show_targets(Pass& target, const TargetRows& rows, const StepObserver& obse
 }  // namespace
 
 IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, const LossConfig& loss)
-    : loss_(loss) {
+    : loss_(loss), pixel_loss_{.pixels = 1, .features = 0} {
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
   layout_.start_matrices(start_of_matrices(encoder));
   layout_.begin_group("encoder");
@@ -41,15 +41,16 @@ IJepa::IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor, con
   predictor_ = std::make_unique<Predictor>(layout_, predictor, encoder,
                                            stored_positions(grid, predictor.width));
   if (loss.pooled()) pooled_ = std::make_unique<PooledTerms>(layout_, loss, encoder.width);
-  if (loss.pixels > 0) pixels_ = std::make_unique<PixelHead>(layout_, encoder, predictor);
+  if (loss.needs_pixel_head()) pixels_ = std::make_unique<PixelHead>(layout_, encoder, predictor);
 }
 
 void IJepa::make_targets(Pass& target, const StepInput& input, const StepObserver& observer,
                          Forward& f) const {
-  const bool watched = observer.targets || observer.sources, pooled = loss_.pooled_prediction > 0;
-  const bool centred = loss_.targets == TargetScaling::centred;
-  if (loss_.features == 0 && !pooled && !watched) return;
-  if (!watched && !pooled && !centred && loss_.target_blocks == 1) {  // nobody reads other rows
+  const LossConfig& loss = loss_of(input);
+  const bool watched = observer.targets || observer.sources, pooled = loss.pooled_prediction > 0;
+  const bool centred = loss.targets == TargetScaling::centred;
+  if (loss.features == 0 && !pooled && !watched) return;
+  if (!watched && !pooled && !centred && loss.target_blocks == 1) {  // nobody reads other rows
     f.targets.features = encoder_->infer_rows(target, input.images, f.rows.wanted_rows);
     f.targets.rows = f.rows.target_numbers;
     return;
@@ -120,15 +121,18 @@ void IJepa::step(Pass& online, Pass& target, const StepInput& input, Tensor loss
   Forward f = forward(online, target, input, observer);
   Arena::ScratchScope scope(arena);
   Tensor dmeans;
-  if (pooled_) {
+  const bool pooled = loss_of(input).pooled();
+  if (pooled) {
     PooledTerms::Saved saved;
     auto sums = pooled_->forward(online, f.context, f.targets.features, input.plan, saved);
     if (input.complete) input.complete(sums);
     dmeans = pooled_->backward(online, sums, loss_accum, saved);
+  } else if (pooled_) {
+    pooled_->leave_out(online);
   }
   const Tensor dcontext = arena.scratch(f.context.dtype, {f.context.rows(), f.context.cols()});
   predictor_backward(online, input, f, dcontext, loss_accum, ready);
-  if (pooled_) PooledTerms::spread(online, dmeans, f.rows, dcontext);
+  if (pooled) PooledTerms::spread(online, dmeans, f.rows, dcontext);
   encoder_->backward(online, dcontext, input.recompute, f.encoder, ready);
   if (!f.targets.shift.empty()) {
     const auto sums = target_sums(target, f.targets.features, f.targets.shift);
@@ -142,17 +146,20 @@ void IJepa::predictor_backward(Pass& online, const StepInput& input, Forward& f,
   Arena::ScratchScope scope(online.arena);
   const auto like = [&](Tensor t) { return online.arena.scratch(t.dtype, {t.rows(), t.cols()}); };
   const Tensor dpredictions = like(f.predictions), normed = f.predictor.normed;
-  if (loss_.features > 0) {
-    online.ops.smooth_l1(f.predictions, f.targets, loss_.features * input.loss_scale, loss_accum,
+  const LossConfig& loss = loss_of(input);
+  if (loss.features > 0) {
+    online.ops.smooth_l1(f.predictions, f.targets, loss.features * input.loss_scale, loss_accum,
                          dpredictions);
   } else {
     online.ops.fill_zero(dpredictions);
   }
   Tensor dnormed;
-  if (pixels_) {
+  if (loss.pixels > 0) {
     dnormed = like(normed);
     pixels_->step(online, input.images, normed, f.rows.target_rows,
-                  loss_.pixels * input.pixel_loss_scale(encoder_->config()), loss_accum, dnormed);
+                  loss.pixels * input.pixel_loss_scale(encoder_->config()), loss_accum, dnormed);
+  } else if (pixels_) {
+    pixels_->leave_out(online);
   }
   predictor_->backward(online, dpredictions, dnormed, f.rows, dcontext, input.recompute,
                        f.predictor, ready);

@@ -131,6 +131,14 @@ ImageMasks draw_random_masks(const MaskConfig& config, Grid grid, Rng& rng) {
 
 }  // namespace
 
+MaskConfig autoencoder_masks(const MaskConfig& config, Grid grid) {
+  MaskConfig c = config;
+  c.shape = MaskShape::random;
+  c.num_targets = c.num_contexts = 1;
+  c.context_patches = std::max<std::int64_t>(1, grid.tokens() / 4);
+  return c;
+}
+
 BlockSizes block_sizes(const MaskConfig& config, Grid grid, const SizeDraws& draws) {
   const double target_scale =
       at(config.target_scale_min, config.target_scale_max, draws.target_scale);

@@ -4,6 +4,7 @@
 namespace ijepa::test {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 class Smoke : public PretrainProgram {};
@@ -30,6 +31,8 @@ TEST_F(Smoke, ADryRunTellsWhatARunWouldTakeAndLeavesNothing) {
         "FLOPs a step", "core-hours at the peak", "host memory of a rank"})
     EXPECT_THAT(ended.output, HasSubstr(part));
   EXPECT_FALSE(std::filesystem::exists(path("run")));
+  const Ended pixels = run(command({"loss.pixel_epochs=2"}) + Words{"--dry-run"});
+  EXPECT_THAT(pixels.output, ContainsRegex("[0-9.]+ in the first 8 steps, of pixels only"));
 }
 
 TEST_F(Smoke, ADryRunWithoutShardsSaysSoAndFails) {

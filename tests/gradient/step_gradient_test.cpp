@@ -23,6 +23,7 @@ struct Mode {
   bool joint = false;
   std::int64_t predictor_depth = 1;
   std::int64_t channels = 3;
+  bool pixels_only = false;
 };
 
 EncoderConfig encoder_config(const Mode& mode) {
@@ -84,7 +85,9 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
   TokenPlan plan_of(std::span<const ImageMasks> masks) const {
     const auto sequences =
         GetParam().joint ? PredictorSequences::joint : PredictorSequences::one_a_block;
-    return make_token_plan(masks, run_.model.encoder().config().tokens(), sequences);
+    auto plan = make_token_plan(masks, run_.model.encoder().config().tokens(), sequences);
+    plan.pixels_only = GetParam().pixels_only;
+    return plan;
   }
 
   /// visit(plan, draw, m) of every micro-batch, whose images are set.
@@ -109,7 +112,7 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
     const LossConfig& terms = GetParam().loss;
     PooledSums sums(run_.model.encoder().config().width, terms.variance_covariance > 0);
     for_each_micro_batch([&](const TokenPlan& plan, const DropPathDraw& draw, std::int64_t) {
-      if (!terms.pooled()) return;
+      if (!terms.pooled() || plan.pixels_only) return;
       PooledSums own = run_.pooled_sums(plan, draw);
       std::ranges::transform(sums.flat(), own.flat(), sums.flat().begin(), std::plus<>());
     });
@@ -129,8 +132,12 @@ class StepGradient : public ::testing::TestWithParam<Mode> {
 };
 
 TEST_P(StepGradient, AgreesWithCentralDifferences) {
-  loss();
   const auto& infos = run_.model.layout().infos();
+  // What the step before has left of a head that this one leaves out.
+  for (const auto& info : infos)
+    set_values(device_->ops(), std::vector<double>(static_cast<std::size_t>(info.size), 1),
+               run_.store.gradient({info.offset, info.offset + info.size}));
+  loss();
   std::vector<std::vector<double>> gradients;
   for (const auto& info : infos) gradients.push_back(run_.gradient(info));
   Ops& ops = device_->ops();
@@ -267,6 +274,25 @@ INSTANTIATE_TEST_SUITE_P(
              1,
              {0, 0.6, 0, 1, TargetScaling::centred, 2}},
         Mode{"joint_and_all_losses", 2, 1, 0.4, Recompute::block, 2, {0.7, 0.6, 0.5, 0.9}, true, 2},
+        Mode{"pixels_only",
+             1,
+             4,
+             0.4,
+             Recompute::block,
+             2,
+             {0.7, 0.6, 0, 0.9, TargetScaling::centred, 1, 0.3, 1},
+             true,
+             2,
+             3,
+             true},
+        Mode{"features_after_pixels",
+             1,
+             4,
+             0,
+             Recompute::none,
+             2,
+             {0.7, 0.6, 0, 0.9, TargetScaling::normalised, 1, 0, 1},
+             true},
         Mode{"everything", 2, 1, 0.4, Recompute::block}),
     mode_name);
 

@@ -39,6 +39,7 @@ TEST_F(RankedRun, HasThePooledLossesOfOneRankWithAnyMicroBatch) {
   const auto pooled = [&](const std::string& run) {
     PretrainRecipe r = recipe(run);
     r.loss = {1, 1, 0, 1, TargetScaling::centred};
+    r.loss.pixel_epochs = 2.5;  // the first 10 steps
     r.model.predictor.joint = true;
     r.optim.start_lr = r.optim.lr;
     return r;

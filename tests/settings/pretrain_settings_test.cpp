@@ -57,6 +57,7 @@ const std::vector<SettingEffect> effects{
     {"mask.shape", "random", {"mask.context_patches=40", "mask.num_targets=1"}},
     {"loss.pixels", "1"},
     {"loss.features", "0", {"loss.pixels=1"}},
+    {"loss.pixel_epochs", "0.25"},
     {"loss.targets", "centred"},
     {"loss.target_blocks", "2"},
     {"loss.variance_covariance", "1"},

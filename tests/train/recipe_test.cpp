@@ -243,6 +243,19 @@ TEST(RunPlan, DerivesStepsAndBatches) {
   EXPECT_EQ(plan_run(recipe, 10000, 2).notes.size(), 1U) << "the warm-up outlasts the run";
 }
 
+TEST(RunPlan, LeavesStepsForFeaturesAfterThoseOfPixels) {
+  auto recipe = small_recipe();
+  recipe.optim.epochs = 2;
+  recipe.loss.pixel_epochs = 1.25;
+  resolve(recipe);
+  EXPECT_EQ(plan_run(recipe, 10000, 2).pixel_steps, 97);  // of 78 an epoch
+  recipe.optim.max_steps = 97;
+  EXPECT_EQ(plan_refusal(recipe, 10000, 2),
+            "loss.pixel_epochs = 1.25 takes 97 steps, but the run has 97: none is left to predict "
+            "features in. Lower it, or set loss.features = 0 and loss.pixels = 1 for a masked "
+            "autoencoder.");
+}
+
 TEST(RunPlan, ChosenMicroBatchDividesTheRankBatch) {
   auto recipe = small_recipe();
   recipe.model.encoder.image_height = 128;  // 32 x 8 patches: at most 32 images

@@ -100,6 +100,19 @@ INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
                                                          r.run.health_every = 4;
                                                          r.run.health_images = 8;
                                                        }},
+                                         RecipeVariant{"masked_autoencoder_first",
+                                                       [](PretrainRecipe& r) {
+                                                         r.loss = {1, 1, 0, 1};
+                                                         r.loss.pixel_epochs = 1.25;
+                                                         r.optim.micro_batch = 4;
+                                                         r.run.health_every = 4;
+                                                         r.run.health_images = 8;
+                                                       }},
+                                         RecipeVariant{"pixels_before_centred_targets",
+                                                       [](PretrainRecipe& r) {
+                                                         r.loss.targets = TargetScaling::centred;
+                                                         r.loss.pixel_epochs = 0.5;
+                                                       }},
                                          RecipeVariant{"blocks_augmented_clipped",
                                                        [](PretrainRecipe& r) {
                                                          r.data.order = {.order = Order::blocks,
@@ -133,6 +146,28 @@ TEST_F(TrainerRun, AGradientOfMoreThanTheLargestNormIsClippedToIt) {
     }
     expect_same_run(unclipped.run.dir, trained("long", 1.01 * norm).run.dir, "nothing to clip");
   }
+}
+
+TEST_F(TrainerRun, TheFirstEpochsAreThoseOfAMaskedAutoencoder) {
+  PretrainRecipe pixels = recipe("pixels"), first = recipe("first");
+  pixels.mask.shape = MaskShape::random;
+  pixels.mask.num_targets = 1;
+  pixels.mask.context_patches = pixels.model.encoder.tokens() / 4;
+  pixels.loss = {0, 0, 1, 0};
+  first.loss.pixel_epochs = 1.25;
+  for (const auto& r : {pixels, first}) train(r, 8);
+  const auto expected = losses(pixels.run.dir), got = losses(first.run.dir);
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(got.at(i), expected.at(i)) << "step " << i + 1;
+  for (std::size_t i = 5; i < 8; ++i) EXPECT_NE(got.at(i), expected.at(i)) << "step " << i + 1;
+  const auto said = [&](const PretrainRecipe& r) {
+    testing::internal::CaptureStderr();
+    train(r, 8);
+    return testing::internal::GetCapturedStderr();
+  };
+  first.run.dir = recipe("told").run.dir;
+  EXPECT_THAT(said(first), testing::HasSubstr("step 5: until here the network was a masked"));
+  pixels.run.dir = recipe("not_told").run.dir;
+  EXPECT_THAT(said(pixels), testing::Not(testing::HasSubstr("masked")));
 }
 
 TEST_F(TrainerRun, AnotherSeedIsAnotherRun) {

@@ -73,7 +73,9 @@ struct LossConfig {
   TargetScaling targets = TargetScaling::normalised;
   std::int64_t target_blocks = 1;  // features are the mean of so many last blocks' outputs
   double centre = 0;               // weight of the square of the means' own mean
+  double pixel_epochs = 0;         // the first of a run, in which it is a masked autoencoder
 
+  bool needs_pixel_head() const { return pixels > 0 || pixel_epochs > 0; }
   bool pooled() const { return variance_covariance > 0 || pooled_prediction > 0 || centre > 0; }
 };
 

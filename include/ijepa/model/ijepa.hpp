@@ -57,7 +57,7 @@ struct StepInput {
 class IJepa {
  public:
   /// Builds the parameter layout: [encoder | predictor], then [pooled] and [pixels] where `loss`
-  /// predicts means and pixels.
+  /// predicts means and pixels, be it in the first epochs.
   IJepa(const EncoderConfig& encoder, const PredictorConfig& predictor,
         const LossConfig& loss = {});
   IJepa(const IJepa&) = delete;
@@ -69,7 +69,8 @@ class IJepa {
   const LossConfig& loss() const { return loss_; }
 
   /// Adds this micro-batch's share to `loss_accum` (1) parameter type, and writes or adds gradients
-  /// as online.write says. The arena is left as it was found.
+  /// as online.write says, of a head that the plan leaves out zeros. The arena is left as it was
+  /// found.
   void step(Pass& online, Pass& target, const StepInput& input, Tensor loss_accum,
             const StepObserver& observer, const ReadyCallback& ready) const;
 
@@ -96,6 +97,10 @@ class IJepa {
     Predictor::Saved predictor;
   };
 
+  /// The losses of a step.
+  const LossConfig& loss_of(const StepInput& input) const {
+    return input.plan.pixels_only ? pixel_loss_ : loss_;
+  }
   Forward forward(Pass& online, Pass& target, const StepInput& input,
                   const StepObserver& observer) const;
   void predictor_backward(Pass& online, const StepInput& input, Forward& f, Tensor dcontext,
@@ -104,7 +109,7 @@ class IJepa {
   void make_targets(Pass& target, const StepInput& input, const StepObserver& observer,
                     Forward& f) const;
 
-  LossConfig loss_;
+  LossConfig loss_, pixel_loss_;
   ParamLayout layout_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Predictor> predictor_;

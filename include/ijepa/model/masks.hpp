@@ -12,6 +12,10 @@
 
 namespace ijepa {
 
+/// What a masked autoencoder sees and hides (He et al., arXiv 2111.06377): a quarter of the patches
+/// chosen at random, and all others.
+MaskConfig autoencoder_masks(const MaskConfig& config, Grid grid);
+
 struct BlockSize {
   std::int64_t rows = 0, cols = 0;
   std::int64_t cells() const { return rows * cols; }

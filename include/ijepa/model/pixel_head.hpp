@@ -17,6 +17,8 @@ class PixelHead {
   /// to dnormed. target_rows (Tt) int32 = image * N + patch.
   void step(Pass& p, const ImageBatch& images, Tensor normed, Tensor target_rows, double scale,
             Tensor loss_accum, Tensor dnormed) const;
+  /// Instead of it, in a step without this loss.
+  void leave_out(Pass& p) const { proj_.leave_out(p); }
 
  private:
   PatchGrid grid_;

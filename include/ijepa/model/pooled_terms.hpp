@@ -31,6 +31,10 @@ class PooledTerms {
   /// returns their gradient with respect to each sequence's context tokens, (S, D) statistics type,
   /// in the caller's scratch scope.
   Tensor backward(Pass& p, const PooledSums& sums, Tensor loss_accum, const Saved& s) const;
+  /// Instead of both, in a step without these losses: no gradient of the linear map.
+  void leave_out(Pass& p) const {
+    for (const Linear& map : map_) map.leave_out(p);
+  }
   /// dcontext (Tc, D) compute type += that gradient, for every token of a sequence.
   static void spread(Pass& p, Tensor dmeans, const DevicePlan& rows, Tensor dcontext_inout);
 

@@ -27,6 +27,7 @@ inline PredictorSequences sequences_of(const PredictorConfig& predictor) {
 struct TokenPlan {
   std::int64_t images = 0, tokens = 0;     // B, N
   std::int64_t contexts = 0, targets = 0;  // E, K
+  bool pixels_only = false;                // nothing but the targets' pixels is predicted
 
   // Context encoder: Tc rows in B E sequences.
   std::vector<std::int32_t> context_rows;             // (Tc) image * N + patch

@@ -59,6 +59,12 @@ class Linear {
     p.ops.linear_backward_params(dy, x, p.gradient(weight_), {}, p.write);
     p.ops.sum_rows(dall, {}, p.gradient(bias_), p.write);
   }
+  /// dW = 0 and db = 0 in a step that does not come by here; what others added to them stays.
+  void leave_out(Pass& p) const {
+    if (p.write == Write::accumulate) return;
+    p.ops.fill_zero(p.gradient(weight_));
+    p.ops.fill_zero(p.gradient(bias_));
+  }
   /// dx = dy W.
   void backward_input(Pass& p, Tensor dy, Tensor dx) const {
     p.ops.linear_backward_input(dy, p.matrix(weight_), dx);

@@ -52,14 +52,14 @@ std::string schedule_text(const PretrainRecipe& recipe, const RunPlan& plan) {
   return text;
 }
 
-/// Operations of a step over all ranks, the mean over the first iterations' masks.
+/// Operations of a step over all ranks, the mean over the masks of some iterations from `first` on.
 double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const RunPlan& plan,
-                       std::int64_t ranks) {
+                       std::int64_t ranks, std::int64_t first) {
   constexpr std::int64_t samples = 16;
   double flops = 0;
   for (std::int64_t s = 0; s < samples; ++s) {
-    const StepMasks masks =
-        draw_step_masks(recipe, plan, place_of(s, samples, recipe.optim.global_batch), 0);
+    const StepMasks masks = draw_step_masks(
+        recipe, plan, place_of(first + s, first + samples, recipe.optim.global_batch), 0);
     const TokenPlan tokens = masks.token_plan(0, plan.micro_batch, recipe.model.encoder.tokens());
     flops += dry_step(model, precision_of(recipe.compute), tokens, recipe.compute.recompute).flops;
   }
@@ -98,9 +98,16 @@ DryRunReport dry_run_report(const PretrainRecipe& recipe, std::int64_t ranks) {
   const std::int64_t images = shards ? shards->size() : recipe.optim.global_batch;
   const RunPlan plan = plan_run(recipe, images, ranks);
   if (shards) text += fmt::format("data: {} images\n", images) + schedule_text(recipe, plan);
-  const double flops = mean_step_flops(model, recipe, plan, ranks);
+  const double flops = mean_step_flops(model, recipe, plan, ranks, plan.pixel_steps);
+  double all = flops * static_cast<double>(plan.total_steps - plan.pixel_steps);
   text += fmt::format("arithmetic: {:.4g} FLOPs a step in matrix products and attention\n", flops);
-  if (shards) text += time_text(flops * static_cast<double>(plan.total_steps), recipe.compute);
+  if (plan.pixel_steps > 0) {
+    const double first = mean_step_flops(model, recipe, plan, ranks, 0);
+    all += first * static_cast<double>(plan.pixel_steps);
+    text += fmt::format("            {:.4g} in the first {} steps, of pixels only\n", first,
+                        plan.pixel_steps);
+  }
+  if (shards) text += time_text(all, recipe.compute);
   text += memory_text(plan_memory(model, recipe, plan.micro_batch)) +
           checkpoint_text(model.layout(), precision_of(recipe.compute), ranks);
   return {text, missing};

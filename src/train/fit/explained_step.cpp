@@ -87,7 +87,7 @@ class ExplainedStep {
 
  private:
   std::int64_t number() const { return step_.place().step; }
-  bool pooled() const { return run_.recipe.loss.pooled(); }
+  bool pooled() const { return step_.pooled(run_.recipe.loss); }
 
   /// Decoded and augmented as the step saw them.
   std::optional<Finding> load() {

@@ -97,7 +97,7 @@ std::optional<Finding> find_not_finite(Engine& engine, const RankStep& step,
   RepeatedStep repeated(engine, step, activity);
   const std::size_t bytes = step.micro_bytes();
   const auto micros = static_cast<std::int64_t>(pixels.size() / bytes);
-  for (const Piece& piece : pieces_of(step, engine.model().loss().pooled(), first, micros)) {
+  for (const Piece& piece : pieces_of(step, step.pooled(engine.model().loss()), first, micros)) {
     const auto at = piece.kind == Piece::Kind::norms ? 0 : piece.micro - first;
     if (auto finding =
             repeated.repeat(piece, pixels.subspan(static_cast<std::size_t>(at) * bytes, bytes)))

@@ -27,6 +27,8 @@ RunLog::RunLog(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t s
     : log_every_(recipe.run.log_every),
       total_steps_(plan.total_steps),
       steps_per_epoch_(plan.steps_per_epoch),
+      pixel_steps_(plan.pixel_steps),
+      features_(recipe.loss.features > 0),
       log_(log),
       metrics_(path_in(recipe, "metrics.csv"), row_of(recipe, plan, steps), log),
       events_(path_in(recipe, "events.jsonl"), log),
@@ -45,6 +47,11 @@ void RunLog::step(std::int64_t steps, const StepMetrics& metrics, double peak_sh
   if (board_ && (steps % log_every_ == 0 || steps == total_steps_))
     board_->add(steps, board_values(metrics));
   progress_.step(steps, metrics, peak_share);
+  if (steps == pixel_steps_)
+    info(
+        "step {}: until here the network was a masked autoencoder; now it predicts features, so "
+        "the loss is another.",
+        steps);
 }
 
 bool RunLog::health(std::int64_t steps, HealthMonitor::Look look, const HealthMonitor& monitor,
@@ -55,7 +62,7 @@ bool RunLog::health(std::int64_t steps, HealthMonitor::Look look, const HealthMo
   for (const auto& figure : health_figures) fields[std::string(figure.name)] = health.*figure.value;
   event("health", fields);
   info("step {}: {}", steps, health_line(health));
-  const auto found = warnings(health, before ? &*before : nullptr);
+  const auto found = warnings(health, before ? &*before : nullptr, predicts(steps));
   for (const std::string& warning : found) {
     warn("step {}: {}", steps, warning);
     event("collapse_warning", {{"step", steps}, {"text", warning}});

@@ -90,7 +90,9 @@ Outcome Trainer::train() {
   }
   saves_.finish(step_);
   comm_.activity().enter(Phase::ending, step_);
-  if (last_health_) log_.info("{}", judgement(*last_health_));
+  if (last_health_)
+    log_.info("{}", judgement(*last_health_,
+                              recipe_.loss.features > 0 ? Predicts::features : Predicts::pixels));
   return Outcome::finished;
 }
 
@@ -168,7 +170,8 @@ std::span<const std::uint8_t> Trainer::load(const RankStep& step) {
 // Losses that compare the images of a step see all of them before the first one's backward.
 std::vector<std::vector<std::uint8_t>> Trainer::survey(const RankStep& step) {
   std::vector<std::vector<std::uint8_t>> held;
-  for (std::int64_t m = 0; engine_.surveys() && m < step.micro_batches(); ++m) {
+  const bool surveys = engine_.surveys() && !step.masks().pixels_only;
+  for (std::int64_t m = 0; surveys && m < step.micro_batches(); ++m) {
     const auto pixels = load(step);
     held.emplace_back(pixels.begin(), pixels.end());
     const TokenPlan tokens = step.token_plan(m);

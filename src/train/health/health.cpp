@@ -273,20 +273,20 @@ void suspect_predictions(const Health& h, const HealthLimits& limits, Suspicions
 
 }  // namespace
 
-std::vector<std::string> warnings(const Health& h, const Health* previous,
+std::vector<std::string> warnings(const Health& h, const Health* previous, Predicts predicts,
                                   const HealthLimits& limits) {
   if (!std::isfinite(h.rankme)) return {diverged};
   Suspicions out;
   suspect_features(h, previous, limits, out);
-  suspect_predictions(h, limits, out);
+  if (predicts == Predicts::features) suspect_predictions(h, limits, out);
   return out.found;
 }
 
-std::string judgement(const Health& h, const HealthLimits& limits) {
+std::string judgement(const Health& h, Predicts predicts, const HealthLimits& limits) {
   if (!std::isfinite(h.rankme)) return fmt::format("The features are not healthy. {}", diverged);
   Suspicions features, predictions;
   suspect_features(h, nullptr, limits, features);
-  suspect_predictions(h, limits, predictions);
+  if (predicts == Predicts::features) suspect_predictions(h, limits, predictions);
   const bool spread = h.rankme >= limits.rank_good * full_rank(h);
   const auto figure =
       fmt::format("RankMe is {:.1f} of at most {} ({:.0f} %; good runs had {:.0f} % and more)",

@@ -107,6 +107,10 @@ static void describe(LossConfig& l, Fields& f) {
   f("pixels", l.pixels, between(0, 1e6),
     "Weight of the hidden patches' pixels, each patch normalised, which a linear map of the "
     "predictor's tokens tells. 0: none, as published.");
+  f("pixel_epochs", l.pixel_epochs, between(0, 1e6),
+    "Epochs at the start, or parts of one, in which the network is a masked autoencoder: it sees "
+    "a quarter of the patches, chosen at random, and predicts the pixels of all others; after "
+    "them this section and `mask` hold. 0: none, as published.");
   f("features", l.features, between(0, 1e6),
     "Weight of the hidden patches' features, I-JEPA's own loss. 0, with `pixels` above it: a "
     "masked "

@@ -30,8 +30,9 @@ StepPlace place_of(std::int64_t step, std::int64_t steps_per_epoch, std::int64_t
 StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, const StepPlace& place,
                           int rank) {
   const EncoderConfig& encoder = recipe.model.encoder;
-  const MaskConfig& mask = recipe.mask;
   const Grid grid{encoder.grid_rows(), encoder.grid_cols()};
+  const bool pixels_only = place.step < plan.pixel_steps;
+  const MaskConfig mask = pixels_only ? autoencoder_masks(recipe.mask, grid) : recipe.mask;
   const std::int64_t batch = recipe.optim.global_batch;
   const MaskIteration iteration{static_cast<std::uint64_t>(recipe.run.seed), place.step,
                                 place.epoch, place.batch_position, batch};
@@ -39,6 +40,7 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, con
       mask, grid, iteration, place.batch_position + rank * plan.rank_batch, plan.rank_batch);
   StepMasks masks;
   masks.images = std::move(drawn.images);
+  masks.pixels_only = pixels_only;
   masks.sequences = sequences_of(recipe.model.predictor);
   masks.dropped_constraints = drawn.dropped_constraints;
   for (const ImageMasks& image : masks.images)
@@ -54,9 +56,12 @@ StepMasks draw_step_masks(const PretrainRecipe& recipe, const RunPlan& plan, con
 }
 
 TokenPlan StepMasks::token_plan(std::int64_t micro, std::int64_t count, std::int64_t tokens) const {
-  return make_token_plan(std::span(images).subspan(static_cast<std::size_t>(micro * count),
-                                                   static_cast<std::size_t>(count)),
-                         tokens, sequences);
+  TokenPlan plan =
+      make_token_plan(std::span(images).subspan(static_cast<std::size_t>(micro * count),
+                                                static_cast<std::size_t>(count)),
+                      tokens, sequences);
+  plan.pixels_only = pixels_only;
+  return plan;
 }
 
 LoaderOptions loader_options(const PretrainRecipe& recipe) {

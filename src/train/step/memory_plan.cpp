@@ -49,8 +49,8 @@ constexpr std::size_t most_known = 4096;
 
 /// All that the shapes of a step's operations follow from.
 std::vector<std::int64_t> lengths_of(const TokenPlan& plan) {
-  std::vector<std::int64_t> lengths{plan.images, std::ssize(plan.different_rows),
-                                    std::ssize(plan.wanted_rows)};
+  std::vector<std::int64_t> lengths{plan.images, plan.pixels_only ? 1 : 0,
+                                    std::ssize(plan.different_rows), std::ssize(plan.wanted_rows)};
   for (const auto* groups : {&plan.context_groups, &plan.predictor_groups, &plan.mask_groups}) {
     lengths.push_back(std::ssize(*groups));
     for (const SequenceGroup& g : *groups)
@@ -84,14 +84,19 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
   const Grid grid{c.grid_rows(), c.grid_cols()};
   TokenPlan worst;
   std::size_t most = 0;
-  for (const MaskLengths& lengths : worst_case_lengths(recipe.mask, grid)) {
-    TokenPlan plan = uniform_token_plan(recipe.mask, lengths, micro_batch, grid.tokens(),
-                                        sequences_of(recipe.model.predictor));
-    const std::size_t bytes = arena_bytes_of(model, recipe, plan);
-    if (bytes <= most) continue;
-    most = bytes;
-    worst = std::move(plan);
-  }
+  const auto look_at = [&](const MaskConfig& masks, bool pixels_only) {
+    for (const MaskLengths& lengths : worst_case_lengths(masks, grid)) {
+      TokenPlan plan = uniform_token_plan(masks, lengths, micro_batch, grid.tokens(),
+                                          sequences_of(recipe.model.predictor));
+      plan.pixels_only = pixels_only;
+      const std::size_t bytes = arena_bytes_of(model, recipe, plan);
+      if (bytes <= most) continue;
+      most = bytes;
+      worst = std::move(plan);
+    }
+  };
+  look_at(recipe.mask, false);
+  if (recipe.loss.pixel_epochs > 0) look_at(autoencoder_masks(recipe.mask, grid), true);
   return worst;
 }
 

@@ -37,6 +37,7 @@ void RunningTargets::add(const std::vector<double>& sums) {
 }
 
 void RunningTargets::sum_over_ranks(Communicator& comm) {
+  if (sums_.empty()) return;  // a step of pixels only: on all ranks
   comm.wait(comm.all_reduce_sum_async(
       make_tensor(sums_.data(), DType::f64, {static_cast<std::int64_t>(sums_.size())})));
 }
@@ -50,6 +51,7 @@ TargetMoments RunningTargets::download() const {
 // The moments are rounded to the device's type at every step, so that a resumed run starts from
 // what an uninterrupted one goes on from.
 void RunningTargets::update() {
+  if (sums_.empty()) return;
   TargetMoments moments = download();
   moments.update(sums_);
   forget();

@@ -29,6 +29,8 @@ class RankStep {
   /// Of the pixels of a micro-batch, (micro_batch, H, W, C) of pixel_type(C).
   std::size_t micro_bytes() const { return micro_bytes_; }
 
+  /// Whether losses of this step compare its images.
+  bool pooled(const LossConfig& loss) const { return loss.pooled() && !masks_.pixels_only; }
   Part part(std::int64_t micro) const { return part_of(micro, micro_batches_); }
   TokenPlan token_plan(std::int64_t micro) const;
   /// `pixels` (micro_batch, H, W, C) of pixel_type(C) and `tokens`, the token_plan() of this

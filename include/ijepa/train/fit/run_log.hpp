@@ -54,7 +54,13 @@ class RunLog {
   void explained(const StepPlace& place, const Explanation& explanation);
 
  private:
-  std::int64_t log_every_, total_steps_, steps_per_epoch_;
+  /// What the last of `steps` steps learned.
+  Predicts predicts(std::int64_t steps) const {
+    return features_ && steps > pixel_steps_ ? Predicts::features : Predicts::pixels;
+  }
+
+  std::int64_t log_every_, total_steps_, steps_per_epoch_, pixel_steps_;
+  bool features_;  // are predicted at all
   Log log_;
   MetricsLog metrics_;
   EventLog events_;

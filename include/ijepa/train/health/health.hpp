@@ -83,14 +83,19 @@ struct HealthLimits {
   double cross_sample_gap = 0.02;  // below this
 };
 
+/// What the predictor is asked for: where it is pixels alone, its features mean nothing.
+enum class Predicts : std::uint8_t { features, pixels };
+
 /// One sentence a suspicion, none when all is well. `previous`: the last evaluation, or nullptr.
 std::vector<std::string> warnings(const Health& health, const Health* previous = nullptr,
+                                  Predicts predicts = Predicts::features,
                                   const HealthLimits& limits = {});
 
 /// A sentence or two: whether the features are healthy, and by which figure. Beside what is warned
 /// of it is RankMe's share of min(n, D), which told good runs from bad ones where loss and cosine
 /// did not; with a good share, a predictor that knows little of the image makes them weak at most
 /// (docs/recipes.md).
-std::string judgement(const Health& health, const HealthLimits& limits = {});
+std::string judgement(const Health& health, Predicts predicts = Predicts::features,
+                      const HealthLimits& limits = {});
 
 }  // namespace ijepa

@@ -152,6 +152,7 @@ struct RunPlan {
   std::int64_t steps_per_epoch = 0;  // ipe
   std::int64_t total_steps = 0;      // after which the run is done
   std::int64_t warmup_steps = 0;
+  std::int64_t pixel_steps = 0;    // the first, in which pixels alone are predicted
   std::int64_t rank_batch = 0;     // images a rank sees in a step
   std::int64_t micro_batch = 0;    // images at once
   std::int64_t micro_batches = 0;  // a rank runs in a step

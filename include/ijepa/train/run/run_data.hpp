@@ -28,6 +28,7 @@ struct StepMasks {
   std::int64_t dropped_constraints = 0;
   double loss_scale = 0;                         // 1 / target elements of the global batch
   double context_tokens = 0, target_tokens = 0;  // mean length here
+  bool pixels_only = false;
   PredictorSequences sequences = PredictorSequences::one_a_block;
 
   /// Index lists of micro-batch `micro` of `count` images.
