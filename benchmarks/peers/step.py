@@ -7,9 +7,9 @@ and in bfloat16 by autocast; its best mode is what ours is compared with. A turn
 seconds; on one thread processor time counts, since the machine may be shared, on more the clock.
 
 usage: step.py BIN_FOLDER RECIPE.toml [--set KEY=VALUE ...] [--threads 1] [--turns 5] [--seconds 10]
-               [--other BIN_FOLDER] [--modes eager compiled ...] [--csv FILE]      (a Python with torch)
+               [--other BIN_FOLDER] [--other-set KEY=VALUE ...] [--modes eager compiled ...] [--csv FILE]      (a Python with torch)
 
---other takes the bench_peer_step of another commit into the turns."""
+--other takes the bench_peer_step of another commit into the turns, --other-set one with further settings."""
 import argparse
 import csv
 import json
@@ -24,8 +24,8 @@ MODES = ("eager", "compiled", "eager bfloat16", "compiled bfloat16")
 class Ours:
     """bench_peer_step in a process of its own, which trains whenever it is sent seconds."""
 
-    def __init__(self, folder, a):
-        sets = [x for s in a.set for x in ("--set", s)]
+    def __init__(self, folder, a, settings=()):
+        sets = [x for s in (*a.set, *settings) for x in ("--set", s)]
         self.process = subprocess.Popen(
             [os.path.join(folder, "bench_peer_step"), a.recipe, "--threads", str(a.threads), *sets],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -82,12 +82,13 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--other")
+    parser.add_argument("--other-set", action="append", default=[])
     parser.add_argument("--modes", nargs="*", default=MODES[:2], choices=MODES)
     parser.add_argument("--csv")
     a = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(a.threads)
     ours = Ours(a.bin, a)
-    sides = {"ours": ours, **({"other": Ours(a.other, a)} if a.other else {}),
+    sides = {"ours": ours, **({"other": Ours(a.other or a.bin, a, a.other_set)} if a.other or a.other_set else {}),
              **{mode: Peer(mode, ours.step, a.threads) for mode in a.modes}}
     for side in sides.values():
         side.turn(1)

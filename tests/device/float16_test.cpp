@@ -108,7 +108,8 @@ TEST_P(Float16Products, SmallWholeNumbersAreExact) {
     for (std::int64_t j = 0; j < 70; ++j) EXPECT_EQ(y.at(i, j), 300);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, Float16Products, testing::ValuesIn(float16_kernels()));
+INSTANTIATE_TEST_SUITE_P(Kernels, Float16Products, testing::ValuesIn(float16_kernels()),
+                         [](const auto& kernels) { return kernels.param; });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Float16Products);
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ijepa/core/file.hpp"
+#include "tests/support/devices.hpp"
 #include "tests/support/send_signal.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/tiny_run.hpp"
@@ -233,6 +234,19 @@ TEST_F(TrainerRun, OtherKernelsThanThoseOfItsCheckpointAreAWarning) {
   EXPECT_THAT(said, testing::ContainsRegex("was computed by cpu, avx2, operations [0-9]+, " + say +
                                            "512, operations [0-9]+: the run goes on"));
   EXPECT_THAT(warnings_of("avx512", 4), testing::Not(testing::HasSubstr(say)));
+}
+
+TEST_F(TrainerRun, ProductsInFloat16TrainNearlyTheSameModel) {
+  constexpr int steps = 100;
+  train(recipe("float32"), steps);
+  for (const auto& kernels : float16_kernels()) {
+    PretrainRecipe r = recipe(kernels);
+    r.compute.cpu_kernels = kernels;
+    train(r, steps);
+    const auto expected = losses(run_folder("float32")), got = losses(r.run.dir);
+    EXPECT_NE(got, expected) << "these kernels were not taken";
+    expect_close_losses(expected, got, 5e-3, kernels);
+  }
 }
 
 TEST_F(TrainerRun, AFinishedRunHasNothingLeftToDo) {
