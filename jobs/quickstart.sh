@@ -8,7 +8,7 @@
 set -euo pipefail
 
 ranks=2
-images_to_see=100000     # on PATH: epochs are chosen to come near
+images_to_see=140000     # on PATH, each forty times at most
 interrupt_after_steps=200
 
 (($# <= 1)) || { echo "usage: $0 [PATH]" >&2; exit 2; }
@@ -84,7 +84,7 @@ suggest() {
     echo "$run was begun by an earlier quick start, with other settings. Remove $out to begin anew." >&2
     exit 1
   else
-    $bin/ijepa-pretrain --suggest "$train" --hours 0.0001 >"$config.part"
+    $bin/ijepa-pretrain --suggest "$train" --see "$images_to_see" >"$config.part"
     mv "$config.part" "$config"
   fi
   echo "$config says of every setting why it is so."
@@ -95,14 +95,8 @@ choose_settings() {
   settings=(--set "run.dir=$run" --set "data.shards=$train" --set run.log_every=100)
   if [[ -n $test ]]; then settings+=(--set "data.valid_shards=$test"); fi
   if [[ -z $input ]]; then return; fi
-  local images epochs
-  images=$(inspected images)
-  epochs=$(((images_to_see + images - 1) / images))
-  # No more passes than a small run can use, and no warm-up longer than a fifth of them.
-  if ((epochs > 40)); then epochs=40; fi
-  settings+=(--set "optim.epochs=$epochs" --set "optim.warmup_epochs=$(awk "BEGIN{print $epochs*0.08}")")
-  # Whole passes, unlike what is suggested for hours; what it is worth is asked at the end.
-  settings+=(--set optim.max_steps=0 --set optim.micro_batch=0 --set optim.ipe_scale=1 --set eval.test_shards= --set run.checkpoint_minutes=1)
+  # What it is worth is asked at the end.
+  settings+=(--set optim.micro_batch=0 --set eval.test_shards= --set run.checkpoint_minutes=1)
 }
 
 pretrain() {

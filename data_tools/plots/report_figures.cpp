@@ -197,6 +197,17 @@ std::string settings_part(const RunLog& run) {
       escaped(model_text(run)), list);
 }
 
+/// What the run learned from when its features were looked at.
+Predicts predicts_at(const RunLog& run, const nlohmann::json& health) {
+  const auto weight = run.settings.find("loss.features");
+  const bool features = weight == run.settings.end() || std::stod(weight->second) > 0;
+  const auto starts = run.events_of("start");
+  const auto pixel_steps =
+      starts.empty() ? std::int64_t{0} : starts.back()->value("pixel_steps", std::int64_t{0});
+  return features && health.value("step", std::int64_t{0}) > pixel_steps ? Predicts::features
+                                                                         : Predicts::pixels;
+}
+
 std::string learning_part(const RunLog& run, std::int64_t points) {
   const HealthLimits limits;
   const auto events = run.events_of("health");
@@ -207,7 +218,8 @@ std::string learning_part(const RunLog& run, std::int64_t points) {
            "run.health_every is 0, or it has not come so far.</p>\n";
   const Health now = health_of(run, *events.back());
   return out + health_figures_of(run, limits.rank_good * full_rank(now)) +
-         "</div>\n<h3>Health</h3>\n<p>" + escaped(judgement(now, limits)) + "</p>\n" +
+         "</div>\n<h3>Health</h3>\n<p>" +
+         escaped(judgement(now, predicts_at(run, *events.back()), limits)) + "</p>\n" +
          html_table(health_rows(now, limits));
 }
 

@@ -52,6 +52,7 @@ struct Arguments {
   std::vector<std::string> settings;
   std::string max_seconds, show, suggest, replay;
   double hours = 1;
+  std::int64_t seen = 0;
   ijepa::StartOptions start;
   bool dry_run = false, extend = false;
 };
@@ -62,7 +63,7 @@ int answer(const Arguments& arguments) {
     if (!arguments.suggest.empty()) {
       const auto images = ijepa::look_at_images(arguments.suggest);
       const auto machine = ijepa::look_at_machine();
-      const auto suggestion = ijepa::suggest(images, machine, arguments.hours);
+      const auto suggestion = ijepa::suggest(images, machine, arguments.hours, arguments.seen);
       fmt::print("{}", ijepa::suggestion_text(suggestion, images, machine));
       return 0;
     }
@@ -128,10 +129,15 @@ void add_suggest_options(CLI::App& app, Arguments& arguments) {
                                  "print a commented configuration for these shards and this "
                                  "machine, and stop")
                       ->type_name("FOLDER");
-  ijepa::add_number(app, "--hours", arguments.hours, ijepa::between(0.0001, 10000),
-                    "of which a suggested run may take about so many")
+  auto* hours = ijepa::add_number(app, "--hours", arguments.hours, ijepa::between(0.0001, 10000),
+                                  "of which a suggested run may take about so many")
+                    ->needs(suggest)
+                    ->capture_default_str();
+  ijepa::add_number(app, "--see", arguments.seen, ijepa::between(1, 1e12),
+                    "instead of hours: suggest the smallest network, and a run that sees so many "
+                    "images, each forty times at most")
       ->needs(suggest)
-      ->capture_default_str();
+      ->excludes(hours);
 }
 
 void add_replay_option(CLI::App& app, Arguments& arguments) {

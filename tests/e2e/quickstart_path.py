@@ -16,7 +16,7 @@ import zlib
 
 REPOSITORY, BIN = map(pathlib.Path, sys.argv[1:3])
 HEIGHT, WIDTH, IMAGES = 24, 48, 96
-SHORTER = {"images_to_see=100000": "images_to_see=1500", "interrupt_after_steps=200": "interrupt_after_steps=8"}
+SHORTER = {"images_to_see=140000": "images_to_see=1500", "interrupt_after_steps=200": "interrupt_after_steps=8"}
 problems = []
 
 

@@ -58,5 +58,25 @@ TEST(Schedule, MomentumIsLinearAndEndsWithTheSchedule) {
   EXPECT_DOUBLE_EQ(Schedule(optim, 10).momentum(101), 0.996 + 0.004 / 1.25);
 }
 
+TEST(Schedule, EachPartOfARunThatLearnsFromPixelsFirstHasItsOwn) {
+  const auto optim = ten_epochs();
+  const Schedule both(optim, 10, 4.05);
+  EXPECT_EQ(both.pixel_steps(), 40);
+  auto first = optim, second = optim;
+  first.epochs = 4;
+  second.epochs = 6;
+  const Schedule pixels(first, 10), features(second, 10);
+  for (const std::int64_t step : {1, 7, 20, 33, 40}) {
+    EXPECT_DOUBLE_EQ(both.learning_rate(step), pixels.learning_rate(step)) << step;
+    EXPECT_DOUBLE_EQ(both.weight_decay(step), pixels.weight_decay(step)) << step;
+    EXPECT_DOUBLE_EQ(both.momentum(step), optim.ema_start) << step;
+  }
+  for (const std::int64_t step : {1, 7, 20, 33, 60}) {
+    EXPECT_DOUBLE_EQ(both.learning_rate(40 + step), features.learning_rate(step)) << step;
+    EXPECT_DOUBLE_EQ(both.weight_decay(40 + step), features.weight_decay(step)) << step;
+    EXPECT_DOUBLE_EQ(both.momentum(40 + step), features.momentum(step)) << step;
+  }
+}
+
 }  // namespace
 }  // namespace ijepa

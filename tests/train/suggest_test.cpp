@@ -82,6 +82,22 @@ TEST(Suggest, MoreHoursNeverMakeItShorterAndTheTimeIsKept) {
   }
 }
 
+TEST(Suggest, ANumberOfImagesIsSeenByTheSmallestNetwork) {
+  const auto part = [](const PretrainRecipe& r) {
+    return r.loss.pixel_epochs / (static_cast<double>(r.optim.epochs) * r.optim.ipe_scale);
+  };
+  for (const double hours : {1e-3, 1e3}) {
+    const auto s = suggest(images_of(50'000, {32, 32}), machine_of(2), hours, 140'000);
+    EXPECT_EQ(s.based_on, "configs/cifar10_3min.toml");
+    EXPECT_NEAR(static_cast<double>(s.images_seen), 140'000, 32);
+    EXPECT_NEAR(part(s.recipe), 0.52, 1e-3) << "of the steps, first those of pixels";
+  }
+  const auto few = suggest(images_of(100, {64, 64}), machine_of(2), 1, 140'000);
+  EXPECT_EQ(few.based_on, "configs/synthetic.toml");
+  EXPECT_EQ(few.recipe.optim.epochs, 40) << "passes that help";
+  EXPECT_EQ(part(few.recipe), 0) << "which does not help textures";
+}
+
 TEST(Suggest, AMillionImagesAreNotSeenWholeByASmallNetwork) {
   const auto s = suggest(images_of(1'200'000, {64, 64}), machine_of(2), 0.02);
   EXPECT_EQ(s.recipe.optim.epochs, 1);

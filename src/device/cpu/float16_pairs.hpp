@@ -48,7 +48,7 @@ IJEPA_INLINE Scales<I> scales_of(Vec<I, float> largest) {
           reinterpret_cast<Vec<I, float>>((bias - wanted) << 23)};
 }
 
-/// Rounded to float16. (GCC 12 makes single conversions of __builtin_convertvector.)
+/// Rounded to float16. (GCC 12 made single conversions of __builtin_convertvector here.)
 template <class I>
 IJEPA_INLINE __m256h halves_of(Vec<I, float> v) {
   return _mm512_cvtxps_ph(reinterpret_cast<__m512>(v));

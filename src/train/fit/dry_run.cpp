@@ -38,7 +38,7 @@ std::string checkpoint_text(const ParamLayout& layout, Precision precision, std:
 }
 
 std::string schedule_text(const PretrainRecipe& recipe, const RunPlan& plan) {
-  const Schedule schedule(recipe.optim, plan.steps_per_epoch);
+  const Schedule schedule(recipe.optim, plan.steps_per_epoch, recipe.loss.pixel_epochs);
   std::string text = fmt::format(
       "steps: {} an epoch, {} in all, {} of warm-up\n"
       "batch: {} images a step, {} a rank in {} micro-batches of {}\n"

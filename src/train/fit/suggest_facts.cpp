@@ -89,14 +89,14 @@ int channels_of(const ShardSet& set, std::int64_t count) {
       shards, image, set.key(image), channels, channels == 1 ? "" : "s", error.what_it_has());
 }
 
-/// Steps of random pixels on one thread, for about a second.
-double time_step(const PretrainRecipe& given) {
-  PretrainRecipe recipe = given;
+/// Seconds an image of steps of random pixels on one thread, for about a second.
+double time_steps(PretrainRecipe recipe, bool pixels_only) {
   const std::int64_t tokens = recipe.model.encoder.tokens();
   const std::int64_t batch = tokens <= 64 ? 32 : tokens <= 144 ? 16 : 4;
   recipe.optim.global_batch = recipe.optim.micro_batch = recipe.mask.truncate_group = batch;
   resolve(recipe);
-  const RunPlan plan = plan_run(recipe, 1000 * batch, 1);
+  RunPlan plan = plan_run(recipe, 1000 * batch, 1);
+  plan.pixel_steps = pixels_only ? plan.total_steps : 0;
   const auto device = make_device({.name = "cpu", .threads = 1});
   const auto comm = local_communicator();
   Engine engine(recipe, batch, *device, *comm);
@@ -116,6 +116,14 @@ double time_step(const PretrainRecipe& given) {
     engine.update(adamw_step({}, steps, 1e-4, 0.04, 0.996));
   }
   return seconds_since(start) / static_cast<double>((steps - 1) * batch);
+}
+
+/// The mean over the run's steps, those of pixels and the others.
+double time_step(const PretrainRecipe& recipe) {
+  const auto& o = recipe.optim;
+  const double features = time_steps(recipe, false),
+               share = recipe.loss.pixel_epochs / (static_cast<double>(o.epochs) * o.ipe_scale);
+  return share > 0 ? share * time_steps(recipe, true) + (1 - share) * features : features;
 }
 
 }  // namespace

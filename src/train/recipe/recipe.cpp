@@ -247,14 +247,14 @@ RunPlan plan_run(const PretrainRecipe& recipe, std::int64_t images, std::int64_t
   plan.micro_batches = plan.rank_batch / plan.micro_batch;
   plan.total_steps = optim.epochs * plan.steps_per_epoch;
   if (optim.max_steps > 0) plan.total_steps = std::min(plan.total_steps, optim.max_steps);
-  plan.pixel_steps = static_cast<std::int64_t>(recipe.loss.pixel_epochs *
-                                               static_cast<double>(plan.steps_per_epoch));
+  const Schedule schedule(optim, plan.steps_per_epoch, recipe.loss.pixel_epochs);
+  plan.pixel_steps = schedule.pixel_steps();
   check(plan.pixel_steps < plan.total_steps,
         "loss.pixel_epochs = {} takes {} steps, but the run has {}: none is left to predict "
         "features in. Lower it, or set loss.features = 0 and loss.pixels = 1 for a masked "
         "autoencoder.",
         recipe.loss.pixel_epochs, plan.pixel_steps, plan.total_steps);
-  plan.warmup_steps = Schedule(optim, plan.steps_per_epoch).warmup_steps();
+  plan.warmup_steps = schedule.warmup_steps();
   if (plan.warmup_steps >= plan.total_steps) {
     plan.notes.push_back(
         fmt::format("The warm-up takes {} steps but the run has {}: the learning "

@@ -39,7 +39,7 @@ class AuthorsArchive {
   AuthorsArchive(const StoredWeights& weights, std::int64_t steps_per_epoch)
       : weights_(weights),
         step_(weights.manifest().meta.step),
-        schedule_(weights.recipe().optim, steps_per_epoch) {
+        schedule_(weights.recipe().optim, steps_per_epoch, weights.recipe().loss.pixel_epochs) {
     pickle_.begin_dict();
     for (const char* group : {"encoder", "predictor", "target_encoder"}) add_state_dict(group);
     add_optimizer();

@@ -47,8 +47,10 @@ ImageFacts look_at_images(const std::string& shards);
 MachineFacts look_at_machine();
 
 /// The largest network of the table whose shortest useful run takes at most `hours`, as long as the
-/// hours and what was measured allow. An Error where there are too few images for any.
-Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double hours);
+/// hours and what was measured allow; where `seen` is given, the smallest one, until it has seen so
+/// many images or each forty times. An Error where there are too few images for any.
+Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double hours,
+                   std::int64_t seen = 0);
 
 /// Commented TOML that load_recipe() reads: what it is for, what it takes, and every setting that
 /// is not the default with the reason for it.
