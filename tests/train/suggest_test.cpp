@@ -98,6 +98,18 @@ TEST(Suggest, ANumberOfImagesIsSeenByTheSmallestNetwork) {
   EXPECT_EQ(part(few.recipe), 0) << "which does not help textures";
 }
 
+TEST(Suggest, ProductsInFloat16AreMentionedWhereTheyRun) {
+  const auto images = images_of(5000, {32, 32});
+  auto machine = machine_of(2);
+  const auto says = [&] {
+    const auto text = suggestion_text(suggest(images, machine, 1), images, machine);
+    return text.find("compute.cpu_kernels = \"float16\"") != std::string::npos;
+  };
+  EXPECT_FALSE(says());
+  machine.float16 = true;
+  EXPECT_TRUE(says());
+}
+
 TEST(Suggest, AMillionImagesAreNotSeenWholeByASmallNetwork) {
   const auto s = suggest(images_of(1'200'000, {64, 64}), machine_of(2), 0.02);
   EXPECT_EQ(s.recipe.optim.epochs, 1);

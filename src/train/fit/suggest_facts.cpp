@@ -176,7 +176,16 @@ ImageFacts look_at_images(const std::string& shards) {
 MachineFacts look_at_machine() {
   const auto pages = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_AVPHYS_PAGES)));
   const auto page = static_cast<std::size_t>(std::max(0L, ::sysconf(_SC_PAGESIZE)));
-  return {.cores = usable_cores(), .memory = pages * page, .step_seconds = time_step};
+  bool float16 = true;
+  try {
+    make_device({.threads = 1, .cpu_kernels = "float16"});
+  } catch (const Error&) {
+    float16 = false;
+  }
+  return {.cores = usable_cores(),
+          .memory = pages * page,
+          .float16 = float16,
+          .step_seconds = time_step};
 }
 
 }  // namespace ijepa
