@@ -202,10 +202,9 @@ Predicts predicts_at(const RunLog& run, const nlohmann::json& health) {
   const auto weight = run.settings.find("loss.features");
   const bool features = weight == run.settings.end() || std::stod(weight->second) > 0;
   const auto starts = run.events_of("start");
-  const auto pixel_steps =
-      starts.empty() ? std::int64_t{0} : starts.back()->value("pixel_steps", std::int64_t{0});
-  return features && health.value("step", std::int64_t{0}) > pixel_steps ? Predicts::features
-                                                                         : Predicts::pixels;
+  const bool still_pixels =
+      !starts.empty() && number_of(health, "step") <= number_of(*starts.back(), "pixel_steps");
+  return features && !still_pixels ? Predicts::features : Predicts::pixels;
 }
 
 std::string learning_part(const RunLog& run, std::int64_t points) {

@@ -89,6 +89,12 @@ void resolve_batch(PretrainRecipe& recipe, Notes& notes) {
 void check_loss(const PretrainRecipe& recipe) {
   check(recipe.loss.features > 0 || recipe.loss.pixels > 0,
         "loss.features and loss.pixels are both 0: nothing is left to predict.");
+  const double epochs = recipe.optim.ipe_scale * static_cast<double>(recipe.optim.epochs);
+  check(recipe.loss.pixel_epochs == 0 || recipe.loss.pixel_epochs < epochs,
+        "loss.pixel_epochs = {} leaves none of the {} epochs of optim.epochs and ipe_scale to "
+        "predict features in: lower it, or set loss.features = 0 and loss.pixels = 1 for a masked "
+        "autoencoder.",
+        recipe.loss.pixel_epochs, epochs);
   check(recipe.loss.target_blocks <= recipe.model.encoder.depth,
         "loss.target_blocks = {} is more than the encoder's {} blocks.", recipe.loss.target_blocks,
         recipe.model.encoder.depth);
@@ -249,11 +255,11 @@ RunPlan plan_run(const PretrainRecipe& recipe, std::int64_t images, std::int64_t
   if (optim.max_steps > 0) plan.total_steps = std::min(plan.total_steps, optim.max_steps);
   const Schedule schedule(optim, plan.steps_per_epoch, recipe.loss.pixel_epochs);
   plan.pixel_steps = schedule.pixel_steps();
-  check(plan.pixel_steps < plan.total_steps,
-        "loss.pixel_epochs = {} takes {} steps, but the run has {}: none is left to predict "
-        "features in. Lower it, or set loss.features = 0 and loss.pixels = 1 for a masked "
-        "autoencoder.",
-        recipe.loss.pixel_epochs, plan.pixel_steps, plan.total_steps);
+  if (plan.pixel_steps > 0 && plan.pixel_steps >= plan.total_steps)
+    plan.notes.push_back(fmt::format(
+        "The run ends after {} steps, but features are predicted after {} only, those of "
+        "loss.pixel_epochs = {}.",
+        plan.total_steps, plan.pixel_steps, recipe.loss.pixel_epochs));
   plan.warmup_steps = schedule.warmup_steps();
   if (plan.warmup_steps >= plan.total_steps) {
     plan.notes.push_back(
