@@ -96,6 +96,10 @@ TEST(Suggest, ANumberOfImagesIsSeenByTheSmallestNetwork) {
   EXPECT_EQ(few.based_on, "configs/synthetic.toml");
   EXPECT_EQ(few.recipe.optim.epochs, 40) << "passes that help";
   EXPECT_EQ(part(few.recipe), 0) << "which does not help textures";
+  auto signs = images_of(50'000, {32, 32});
+  signs.mirrored = {.farther = 0.9, .images = 1000};
+  ASSERT_TRUE(signs.mirrored.one_sided());
+  EXPECT_EQ(part(suggest(signs, machine_of(2), 1, 140'000).recipe), 0) << "nor signs";
 }
 
 TEST(Suggest, ProductsInFloat16AreMentionedWhereTheyRun) {

@@ -24,7 +24,7 @@ struct Row {
   double lr, ema_start, ema_end;
   std::int64_t least, most;
   bool small;          // with the start and the losses of small networks
-  double pixel_share;  // of the steps, the first, in which it is a masked autoencoder
+  double pixel_share;  // of the steps, the first, in which photographs are learned by their pixels
 };
 
 constexpr Row rows[] = {
@@ -107,7 +107,13 @@ void set_rates(PretrainRecipe& r, const Row& row) {
 }
 
 /// Whole passes, or where there are few, the part of them that comes to `seen` images.
-void set_length(PretrainRecipe& r, const Row& row, std::int64_t images, std::int64_t seen) {
+/// Signs, unlike photographs, were learned better without.
+double pixel_share(const Row& row, const ImageFacts& images) {
+  return images.mirrored.one_sided() ? 0 : row.pixel_share;
+}
+
+void set_length(PretrainRecipe& r, const Row& row, const ImageFacts& facts, std::int64_t seen) {
+  const std::int64_t images = facts.images;
   const auto part = [](double passes) { return std::round(1e4 * passes) / 1e4; };
   constexpr std::int64_t few = 4;
   auto& o = r.optim;
@@ -120,7 +126,7 @@ void set_length(PretrainRecipe& r, const Row& row, std::int64_t images, std::int
     passes *= o.ipe_scale;
   }
   o.warmup_epochs = part(passes * (row.small ? 0.08 : 0.1));
-  r.loss.pixel_epochs = part(passes * row.pixel_share);
+  r.loss.pixel_epochs = part(passes * pixel_share(row, facts));
 }
 
 std::int64_t images_seen(const OptimSettings& o, std::int64_t images) {
@@ -135,7 +141,7 @@ PretrainRecipe recipe_of(const Row& row, const ImageFacts& images) {
   set_data(r, row, images, crop);
   set_rates(r, row);
   r.optim.epochs = 1;  // until its length is known
-  r.loss.pixel_epochs = row.pixel_share;
+  r.loss.pixel_epochs = pixel_share(row, images);
   r.run.dir = "runs/suggested";
   r.run.health_every = 200;
   r.run.checkpoint_minutes = 5;
@@ -178,7 +184,8 @@ constexpr std::pair<std::string_view, std::string_view> reasons[] = {
     {"mask.min_keep", "Target blocks of this grid have 9 patches and more."},
     {"mask.compat", "Contexts are cut at random, not always from below."},
     {"loss.variance_covariance", "Keeps features of small runs from sharing a few directions."},
-    {"loss.pixel_epochs", "So long it predicts pixels, which is learned sooner; then features."},
+    {"loss.pixel_epochs",
+     "Photographs are learned sooner by their pixels; then it predicts features."},
     {"loss.pooled_prediction", "The mean of the context predicts the mean of the target."},
     {"data.flip", "Mirrors every other image. Set it to false where left and right differ."},
     {"data.channels", "As your images are stored: 1 is grey of 16 bits, 3 red, green and blue."},
@@ -256,7 +263,7 @@ Suggestion suggest(const ImageFacts& images, const MachineFacts& machine, double
     const auto most = std::min(row.most, std::max(row.least, passes * images.images));
     const auto length = seen > 0 ? std::min(seen, passes * images.images)
                                  : std::clamp(afford, std::min(row.least, most), most);
-    set_length(s.recipe, row, images.images, length);
+    set_length(s.recipe, row, images, length);
     set_micro_batch(s.recipe, s.ranks, machine.memory);
     s.images_seen = images_seen(s.recipe.optim, images.images);
     s.seconds = one * static_cast<double>(s.images_seen);

@@ -96,7 +96,7 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
     }
   };
   look_at(recipe.mask, false);
-  if (recipe.loss.pixel_epochs > 0) look_at(autoencoder_masks(recipe.mask, grid), true);
+  if (model.loss().pixel_epochs > 0) look_at(autoencoder_masks(recipe.mask, grid), true);
   return worst;
 }
 

@@ -32,7 +32,7 @@ using Uses = std::map<AttentionShape, bool>;
 void add_uses(const PretrainRecipe& recipe, Uses& uses) {
   const auto& e = recipe.model.encoder;
   const auto& p = recipe.model.predictor;
-  const TokenPlan plan = worst_token_plan(IJepa(e, p), recipe, images);
+  const TokenPlan plan = worst_token_plan(IJepa(e, p, recipe.loss), recipe, images);
   uses.insert({{images, e.tokens(), e.heads, e.width / e.heads}, false});
   for (const auto& g : plan.context_groups)
     uses[{g.count, g.length, e.heads, e.width / e.heads}] = true;
