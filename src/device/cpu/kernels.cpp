@@ -19,10 +19,9 @@ KernelChoice choose_kernels(const std::string& name, const Processor& processor)
   check(name != "onednn" || OneDnn::is_built_in(),
         "The CPU kernels \"onednn\" are not in this build, which has no oneDNN: set "
         "compute.cpu_kernels to \"auto\", or configure with -DIJEPA_ONEDNN=ON.");
-  check(
-      !needs_fp16 || float16_products() != nullptr,
-      "The CPU kernels \"float16\" are not in this build, whose compiler does not know "
-      "AVX512-FP16: set compute.cpu_kernels to \"auto\", or build with GCC 12, Clang 14 or later.");
+  check(!needs_fp16 || float16_products() != nullptr,
+        "The CPU kernels \"float16\" are not in this build, whose compiler does not know "
+        "AVX512-FP16: set compute.cpu_kernels to \"auto\", or build with GCC 12 or later.");
   if (name == "avx2" || !processor.avx512) return {avx2_kernels(), false};
   if (needs_fp16) return {avx512_kernels(), OneDnn::is_built_in(), float16_products()};
   return {avx512_kernels(), name != "avx512" && OneDnn::is_built_in()};
