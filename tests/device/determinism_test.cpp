@@ -8,9 +8,7 @@ namespace ijepa::test {
 namespace {
 
 TEST(Determinism, ThreadCountsGiveTheSameBits) {
-  auto all = available_kernels();
-  for (const auto& kernels : float16_kernels()) all.push_back(kernels);
-  for (const auto& kernels : all) {
+  for (const auto& kernels : all_kernels()) {
     const auto one = make_device({"cpu", 1, kernels}), three = make_device({"cpu", 3, kernels});
     for (const auto& c : op_cases())
       for (const auto& precision : precisions()) {

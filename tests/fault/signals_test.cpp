@@ -62,9 +62,7 @@ TEST_F(Signals, OnlyTheGuardRunsHandlersOfOthers) {
 
 // With each set of kernels; IJEPA_FAULT_TRIALS=N for N thousand signals.
 TEST_F(Signals, ThousandsDuringFloat32TrainingLeaveItsBits) {
-  auto all = available_kernels();
-  for (const auto& kernels : float16_kernels()) all.push_back(kernels);
-  for (const std::string& kernels : all) {
+  for (const std::string& kernels : all_kernels()) {
     const std::string run_name = "disturbed_" + kernels, straight = "undisturbed_" + kernels;
     Job job(profiled(training(run_name, kernels, 1'000'000)), 3600);
     ASSERT_TRUE(job.read_until("step 2/")) << job.wait().output;

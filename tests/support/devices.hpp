@@ -38,6 +38,13 @@ inline std::vector<std::string> float16_kernels() {
   }
 }
 
+/// Both, for what bits have nothing to do with.
+inline std::vector<std::string> all_kernels() {
+  auto all = available_kernels();
+  for (const auto& kernels : float16_kernels()) all.push_back(kernels);
+  return all;
+}
+
 /// Where no GPU can be seen: part of the message that refuses the device "cuda".
 constexpr const char* no_gpu_message =
     IJEPA_WITH_CUDA ? "This machine has no" : "this build has no CUDA";

@@ -125,6 +125,17 @@ INSTANTIATE_TEST_SUITE_P(
                                   [](PretrainRecipe& r) {
                                     r.loss = {1, 1, 0, 1, TargetScaling::centred};
                                     r.optim.micro_batch = 4;
+                                  }},
+                    RecipeVariant{"pixels_before_every_loss",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0, 1, TargetScaling::centred};
+                                    r.loss.pixel_epochs = 1;
+                                  }},
+                    RecipeVariant{"pixels_before_every_loss_in_micro_batches",
+                                  [](PretrainRecipe& r) {
+                                    r.loss = {1, 1, 0, 1, TargetScaling::centred};
+                                    r.loss.pixel_epochs = 1;
+                                    r.optim.micro_batch = 4;
                                   }}),
     [](const auto& variant) { return std::string(variant.param.name); });
 

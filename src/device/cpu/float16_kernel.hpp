@@ -105,9 +105,14 @@ struct Paired {
     return depth(p) * whole_vectors<I, float>(p.n) + blocks_of(depth(p)) * panels_of<I, float>(p.n);
   }
 
+  /// Of k in a block, the last of which may lack half of its last pair.
+  static std::int64_t numbers_of(const Product& p, const Block& block) {
+    const std::int64_t left = p.k - 2 * block.begin;
+    return left < 2 * block.depth ? left : 2 * block.depth;
+  }
   static RowsOfPairs prepare(const Product& p, Range rows, const Block& block, float* workspace) {
     const std::int64_t begin = 2 * block.begin, count = rows.end - rows.begin,
-                       k = p.k - begin < 2 * block.depth ? p.k - begin : 2 * block.depth;
+                       k = numbers_of(p, block);
     const float* a = static_cast<const float*>(p.a) + rows.begin * p.a_row + begin * p.a_col;
     auto* pairs = reinterpret_cast<Pair*>(workspace + whole_vectors<I, float>(count));
     if (p.a_col != 1) return pair_columns<I>(a, p.a_col, count, k, workspace, pairs);
@@ -120,8 +125,7 @@ struct Paired {
   static void pack(const Product& p, Range panels, Pair* packed) {
     for (std::int64_t i = 0; i < blocks_of(depth(p)); ++i) {
       const Block block = block_of(depth(p), i);
-      const std::int64_t begin = 2 * block.begin,
-                         k = p.k - begin < 2 * block.depth ? p.k - begin : 2 * block.depth;
+      const std::int64_t begin = 2 * block.begin, k = numbers_of(p, block);
       for (std::int64_t j = panels.begin; j < panels.end; ++j) {
         const Panel panel = panel_of<I, float>(p.n, j);
         const float* b = static_cast<const float*>(p.b) + begin * p.b_row + panel.col * p.b_col;

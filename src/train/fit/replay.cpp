@@ -154,7 +154,7 @@ Replayed replay(const std::string& path, const std::vector<std::string>& setting
   Engine engine(recipe, plan.micro_batch, *device, comm);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(place.images / plan.micro_batch) *
                                    step.micro_bytes());
-  if (recipe.loss.pooled())
+  if (step.pooled(recipe.loss))
     engine.surveyed().emplace(recipe.model.encoder.width, recipe.loss.variance_covariance > 0);
   RunState weights(*device, engine.weight_tensors());
   load_checkpoint(

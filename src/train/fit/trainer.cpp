@@ -170,7 +170,7 @@ std::span<const std::uint8_t> Trainer::load(const RankStep& step) {
 // Losses that compare the images of a step see all of them before the first one's backward.
 std::vector<std::vector<std::uint8_t>> Trainer::survey(const RankStep& step) {
   std::vector<std::vector<std::uint8_t>> held;
-  const bool surveys = engine_.surveys() && !step.masks().pixels_only;
+  const bool surveys = engine_.surveys() && step.pooled(recipe_.loss);
   for (std::int64_t m = 0; surveys && m < step.micro_batches(); ++m) {
     const auto pixels = load(step);
     held.emplace_back(pixels.begin(), pixels.end());

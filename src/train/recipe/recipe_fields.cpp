@@ -232,10 +232,9 @@ static void describe(ComputeSettings& c, Fields& f) {
        {"float16", "float16"}},
       "Instructions of the CPU's arithmetic; `onednn` is AVX-512 with oneDNN's matrix products "
       "where these are faster. `auto`: the last of these three that the machine can run. "
-      "`float16`: float32 "
-      "operands of linear layers are rounded to 11 bits, as TF32's, and multiplied in float16, on "
-      "processors with AVX512-FP16. Results are equal bit for bit only between runs with the "
-      "same.");
+      "`float16`: float32 operands of linear layers are rounded to 11 bits, as TF32's, and "
+      "multiplied in float16, on processors with AVX512-FP16. Results are equal bit for bit only "
+      "between runs with the same.");
   f.choice("recompute", c.recompute, {{"none", Recompute::none}, {"block", Recompute::block}},
            "`block`: keep each block's input only and compute the block again in backward: less "
            "memory, a third more work.");

@@ -105,7 +105,7 @@ PooledSums Engine::pooled_sums(Ops& on, const MicroBatch& batch) {
 }
 
 void Engine::survey(const MicroBatch& batch, Part part) {
-  if (!model_.loss().pooled() || batch.plan.pixels_only) return;
+  if (!model_.loss().pooled()) return;
   PooledSums sums = pooled_sums(ops(), batch);
   if (begins(part)) {
     surveyed_ = std::move(sums);

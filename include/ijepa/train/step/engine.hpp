@@ -38,10 +38,9 @@ class Engine {
   Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& device,
          Communicator& comm);
 
-  /// Where pooled losses compare the images of a step, and it is not of pixels only: looks at a
-  /// micro-batch ahead of its accumulate() or repeat(). All of a step must be seen first;
-  /// accumulate() needs none of one that is the whole of a rank's batch. Collective in the last
-  /// one.
+  /// Where pooled losses compare the images of a step: looks at a micro-batch ahead of its
+  /// accumulate() or repeat(). All of a step must be seen first; accumulate() needs none of one
+  /// that is the whole of a rank's batch. Collective in the last one.
   void survey(const MicroBatch& batch, Part part);
   bool surveys() const { return most_micros_ > 1 && model_.loss().pooled(); }
   /// One micro-batch's share of loss and gradients. loss_scale = 1 / target elements of the global
