@@ -13,6 +13,7 @@
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/json_text.hpp"
+#include "ijepa/core/path.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
 
 namespace ijepa::tools {
@@ -48,9 +49,7 @@ void check_options(const PackOptions& o) {
   check(!fs::exists(o.out) || fs::is_directory(o.out), "--out {} is a file.", o.out);
   check(o.shard_bytes > 0 && o.images_per_shard >= 0, "The size of a shard must be positive.");
   check(fs::exists(o.input), "There is no input at {}.", o.input);
-  const auto out = fs::weakly_canonical(o.out).string() + "/";
-  const auto input = fs::weakly_canonical(o.input).string() + "/";
-  check(!out.starts_with(input), "--out {} lies in the input {}: its shards would become input.",
+  check(!lies_in(o.out, o.input), "--out {} lies in the input {}: its shards would become input.",
         o.out, o.input);
 }
 

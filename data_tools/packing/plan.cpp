@@ -7,6 +7,7 @@
 
 #include "data_tools/layout/label_twins.hpp"
 #include "ijepa/core/error.hpp"
+#include "ijepa/core/path.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shards/shard_format.hpp"
 
@@ -65,7 +66,7 @@ void ListingHash::add(const SourceEntry& entry) {
 }
 
 json Plan::identity_of(const PackOptions& o) {
-  json identity{{"input", utf8_name(fs::weakly_canonical(o.input).string())},
+  json identity{{"input", utf8_name(real_path(o.input))},
                 {"subdir", o.layout.subdir},
                 {"seed", o.seed},
                 {"shard_bytes", o.images_per_shard > 0 ? 0 : o.shard_bytes},
@@ -100,7 +101,7 @@ Plan Plan::count(const PackOptions& options, const std::function<void(const Sour
   }
   tree.finish();
   LayoutChoice choice = options.layout;
-  choice.input_name = without_archive_name(fs::weakly_canonical(options.input).filename());
+  choice.input_name = without_archive_name(fs::path(real_path(options.input)).filename());
   Plan plan;
   plan.identity_ = identity_of(options);
   plan.layout_ = find_layout(tree, choice, twins.names());

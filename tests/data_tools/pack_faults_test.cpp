@@ -122,6 +122,13 @@ TEST_F(PackFaults, NothingElseIsOverwritten) {
   EXPECT_THAT(message_of(o), HasSubstr("already holds shard_"));
   o = options("in", "in/out");
   EXPECT_THAT(message_of(o), HasSubstr("lies in the input"));
+  // A name whose first part is not there yet, from within the input, as most people would call it.
+  const auto before_entering = fs::current_path();
+  fs::current_path(at("in"));
+  o.input = ".";
+  o.out = "new/shards";
+  EXPECT_THAT(message_of(o), HasSubstr("lies in the input"));
+  fs::current_path(before_entering);
   write_bytes(at("file"), {'x'});
   EXPECT_THAT(message_of(options("in", "file")), HasSubstr("is a file"));
 }

@@ -151,6 +151,17 @@ TEST_F(Search, HitsOfOtherFeaturesStandBeside) {
   EXPECT_NE(problem().find("are of other images"), std::string::npos);
 }
 
+TEST_F(Search, WritesNoPictureAmongTheImagesThatItShows) {
+  write_picture_files(path("folder"), {.images = 40});
+  settings_.files = {write_file(7)};
+  settings_.images = path("folder");
+  settings_.out = path("folder/hits");
+  EXPECT_NE(problem().find("lies in the input"), std::string::npos) << problem();
+  settings_.all = true;  // a table alone
+  settings_.files = {};
+  EXPECT_EQ(problem(), "no error");
+}
+
 TEST_F(Search, CentredFeaturesAreComparedWithoutTheirMean) {
   settings_.all = settings_.centred = true;
   const auto result = search();

@@ -40,6 +40,18 @@ TEST(Progress, PlainLinesComeEveryFewStepsAndAtTheEnd) {
   EXPECT_TRUE(screen.writes[3].starts_with("step 100/100 "));
 }
 
+TEST(Progress, TheTimeLeftKnowsThatLaterStepsTakeLonger) {
+  Screen screen;
+  auto options = screen.options(Display::plain);
+  options.first_steps = 60;
+  options.later_cost = 2.5;
+  Progress progress(options);
+  for (std::int64_t step = 1; step <= 100; ++step)
+    progress.step(step, metrics(0.5, step <= 60 ? 1001 : 2502), 0.41);
+  EXPECT_TRUE(screen.writes[1].ends_with("ETA 2 min 20 s\n")) << screen.writes[1];  // 40 + 40 * 2.5
+  EXPECT_TRUE(screen.writes[5].ends_with("ETA 1 min 40 s\n")) << screen.writes[5];  // nothing twice
+}
+
 TEST(Progress, TheLiveLineIsRepaintedAtMostTenTimesASecond) {
   Screen screen;
   Progress progress(screen.options(Display::live, 1000));

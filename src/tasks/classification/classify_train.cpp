@@ -14,6 +14,7 @@
 #include "ijepa/tasks/classification/finetune_optimizer.hpp"
 #include "ijepa/tasks/classification/mix_images.hpp"
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
@@ -44,6 +45,8 @@ class Training : public EpochTask<PictureBatch> {
     on_rank_0(comm, [&] {
       check_classes(*train_, settings_.data.train);
       check_labels(*valid_, settings_.data.valid);
+      for (const auto& images : {settings_.data.train, settings_.data.valid})
+        check_no_image_of(images, settings_.run.out_dir);
       prepare_output_folder(settings_.run.out_dir);
     });
     checkpoint_ = find_checkpoint(settings_.run.run, settings_.run.checkpoint, comm, log);

@@ -5,6 +5,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/path.hpp"
 #include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/images/image_kind.hpp"
 #include "ijepa/data/names.hpp"
@@ -136,11 +137,8 @@ ImageFolder find_images(const std::string& folder) {
 void check_no_image_of(const std::string& input, const std::string& out) {
   std::error_code error;
   if (!fs::is_directory(input, error) || holds_shards(input)) return;
-  const auto whole = [&](const std::string& path) {
-    return fs::weakly_canonical(path, error).string() + "/";
-  };
   check(
-      !whole(out).starts_with(whole(input)),
+      !lies_in(out, input),
       "The folder for the results, {}, lies in the input {}: the pictures in it would be images of "
       "the next call. Name one outside.",
       utf8_name(out), utf8_name(input));

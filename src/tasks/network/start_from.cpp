@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/core/path.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/train/weights/load.hpp"
 
@@ -133,8 +134,7 @@ class Start {
 std::string said(const StartOptions& options) {
   constexpr std::array parts{"", ", the encoder alone", ", encoder and predictor"};
   constexpr std::array encoders{"", ", its target encoder", ", its context encoder"};
-  return std::filesystem::weakly_canonical(options.from).string() +
-         parts.at(static_cast<std::size_t>(options.parts)) +
+  return real_path(options.from) + parts.at(static_cast<std::size_t>(options.parts)) +
          encoders.at(static_cast<std::size_t>(options.encoder));
 }
 

@@ -11,6 +11,7 @@
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/images/shown.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
 #include "ijepa/tasks/images/task_views.hpp"
 #include "ijepa/tasks/loop/prefetch.hpp"
@@ -66,7 +67,10 @@ class Prediction {
         model_(find_checkpoint(settings.run, settings.checkpoint, comm, log), settings.threads,
                comm, log),
         threads_(threads_or_cores(settings.threads)) {
-    on_rank_0(comm, [&] { prepare_output_folder(settings.out); });
+    on_rank_0(comm, [&] {
+      check_no_image_of(settings.input, settings.out);
+      prepare_output_folder(settings.out);
+    });
     if (settings.skip_bad) {
       for (auto* images : {&input_, &bank_})
         if (*images) leave_out_bad_images(*images, bad_, threads_, model_.channels(), comm, log);

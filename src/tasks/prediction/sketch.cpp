@@ -8,6 +8,7 @@
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
@@ -35,6 +36,7 @@ class Sketching {
       check(!std::filesystem::exists(std::filesystem::path(settings_.out) / "checkpoints"),
             "{} holds checkpoints, and only these may lie there: choose another folder by --out.",
             settings_.out);
+      check_no_image_of(settings_.input, settings_.out);
       prepare_output_folder(settings_.out);
     });
     std::vector<BadImage> bad;

@@ -13,6 +13,7 @@
 #include "ijepa/core/clock.hpp"
 #include "ijepa/core/cores.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
 #include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
@@ -41,6 +42,7 @@ class DecoderTraining {
     refuse_other_channels(model_->recipe(), "a decoder draws", pretrained_, comm);
     on_all_ranks(comm, [&] { design(); });
     on_rank_0(comm, [&] {
+      check_no_image_of(settings.input, settings.out);
       prepare_output_folder(settings.out);
       check_own_folder(settings.out);
       lock_ = std::make_unique<RunLock>(settings.out, cluster, log);

@@ -14,6 +14,7 @@
 #include "ijepa/data/images/shown.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/features/feature_file.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/loop/rank_batches.hpp"
 
 namespace ijepa {
@@ -54,6 +55,7 @@ class Search {
     });
     on_all_ranks(comm, [&] {
       manifest_ = read_feature_manifest(settings.features);
+      if (!settings.out.empty() && !settings.all) check_no_image_of(shown_images(), settings.out);
       data_ = read_pooled_features(settings.features, manifest_);
       if (settings.centred) mean_ = column_means(data_.pooled);
       rows_ = directions(data_.pooled);
@@ -237,19 +239,22 @@ class Search {
   }
 
   /// Of an image of the features among `images`, of which some may have been left out.
+  std::string shown_images() const {
+    return settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images;
+  }
+
   std::int64_t place_of(const ImageSource& images, std::int64_t image) const {
     const auto& key = data_.keys[static_cast<std::size_t>(image)];
     if (image < images.size() && images.key(image) == key) return image;
     std::int64_t at = 0;
     while (at < images.size() && images.key(at) != key) ++at;
     check(at < images.size(), "The image {} of the features is not at {}: name them by --images.",
-          key, settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
+          key, shown_images());
     return at;
   }
 
   void show(const SearchResult& result) const {
-    const auto images =
-        open_images(settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images);
+    const auto images = open_images(shown_images());
     int most_channels = 0;
     const auto named = [&](std::int64_t image) -> NamedImage {
       std::vector<std::uint8_t> encoded;

@@ -11,6 +11,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/path.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/images/image_source.hpp"
 
@@ -259,7 +260,7 @@ class Matching {
 std::vector<std::string> files_of(const std::string& outer, const std::string& inner) {
   check(fs::is_directory(outer), "There is no folder {}.", outer);
   auto keys = image_files(outer);
-  const auto below = fs::weakly_canonical(inner).lexically_relative(fs::weakly_canonical(outer));
+  const auto below = fs::path(real_path(inner)).lexically_relative(real_path(outer));
   if (below.empty() || below == "." || *below.begin() == "..") return keys;
   std::erase_if(keys, [&](const auto& k) { return k.starts_with(below.generic_string() + "/"); });
   return keys;

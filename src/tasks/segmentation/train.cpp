@@ -11,6 +11,7 @@
 #include "ijepa/data/images/canvas.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/drawing/sheet.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/segmentation/dataset.hpp"
 #include "ijepa/tasks/segmentation/overlay.hpp"
@@ -76,8 +77,11 @@ class SegmentTrainer : public EpochTask<PairBatch> {
         shared_{train_.size(), settings.batch, settings.batch} {}
 
   SegmentTrainResult run() {
-    on_rank_0(comm_,
-              [&] { prepare_output_folder(settings_.out + "/validation", model_.bytes_kept()); });
+    on_rank_0(comm_, [&] {
+      for (const auto& images : {settings_.train_images, settings_.valid_images})
+        check_no_image_of(images, settings_.out);
+      prepare_output_folder(settings_.out + "/validation", model_.bytes_kept());
+    });
     identity_ = identity_of(
         settings_, model_.info(),
         {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});

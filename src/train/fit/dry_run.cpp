@@ -52,7 +52,8 @@ std::string schedule_text(const PretrainRecipe& recipe, const RunPlan& plan) {
   return text;
 }
 
-/// Operations of a step over all ranks, the mean over the masks of some iterations from `first` on.
+}  // namespace
+
 double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const RunPlan& plan,
                        std::int64_t ranks, std::int64_t first) {
   constexpr std::int64_t samples = 16;
@@ -65,6 +66,8 @@ double mean_step_flops(const IJepa& model, const PretrainRecipe& recipe, const R
   }
   return flops / samples * static_cast<double>(plan.micro_batches * ranks);
 }
+
+namespace {
 
 /// Core-hours of the run at the rate of products that a core here reaches; nothing of GPUs.
 std::string time_text(double flops, const ComputeSettings& compute) {

@@ -23,7 +23,7 @@ RowPlace row_of(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t 
 }  // namespace
 
 RunLog::RunLog(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t steps,
-               const std::optional<HealthMonitor>& monitor, const Log& log)
+               double feature_cost, const std::optional<HealthMonitor>& monitor, const Log& log)
     : log_every_(recipe.run.log_every),
       total_steps_(plan.total_steps),
       steps_per_epoch_(plan.steps_per_epoch),
@@ -33,6 +33,8 @@ RunLog::RunLog(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t s
       metrics_(path_in(recipe, "metrics.csv"), row_of(recipe, plan, steps), log),
       events_(path_in(recipe, "events.jsonl"), log),
       progress_({.total_steps = plan.total_steps,
+                 .first_steps = plan.pixel_steps,
+                 .later_cost = feature_cost,
                  .log_every = recipe.run.log_every,
                  .display = display_of_stderr()}) {
   if (recipe.run.tensorboard) board_ = open_board(recipe.run.dir, steps, monitor, log);
@@ -61,7 +63,7 @@ bool RunLog::health(std::int64_t steps, HealthMonitor::Look look, const HealthMo
   nlohmann::json fields{{"step", steps}, {"images", health.images}, {"width", health.width}};
   for (const auto& figure : health_figures) fields[std::string(figure.name)] = health.*figure.value;
   event("health", fields);
-  info("step {}: {}", steps, health_line(health));
+  info("step {}: {}", steps, health_line(health, predicts(steps)));
   const auto found = warnings(health, before ? &*before : nullptr, predicts(steps));
   for (const std::string& warning : found) {
     warn("step {}: {}", steps, warning);

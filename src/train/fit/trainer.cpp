@@ -9,6 +9,7 @@
 #include "ijepa/device/peak.hpp"
 #include "ijepa/train/checkpoint/checkpoint_recipe.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
+#include "ijepa/train/fit/dry_run.hpp"
 #include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/run/run_start.hpp"
 #include "ijepa/train/step/memory_plan.hpp"
@@ -322,9 +323,18 @@ void Trainer::start_loader() {
   });
 }
 
+/// Operations of a step of features for each of a step of pixels, where such are still to come.
+double Trainer::feature_cost() const {
+  if (step_ >= plan_.pixel_steps) return 1;
+  const auto flops = [&](std::int64_t step) {
+    return mean_step_flops(engine_.model(), recipe_, plan_, comm_.size(), step);
+  };
+  return flops(plan_.pixel_steps) / flops(step_);
+}
+
 void Trainer::start_logs() {
   health_monitor_ = health_monitor_of(recipe_, shards_, plan_);
-  run_log_.emplace(recipe_, plan_, step_, health_monitor_, log_);
+  run_log_.emplace(recipe_, plan_, step_, feature_cost(), health_monitor_, log_);
   run_log_->event("start", {{"step", step_},
                             {"total_steps", plan_.total_steps},
                             {"steps_per_epoch", plan_.steps_per_epoch},

@@ -44,12 +44,18 @@ double Progress::Average::mean() const {
   return weight > 0 ? sum / weight : std::numeric_limits<double>::quiet_NaN();
 }
 
+double Progress::milliseconds_left(std::int64_t step) const {
+  const std::int64_t first = std::max<std::int64_t>(options_.first_steps - step, 0);
+  const std::int64_t later = options_.total_steps - step - first;
+  const double cost = step <= options_.first_steps ? options_.later_cost : 1;
+  return (static_cast<double>(first) + cost * static_cast<double>(later)) * milliseconds_.mean();
+}
+
 std::string Progress::line(std::int64_t step, const StepMetrics& metrics) const {
-  const double left = static_cast<double>(options_.total_steps - step);
   return fmt::format(
       "step {}/{}  epoch {}  loss {:.4f}  {:.0f} images/s  {} of peak  data wait {}  ETA {}", step,
       options_.total_steps, metrics.epoch, loss_.mean(), rate_.mean(), percent(peak_.mean()),
-      percent(wait_.mean()), duration_text(left * milliseconds_.mean() / 1000));
+      percent(wait_.mean()), duration_text(milliseconds_left(step) / 1000));
 }
 
 void Progress::step(std::int64_t step, const StepMetrics& metrics, double peak_share) {

@@ -216,12 +216,14 @@ void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
         folder, recipe.data.shards);
 }
 
-std::string health_line(const Health& h) {
-  return fmt::format(
-      "health: rankme {:.1f} of {}, std {:.4f}, cosine {:.3f}, position share {:.3f}, gap {:.3f}, "
-      "loss {:.4f} = {:.2f} of zero's = {:.2f} of the position mean's",
-      h.rankme, std::min(h.images, h.width), h.feature_std, h.pairwise_cosine, h.position_share,
-      h.cross_sample_gap, h.loss, h.loss_to_zero, h.loss_to_position_mean);
+std::string health_line(const Health& h, Predicts predicts) {
+  const auto of_images = fmt::format(
+      "health: rankme {:.1f} of {}, std {:.4f}, cosine {:.3f}, position share {:.3f}", h.rankme,
+      std::min(h.images, h.width), h.feature_std, h.pairwise_cosine, h.position_share);
+  if (predicts == Predicts::pixels) return of_images + " (no features are predicted)";
+  return of_images +
+         fmt::format(", gap {:.3f}, loss {:.4f} = {:.2f} of zero's = {:.2f} of the position mean's",
+                     h.cross_sample_gap, h.loss, h.loss_to_zero, h.loss_to_position_mean);
 }
 
 double resident_mib() {

@@ -313,6 +313,10 @@ TEST_F(Classify, RefusesSettingsThatCannotWork) {
   settings_.run.save_name = "model";
   settings_.data.views.image_height = settings_.data.views.image_width = 30;
   expect_problem("whole number of patches");
+  settings_.data.views.image_height = settings_.data.views.image_width = 32;
+  settings_.run.out_dir = settings_.data.train + "/out";
+  expect_problem("lies in the input");
+  EXPECT_FALSE(fs::exists(settings_.run.out_dir));
 }
 
 TEST_F(Classify, EndsWhenTheLossIsNoNumber) {

@@ -202,6 +202,11 @@ TEST_F(Predict, RefusesWhatCannotWork) {
   write_pictures(path("one"), {.images = 1});
   settings_.input = path("one");
   EXPECT_NE(problem().find("no other image"), std::string::npos);
+  write_picture_files(path("files"), {.images = 2});
+  settings_.input = path("files");
+  settings_.out = path("files/out");
+  EXPECT_NE(problem().find("lies in the input"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path("files/out")));
   EXPECT_FALSE(std::filesystem::exists(path("out/predict.csv")));
 }
 

@@ -239,6 +239,11 @@ TEST_F(Sketch, LeavesTheFolderOfADecoderAlone) {
   train();
   drawing_.out = drawing_.decoder;
   EXPECT_NE(sketch_problem().find("holds checkpoints"), std::string::npos);
+  write_picture_files(path("pictures"), {.images = 4});
+  drawing_.input = path("pictures");
+  drawing_.out = path("pictures/sketch");
+  EXPECT_NE(sketch_problem().find("lies in the input"), std::string::npos);
+  EXPECT_FALSE(fs::exists(drawing_.out));
 }
 
 TEST_F(Sketch, SaysThatADecoderIsDamaged) {

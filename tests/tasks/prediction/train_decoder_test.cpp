@@ -123,6 +123,13 @@ TEST_F(TrainDecoder, RefusesWhatCannotWork) {
   training_.heads = 3;
   EXPECT_NE(training_problem().find("multiple of 4"), std::string::npos);
   training_.heads = 2;
+  write_picture_files(path("pictures"), {.images = 4});
+  training_.input = path("pictures");
+  training_.out = path("pictures/decoder");
+  EXPECT_NE(training_problem().find("lies in the input"), std::string::npos);
+  EXPECT_FALSE(fs::exists(training_.out));
+  training_.input = path("shards");
+  training_.out = path("decoder");
   training_.width = 8192;
   training_.depth = 256;
   EXPECT_NE(training_problem().find("8192 wide and 256 deep is too large"), std::string::npos);

@@ -175,6 +175,13 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
   settings_.train_images = path("nowhere").string();
   expect("There is no folder");
   settings_.train_images = path("train/images").string();
+  const auto out = settings_.out;
+  for (const auto& images : {settings_.train_images, settings_.valid_images}) {
+    settings_.out = images + "/out";
+    expect("lies in the input");
+    EXPECT_FALSE(fs::exists(settings_.out));
+  }
+  settings_.out = out;
   train();
   settings_.learning_rate *= 2;
   expect("with other settings: choose another by --out-dir");

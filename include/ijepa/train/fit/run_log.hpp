@@ -21,8 +21,9 @@ namespace ijepa {
 
 class RunLog {
  public:
-  /// For a run of which `steps` are done. Without a board if the recipe wants none.
-  RunLog(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t steps,
+  /// For a run of which `steps` are done; a step of features takes as long as `feature_cost` of
+  /// pixels. Without a board if the recipe wants none.
+  RunLog(const PretrainRecipe& recipe, const RunPlan& plan, std::int64_t steps, double feature_cost,
          const std::optional<HealthMonitor>& monitor, const Log& log);
 
   void event(std::string_view name, const nlohmann::json& fields);

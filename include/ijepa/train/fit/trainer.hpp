@@ -62,6 +62,7 @@ class Trainer {
   void begin(const InitialWeights& start);
   void restore(const InitialWeights& start);
   void start_logs();
+  double feature_cost() const;
   void start_loader();
 
   Outcome train();

@@ -21,7 +21,9 @@ std::string duration_text(double seconds);
 
 struct ProgressOptions {
   std::int64_t total_steps = 0;
-  std::int64_t log_every = 10;  // steps between lines that stay; span of the averages
+  std::int64_t first_steps = 0;  // of another kind than those behind them,
+  double later_cost = 1;         // one of which takes as long as so many of the first
+  std::int64_t log_every = 10;   // steps between lines that stay; span of the averages
   Display display = Display::plain;
   std::function<void(std::string_view)> write = write_to_stderr;
 };
@@ -45,6 +47,7 @@ class Progress {
     double mean() const;
   };
 
+  double milliseconds_left(std::int64_t step) const;
   std::string line(std::int64_t step, const StepMetrics& metrics) const;
 
   ProgressOptions options_;

@@ -70,8 +70,9 @@ std::string slow_bfloat16(double float32_gflops, double bfloat16_gflops);
 void check_same_run(const CheckpointMeta& meta, const PretrainRecipe& recipe,
                     const ShardSet& shards, const std::string& folder);
 
-/// "rankme 85.2, std 0.07, cosine 0.31, ...": the diagnostics in a line.
-std::string health_line(const Health& health);
+/// "health: rankme 85.2 of 96, std 0.07, cosine 0.31, ...": the diagnostics in a line; where pixels
+/// are predicted, without those of predicted features.
+std::string health_line(const Health& health, Predicts predicts);
 
 /// Resident memory of this process in MiB; NaN where the system does not tell.
 double resident_mib();
