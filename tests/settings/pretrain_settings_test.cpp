@@ -103,7 +103,7 @@ const std::vector<SettingEffect> effects{
     {"run.health_images", "8", health},
     {"run.checkpoint_steps", "1"},
     {"run.keep_last", "1", {"run.checkpoint_steps=1"}},
-    {"run.keep_every", "1", {"run.checkpoint_steps=1", "run.keep_last=1"}},
+    {"run.keep_every", "1", {"run.keep_last=1"}},
     {"run.nan_limit", "0", not_finite, is_refused},
     {"run.keep_replays", "0", not_finite},
     {"run.max_seconds", "1e-3"},

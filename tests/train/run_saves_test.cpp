@@ -35,6 +35,16 @@ TEST(SaveCadence, CountsStepsAndMinutes) {
   EXPECT_FALSE(neither.due_by_time(start + 1000h));
 }
 
+TEST(SaveCadence, CountsTheStepsThatAreKept) {
+  for (const std::int64_t steps : {0, 7}) {
+    RunSettings run = settings(steps, 0);
+    run.keep_every = 5;
+    const SaveCadence cadence(run, {});
+    for (std::int64_t step = 1; step <= 20; ++step)
+      EXPECT_EQ(cadence.due_by_steps(step), step % 5 == 0 || (steps > 0 && step % steps == 0));
+  }
+}
+
 TEST(SaveCadence, TriesAgainWithGrowingPausesUpToTheCadence) {
   Clock::time_point now;
   SaveCadence cadence(settings(0, 0.5), now);

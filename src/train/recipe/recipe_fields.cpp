@@ -259,7 +259,7 @@ static void describe_saves(RunSettings& r, Fields& f) {
   f("keep_last", r.keep_last, between(1, 1e6),
     "Checkpoints that are kept, beside the newest one with healthy features.");
   f("keep_every", r.keep_every, between(0, most_steps),
-    "Checkpoints at multiples of this step are kept for ever. 0: none.");
+    "A checkpoint is saved at every multiple of this step, too, and kept for ever. 0: none.");
   f.choice("keep_best", r.keep_best,
            {{"auto", KeepBest::automatic},
             {"none", KeepBest::none},

@@ -26,12 +26,13 @@ CheckpointPolicy policy_of(const RunSettings& run) {
 
 SaveCadence::SaveCadence(const RunSettings& run, Clock::time_point now)
     : steps_(run.checkpoint_steps),
+      kept_steps_(run.keep_every),
       interval_(60 * run.checkpoint_minutes),
       first_pause_(run.save_retry_seconds),
       begun_(now) {}
 
 bool SaveCadence::due_by_steps(std::int64_t step) const {
-  return steps_ > 0 && step % steps_ == 0;
+  return (steps_ > 0 && step % steps_ == 0) || (kept_steps_ > 0 && step % kept_steps_ == 0);
 }
 
 bool SaveCadence::due_by_time(Clock::time_point now) const {

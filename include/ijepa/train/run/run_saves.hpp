@@ -30,7 +30,7 @@ class SaveCadence {
   std::chrono::duration<double> failed(Clock::time_point now);
 
  private:
-  std::int64_t steps_;
+  std::int64_t steps_, kept_steps_;                       // 0: none
   std::chrono::duration<double> interval_, first_pause_;  // interval 0: none
   Clock::time_point begun_;
   std::chrono::duration<double> pause_{};  // since the last failure; 0: it succeeded
