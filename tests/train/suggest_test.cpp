@@ -47,6 +47,8 @@ TEST(Suggest, TheRecipeFollowsPixelsImagesAndTime) {
   EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 0.05),
             "configs/cifar10_3min.toml");
   EXPECT_EQ(config_for(images_of(5000, {32, 32}), machine_of(2), 1), "configs/cifar10_15min.toml");
+  EXPECT_EQ(config_for(images_of(50'000, {32, 32}), machine_of(2, 10), 10),
+            "configs/cifar10_2h.toml");
   EXPECT_EQ(config_for(images_of(5000, {480, 640}), machine_of(2), 1), "configs/synthetic.toml");
   EXPECT_EQ(config_for(images_of(100, {96, 96}), machine_of(2), 1), "configs/synthetic.toml");
   // Images are not shrunk where there is too little time for any.
@@ -221,6 +223,23 @@ TEST(Suggest, WhatIsPrintedLoadsAsItWasMeantForImagesOfAnyShape) {
     for (const std::int64_t images : {64, 1000, 300'000, 14'000'000})
       for (const double speed : {1.0, 1e4})
         expect_loads_as_meant(images_of(images, size), machine_of(6, speed), folder.path());
+}
+
+TEST(Suggest, WhereBfloat16IsFasterItIsAskedForAndTimed) {
+  const auto images = images_of(5000, {32, 32});
+  MachineFacts machine = machine_of(2);
+  machine.float16 = true;
+  const auto text = [&] { return suggestion_text(suggest(images, machine, 1), images, machine); };
+  EXPECT_EQ(text().find("precision"), std::string::npos);
+  EXPECT_NE(text().find("\"float16\""), std::string::npos);
+  machine.bfloat16 = true;
+  machine.step_seconds = [times = machine.step_seconds](const PretrainRecipe& r) {
+    return times(r) / (r.compute.automatic_precision ? 2 : 1);
+  };
+  EXPECT_NE(text().find("precision = \"auto\""), std::string::npos);
+  EXPECT_EQ(text().find("\"float16\""), std::string::npos);
+  EXPECT_LT(suggest(images, machine, 1, 100'000).seconds,
+            0.6 * suggest(images, machine_of(2), 1, 100'000).seconds);
 }
 
 TEST(Suggest, ALookAtShardsFindsNumberSizeAndPixels) {

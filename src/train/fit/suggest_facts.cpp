@@ -14,6 +14,7 @@
 #include "ijepa/data/images/samples.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
+#include "ijepa/train/fit/precision_choice.hpp"
 #include "ijepa/train/fit/suggest.hpp"
 #include "ijepa/train/run/run_data.hpp"
 #include "ijepa/train/step/engine.hpp"
@@ -94,6 +95,7 @@ double time_steps(PretrainRecipe recipe, bool pixels_only) {
   const std::int64_t tokens = recipe.model.encoder.tokens();
   const std::int64_t batch = tokens <= 64 ? 32 : tokens <= 144 ? 16 : 4;
   recipe.optim.global_batch = recipe.optim.micro_batch = recipe.mask.truncate_group = batch;
+  if (recipe.compute.automatic_precision) recipe.compute.precision = DType::bf16;
   resolve(recipe);
   RunPlan plan = plan_run(recipe, 1000 * batch, 1);
   plan.pixel_steps = pixels_only ? plan.total_steps : 0;
@@ -185,6 +187,8 @@ MachineFacts look_at_machine() {
   return {.cores = usable_cores(),
           .memory = pages * page,
           .float16 = float16,
+          .bfloat16 = faster_precision(measured_rate("auto", DType::f32),
+                                       measured_rate("auto", DType::bf16)) == DType::bf16,
           .step_seconds = time_step};
 }
 

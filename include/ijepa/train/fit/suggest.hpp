@@ -27,6 +27,7 @@ struct MachineFacts {
   int cores = 1;
   std::size_t memory = 0;  // bytes this process may use
   bool float16 = false;    // whether compute.cpu_kernels = "float16" runs here
+  bool bfloat16 = false;   // whether compute.precision = "auto" would take it
   /// Of training on one core, an image of a step of a recipe.
   std::function<double(const PretrainRecipe&)> step_seconds;
 };
