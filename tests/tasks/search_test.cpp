@@ -157,6 +157,7 @@ TEST_F(Search, WritesNoPictureAmongTheImagesThatItShows) {
   settings_.images = path("folder");
   settings_.out = path("folder/hits");
   EXPECT_NE(problem().find("lies in the input"), std::string::npos) << problem();
+  EXPECT_FALSE(std::filesystem::exists(path("folder/hits")));
   settings_.all = true;  // a table alone
   settings_.files = {};
   EXPECT_EQ(problem(), "no error");

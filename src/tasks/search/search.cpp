@@ -50,12 +50,13 @@ class Search {
  public:
   Search(const SearchSettings& settings, Communicator& comm, const Log& log)
       : settings_(settings), comm_(comm), log_(log) {
+    on_all_ranks(comm, [&] { manifest_ = read_feature_manifest(settings.features); });
     on_rank_0(comm, [&] {
-      if (!settings.out.empty()) prepare_output_folder(settings.out);
+      if (settings.out.empty()) return;
+      if (!settings.all) check_no_image_of(shown_images(), settings.out);
+      prepare_output_folder(settings.out);
     });
     on_all_ranks(comm, [&] {
-      manifest_ = read_feature_manifest(settings.features);
-      if (!settings.out.empty() && !settings.all) check_no_image_of(shown_images(), settings.out);
       data_ = read_pooled_features(settings.features, manifest_);
       if (settings.centred) mean_ = column_means(data_.pooled);
       rows_ = directions(data_.pooled);
@@ -238,11 +239,11 @@ class Search {
     write_file_atomically(settings_.out + "/precision.csv", text);
   }
 
-  /// Of an image of the features among `images`, of which some may have been left out.
   std::string shown_images() const {
     return settings_.images.empty() ? path_of_text(manifest_.input) : settings_.images;
   }
 
+  /// Of an image of the features among `images`, of which some may have been left out.
   std::int64_t place_of(const ImageSource& images, std::int64_t image) const {
     const auto& key = data_.keys[static_cast<std::size_t>(image)];
     if (image < images.size() && images.key(image) == key) return image;
