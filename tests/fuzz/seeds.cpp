@@ -144,8 +144,9 @@ void add_pictures(const Seeds& seeds) {
   seeds.add(
       "image.png", "palette",
       test::encode_png(Bytes(65, 0x12), 13, 10, {PNG_COLOR_TYPE_PALETTE, 4, 0, Bytes(9, 99)}));
-  seeds.add("image.png", "deep",
-            test::encode_png(Bytes(260, 3), 13, 10, {PNG_COLOR_TYPE_GRAY, 16}));
+  seeds.add(
+      "image.png", "deep",
+      test::encode_png(Bytes(260, 3), 13, 10, {PNG_COLOR_TYPE_GRAY, 16, PNG_INTERLACE_NONE, {}}));
   seeds.add("image.webp", "lossless", test::webp(picture));
   seeds.add("image.tiff", "rgb", test::tiff(picture.rgb, 13, 10));
   seeds.add("image.tiff", "grey", test::tiff(Bytes(260, 5), 13, 10, {1, 16}));

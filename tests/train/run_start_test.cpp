@@ -23,6 +23,18 @@ TEST(SlowBfloat16, IsNotToldWhereItIsFasterOrAsFast) {
   EXPECT_EQ(slow_bfloat16(105, 100), "");
 }
 
+TEST(HealthLine, SaysNothingOfFeaturesThatNobodyPredicts) {
+  const Health health{.images = 64, .width = 96, .rankme = 31.5};
+  const auto features = health_line(health, Predicts::features),
+             pixels = health_line(health, Predicts::pixels);
+  for (const auto& line : {features, pixels})
+    EXPECT_TRUE(line.starts_with("health: rankme 31.5 of 64, std ")) << line;
+  for (const char* of_predictions : {"gap", "loss", "zero's"}) {
+    EXPECT_NE(features.find(of_predictions), std::string::npos) << features;
+    EXPECT_EQ(pixels.find(of_predictions), std::string::npos) << pixels;
+  }
+}
+
 TEST(OtherArithmetic, IsAlsoThatOfAnEarlierProgramOnTheSameKernels) {
   const auto comm = local_communicator();
   const auto here = arithmetic_of(*make_device({"cpu", 1}), *comm);

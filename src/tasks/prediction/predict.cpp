@@ -68,7 +68,8 @@ class Prediction {
                comm, log),
         threads_(threads_or_cores(settings.threads)) {
     on_rank_0(comm, [&] {
-      check_no_image_of(settings.input, settings.out);
+      for (const auto& images : {settings.input, settings.bank})
+        check_no_image_of(images, settings.out);
       prepare_output_folder(settings.out);
     });
     if (settings.skip_bad) {

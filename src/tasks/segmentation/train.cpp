@@ -78,8 +78,9 @@ class SegmentTrainer : public EpochTask<PairBatch> {
 
   SegmentTrainResult run() {
     on_rank_0(comm_, [&] {
-      for (const auto& images : {settings_.train_images, settings_.valid_images})
-        check_no_image_of(images, settings_.out);
+      for (const auto& pictures : {settings_.train_images, settings_.train_masks,
+                                   settings_.valid_images, settings_.valid_masks})
+        check_no_image_of(pictures, settings_.out);
       prepare_output_folder(settings_.out + "/validation", model_.bytes_kept());
     });
     identity_ = identity_of(

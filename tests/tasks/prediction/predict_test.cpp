@@ -206,6 +206,9 @@ TEST_F(Predict, RefusesWhatCannotWork) {
   settings_.input = path("files");
   settings_.out = path("files/out");
   EXPECT_NE(problem().find("lies in the input"), std::string::npos);
+  settings_.input = path("shards");
+  settings_.bank = path("files");
+  EXPECT_NE(problem().find("lies in the input"), std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(path("files/out")));
   EXPECT_FALSE(std::filesystem::exists(path("out/predict.csv")));
 }

@@ -176,8 +176,9 @@ TEST_F(SegmentTrain, RefusesWhatCannotBeTrained) {
   expect("There is no folder");
   settings_.train_images = path("train/images").string();
   const auto out = settings_.out;
-  for (const auto& images : {settings_.train_images, settings_.valid_images}) {
-    settings_.out = images + "/out";
+  for (const auto& pictures : {settings_.train_images, settings_.train_masks,
+                               settings_.valid_images, settings_.valid_masks}) {
+    settings_.out = pictures + "/out";
     expect("lies in the input");
     EXPECT_FALSE(fs::exists(settings_.out));
   }
