@@ -98,6 +98,7 @@ void add_infer(CLI::App& app, ijepa::ClassifyInferSettings& s, bool& no_pictures
   ijepa::add_number(infer, "--top", s.top, ijepa::count_from(1), "classes in the table");
   infer.add_flag("--no-pictures", no_pictures, "the table alone");
   ijepa::add_skip_bad_option(infer, s.skip_bad);
+  ijepa::add_precision_option(infer, s.precision);
   ijepa::add_thread_option(infer, s.threads, "a rank; 0: its cores");
 }
 

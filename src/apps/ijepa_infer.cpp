@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
       ->type_name("PATH");
   app.add_option("--out", settings.out, "folder for the features")->required()->type_name("FOLDER");
   ijepa::add_any_encoder_option(app, settings.encoder);
+  ijepa::add_precision_option(app, settings.precision);
   app.add_option("--keep", keep, "mean over patches, every patch, or both")
       ->check(CLI::IsMember({"pooled", "tokens", "both"}));
   app.add_flag("--csv", settings.csv, "also features.csv (at most 100,000 images)");

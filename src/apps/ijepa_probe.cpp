@@ -117,6 +117,7 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("FOLDER");
   ijepa::add_encoder_option(app, settings.encoder);
+  ijepa::add_precision_option(app, settings.precision);
   ijepa::add_number(app, "--layers", settings.layers, ijepa::between(1, 1000),
                     "heads see the last, and the last so many together");
   app.add_option("--subset", settings.subset, "training images: 1%, 5/class, or a file of keys");

@@ -5,18 +5,27 @@
 
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/comm/session.hpp"
+#include "ijepa/tasks/features/feature_file.hpp"
 #include "ijepa/tasks/features/similarity_index.hpp"
 #include "ijepa/tasks/search/search.hpp"
 #include "options.hpp"
 
 namespace {
 
+/// Two files are compared as the features they are measured by were made.
+ijepa::TaskPrecision precision_of(const std::string& features) {
+  if (features.empty()) return ijepa::TaskPrecision::float32;
+  return ijepa::precision_of_identity(ijepa::read_feature_manifest(features).identity.encoder);
+}
+
 int search(const ijepa::SearchSettings& settings, const std::vector<std::string>& pair,
            ijepa::EncoderChoice choice, ijepa::Communicator& comm) {
   const ijepa::Log log(comm.rank());
   if (!pair.empty()) {
     const auto checkpoint = ijepa::find_checkpoint(settings.run, settings.checkpoint, comm, log);
-    ijepa::FrozenEncoder encoder(checkpoint, choice, settings.threads, comm, log);
+    auto precision = ijepa::TaskPrecision::float32;
+    ijepa::on_all_ranks(comm, [&] { precision = precision_of(settings.features); });
+    ijepa::FrozenEncoder encoder(checkpoint, choice, settings.threads, comm, log, precision);
     const double similarity = ijepa::image_similarity({pair.at(0), pair.at(1)}, encoder);
     ijepa::on_rank_0(comm, [&] {
       fmt::print("similarity {:.6f}\n", similarity);

@@ -62,6 +62,21 @@ inline void add_any_encoder_option(CLI::App& app, EncoderChoice& encoder) {
              "which of the two, or either as it was before the first step");
 }
 
+inline void add_precision_option(CLI::App& app, TaskPrecision& precision) {
+  add_choice(app, "--precision", precision,
+             {{"float32", TaskPrecision::float32},
+              {"bfloat16", TaskPrecision::bfloat16},
+              {"auto", TaskPrecision::automatic}},
+             "of the network's products; auto: bfloat16 where this machine multiplies it faster");
+}
+
+/// Of a training, which must go on as it began on any machine.
+inline void add_trained_precision_option(CLI::App& app, TaskPrecision& precision) {
+  add_choice(app, "--precision", precision,
+             {{"float32", TaskPrecision::float32}, {"bfloat16", TaskPrecision::bfloat16}},
+             "of the products of a frozen encoder");
+}
+
 /// 1024 is far over any node: a number with a digit too many must not start as many threads.
 inline void add_thread_option(CLI::App& app, int& threads,
                               const std::string& help = "a rank; 0: as the run was configured") {

@@ -62,6 +62,7 @@ inline void add_train_options(CLI::App& app, SegmentTrainSettings& s) {
               {"untrained", TokenSource::untrained},
               {"patches", TokenSource::patches}},
              "what the head sees: for comparison an untrained encoder, or pixels");
+  add_trained_precision_option(app, s.precision);
   app.add_flag("!--no-augment", s.augment, "no flips, brightness, contrast and rotation");
   add_number(app, "--seed", s.seed, between(0, 9e15), "of start weights, order and augmentation");
   add_compute_options(app, s.threads, s.device);
@@ -81,6 +82,7 @@ inline void add_infer_options(CLI::App& app, SegmentInferSettings& s, const std:
       ->type_name("FOLDER");
   app.add_option("--checkpoint", s.open.checkpoint, "or the folder of that checkpoint")
       ->type_name("FOLDER");
+  add_precision_option(app, s.open.precision);
   add_compute_options(app, s.open.threads, s.open.device);
 }
 

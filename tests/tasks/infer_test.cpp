@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -103,6 +104,38 @@ TEST_F(Infer, RefusesAFolderOfOtherFeatures) {
   settings_.encoder = EncoderChoice::target;
   settings_.tokens = true;
   EXPECT_NE(problem().find("another checkpoint"), std::string::npos);
+}
+
+TEST_F(Infer, Bfloat16RoundsAndIsOtherFeatures) {
+  const auto wide = read_pooled_features(settings_.out, infer()).pooled;
+  settings_.precision = TaskPrecision::bfloat16;
+  EXPECT_NE(problem().find("another precision"), std::string::npos) << problem();
+  settings_.out = path("half");
+  const auto manifest = infer();
+  EXPECT_EQ(precision_of_identity(manifest.identity.encoder), TaskPrecision::bfloat16);
+  EXPECT_EQ(choice_of_identity(manifest.identity.encoder), EncoderChoice::target);
+  const auto half = read_pooled_features(settings_.out, manifest).pooled;
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < wide.values.size(); ++i) {
+    difference += std::pow(wide.values[i] - half.values[i], 2);
+    size += std::pow(wide.values[i], 2);
+  }
+  EXPECT_GT(difference, 0);
+  EXPECT_LT(std::sqrt(difference / size), 0.02);  // a matrix's rounding is 2^-9 of a value
+}
+
+TEST_F(Infer, AutomaticGoesOnAsTheFolderWasBegun) {
+  for (const auto begun : {TaskPrecision::float32, TaskPrecision::bfloat16}) {
+    settings_.out = path(begun == TaskPrecision::float32 ? "wide" : "half");
+    settings_.precision = begun;
+    infer();
+    const auto whole = contents(settings_.out + "/part_00000.h5");
+    fs::remove(settings_.out + "/part_00000.h5");
+    fs::remove(settings_.out + "/features.json");
+    settings_.precision = TaskPrecision::automatic;
+    infer();
+    EXPECT_EQ(contents(settings_.out + "/part_00000.h5"), whole);
+  }
 }
 
 TEST_F(Infer, UntrainedIsTheNetworkBeforeTheFirstStep) {

@@ -187,6 +187,20 @@ TEST_F(Search, CentredFeaturesAreComparedWithoutTheirMean) {
   EXPECT_NEAR(search().hits[0][0].similarity, 1, 1e-5);
 }
 
+TEST_F(Search, AnImageFileIsSeenInThePrecisionOfTheFeatures) {
+  InferSettings infer;
+  infer.run = path("run");
+  infer.input = path("shards");
+  infer.out = settings_.features = path("half");
+  infer.threads = 1;
+  infer.precision = TaskPrecision::bfloat16;
+  infer_features(infer, *local_communicator(), Log(1));
+  settings_.files = {write_file(7)};
+  const auto hit = search().hits[0][0];
+  EXPECT_EQ(hit.image, 7);
+  EXPECT_NEAR(hit.similarity, 1, 1e-6);  // rounded alike
+}
+
 TEST_F(Search, TwoImagesAreComparedByTheirFeatures) {
   FrozenEncoder encoder(checkpoint_folder(path("run"), 7), EncoderChoice::target, 1,
                         *local_communicator(), Log(1));

@@ -90,14 +90,15 @@ void load_classifier(const std::string& checkpoint, Classifier& classifier,
   classifier.encoder().load_position_table(checkpoint, comm);
 }
 
-OpenedClassifier open_classifier(const std::string& folder, int threads, Communicator& comm,
-                                 const Log& log) {
+OpenedClassifier open_classifier(const std::string& folder, int threads, TaskPrecision asked,
+                                 Communicator& comm, const Log& log) {
   const auto checkpoint = find_trained(classifier_kind, folder, comm, log);
   const auto text = text_of_trained(classifier_kind, checkpoint, comm);
   OpenedClassifier opened;
   on_all_ranks(comm, [&] { opened.card = parse_card(text, checkpoint); });
   const auto recipe = load_checkpoint_recipe(checkpoint, comm);
   opened.device = open_task_device(recipe.compute, threads, comm, log);
+  const auto precision = choose_precision(asked, recipe.compute, comm, log);
   const auto& card = opened.card;
   on_all_ranks(comm, [&] {
     check(std::ssize(card.normalisation.mean) == recipe.model.encoder.channels,
@@ -106,9 +107,8 @@ OpenedClassifier open_classifier(const std::string& folder, int threads, Communi
     opened.most = images_at_once(encoder_at_size(recipe.model.encoder, card.image));
     const ClassifierShape shape{recipe.model.encoder, card.image, std::ssize(card.classes),
                                 card.normalisation};
-    opened.classifier =
-        std::make_unique<Classifier>(*opened.device, shape, Trained::nothing, Precision::float32(),
-                                     Recompute::none, opened.most);
+    opened.classifier = std::make_unique<Classifier>(*opened.device, shape, Trained::nothing,
+                                                     precision, Recompute::none, opened.most);
   });
   load_classifier(checkpoint, *opened.classifier, {Role::weight}, comm);
   return opened;

@@ -31,7 +31,7 @@ class Classification {
       : settings_(settings),
         comm_(comm),
         images_(open_images_on_all(settings.input, comm, log)),
-        opened_(open_classifier(settings.weights, settings.threads, comm, log)),
+        opened_(open_classifier(settings.weights, settings.threads, settings.precision, comm, log)),
         same_classes_(images_->class_names() == opened_.card.classes) {
     const int threads = threads_or_cores(settings.threads);
     on_rank_0(comm_, [&] {

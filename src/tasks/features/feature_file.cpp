@@ -195,9 +195,27 @@ std::optional<std::int64_t> images_in_part(const std::string& path,
     return std::nullopt;
   }
   check(found == identity,
-        "{} holds features of another checkpoint, encoder or image set; choose another folder.",
+        "{} holds features of another checkpoint, encoder or image set, or of another precision; "
+        "choose "
+        "another folder.",
         path);
   return images;
+}
+
+std::string encoder_of_parts(const std::string& folder) {
+  namespace fs = std::filesystem;
+  const Hdf5Quiet quiet;
+  if (!fs::is_directory(folder)) return {};
+  // Any of them: ranks write them in any order, and a folder holds those of one encoder alone.
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".h5") continue;
+    try {
+      return PartReader(entry.path().string()).text("encoder");
+    } catch (const Error&) {
+      continue;  // damaged: it is made again
+    }
+  }
+  return {};
 }
 
 FeatureRows read_feature_part(const std::string& path) {

@@ -45,6 +45,15 @@ void write_feature_csv(const std::string& folder, const FeatureManifest& manifes
   write_file_atomically(folder + "/features.csv", text);
 }
 
+/// Parts of one folder are of one precision, whichever machine makes the next ones.
+TaskPrecision precision_of(const InferSettings& settings, Communicator& comm) {
+  if (settings.precision != TaskPrecision::automatic) return settings.precision;
+  std::string begun;
+  on_rank_0(comm, [&] { begun = encoder_of_parts(settings.out); });
+  begun = comm.broadcast_text(begun, 0);
+  return begun.empty() ? TaskPrecision::automatic : precision_of_identity(begun);
+}
+
 struct Part {
   std::int64_t number = 0, first = 0, count = 0;
 };
@@ -56,7 +65,8 @@ class Inference {
         comm_(comm),
         images_(open_images_on_all(settings.input, comm, log)),
         checkpoint_(find_checkpoint(settings.run, settings.checkpoint, comm, log)),
-        encoder_(checkpoint_, settings.encoder, settings.threads, comm, log),
+        encoder_(checkpoint_, settings.encoder, settings.threads, comm, log,
+                 precision_of(settings, comm)),
         threads_(threads_or_cores(settings.threads)) {
     on_rank_0(comm_, [&] {
       if (!settings.pca.empty()) check_no_image_of(settings.input, settings.out);

@@ -24,7 +24,7 @@ const char* name_of(EncoderChoice choice) {
 
 EncoderChoice choice_of_identity(const std::string& identity) {
   for (const auto choice : {EncoderChoice::target, EncoderChoice::context})
-    if (identity.ends_with(name_of(choice))) return choice;
+    if (identity.find(name_of(choice)) != std::string::npos) return choice;
   return EncoderChoice::untrained;
 }
 

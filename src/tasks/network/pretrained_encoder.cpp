@@ -96,17 +96,18 @@ void PretrainedEncoder::backward(Pass& p, Tensor dz, Recompute recompute, Saved&
 }
 
 FrozenEncoder::FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
-                             Communicator& comm, const Log& log) {
+                             Communicator& comm, const Log& log, TaskPrecision precision) {
   const auto recipe = load_checkpoint_recipe(checkpoint, comm);
   const auto& config = recipe.model.encoder;
   device_ = open_task_device(recipe.compute, threads, comm, log);
-  encoder_ = std::make_unique<PretrainedEncoder>(*device_, config, size_of_image(config),
-                                                 StoreUse::inference);
+  encoder_ = std::make_unique<PretrainedEncoder>(
+      *device_, config, size_of_image(config), StoreUse::inference,
+      choose_precision(precision, recipe.compute, comm, log));
   encoder_->load(checkpoint, choice, comm);
   normalisation_ = {recipe.data.mean, recipe.data.std};
   features_ =
       std::make_unique<EncoderFeatures>("network", *device_, encoder_->network(), normalisation_);
-  identity_ = encoder_identity(checkpoint, choice, comm);
+  identity_ = with_precision(encoder_identity(checkpoint, choice, comm), this->precision());
 }
 
 Size FrozenEncoder::image_size() const {

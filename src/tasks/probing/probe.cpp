@@ -36,9 +36,10 @@ class Networks {
  public:
   Networks(const ProbeSettings& settings, const std::string& checkpoint,
            const PretrainRecipe& recipe, Communicator& comm, const Log& log)
-      : encoder(checkpoint, settings.encoder, settings.threads, comm, log),
+      : encoder(checkpoint, settings.encoder, settings.threads, comm, log, settings.precision),
         layers(std::min(settings.layers, encoder.config().depth)),
-        untrained_(encoder.device(), encoder.config(), encoder.image_size(), StoreUse::inference) {
+        untrained_(encoder.device(), encoder.config(), encoder.image_size(), StoreUse::inference,
+                   encoder.precision()) {
     untrained_.store().initialise(static_cast<std::uint64_t>(recipe.run.seed));
     const auto& c = encoder.config();
     const auto start = fmt::format(
@@ -55,7 +56,7 @@ class Networks {
                       fmt::join(n.std, " "))));
     };
     add("trained", encoder.encoder(), encoder.identity());
-    add("untrained", untrained_, start);
+    add("untrained", untrained_, with_precision(start, encoder.precision()));
     maps.push_back(std::make_unique<PixelFeatures>(encoder.normalisation()));
     maps.push_back(std::make_unique<HistogramFeatures>(encoder.normalisation()));
   }
@@ -95,11 +96,12 @@ std::string name_of(TrainViews views) {
 }
 
 ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
-                    const std::string& checkpoint) {
+                    const std::string& checkpoint, const Precision& precision) {
   return {checkpoint,
           name_of(settings.encoder),
           settings.subset,
           name_of(settings.views),
+          name_of(precision.compute),
           std::ssize(images.train_images),
           std::ssize(images.test_images),
           images.train.class_names(),
@@ -159,7 +161,7 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   const auto train = extract(images.train, images.train_images, "training");
   const auto test = extract(images.test, images.test_images, "test");
 
-  auto report = heading(settings, images, checkpoint);
+  auto report = heading(settings, images, checkpoint, networks.encoder.precision());
   const auto layers = networks.layers_of_maps();
   log.info("k-NN and linear heads on all features");
   const auto source = settings.views == TrainViews::kept

@@ -137,6 +137,7 @@ std::string as_json(const ProbeReport& r) {
   Json out{{"checkpoint", utf8_name(r.checkpoint)},
            {"encoder", r.encoder},
            {"subset", r.subset},
+           {"precision", r.precision},
            {"views", r.views},
            {"train_images", r.train_images},
            {"test_images", r.test_images},

@@ -126,7 +126,8 @@ class Search {
         settings_.run, settings_.checkpoint, manifest_.checkpoint,
         "The network that made the features in " + settings_.features, comm_, log);
     FrozenEncoder encoder(checkpoint, choice_of_identity(manifest_.identity.encoder),
-                          settings_.threads, comm_, log);
+                          settings_.threads, comm_, log,
+                          precision_of_identity(manifest_.identity.encoder));
     on_all_ranks(comm_, [&] {
       check(encoder.identity() == manifest_.identity.encoder,
             "The features in {} are of another checkpoint than {}.", settings_.features,

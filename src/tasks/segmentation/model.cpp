@@ -15,12 +15,11 @@ constexpr TrainedKind segmentation_kind{
 const std::vector<Role> weights{Role::weight};
 const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
 
-NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info) {
-  return {recipe.model.encoder,
-          {recipe.data.mean, recipe.data.std},
-          info.image(),
-          info.labels.count(),
-          info.tokens};
+NetworkShape shape_of(const PretrainRecipe& recipe, const SegmentationInfo& info,
+                      const Precision& precision) {
+  return {recipe.model.encoder, {recipe.data.mean, recipe.data.std},
+          info.image(),         info.labels.count(),
+          info.tokens,          precision};
 }
 
 /// What is stored in a folder, on every rank.
@@ -81,14 +80,15 @@ PretrainRecipe recipe_for_task(const std::string& checkpoint, int threads,
 }
 
 SegmentationModel::SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info,
-                                     Trained trained, Communicator& comm, const Log& log)
+                                     Trained trained, const Precision& precision,
+                                     Communicator& comm, const Log& log)
     : recipe_(recipe),
       info_(info),
       threads_(threads_or_cores(recipe.compute.threads)),
       device_(open_task_device(recipe.compute, 0, comm, log)) {
   on_all_ranks(comm, [&] {
-    network_ =
-        std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info), trained, threads_);
+    network_ = std::make_unique<SegmentationNetwork>(*device_, shape_of(recipe, info, precision),
+                                                     trained, threads_);
   });
   network_->initialise(static_cast<std::uint64_t>(recipe.run.seed),
                        static_cast<std::uint64_t>(info.seed));
@@ -157,7 +157,8 @@ SegmentationModel open_segmentation(const std::string& named, const OpenOptions&
   }
   // The folder itself has the recipe of its encoder.
   const auto recipe = recipe_for_task(folder, options.threads, options.device, comm);
-  SegmentationModel model(recipe, info, Trained::nothing, comm, log);
+  const auto precision = choose_precision(options.precision, recipe.compute, comm, log);
+  SegmentationModel model(recipe, info, Trained::nothing, precision, comm, log);
   model.load(folder, comm);
   return model;
 }

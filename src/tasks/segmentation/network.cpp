@@ -43,7 +43,8 @@ std::unique_ptr<PretrainedEncoder> make_encoder(Device& device, const NetworkSha
                                                 Trained trained) {
   if (shape.tokens != TokenSource::patches)
     return std::make_unique<PretrainedEncoder>(device, shape.encoder, shape.image,
-                                               use_of(trained == Trained::everything));
+                                               use_of(trained == Trained::everything),
+                                               shape.precision);
   check(trained != Trained::everything, "Raw patches have no encoder that could be fine-tuned.");
   return nullptr;
 }

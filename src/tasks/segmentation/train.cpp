@@ -232,10 +232,16 @@ SegmentTrainResult train_segmentation(const SegmentTrainSettings& settings, Comm
                                       const Log& log) {
   Labels labels;
   on_all_ranks(comm, [&] { labels = load_labels(settings.config); });
+  on_rank_0(comm, [&] {
+    check(!settings.fine_tune || settings.precision == TaskPrecision::float32,
+          "--fine-tune trains the encoder in float32: leave out --precision.");
+  });
   const auto checkpoint = find_checkpoint(settings.run, settings.checkpoint, comm, log);
   const auto recipe = recipe_for_task(checkpoint, settings.threads, settings.device, comm);
   const auto trained = settings.fine_tune ? Trained::everything : Trained::head;
-  SegmentationModel model(recipe, info_of(settings, labels, checkpoint, comm), trained, comm, log);
+  const auto precision = choose_precision(settings.precision, recipe.compute, comm, log);
+  SegmentationModel model(recipe, info_of(settings, labels, checkpoint, comm), trained, precision,
+                          comm, log);
   if (settings.batch < comm.size())
     log.info("note: a batch of {} images leaves {} of {} ranks without work", settings.batch,
              comm.size() - settings.batch, comm.size());

@@ -68,6 +68,7 @@ TrainingIdentity identity_of(const SegmentTrainSettings& s, const SegmentationIn
                           s.learning_rate, s.weight_decay, s.scheduler,
                           fmt::join(s.scheduler_epochs, " "), s.augment);
   if (!s.exif) text += ", exif ignored";
+  if (s.precision == TaskPrecision::bfloat16) text += ", bfloat16";
   std::string images;
   for (const auto& set : pixels) images += fmt::format("{}\n", fmt::join(set, " "));
   return {{"settings", std::move(text)}, {"images", std::move(images)}};

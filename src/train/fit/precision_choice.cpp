@@ -13,13 +13,8 @@
 namespace ijepa {
 namespace {
 
-struct Chosen {
-  DType type = DType::f32;
-  std::string reason;
-};
-
 /// A start that failed before its first save left a configuration, but no run.
-std::optional<Chosen> of_run(const std::string& folder) {
+std::optional<ChosenPrecision> of_run(const std::string& folder) {
   const auto file = std::filesystem::path(folder) / "config.toml";
   if (list_checkpoints(folder).empty() || !std::filesystem::exists(file)) return std::nullopt;
   const auto settings = settings_of(read_text_file(file.string()));
@@ -27,23 +22,13 @@ std::optional<Chosen> of_run(const std::string& folder) {
   if (found == settings.end()) return std::nullopt;
   for (const DType type : {DType::f32, DType::bf16, DType::f64})
     if (found->second == fmt::format("\"{}\"", name_of(type)))
-      return Chosen{type, fmt::format("as the run in {} was begun", folder)};
+      return ChosenPrecision{type, fmt::format("as the run in {} was begun", folder)};
   return std::nullopt;
 }
 
-Chosen faster(const ComputeSettings& compute, const ProductRate& rate) {
-  const double single = rate(compute.cpu_kernels, DType::f32),
-               half = rate(compute.cpu_kernels, DType::bf16);
-  return {faster_precision(single, half),
-          fmt::format("a core multiplies at {:.0f} GFLOP/s in float32 and {:.0f} in bfloat16",
-                      single, half)};
-}
-
-Chosen choose(const PretrainRecipe& recipe, const ProductRate& rate) {
+ChosenPrecision choose(const PretrainRecipe& recipe, const ProductRate& rate) {
   if (const auto begun = of_run(recipe.run.dir)) return *begun;
-  if (recipe.compute.device == DeviceChoice::cuda)
-    return {DType::bf16, "GPUs multiply it several times as fast"};
-  return faster(recipe.compute, rate);
+  return precision_of_machine(recipe.compute, rate);
 }
 
 }  // namespace
@@ -56,11 +41,21 @@ double measured_rate(const std::string& kernels, DType type) {
   return measure_gflops(*make_device({.threads = 1, .cpu_kernels = kernels}), type);
 }
 
+ChosenPrecision precision_of_machine(const ComputeSettings& compute, const ProductRate& rate) {
+  if (compute.device == DeviceChoice::cuda)
+    return {DType::bf16, "GPUs multiply it several times as fast"};
+  const double single = rate(compute.cpu_kernels, DType::f32),
+               half = rate(compute.cpu_kernels, DType::bf16);
+  return {faster_precision(single, half),
+          fmt::format("a core multiplies at {:.0f} GFLOP/s in float32 and {:.0f} in bfloat16",
+                      single, half)};
+}
+
 void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log,
                       const ProductRate& rate) {
   auto& compute = recipe_inout.compute;
   if (!compute.automatic_precision) return;
-  Chosen chosen;
+  ChosenPrecision chosen;
   on_rank_0(comm, [&] { chosen = choose(recipe_inout, rate); });
   std::byte type[1] = {static_cast<std::byte>(chosen.type)};
   comm.broadcast(type, 0);

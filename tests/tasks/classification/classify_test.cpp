@@ -97,7 +97,8 @@ TEST_F(Classify, LinearTrainingLeavesTheEncoderAlone) {
   settings_.optim.learning_rate = 0.1;
   const auto result = train();
   EXPECT_LT(result.history.back().train_loss, result.history.front().train_loss);
-  auto opened = open_classifier(path("out/model"), 1, *local_communicator(), Log(1));
+  auto opened =
+      open_classifier(path("out/model"), 1, TaskPrecision::float32, *local_communicator(), Log(1));
   TinyEncoder network(2);
   for (const auto& info : opened.classifier->encoder().layout().infos()) {
     const auto mine = opened.classifier->encoder().store().values(Role::weight, info);
@@ -113,11 +114,26 @@ TEST_F(Classify, LeavesWeightsTablesAndPlots) {
   for (const char* name : {"out/model.csv", "out/model_loss.png", "out/model_accuracy.png"})
     EXPECT_TRUE(fs::exists(path(name))) << name;
   EXPECT_EQ(parse_history(contents(path("out/model.csv"))).size(), 3U);
-  const auto best = open_classifier(result.best, 1, *local_communicator(), Log(1)).card;
+  const auto best =
+      open_classifier(result.best, 1, TaskPrecision::float32, *local_communicator(), Log(1)).card;
   EXPECT_EQ(best.epoch, best_row(result.history)->epoch);
-  const auto last = open_classifier(result.last, 1, *local_communicator(), Log(1)).card;
+  const auto last =
+      open_classifier(result.last, 1, TaskPrecision::float32, *local_communicator(), Log(1)).card;
   EXPECT_EQ(last.epoch, 3);
   EXPECT_NEAR(last.valid_loss, result.history.back().valid_loss, 1e-12);
+}
+
+TEST_F(Classify, MayBeAskedInBfloat16) {
+  const auto result = train();
+  const auto answers = [&](TaskPrecision precision) {
+    auto opened = open_classifier(result.last, 1, precision, *local_communicator(), Log(1));
+    const std::vector<std::uint8_t> pixels(
+        static_cast<std::size_t>(opened.card.image.height * opened.card.image.width * 3), 90);
+    return opened.classifier->logits(pixels).values;
+  };
+  const auto wide = answers(TaskPrecision::float32), half = answers(TaskPrecision::bfloat16);
+  EXPECT_NE(half, wide);
+  for (std::size_t i = 0; i < wide.size(); ++i) EXPECT_NEAR(half[i], wide[i], 0.05) << i;
 }
 
 TEST_F(Classify, GoesOnWhereItWas) {
@@ -125,7 +141,8 @@ TEST_F(Classify, GoesOnWhereItWas) {
   settings_.data.mixup = 0.8;
   settings_.optim.drop_path = 0.2;
   const auto weights = [&] {
-    auto opened = open_classifier(path("out/model"), 1, *local_communicator(), Log(1));
+    auto opened = open_classifier(path("out/model"), 1, TaskPrecision::float32,
+                                  *local_communicator(), Log(1));
     std::vector<std::byte> bytes;
     auto states = opened.classifier->state({Role::weight});
     for (const auto& state : states)

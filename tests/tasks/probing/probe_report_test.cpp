@@ -27,7 +27,8 @@ LinearProbeResult result(const Accuracy& test, const Head& head, double validati
 }
 
 ProbeReport example() {
-  ProbeReport r{"runs/a/checkpoint-100", "target", "", "kept", 5000, 1000, {"a", "b"}, {}, {}, {}};
+  ProbeReport r{
+      "runs/a/checkpoint-100", "target", "", "kept", "float32", 5000, 1000, {"a", "b"}, {}, {}, {}};
   r.knn.k = {20, 5};
   r.rows.push_back({"trained",
                     192,

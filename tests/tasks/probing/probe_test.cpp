@@ -102,6 +102,24 @@ TEST_F(Probe, ASecondRunWithKeptFeaturesHasTheSameNumbers) {
   EXPECT_EQ(as_json(probe()), first);
 }
 
+TEST_F(Probe, KeepsFeaturesByBfloat16Apart) {
+  save();
+  settings_.cache = path("cache");
+  const auto wide = probe();
+  EXPECT_EQ(wide.precision, "float32");
+  settings_.precision = TaskPrecision::bfloat16;
+  const auto half = probe();
+  EXPECT_EQ(half.precision, "bfloat16");
+  const auto loss = [](const ProbeReport& report, std::size_t row) {
+    return report.rows[row].linear.grid[0].validation.loss;
+  };
+  for (const std::size_t row : {0, 1}) EXPECT_NE(loss(half, row), loss(wide, row)) << row;
+  for (const std::size_t row : {2, 3}) EXPECT_EQ(loss(half, row), loss(wide, row)) << row;
+  EXPECT_EQ(as_json(probe()), as_json(half));
+  settings_.cache.clear();
+  EXPECT_EQ(as_json(probe()), as_json(half));
+}
+
 TEST_F(Probe, TrainsOnAugmentedViewsOfTheTrainingPart) {
   save();
   settings_.views = TrainViews::augmented;

@@ -103,6 +103,35 @@ TEST_F(SegmentTrain, FineTuningTakesTheEncoderAlongAndNeedsNoCheckpointLater) {
   EXPECT_EQ(open("last_model", path("moved").string()).info().fine_tuned, false);
 }
 
+TEST_F(SegmentTrain, AFrozenEncoderMayMultiplyBfloat16) {
+  const auto wide = train();
+  settings_.out = path("half").string();
+  settings_.precision = TaskPrecision::bfloat16;
+  const auto half = train();
+  EXPECT_NE(half.epochs[1].train.loss, wide.epochs[1].train.loss);
+  EXPECT_NEAR(half.epochs[1].train.loss, wide.epochs[1].train.loss,
+              0.02 * wide.epochs[1].train.loss);
+  settings_.precision = TaskPrecision::float32;
+  settings_.epochs = 3;
+  EXPECT_NE(problem().find("with other settings"), std::string::npos) << problem();
+  settings_.precision = TaskPrecision::bfloat16;
+  settings_.out = path("tuned").string();
+  settings_.fine_tune = true;
+  EXPECT_NE(problem().find("leave out --precision"), std::string::npos) << problem();
+
+  OpenOptions options{.threads = 1};
+  const auto scores = [&] {
+    auto model = open_segmentation(path("out/last_model").string(), options, *comm_, Log(1));
+    const auto picture = block_picture(40, 48, 5);
+    return model.network().infer({picture.image.rgb.data(), 1, {40, 48}});
+  };
+  const auto expected = scores();
+  options.precision = TaskPrecision::bfloat16;
+  const auto rounded = scores();
+  EXPECT_NE(rounded, expected);
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(rounded[i], expected[i], 0.05) << i;
+}
+
 TEST_F(SegmentTrain, RefusesWeightsOfAnotherEncoder) {
   train();
   write_tiny_checkpoint(path("stranger").string(), 3);

@@ -46,7 +46,7 @@ struct OpenedClassifier {
 };
 /// `threads` a rank; 0: as the pretraining was configured. An Error when the folder holds no
 /// classifier. Collective.
-OpenedClassifier open_classifier(const std::string& folder, int threads, Communicator& comm,
-                                 const Log& log);
+OpenedClassifier open_classifier(const std::string& folder, int threads, TaskPrecision precision,
+                                 Communicator& comm, const Log& log);
 
 }  // namespace ijepa

@@ -9,6 +9,7 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/images/image.hpp"
 #include "ijepa/tasks/features/labelled.hpp"
+#include "ijepa/tasks/network/task_precision.hpp"
 
 namespace ijepa {
 
@@ -20,6 +21,7 @@ struct ClassifyInferSettings {
   bool pictures = true;   // annotated, under OUT/pictures
   bool skip_bad = false;  // leave out images that cannot be read, and list them
   int threads = 0;        // a rank; 0: its cores
+  TaskPrecision precision = TaskPrecision::float32;
 };
 
 struct ClassifyInferResult {

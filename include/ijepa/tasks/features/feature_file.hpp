@@ -44,6 +44,8 @@ void write_feature_part(const std::string& path, const FeatureIdentity& identity
 /// does not say what it holds; an Error when it is of other features.
 std::optional<std::int64_t> images_in_part(const std::string& path,
                                            const FeatureIdentity& identity);
+/// What the parts in a folder say of their encoder; empty where there are none that can be read.
+std::string encoder_of_parts(const std::string& folder);
 /// An Error when it is damaged (its rows have a checksum) or they are 16 times the file's bytes.
 FeatureRows read_feature_part(const std::string& path);
 

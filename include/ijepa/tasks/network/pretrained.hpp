@@ -16,7 +16,7 @@
 namespace ijepa {
 
 const char* name_of(EncoderChoice choice);
-/// The choice that an encoder_identity() was made with.
+/// The choice that an encoder_identity() was made with, whatever stands after it.
 EncoderChoice choice_of_identity(const std::string& identity);
 
 /// What was named as checkpoint, or the newest valid one of a run folder; exactly one is named,

@@ -13,6 +13,7 @@
 #include "ijepa/tasks/images/task_views.hpp"
 #include "ijepa/tasks/network/encoder_features.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
+#include "ijepa/tasks/network/task_precision.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
 
 namespace ijepa {
@@ -87,10 +88,10 @@ inline std::vector<const ParamStore*> stores_of(Trained trained, const ParamStor
 /// An encoder of a checkpoint on a device of its own, ready to turn pictures into features.
 class FrozenEncoder {
  public:
-  /// Float32. `checkpoint`: find_checkpoint(). `threads` a rank; 0: as the run was configured.
-  /// Collective.
+  /// `checkpoint`: find_checkpoint(). `threads` a rank; 0: as the run was configured. Collective.
   FrozenEncoder(const std::string& checkpoint, EncoderChoice choice, int threads,
-                Communicator& comm, const Log& log);
+                Communicator& comm, const Log& log,
+                TaskPrecision precision = TaskPrecision::float32);
 
   const EncoderConfig& config() const { return encoder_->config(); }
   Device& device() { return *device_; }
@@ -103,7 +104,8 @@ class FrozenEncoder {
   TaskViews views(const ImageSource& images, int threads) const;
   /// images_at_once() of this encoder.
   std::int64_t batch() const { return images_at_once(config()); }
-  /// encoder_identity() of it.
+  Precision precision() const { return encoder_->store().precision(); }
+  /// encoder_identity() of it, with_precision().
   const std::string& identity() const { return identity_; }
 
  private:

@@ -6,6 +6,7 @@
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/core/log.hpp"
 #include "ijepa/tasks/network/encoder_features.hpp"
+#include "ijepa/tasks/network/task_precision.hpp"
 #include "ijepa/tasks/probing/probe_report.hpp"
 
 namespace ijepa {
@@ -25,6 +26,7 @@ struct ProbeSettings {
   std::string subset;      // of the training images, see choose_images(); its seed is linear.seed
   std::string cache;       // folder for features; empty: none is kept
   EncoderChoice encoder = EncoderChoice::target;
+  TaskPrecision precision = TaskPrecision::float32;  // of both networks; heads are float32
   std::int64_t layers = 4;  // whose means heads may use; at most the encoder's
   TrainViews views = TrainViews::kept;
   KnnOptions knn;
@@ -32,7 +34,7 @@ struct ProbeSettings {
   int threads = 0;  // a rank; 0: as the run was configured
 };
 
-/// Features in float32 at the run's image size, k-NN and linear heads, all shared by the ranks. The
+/// Features at the run's image size, k-NN and linear heads, all shared by the ranks. The
 /// untrained network has the start weights of the run. `out`: where the list of a subset is
 /// written. Every rank has the report. Collective.
 ProbeReport run_probe(const ProbeSettings& settings, const std::string& checkpoint,

@@ -21,6 +21,7 @@ struct ProbeReport {
   std::string encoder;     // "target" or "context"
   std::string subset;      // of the training images; empty: all
   std::string views;       // that heads were trained on: a name of TrainViews
+  std::string precision;   // of the networks: "float32" or "bfloat16"
   std::int64_t train_images = 0, test_images = 0;
   std::vector<std::string> classes;
   KnnOptions knn;

@@ -28,10 +28,10 @@ void describe(SegmentationInfo& info, Fields& fields);
 
 class SegmentationModel {
  public:
-  /// An untrained head on the encoder of `info.checkpoint`. `recipe` is that of the checkpoint.
-  /// Collective.
+  /// An untrained head on the encoder of `info.checkpoint`. `recipe` is that of the checkpoint;
+  /// `precision` of an encoder that is not trained. Collective.
   SegmentationModel(const PretrainRecipe& recipe, const SegmentationInfo& info, Trained trained,
-                    Communicator& comm, const Log& log);
+                    const Precision& precision, Communicator& comm, const Log& log);
 
   const SegmentationInfo& info() const { return info_; }
   SegmentationNetwork& network() { return *network_; }
@@ -67,6 +67,7 @@ struct OpenOptions {
   Size image;                   // 0 x 0: as trained
   int threads = 0;              // a rank; 0: as the pretraining was configured
   std::string device;           // "cpu", "cuda"; empty: as the pretraining was configured
+  TaskPrecision precision = TaskPrecision::float32;  // of the encoder
 };
 
 /// The recipe of a checkpoint with these compute settings in it. Collective.

@@ -65,6 +65,7 @@ struct NetworkShape {
   Size image;  // multiples of the patch
   std::int64_t classes = 2;
   TokenSource tokens = TokenSource::encoder;
+  Precision precision;  // of a frozen encoder
 };
 
 class SegmentationNetwork {

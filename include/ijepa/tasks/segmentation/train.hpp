@@ -23,6 +23,7 @@ struct SegmentTrainSettings {
   std::vector<std::int64_t> scheduler_epochs{30};  // after each the rate is a tenth
   EncoderChoice encoder = EncoderChoice::target;
   TokenSource tokens = TokenSource::encoder;
+  TaskPrecision precision = TaskPrecision::float32;  // of a frozen encoder
   bool fine_tune = false, augment = true;
   bool exif = true;  // images are turned upright as their EXIF orientation says
   std::int64_t seed = 42;

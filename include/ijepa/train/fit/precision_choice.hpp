@@ -17,10 +17,18 @@ using ProductRate = std::function<double(const std::string& kernels, DType type)
 /// As this machine is now, which others may be using.
 double measured_rate(const std::string& kernels, DType type);
 
+struct ChosenPrecision {
+  DType type = DType::f32;
+  std::string reason;
+};
+/// float32 or bfloat16, as this machine is now: bfloat16 on GPUs; else the faster on a core.
+ChosenPrecision precision_of_machine(const ComputeSettings& compute,
+                                     const ProductRate& rate = measured_rate);
+
 /// Where compute.precision is "auto", puts a type in its place and says which and why
 /// (compute.residual counts for bfloat16 alone): that of the run in run.dir if there is one, so
-/// that it goes on as it began; bfloat16 on GPUs; else the faster on a core of rank 0. The same on
-/// all ranks; collective. An Error where the folder's config.toml cannot be read.
+/// that it goes on as it began; else precision_of_machine() of rank 0. The same on all ranks;
+/// collective. An Error where the folder's config.toml cannot be read.
 void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log,
                       const ProductRate& rate = measured_rate);
 
