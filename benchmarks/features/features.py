@@ -6,8 +6,8 @@ fastest. On one thread processor time counts, since the machine may be shared; o
 does. The ratio of each turn is PyTorch's time over ours, and the median of turns is printed.
 
 usage: features.py BIN_FOLDER [--model vit_small] [--image 224] [--patch 16] [--images 64]
-                   [--type float32] [--threads 1] [--turns 7] [--modes eager compiled frozen]
-                           (a Python with torch)"""
+                   [--type float32] [--threads 1] [--turns 7] [--modes eager "frozen bfloat16" ...]
+                           (a Python with torch; --type is that of ours)"""
 import argparse
 import os
 import statistics
@@ -28,6 +28,7 @@ SIZES = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 
 
 
 MODES = ("eager", "compiled", "frozen")
+ALL_MODES = MODES + tuple(f"{mode} bfloat16" for mode in MODES)
 
 
 class Encoder(nn.Module):
@@ -97,14 +98,18 @@ def modes(arguments):
     torch.set_num_threads(arguments.threads)
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     torch.manual_seed(1)
-    dtype = getattr(torch, arguments.type)
     pixels = torch.randint(0, 256, (arguments.images, 3, arguments.image, arguments.image),
                            dtype=torch.uint8)
     tokens = (arguments.image // arguments.patch) ** 2
     batches = {largest_divisor(arguments.images, at_once // tokens) for at_once in (8192, 1024)}
-    model = Encoder(arguments.model, arguments.image, arguments.patch).eval().to(dtype)
-    return {name: Theirs(model, pixels, batches, dtype, clock, name != "eager", name == "frozen")
-            for name in arguments.modes}
+
+    def theirs(name):
+        mode, _, kind = name.partition(" ")
+        dtype = getattr(torch, kind or "float32")
+        model = Encoder(arguments.model, arguments.image, arguments.patch).eval().to(dtype)
+        return Theirs(model, pixels, batches, dtype, clock, mode != "eager", mode == "frozen")
+
+    return {name: theirs(name) for name in arguments.modes}
 
 
 def main():
@@ -116,7 +121,7 @@ def main():
     for name, value in (("image", 224), ("patch", 16), ("images", 64), ("threads", 1),
                         ("turns", 7)):
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=ALL_MODES)
     arguments = parser.parse_args()
     ours, theirs = Ours(arguments), modes(arguments)
     ours.round()  # warms up
@@ -124,13 +129,13 @@ def main():
     for _ in range(arguments.turns):
         turns.append({"ours": ours.round(), **{name: t.round() for name, t in theirs.items()}})
     print(f"PyTorch {torch.__version__}, {arguments.model}/{arguments.patch}-{arguments.image}, "
-          f"{arguments.type}, {arguments.threads} threads; images per second, medians of "
+          f"ours in {arguments.type}, {arguments.threads} threads; images per second, medians of "
           f"{len(turns)} turns")
     rate = {name: arguments.images / statistics.median(t[name] for t in turns) for name in turns[0]}
-    print(f"ours      {rate['ours']:9.2f}")
+    print(f"ours              {rate['ours']:9.2f}")
     for name, mode in theirs.items():
         ratio = statistics.median(t[name] / t["ours"] for t in turns)
-        print(f"{name:<9} {rate[name]:9.2f}   ours is {ratio:.2f} times as fast   batch {mode.batch}")
+        print(f"{name:<17} {rate[name]:9.2f}   ours is {ratio:.2f} times as fast   batch {mode.batch}")
 
 
 if __name__ == "__main__":

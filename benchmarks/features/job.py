@@ -2,12 +2,14 @@
 """The job of extracting features, from a folder of JPEG files to an HDF5 file of pooled features, by
 ijepa-infer and by PyTorch, on all cores and in turns of one run. PyTorch reads the files by Pillow
 in 0, 1 or 2 loader processes and runs the transformer eagerly or compiled with frozen weights, its
-compilation not counted; of these the fastest is its best. Both use the same weights: features have
+compilation not counted, in each of TYPES; of these the fastest is its best. Both use the same weights: features have
 to agree.
 
 usage: job.py BIN_FOLDER IMAGES WORK [--models vit_tiny vit_small] [--copies 3] [--turns 3]
+                           [--precision bfloat16] [--types float32 bfloat16] [--loaders 0 1 2]
                            (a Python with torch, pillow and h5py; IMAGES a tar or folder of JPEGs)"""
 import argparse
+import copy
 import itertools
 import os
 import shutil
@@ -52,18 +54,20 @@ class Pictures(torch.utils.data.Dataset):
 
 
 class Theirs:
-    def __init__(self, model, paths, frozen, loaders, out):
-        self.model, self.frozen, self.loaders, self.out = model, frozen, loaders, out
+    def __init__(self, model, paths, kind, frozen, loaders, out):
+        self.kind, self.frozen, self.loaders, self.out = kind, frozen, loaders, out
+        self.dtype = getattr(torch, kind)
+        self.model = copy.deepcopy(model).to(self.dtype)
         self.data = Pictures(paths)
         self.mean, self.std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
         self.run = torch.compile(self.features, dynamic=False) if frozen else self.features
         self.job()  # compiles
 
     def name(self):
-        return f"PyTorch {'frozen' if self.frozen else 'eager'}, {self.loaders} loaders"
+        return f"PyTorch {self.kind} {'frozen' if self.frozen else 'eager'}, {self.loaders} loaders"
 
     def features(self, pixels):
-        return self.model((pixels.float() / 255 - self.mean) / self.std)
+        return self.model(((pixels.float() / 255 - self.mean) / self.std).to(self.dtype)).float()
 
     def job(self):
         loader = torch.utils.data.DataLoader(self.data, BATCH, num_workers=self.loaders)
@@ -76,10 +80,10 @@ class Theirs:
 
 
 class Ours:
-    def __init__(self, binaries, weights, images, out):
+    def __init__(self, binaries, weights, images, precision, out):
         self.out = out
         self.command = [os.path.join(binaries, "ijepa-infer"), "--checkpoint", weights, "--input",
-                        images, "--out", out]
+                        images, "--precision", precision, "--out", out]
 
     def name(self):
         return "ijepa-infer"
@@ -111,8 +115,8 @@ def make_images(source, folder, copies):
     found = [os.path.join(root, name) for root, _, names in os.walk(folder + "/first")
              for name in names if name.lower().endswith((".jpg", ".jpeg"))]
     paths = []
-    for copy, path in itertools.product(range(copies), found):
-        paths.append(os.path.join(folder, f"{copy}_{os.path.basename(path)}"))
+    for number, path in itertools.product(range(copies), found):
+        paths.append(os.path.join(folder, f"{number}_{os.path.basename(path)}"))
         os.link(path, paths[-1])
     shutil.rmtree(folder + "/first")
     return sorted(paths)
@@ -133,23 +137,26 @@ def compare(arguments, name, folder, paths):
     model = Encoder(name, SIDE, PATCH).eval()
     model.positions.data = positions(SIZES[name][0], PATCH)
     save(model, folder + f"/{name}.pth.tar")
-    ours = Ours(arguments.bin, folder + f"/{name}.pth.tar", folder + "/images", folder + "/ours")
-    theirs = [Theirs(model, paths, frozen, loaders, folder + "/theirs.h5")
-              for frozen in (False, True) for loaders in (0, 1, 2)]
+    ours = Ours(arguments.bin, folder + f"/{name}.pth.tar", folder + "/images",
+                arguments.precision, folder + "/ours")
+    theirs = [Theirs(model, paths, kind, frozen, loaders, folder + "/theirs.h5")
+              for kind in arguments.types for frozen in (False, True)
+              for loaders in arguments.loaders]
     ours.job()
     with h5py.File(folder + "/theirs.h5") as file:
         found = ours.features()
         worst = max(abs(found[os.path.basename(p)] - row).max()
                     for p, row in zip(paths, file["features"]))
-    assert worst < 1e-2, f"features differ by {worst}"
+    rounded = "bfloat16" in (arguments.precision, theirs[-1].kind)
+    assert worst < (0.1 if rounded else 1e-2), f"features differ by {worst}"
     turns = [{job.name(): spent(job.job) for job in (ours, *theirs)} for _ in range(arguments.turns)]
-    print(f"{name}/16-224, {len(paths)} images, {arguments.threads} cores, PyTorch "
+    print(f"{name}/16-224, {len(paths)} images, ours in {arguments.precision}, {arguments.threads} cores, PyTorch "
           f"{torch.__version__}; features differ by {worst:.1g} at most")
     best = ("", float("inf"))
     for job in turns[0]:
         seconds = statistics.median(turn[job] for turn in turns)
         ratio = statistics.median(turn[job] / turn["ijepa-infer"] for turn in turns)
-        print(f"{job:<28} {len(paths) / seconds:8.2f} images/s   {ratio:.2f}")
+        print(f"{job:<36} {len(paths) / seconds:8.2f} images/s   {ratio:.2f}")
         if job != "ijepa-infer":
             best = min(best, (job, ratio), key=lambda entry: entry[1])
     print(f"ijepa-infer is {best[1]:.2f} times as fast as {best[0]}", flush=True)
@@ -162,6 +169,9 @@ def main():
     parser.add_argument("images")
     parser.add_argument("work")
     parser.add_argument("--models", nargs="+", default=("vit_tiny", "vit_small"), choices=SIZES)
+    parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--types", nargs="+", default=("float32",), choices=("float32", "bfloat16"))
+    parser.add_argument("--loaders", nargs="+", type=int, default=(0, 1, 2))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     for name in ("copies", "turns"):
         parser.add_argument(f"--{name}", type=int, default=3)
