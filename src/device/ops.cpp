@@ -169,6 +169,12 @@ void Ops::add(Tensor a, Tensor b, Tensor y) {
                     {reads("a", a), reads("b", b), writes("y", y)},
                     [&](Ops& o) { o.add(a, b, y); }));
 }
+void Ops::scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) {
+  perform(Operation(
+      "scaled_sum", OpClass::element, (b == 0 ? 1 : 3) * elements(y),
+      {reads("x", x), reads("squares", squares), b == 0 ? writes("y", y) : updates("y", y)},
+      [&](Ops& o) { o.scaled_sum(a, x, squares, b, y); }));
+}
 void Ops::add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) {
   perform(Operation("add_scaled_rows", OpClass::element, 2 * elements(y),
                     {reads("a", a), reads("b", b), reads("scale", scale),

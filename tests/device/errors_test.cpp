@@ -124,6 +124,7 @@ std::vector<BadCall> bad_row_calls() {
          o.gelu_forward(x, shaped(f64, {4, 6}));
        }},
       {"add: b is float32 (4, 5)", [=](Ops& o) { o.add(x, y, x); }},
+      {"scaled_sum: y is float32 (4, 5)", [=](Ops& o) { o.scaled_sum(1, x, {}, 1, y); }},
       {"add_scaled_rows: row_sequence is float32 (4)",
        [=](Ops& o) { o.add_scaled_rows(x, x, s, s, x); }},
       {"gather_patches: images are uint8 (1, 8, 8, 3)",

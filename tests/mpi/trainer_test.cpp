@@ -54,6 +54,20 @@ TEST_F(RankedRun, HasThePooledLossesOfOneRankWithAnyMicroBatch) {
   }
 }
 
+TEST_F(RankedRun, MuonGoesAlikeOnEveryRank) {
+  constexpr int steps = 20;
+  const auto changed = [&](const char* run) {
+    PretrainRecipe r = recipe(run);
+    r.optim.optimizer = MatrixOptimizer::muon;
+    r.optim.start_lr = r.optim.lr;
+    return r;
+  };
+  train_alone(changed("alone"), steps);
+  train(changed("ranks"), steps);
+  if (first())
+    expect_close_losses(losses(run_folder("alone")), losses(run_folder("ranks")), 1e-4, "losses");
+}
+
 TEST_F(RankedRun, ClipsTheGradientOfAllRanksTogether) {
   constexpr int steps = 40;
   const auto changed = [&](const char* run) {

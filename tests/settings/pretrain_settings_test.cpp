@@ -95,6 +95,8 @@ const std::vector<SettingEffect> effects{
     {"optim.beta2", "0.9"},
     {"optim.eps", "0.01"},
     {"optim.clip_grad", "1e-3", {"optim.eps=0.01"}},
+    {"optim.optimizer", "muon"},
+    {"optim.muon_momentum", "0.5", {"optim.optimizer=muon"}},
     {"compute.precision", "bfloat16"},
     {"compute.residual", "bfloat16", bfloat16},
     {"run.seed", "1"},

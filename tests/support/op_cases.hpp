@@ -261,6 +261,12 @@ inline void add_elementwise(std::int64_t m, std::int64_t d, std::vector<OpCase>&
   add(
       "sum_squares", {b, inout(parameter, {1})},
       [](Ops& o, const Tensors& t) { o.sum_squares(t[0], t[1]); }, 4);
+  add("scaled_sum", {b, inout(parameter, {m, d})},
+      [](Ops& o, const Tensors& t) { o.scaled_sum(-0.7, t[0], {}, 1.3, t[1]); });
+  add("scaled_sum_rounded", {in(parameter, {m, d}), inout(compute, {m, d})},
+      [](Ops& o, const Tensors& t) { o.scaled_sum(-0.7, t[0], {}, 1.3, t[1]); });
+  add("scaled_sum_normed", {b, positive(in(parameter, {1})), out(compute, {m, d})},
+      [](Ops& o, const Tensors& t) { o.scaled_sum(-0.7, t[0], t[1], 0, t[2]); });
 }
 
 inline void add_patches(std::int64_t images, PatchGrid grid, std::int64_t channels,

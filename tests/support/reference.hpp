@@ -245,6 +245,11 @@ class ReferenceOps final : public Ops {
   void sum_squares(Tensor x, Tensor result_accum) override {
     for (std::int64_t i = 0; i < x.numel(); ++i) at(result_accum, 0) += at(x, i) * at(x, i);
   }
+  void scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) override {
+    if (!squares.empty()) a /= std::max(std::sqrt(at(squares, 0)), least_divisor);
+    for (std::int64_t i = 0; i < x.numel(); ++i)
+      at(y, i) = a * at(x, i) + (b == 0 ? 0 : b * at(y, i));
+  }
   void adamw_ema(const OptimizerRange& r, const AdamWStep& s) override {
     for (std::int64_t i = 0; i < r.weight.numel(); ++i) {
       const double g = s.gradient_scale * at(r.gradient, i);

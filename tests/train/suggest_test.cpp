@@ -93,15 +93,21 @@ TEST(Suggest, ANumberOfImagesIsSeenByTheSmallestNetwork) {
     EXPECT_EQ(s.based_on, "configs/cifar10_3min.toml");
     EXPECT_NEAR(static_cast<double>(s.images_seen), 140'000, 32);
     EXPECT_NEAR(part(s.recipe), 0.52, 1e-3) << "of the steps, first those of pixels";
+    EXPECT_EQ(s.recipe.optim.optimizer, MatrixOptimizer::muon);
+    EXPECT_EQ(s.recipe.optim.lr, 3e-3);
   }
   const auto few = suggest(images_of(100, {64, 64}), machine_of(2), 1, 140'000);
   EXPECT_EQ(few.based_on, "configs/synthetic.toml");
   EXPECT_EQ(few.recipe.optim.epochs, 40) << "passes that help";
   EXPECT_EQ(part(few.recipe), 0) << "which does not help textures";
+  EXPECT_EQ(few.recipe.optim.optimizer, MatrixOptimizer::adamw);
   auto signs = images_of(50'000, {32, 32});
   signs.mirrored = {.farther = 0.9, .images = 1000};
   ASSERT_TRUE(signs.mirrored.one_sided());
-  EXPECT_EQ(part(suggest(signs, machine_of(2), 1, 140'000).recipe), 0) << "nor signs";
+  const auto of_signs = suggest(signs, machine_of(2), 1, 140'000).recipe;
+  EXPECT_EQ(part(of_signs), 0) << "nor signs";
+  EXPECT_EQ(of_signs.optim.optimizer, MatrixOptimizer::adamw);
+  EXPECT_EQ(of_signs.optim.lr, 1.5e-3);
 }
 
 TEST(Suggest, ProductsInFloat16AreMentionedWhereTheyRun) {

@@ -114,6 +114,11 @@ INSTANTIATE_TEST_SUITE_P(All, ResumedRun,
                                                          r.loss.targets = TargetScaling::centred;
                                                          r.loss.pixel_epochs = 0.5;
                                                        }},
+                                         RecipeVariant{"muon",
+                                                       [](PretrainRecipe& r) {
+                                                         r.optim.optimizer = MatrixOptimizer::muon;
+                                                         r.optim.weight_decay = 0.3;
+                                                       }},
                                          RecipeVariant{"blocks_augmented_clipped",
                                                        [](PretrainRecipe& r) {
                                                          r.data.order = {.order = Order::blocks,

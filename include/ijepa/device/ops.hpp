@@ -76,6 +76,9 @@ struct OptimizerRange {
   Tensor decay;                    // (length / chunk) float32
 };
 
+/// What scaled_sum divides by at the least.
+constexpr double least_divisor = 1e-20;
+
 /// Elements that share one weight-decay flag; every parameter starts on a multiple of it.
 constexpr std::int64_t parameter_chunk = 256;
 
@@ -140,6 +143,9 @@ class Ops {
   virtual void gelu_backward(Tensor x, Tensor dy_inout);
   /// y = a + b. y may be a. Types may differ; the sum is made in the wider one.
   virtual void add(Tensor a, Tensor b, Tensor y);
+  /// y = a x / |s| + b y, where |s| is the root of squares (1), statistics type, at least 1e-20; 1
+  /// where squares is empty. y is not read where b is 0. The sum is made in the wider type.
+  virtual void scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y);
   /// y (M, D) = a + scale[row_sequence[i]] * b, row by row. scale: statistics type; indices int32.
   /// a may be empty (then y = scale * b) and y may be a.
   virtual void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y);

@@ -43,6 +43,7 @@ class CpuOps final : public Ops {
   void gelu_forward(Tensor x, Tensor y) override;
   void gelu_backward(Tensor x, Tensor dy_inout) override;
   void add(Tensor a, Tensor b, Tensor y) override;
+  void scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) override;
   void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) override;
 
   void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,

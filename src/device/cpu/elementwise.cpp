@@ -1,4 +1,6 @@
 // Memory and element-wise operations.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "checks.hpp"
@@ -10,6 +12,10 @@ namespace ijepa::cpu {
 namespace {
 
 constexpr std::int64_t element_grain = 1 << 14;
+
+double scalar_of(const Tensor& t) {
+  return t.dtype == DType::f64 ? *t.as<double>() : double{*t.as<float>()};
+}
 
 }  // namespace
 
@@ -70,6 +76,15 @@ void CpuOps::add(Tensor a, Tensor b, Tensor y) {
         });
       },
       a, b, y);
+}
+
+void CpuOps::scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) {
+  expect_same_size("scaled_sum", "y", y, x);
+  expect_same_width("scaled_sum", "y", y, x);
+  if (!squares.empty()) a /= std::max(std::sqrt(scalar_of(squares)), least_divisor);
+  parallel_for(threads_, x.numel(), element_grain, [&](std::int64_t begin, std::int64_t end) {
+    kernels_.scaled_sum(a, x, b, y, {begin, end});
+  });
 }
 
 void CpuOps::add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) {

@@ -105,6 +105,9 @@ class Kernels : public ProductKernels {
   virtual void sum_rows(const Tensor& x, const std::int32_t* index, Range rows,
                         void* sum) const = 0;
   virtual double sum_squares(const Tensor& x, Range elements) const = 0;
+  /// y = a x + b y, not reading y where b is 0.
+  virtual void scaled_sum(double a, const Tensor& x, double b, const Tensor& y,
+                          Range elements) const = 0;
   /// The sum of smooth_l1(prediction - target) over a row, target being (cols) of parameter type;
   /// writes its gradient times scale.
   virtual double smooth_l1(const Tensor& prediction, std::int64_t row, const void* target,

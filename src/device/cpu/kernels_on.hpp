@@ -127,6 +127,14 @@ class KernelsOn final : public Kernels {
                  [&](const auto* xs) { sum = sum_of_squares<I>(xs + e.begin, e.end - e.begin); });
     return sum;
   }
+  void scaled_sum(double a, const Tensor& x, double b, const Tensor& y, Range e) const override {
+    with_pointer(x, [&]<class X>(X* xs) {
+      using C = Accumulator<X>;
+      with_partner(xs, y, [&](auto* ys) {
+        scaled_sum_of<I>(C(a), xs + e.begin, C(b), ys + e.begin, e.end - e.begin);
+      });
+    });
+  }
   double smooth_l1(const Tensor& prediction, std::int64_t row, const void* target, double scale,
                    const Tensor& dprediction) const override {
     double sum = 0;

@@ -176,6 +176,17 @@ double sum_of_squares(const X* x, std::int64_t n) {
   return sum_lanes<I, double>(sum);
 }
 
+/// y = a x + b y, not reading y where b is 0.
+template <class I, class X, class Y, class C = Accumulator<X>>
+void scaled_sum_of(C a, const X* x, C b, Y* y, std::int64_t n) {
+  for_each_vector<I, C>(
+      n, [&](std::int64_t i, std::int64_t count) __attribute__((always_inline)) {
+        auto v = load_up_to<I, C>(x + i, count) * a;
+        if (b != C(0)) v += load_up_to<I, C>(y + i, count) * b;
+        store_up_to<I, C>(v, y + i, count);
+      });
+}
+
 /// The sum of smooth_l1(x - target); dx is its gradient times scale.
 template <class I, class X, class D, class C = Accumulator<X>>
 double smooth_l1_row(const X* x, const C* target, std::int64_t n, C scale, D* dx) {

@@ -59,6 +59,7 @@ class CudaOps final : public Ops {
   void gelu_backward(Tensor x, Tensor dy_inout) override;
   void linear_backward_input_gelu(Tensor dy, Tensor w, Tensor pre, Tensor dx, Tensor y) override;
   void add(Tensor a, Tensor b, Tensor y) override;
+  void scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) override;
   void add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) override;
 
   void gather_patches(Tensor images, PatchGrid grid, const Normalisation& normalisation,

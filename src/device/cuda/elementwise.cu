@@ -69,6 +69,29 @@ struct Add {
   }
 };
 
+/// y = a x / |s| + b y; squares may be null, and y is not read where b is 0.
+template <class X, class Y>
+struct ScaledSum {
+  const X* x;
+  Y* y;
+  float a, b;
+  const float* squares;
+  template <int W>
+  __device__ void at(std::int64_t i) const {
+    float factor = a;
+    if (squares != nullptr) factor /= fmaxf(std::sqrt(*squares), static_cast<float>(least_divisor));
+    auto v = load<W>(x + i);
+#pragma unroll
+    for (int j = 0; j < W; ++j) v[j] *= factor;
+    if (b != 0) {
+      const auto before = load<W>(y + i);
+#pragma unroll
+      for (int j = 0; j < W; ++j) v[j] += b * before[j];
+    }
+    store<W>(y + i, v);
+  }
+};
+
 /// y = a + scale[sequence of the row] b; a may be null.
 template <class A, class B, class Y>
 struct AddScaledRows {
@@ -170,6 +193,20 @@ void CudaOps::add(Tensor a, Tensor b, Tensor y) {
         run_elements(stream_, a.numel(), Add<A, B, Y>{as, bs, ys}, a, b, y);
       },
       a, b, y);
+}
+
+void CudaOps::scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) {
+  expect_same_size("scaled_sum", "y", y, x);
+  expect_same_width("scaled_sum", "y", y, x);
+  if (!squares.empty()) expect_type("scaled_sum", "squares", squares, DType::f32);
+  on_types(
+      [&]<class X, class Y>(X* xs, Y* ys) {
+        run_elements(stream_, x.numel(),
+                     ScaledSum<X, Y>{xs, ys, static_cast<float>(a), static_cast<float>(b),
+                                     optional<float>(squares)},
+                     x, y);
+      },
+      x, y);
 }
 
 void CudaOps::add_scaled_rows(Tensor a, Tensor b, Tensor scale, Tensor row_sequence, Tensor y) {

@@ -192,6 +192,12 @@ static void describe(OptimSettings& o, Fields& f) {
   f("eps", o.eps, up_to(1), "AdamW epsilon.");
   f("clip_grad", o.clip_grad, between(0, 1e12),
     "Largest norm of the whole gradient. 0: no clipping.");
+  f.choice(
+      "optimizer", o.optimizer,
+      {{"adamw", MatrixOptimizer::adamw}, {"muon", MatrixOptimizer::muon}},
+      "`muon`: the weight matrices of all blocks move by their momentum made orthogonal, as far "
+      "as AdamW would move them; all else by AdamW.");
+  f("muon_momentum", o.muon_momentum, below(1), "Momentum of those matrices' gradients.");
 }
 
 /// "auto" stands beside the type, which is float32 until one is chosen.

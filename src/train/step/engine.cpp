@@ -65,6 +65,8 @@ Engine::Engine(const PretrainRecipe& recipe, std::int64_t micro_batch, Device& d
                   .most_losses = most_micros_}) {
   if (recipe.loss.targets == TargetScaling::centred)
     targets_.emplace(device, recipe.model.encoder, store_.precision().statistics());
+  if (recipe.optim.optimizer == MatrixOptimizer::muon)
+    muon_.emplace(store_, recipe.optim.muon_momentum);
 }
 
 StepInput Engine::input_of(Ops& on, const MicroBatch& batch, double loss_scale) {
@@ -164,7 +166,12 @@ StepSums Engine::finish(double context_tokens) {
 }
 
 void Engine::update(const AdamWStep& step) {
-  gradients_.update(step);
+  if (muon_) {
+    Arena arena(arena_.data(), arena_.bytes());
+    muon_->update(ops(), arena, step);
+  } else {
+    gradients_.update(step);
+  }
   if (targets_) targets_->update();
 }
 

@@ -8,6 +8,7 @@
 #include "ijepa/device/gpu_memory.hpp"
 #include "ijepa/device/null_ops.hpp"
 #include "ijepa/model/mask_limits.hpp"
+#include "ijepa/train/step/muon.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 
 namespace ijepa {
@@ -102,7 +103,9 @@ TokenPlan worst_token_plan(const IJepa& model, const PretrainRecipe& recipe,
 
 std::size_t measure_worst_step(const IJepa& model, const PretrainRecipe& recipe,
                                std::int64_t micro_batch) {
-  return arena_bytes_of(model, recipe, worst_token_plan(model, recipe, micro_batch));
+  const auto step = arena_bytes_of(model, recipe, worst_token_plan(model, recipe, micro_batch));
+  if (recipe.optim.optimizer != MatrixOptimizer::muon) return step;
+  return std::max(step, Muon::bytes(model.layout(), precision_of(recipe.compute)));
 }
 
 MemoryPlan plan_memory(const IJepa& model, const PretrainRecipe& recipe, std::int64_t micro_batch) {

@@ -69,6 +69,17 @@ TEST_F(CudaTraining, FollowsTheCpuWithPooledLossesAndAJointPredictor) {
   expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 2e-5, "float32");
 }
 
+TEST_F(CudaTraining, FollowsTheCpuWithMuon) {
+  const auto moved = [&](const char* name, DeviceChoice device) {
+    PretrainRecipe r = recipe(name, device);
+    r.optim.optimizer = MatrixOptimizer::muon;
+    return r;
+  };
+  train(moved("cpu", DeviceChoice::cpu), long_run());
+  train(moved("cuda", DeviceChoice::cuda), long_run());
+  expect_close_losses(losses(run_folder("cpu")), losses(run_folder("cuda")), 1e-4, "float32");
+}
+
 TEST_F(CudaTraining, FollowsTheCpuInBfloat16WithEveryOption) {
   const auto mixed = [&](const char* name, DeviceChoice device) {
     PretrainRecipe r = recipe(name, device);

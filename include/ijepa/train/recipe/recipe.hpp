@@ -49,6 +49,9 @@ struct DataSettings {
   std::vector<double> std{0.229, 0.224, 0.225};
 };
 
+/// What moves the weight matrices of blocks; all else is AdamW's.
+enum class MatrixOptimizer : std::uint8_t { adamw, muon };
+
 struct OptimSettings {
   std::int64_t global_batch = 2048;  // images a step over all ranks
   std::int64_t micro_batch = 0;      // images a rank computes at once; 0: chosen by plan_run
@@ -61,6 +64,8 @@ struct OptimSettings {
   double ipe_scale = 1.0;  // length of the schedules relative to the run
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double clip_grad = 0;  // largest gradient norm; 0: none
+  MatrixOptimizer optimizer = MatrixOptimizer::adamw;
+  double muon_momentum = 0.95;
 };
 
 struct ComputeSettings {

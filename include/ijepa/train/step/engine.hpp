@@ -9,6 +9,7 @@
 #include "ijepa/model/ijepa.hpp"
 #include "ijepa/nn/param_store.hpp"
 #include "ijepa/train/recipe/recipe.hpp"
+#include "ijepa/train/step/muon.hpp"
 #include "ijepa/train/step/running_targets.hpp"
 #include "ijepa/train/step/step_gradients.hpp"
 
@@ -59,8 +60,8 @@ class Engine {
   /// Waits for the gradient sums of all ranks; `context_tokens`: mean length on this rank, of which
   /// all have equally many.
   StepSums finish(double context_tokens);
-  /// AdamW, of gradients times step.gradient_scale, and EMA. Moves the moments of centred targets
-  /// on by what the step saw.
+  /// AdamW, or Muon and AdamW, of gradients times step.gradient_scale, and EMA. Moves the moments
+  /// of centred targets on by what the step saw.
   void update(const AdamWStep& step);
   /// Whether every weight is a number, after any step.
   bool weights_finite();
@@ -107,6 +108,7 @@ class Engine {
   std::size_t most_micros_;
   std::optional<PooledSums> surveyed_;     // of the step, over all ranks
   std::optional<RunningTargets> targets_;  // where they are centred
+  std::optional<Muon> muon_;               // where the recipe asks for it
   Buffer arena_;
   Buffer pixels_, next_pixels_;  // images of micro-batches take turns
   StepGradients gradients_;
