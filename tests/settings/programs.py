@@ -173,7 +173,8 @@ def programs():
     yield Program("ijepa-probe", PROBE, {
         "--run": ("other", PROBE.replace("--run run", "")),
         "--train": ("shards/test",), "--test": ("shards/train", PROBE.replace("--test shards/test", "")),
-        "--encoder": ("context",), "--layers": ("2",), "--subset": ("4/class",), "--protocol": ("paper",),
+        "--encoder": ("context",), "--precision": ("bfloat16",), "--layers": ("2",), "--subset": ("4/class",),
+        "--protocol": ("paper",),
         "--views": ("augmented",), "--knn-k": ("3", PROBE.replace("--knn-k 5", "")), "--knn-temperature": ("10",),
         "--linear-epochs": ("4", PROBE.replace("--linear-epochs 2", "")),
         "--batch": ("4", PROBE.replace("--batch 8", "")), "--optimizer": ("lars",),
@@ -185,7 +186,7 @@ def programs():
     yield Program("ijepa-infer", INFER, {
         "--run": ("other", INFER.replace("--run run", "")),
         "--input": ("shards/train", INFER.replace("--input shards/test", "")),
-        "--encoder": ("context",), "--keep": ("both",), "--csv": ("",), "--pca": ("0",),
+        "--encoder": ("context",), "--precision": ("bfloat16",), "--keep": ("both",), "--csv": ("",), "--pca": ("0",),
         "--part-images": ("4",)},
         {"--skip-bad": BAD, "--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT})
     yield Program("ijepa-search", SEARCH, {
@@ -240,7 +241,8 @@ def programs():
         "--scheduler": ("", segment.replace("--epochs 1", "--epochs 2 --scheduler-epochs 1")),
         "--scheduler-epochs": ("1", segment.replace("--epochs 1", "--epochs 2 --scheduler")),
         "--train-list": ("list.txt",), "--valid-list": ("list.txt",),
-        "--fine-tune": ("",), "--encoder": ("context",), "--tokens": ("patches",), "--no-augment": ("",),
+        "--precision": ("bfloat16",), "--fine-tune": ("",), "--encoder": ("context",), "--tokens": ("patches",),
+        "--no-augment": ("",),
         "--seed": ("1",)},
         {"--checkpoint": WEIGHTS, "--threads": THREADS, "--device": DEVICE, "--out-dir": OUT,
          "--image-suffix": SUFFIX, "--mask-suffix": SUFFIX,
@@ -252,12 +254,13 @@ def programs():
         "--input": ("pictures/test", labels.replace("--input pictures/train", "")),
         "--imgsz": ("40 40",), "--window": ("", labels + " --imgsz 24 24"),
         "--stride": ("0.1", labels + " --window --imgsz 24 24"), "--masks": ("",), "--legend": ("",)},
-        {"--run": "where the one encoder that fits lies (segmentation: infer_test)", "--skip-bad": BAD,
+        {"--precision": "rounding alone, which moves few labels (segmentation: train_test)",
+         "--run": "where the one encoder that fits lies (segmentation: infer_test)", "--skip-bad": BAD,
          "--checkpoint": WEIGHTS, "--threads": THREADS, "--device": DEVICE, "--out-dir": OUT})
     yield Program("ijepa-segment video", "", {}, {
         option: "films need a codec; as in ijepa-segment infer (segmentation: infer_test)"
         for option in ("--weights", "--input", "--out-dir", "--imgsz", "--window", "--stride", "--run",
-                       "--checkpoint", "--threads", "--device", "--legend", "--fps", "--no-rate",
+                       "--checkpoint", "--precision", "--threads", "--device", "--legend", "--fps", "--no-rate",
                        "--codec")})
     yield Program("ijepa-classify train", "", {}, {
         option: "sets a key (classify_settings_test)"
@@ -269,7 +272,7 @@ def programs():
         "--weights": ("other_classifier/best_model",
                       answers.replace("--weights classifier/best_model", "")),
         "--input": ("images/train", answers.replace("--input images/test", "")),
-        "--top": ("1", answers.replace("--top 3", "")), "--no-pictures": ("",)},
+        "--top": ("1", answers.replace("--top 3", "")), "--precision": ("bfloat16",), "--no-pictures": ("",)},
         {"--skip-bad": BAD, "--threads": THREADS, "--out-dir": OUT})
 
 
