@@ -195,9 +195,8 @@ std::optional<std::int64_t> images_in_part(const std::string& path,
     return std::nullopt;
   }
   check(found == identity,
-        "{} holds features of another checkpoint, encoder or image set, or of another precision; "
-        "choose "
-        "another folder.",
+        "{} holds features of another checkpoint, encoder or image set, or of another precision: "
+        "choose another folder.",
         path);
   return images;
 }

@@ -235,6 +235,9 @@ SegmentTrainResult train_segmentation(const SegmentTrainSettings& settings, Comm
   on_rank_0(comm, [&] {
     check(!settings.fine_tune || settings.precision == TaskPrecision::float32,
           "--fine-tune trains the encoder in float32: leave out --precision.");
+    check(
+        settings.tokens != TokenSource::patches || settings.precision == TaskPrecision::float32,
+        "--tokens patches has no encoder, and the head learns in float32: leave out --precision.");
   });
   const auto checkpoint = find_checkpoint(settings.run, settings.checkpoint, comm, log);
   const auto recipe = recipe_for_task(checkpoint, settings.threads, settings.device, comm);

@@ -118,6 +118,9 @@ TEST_F(SegmentTrain, AFrozenEncoderMayMultiplyBfloat16) {
   settings_.out = path("tuned").string();
   settings_.fine_tune = true;
   EXPECT_NE(problem().find("leave out --precision"), std::string::npos) << problem();
+  settings_.fine_tune = false;
+  settings_.tokens = TokenSource::patches;
+  EXPECT_NE(problem().find("patches has no encoder"), std::string::npos) << problem();
 
   OpenOptions options{.threads = 1};
   const auto scores = [&] {
