@@ -32,8 +32,8 @@ constexpr Row rows[] = {
      "On CIFAR-10 it lifted 20-NN from 32.9 to 55.9 % in 160,000 images (docs/recipes.md).", 32, 4,
      96, 4, 3, 48, 3, 32, 1.5e-3, 0.98, 0.998, 60'000, 400'000, true, 0.52},
     {"configs/cifar10_15min.toml",
-     "On CIFAR-10 it lifted 20-NN from 33.7 to 56.4 % in 416,000 images (docs/recipes.md).", 32, 4,
-     128, 5, 4, 64, 3, 32, 1.5e-3, 0.985, 0.999, 250'000, 1'500'000, true, 0.54},
+     "On CIFAR-10 it lifted linear heads from 47.4 to 63.2 % in 416,000 images (docs/recipes.md).",
+     32, 4, 128, 5, 4, 64, 3, 32, 1.5e-3, 0.985, 0.999, 250'000, 1'500'000, true, 0.54},
     {"configs/cifar10_2h.toml",
      "On CIFAR-10 it lifted linear heads from 48.1 to 66.7 % in 1,500,000 images "
      "(docs/recipes.md).",
