@@ -125,6 +125,7 @@ std::vector<BadCall> bad_row_calls() {
        }},
       {"add: b is float32 (4, 5)", [=](Ops& o) { o.add(x, y, x); }},
       {"scaled_sum: y is float32 (4, 5)", [=](Ops& o) { o.scaled_sum(1, x, {}, 1, y); }},
+      {"scaled_sum: squares is float32 (6)", [=](Ops& o) { o.scaled_sum(1, x, v, 1, x); }},
       {"add_scaled_rows: row_sequence is float32 (4)",
        [=](Ops& o) { o.add_scaled_rows(x, x, s, s, x); }},
       {"gather_patches: images are uint8 (1, 8, 8, 3)",

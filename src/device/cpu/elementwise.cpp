@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::int64_t element_grain = 1 << 14;
 
-double scalar_of(const Tensor& t) {
-  return t.dtype == DType::f64 ? *t.as<double>() : double{*t.as<float>()};
-}
-
 }  // namespace
 
 // Where there is nothing to copy the addresses may be null, which memcpy must not be given.
@@ -81,7 +77,11 @@ void CpuOps::add(Tensor a, Tensor b, Tensor y) {
 void CpuOps::scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) {
   expect_same_size("scaled_sum", "y", y, x);
   expect_same_width("scaled_sum", "y", y, x);
-  if (!squares.empty()) a /= std::max(std::sqrt(scalar_of(squares)), least_divisor);
+  if (!squares.empty()) {
+    expect_vector("scaled_sum", "squares", squares, parameter_type(x.dtype), 1);
+    on_parameters(squares,
+                  [&](const auto* s) { a /= std::max<double>(std::sqrt(*s), least_divisor); });
+  }
   parallel_for(threads_, x.numel(), element_grain, [&](std::int64_t begin, std::int64_t end) {
     kernels_.scaled_sum(a, x, b, y, {begin, end});
   });

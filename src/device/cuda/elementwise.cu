@@ -198,7 +198,7 @@ void CudaOps::add(Tensor a, Tensor b, Tensor y) {
 void CudaOps::scaled_sum(double a, Tensor x, Tensor squares, double b, Tensor y) {
   expect_same_size("scaled_sum", "y", y, x);
   expect_same_width("scaled_sum", "y", y, x);
-  if (!squares.empty()) expect_type("scaled_sum", "squares", squares, DType::f32);
+  if (!squares.empty()) expect_vector("scaled_sum", "squares", squares, DType::f32, 1);
   on_types(
       [&]<class X, class Y>(X* xs, Y* ys) {
         run_elements(stream_, x.numel(),

@@ -149,6 +149,10 @@ SegmentationModel open_segmentation(const std::string& named, const OpenOptions&
                                     Communicator& comm, const Log& log) {
   const auto folder = find_trained(segmentation_kind, named, comm, log);
   auto info = read_info(folder, comm);
+  on_rank_0(comm, [&] {
+    check(info.tokens != TokenSource::patches || options.precision == TaskPrecision::float32,
+          "{} sees raw patches and has no encoder: leave out --precision.", folder);
+  });
   const bool needs_encoder = info.tokens == TokenSource::encoder && !info.fine_tuned;
   if (needs_encoder) info.checkpoint = find_encoder(info, options, folder, comm, log);
   if (options.image != Size{}) {

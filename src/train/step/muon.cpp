@@ -43,7 +43,7 @@ Tensor direction(Ops& ops, Arena& arena, const OptimizerRange& r, const Param& p
   return x;
 }
 
-void move(Ops& ops, const OptimizerRange& r, Tensor x, double rate, const AdamWStep& step) {
+void move_weights(Ops& ops, const OptimizerRange& r, Tensor x, double rate, const AdamWStep& step) {
   ops.scaled_sum(-rate, x, {}, 1 - step.learning_rate * step.weight_decay, r.weight);
   if (!r.working.empty()) ops.copy(r.weight, r.working);
   if (r.target.empty()) return;
@@ -112,7 +112,7 @@ void Muon::update(Ops& ops, Arena& arena, const AdamWStep& step) const {
         direction(ops, arena, r, p, store_.precision(), step.gradient_scale, momentum_);
     const double rate = step.learning_rate * rms_of_adamw *
                         std::sqrt(static_cast<double>(std::max(p.rows, p.cols)));
-    move(ops, r, x, rate, step);
+    move_weights(ops, r, x, rate, step);
   }
 }
 

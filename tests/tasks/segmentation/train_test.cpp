@@ -121,6 +121,14 @@ TEST_F(SegmentTrain, AFrozenEncoderMayMultiplyBfloat16) {
   settings_.fine_tune = false;
   settings_.tokens = TokenSource::patches;
   EXPECT_NE(problem().find("patches has no encoder"), std::string::npos) << problem();
+  settings_.precision = TaskPrecision::float32;
+  settings_.out = path("patches").string();
+  train();
+  const auto of_patches = message_of([&] {
+    open_segmentation(path("patches/last_model").string(),
+                      {.threads = 1, .precision = TaskPrecision::bfloat16}, *comm_, Log(1));
+  });
+  EXPECT_NE(of_patches.find("leave out --precision"), std::string::npos) << of_patches;
 
   OpenOptions options{.threads = 1};
   const auto scores = [&] {
