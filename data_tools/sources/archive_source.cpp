@@ -111,6 +111,8 @@ ArchiveSource::Handle ArchiveSource::make_reader(bool zip_too) {
   archive_read_support_filter_all(handle.get());
   archive_read_support_format_tar(handle.get());
   archive_read_support_format_gnutar(handle.get());
+  // Tars that were joined by cat would end with the first one's end.
+  archive_read_set_format_option(handle.get(), "tar", "read_concatenated_archives", "1");
   if (zip_too) {
     archive_read_support_format_zip(handle.get());
     archive_read_support_format_7zip(handle.get());

@@ -141,6 +141,27 @@ TEST_F(PackArchives, OfTwoMembersWithOneNameTheLastCounts) {
   EXPECT_EQ(all.at("a/2.jpg").bytes, small_jpeg(4)) << "a file after a link";
 }
 
+TEST_F(PackArchives, TarsJoinedByCatAreReadToTheLast) {
+  const auto joined = [&](const std::string& name, const std::vector<std::string>& parts) {
+    std::string all;
+    for (const auto& part : parts) all += read_text_file(at(part));
+    write_file_atomically(at(name), all);
+  };
+  write_members({file("a/1.jpg", 1), file("b/1.jpg", 2)}, at("first.tar"));
+  write_members({file("a/2.jpg", 3), hard("b/2.jpg", "a/2.jpg")}, at("second.tar"));
+  joined("joined.tar", {"first.tar", "second.tar"});
+  run(options("joined.tar", "out"));
+  const auto all = contents(at("out"));
+  ASSERT_EQ(all.size(), 4U) << rejected();
+  EXPECT_EQ(all.at("a/2.jpg").bytes, small_jpeg(3));
+  EXPECT_EQ(all.at("b/2.jpg").bytes, small_jpeg(3));
+
+  const auto text = read_text_file(at("joined.tar"));
+  const auto inner =
+      packed({{"c.tar", Bytes(text.begin(), text.end()), "", ""}, file("d/3.jpg", 4)});
+  EXPECT_EQ(inner.size(), 5U) << "a tar within a tar\n" << rejected();
+}
+
 TEST_F(PackArchives, RepeatedNamesAreTheSameForAnyRanksAndAfterAKill) {
   std::vector<Member> members;
   for (std::uint64_t i = 0; i < 30; ++i)
