@@ -72,16 +72,12 @@ IJEPA_INLINE void multiply_pair_chain(const PairProduct& p, std::int64_t row, st
 /// A panel in register tiles of nearly equal height, the depth in chains of nearly equal length.
 template <class I, int Vectors>
 IJEPA_INLINE void multiply_pairs(const PairProduct& p) {
-  constexpr int most = I::tile_rows[Vectors - 1];
-  const std::int64_t tiles = (p.c.rows + most - 1) / most, chains = (p.depth + chain - 1) / chain;
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    const std::int64_t row = p.c.rows * tile / tiles;
-    with_count<most>(p.c.rows * (tile + 1) / tiles - row, [&]<int Count>() {
-      for (std::int64_t i = 0; i < chains; ++i)
-        multiply_pair_chain<I, Count, Vectors>(p, row, p.depth * i / chains,
-                                               p.depth * (i + 1) / chains);
-    });
-  }
+  const std::int64_t chains = (p.depth + chain - 1) / chain;
+  for_each_tile<I, Vectors>(p.c.rows, [&]<int Count>(std::int64_t row) {
+    for (std::int64_t i = 0; i < chains; ++i)
+      multiply_pair_chain<I, Count, Vectors>(p, row, p.depth * i / chains,
+                                             p.depth * (i + 1) / chains);
+  });
 }
 
 /// Products in pairs, as multiply_rows takes them. Blocks and panels count pairs of k.
@@ -91,18 +87,20 @@ struct Paired {
   using Sum = float;
   using Packed = Pair;
 
-  static std::int64_t depth(const Product& p) { return pairs_of(p.k); }
+  static Depth depth(const Product& p) { return {pairs_of(p.k)}; }
   static std::int64_t row_space(const Product& p, std::int64_t rows) {
-    const std::int64_t deepest = depth(p) < block_depth ? depth(p) : block_depth;
+    const Depth k = depth(p);
+    const std::int64_t deepest = k.steps < k.most ? k.steps : k.most;
     return whole_vectors<I, float>(rows) * (whole_vectors<I, float>(deepest) + 1);
   }
   /// Where the inverse of a panel's scale lies in packed b: behind all panels.
   static std::int64_t inverse_at(const Product& p, const Block& block, std::int64_t panel) {
-    return depth(p) * whole_vectors<I, float>(p.n) + block.number * panels_of<I, float>(p.n) +
+    return depth(p).steps * whole_vectors<I, float>(p.n) + block.number * panels_of<I, float>(p.n) +
            panel;
   }
   static std::int64_t packed_elements(const Product& p) {
-    return depth(p) * whole_vectors<I, float>(p.n) + blocks_of(depth(p)) * panels_of<I, float>(p.n);
+    const Depth k = depth(p);
+    return k.steps * whole_vectors<I, float>(p.n) + blocks_of(k) * panels_of<I, float>(p.n);
   }
 
   /// Of k in a block, the last of which may lack half of its last pair.

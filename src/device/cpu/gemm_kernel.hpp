@@ -33,13 +33,28 @@ struct Block {
   bool first;
 };
 
-IJEPA_INLINE std::int64_t blocks_of(std::int64_t k) {
-  return k <= block_depth ? 1 : (k + block_depth - 1) / block_depth;
+/// Steps of k, and how many of them a block has at most.
+struct Depth {
+  std::int64_t steps, most = block_depth;
+};
+
+IJEPA_INLINE std::int64_t blocks_of(const Depth& k) {
+  return k.steps <= k.most ? 1 : (k.steps + k.most - 1) / k.most;
 }
 
-IJEPA_INLINE Block block_of(std::int64_t k, std::int64_t i) {
-  const std::int64_t n = blocks_of(k), begin = k * i / n;
-  return {i, begin, k * (i + 1) / n - begin, i == 0};
+IJEPA_INLINE Block block_of(const Depth& k, std::int64_t i) {
+  const std::int64_t n = blocks_of(k), begin = k.steps * i / n;
+  return {i, begin, k.steps * (i + 1) / n - begin, i == 0};
+}
+
+/// Whether c is a weight gradient: a and b lie token by token.
+IJEPA_INLINE bool is_gradient(const Product& p) {
+  return p.a_row == 1 && p.b_col == 1;
+}
+
+template <class I>
+IJEPA_INLINE Depth depth_of(const Product& p) {
+  return {p.k, is_gradient(p) ? I::gradient_depth : block_depth};
 }
 
 /// Columns of c that are multiplied together: one register tile wide, in whole vectors, of which
@@ -64,7 +79,13 @@ IJEPA_INLINE Panel panel_of(std::int64_t n, std::int64_t i) {
 /// Whether b is read as it lies: in a weight gradient few rows of c share what packing would cost.
 template <class I, class T, class C = Accumulator<T>>
 IJEPA_INLINE bool reads_b_in_place(const Product& p) {
-  return std::is_same_v<T, C> && p.b_col == 1 && p.a_row == 1 && p.n % lanes<I, C> == 0;
+  return !I::copies_gradients && std::is_same_v<T, C> && is_gradient(p) && p.n % lanes<I, C> == 0;
+}
+
+/// Whether a is read from a copy in tiles.
+template <class I>
+IJEPA_INLINE bool reads_a_in_tiles(const Product& p) {
+  return I::copies_gradients && is_gradient(p);
 }
 
 /// Where a panel of a block lies in packed b: blocks in order of k, panels side by side in each.
@@ -73,16 +94,35 @@ IJEPA_INLINE std::int64_t panel_at(const Product& p, const Block& block, const P
   return block.begin * whole_vectors<I, C>(p.n) + block.depth * panel.col;
 }
 
+/// Panels of b whose rows lie as they are read: row by row, since the processor foresees no
+/// strides.
+template <class I, class T, class C = Accumulator<T>>
+IJEPA_INLINE void pack_rows(const Product& p, Range panels, const Block& block, C* packed) {
+  for (std::int64_t l = 0; l < block.depth; ++l) {
+    const T* row = static_cast<const T*>(p.b) + (block.begin + l) * p.b_row;
+    for (std::int64_t j = panels.begin; j < panels.end; ++j) {
+      const Panel panel = panel_of<I, C>(p.n, j);
+      C* to = packed + panel_at<I, C>(p, block, panel) + l * panel.cols;
+      for (std::int64_t v = 0; v < panel.cols; v += lanes<I, C>)
+        store<I>(load_up_to<I, C>(row + panel.col + v, p.n - panel.col - v), to + v);
+    }
+  }
+}
+
 template <class I, class T, class C = Accumulator<T>>
 void pack_panels(const Product& p, Range panels, C* packed) {
   if (reads_b_in_place<I, T>(p)) return;
-  for (std::int64_t i = 0; i < blocks_of(p.k); ++i) {
-    const Block block = block_of(p.k, i);
+  for (std::int64_t i = 0; i < blocks_of(depth_of<I>(p)); ++i) {
+    const Block block = block_of(depth_of<I>(p), i);
+    if (p.b_col == 1) {
+      pack_rows<I, T>(p, panels, block, packed);
+      continue;
+    }
     for (std::int64_t j = panels.begin; j < panels.end; ++j) {
       const Panel panel = panel_of<I, C>(p.n, j);
       const T* b = static_cast<const T*>(p.b) + block.begin * p.b_row + panel.col * p.b_col;
-      pack_panel<I>(b, p.b_row, p.b_col, block.depth, p.n - panel.col, panel.cols,
-                    packed + panel_at<I, C>(p, block, panel));
+      transpose_rows<I, T>(b, p.b_col, p.n - panel.col, block.depth, C(1), panel.cols,
+                           packed + panel_at<I, C>(p, block, panel));
     }
   }
 }
@@ -104,15 +144,21 @@ struct PanelSums {
   std::int64_t added_stride;
 };
 
-/// a itself where it has that type, else a copy in the workspace, (rows, depth) or transposed.
+/// a itself where it has that type, else a copy in the workspace, (rows, depth), transposed or in
+/// tiles.
 template <class I, class T, class C = Accumulator<T>>
 IJEPA_INLINE RowsOfA<C> prepare_rows(const Product& p, Range rows, const Block& block,
                                      C* workspace) {
   const T* a = static_cast<const T*>(p.a) + rows.begin * p.a_row + block.begin * p.a_col;
+  const std::int64_t count = rows.end - rows.begin;
+  if constexpr (I::copies_gradients)
+    if (is_gradient(p)) {
+      copy_in_tiles<I>(a, p.a_col, count, block.depth, workspace);
+      return {workspace, 1, 0};
+    }
   if constexpr (std::is_same_v<T, C>) {
     return {a, p.a_row, p.a_col};
   } else {
-    const std::int64_t count = rows.end - rows.begin;
     const bool transposed = p.a_col != 1;
     const std::int64_t lines = transposed ? block.depth : count,
                        length = transposed ? count : block.depth,
@@ -133,13 +179,13 @@ IJEPA_INLINE bool stores_sums(const Product& p) {
 }
 
 /// What becomes of a vector of sums before it is c's at element `at`, of which `count` are.
-template <class I, class T, class C>
+template <class I, Then then, class T, class C>
 IJEPA_INLINE void finish_vector(const Product& p, Vec<I, C> v, std::int64_t at,
                                 std::int64_t count) {
   T* c = static_cast<T*>(p.c) + at;
   __builtin_prefetch(c + fetched_ahead, 1);
-  if (p.then == Then::accumulate) v += load_up_to<I, C>(c, count);
-  if (p.then == Then::gelu) {
+  if constexpr (then == Then::accumulate) v += load_up_to<I, C>(c, count);
+  if constexpr (then == Then::gelu) {
     if (p.extra != nullptr) {
       T* pre = static_cast<T*>(p.extra) + at;
       __builtin_prefetch(pre + fetched_ahead, 1);
@@ -147,7 +193,7 @@ IJEPA_INLINE void finish_vector(const Product& p, Vec<I, C> v, std::int64_t at,
     }
     v = gelu<I>(as_stored<I, T>(v));
   }
-  if (p.then == Then::gelu_slope) {
+  if constexpr (then == Then::gelu_slope) {
     const T* extra = static_cast<const T*>(p.extra) + at;
     T* also = static_cast<T*>(p.also) + at;
     __builtin_prefetch(extra + fetched_ahead);
@@ -159,19 +205,39 @@ IJEPA_INLINE void finish_vector(const Product& p, Vec<I, C> v, std::int64_t at,
   store_up_to<I, C>(v, c, count);
 }
 
-template <class I, class C>
-void finish_rows(const Product& p, Range rows, const C* sums) {
+/// The same of rows of sums. What becomes of them is known when it is compiled: else each vector
+/// asks, and fewer of them are under way at once.
+template <class I, Then then, class C>
+void finish_rows_by(const Product& p, Range rows, const C* sums) {
   const C* bias = static_cast<const C*>(p.bias);
   with_type<C>(
       p.c_type, p.c, [&]<class T>(T*) __attribute__((always_inline)) {
-        for (auto row = rows.begin; row < rows.end; ++row, sums += whole_vectors<I, C>(p.n))
-          for (std::int64_t col = 0; col < p.n; col += lanes<I, C>) {
-            const std::int64_t count = p.n - col;
+        for (auto row = rows.begin; row < rows.end; ++row, sums += whole_vectors<I, C>(p.n)) {
+          const auto finish = [&](std::int64_t col, std::int64_t count)
+              __attribute__((always_inline)) {
             Vec<I, C> v = load<I>(sums + col);
             if (bias != nullptr) v += load_up_to<I, C>(bias + col, count);
-            finish_vector<I, T, C>(p, v, row * p.n + col, count);
-          }
+            finish_vector<I, then, T, C>(p, v, row * p.n + col, count);
+          };
+          std::int64_t col = 0;
+          for (; col + lanes<I, C> <= p.n; col += lanes<I, C>) finish(col, lanes<I, C>);
+          if (col < p.n) finish(col, p.n - col);
+        }
       });
+}
+
+template <class I, class C>
+void finish_rows(const Product& p, Range rows, const C* sums) {
+  switch (p.then) {
+    case Then::store:
+      return finish_rows_by<I, Then::store>(p, rows, sums);
+    case Then::accumulate:
+      return finish_rows_by<I, Then::accumulate>(p, rows, sums);
+    case Then::gelu:
+      return finish_rows_by<I, Then::gelu>(p, rows, sums);
+    case Then::gelu_slope:
+      return finish_rows_by<I, Then::gelu_slope>(p, rows, sums);
+  }
 }
 
 /// Products of elements of type T in instruction set I, as their sums are made: widened to the
@@ -183,10 +249,10 @@ struct Widened {
   using Packed = Sum;
 
   /// Steps of k in which blocks are counted.
-  static std::int64_t depth(const Product& p) { return p.k; }
+  static Depth depth(const Product& p) { return depth_of<I>(p); }
   /// Elements of the workspace that prepare_rows takes for so many rows.
-  static std::int64_t row_space(const Product&, std::int64_t rows) {
-    return std::is_same_v<T, Sum> ? 0 : rows * block_depth;
+  static std::int64_t row_space(const Product& p, std::int64_t rows) {
+    return std::is_same_v<T, Sum> && !reads_a_in_tiles<I>(p) ? 0 : rows * depth(p).most;
   }
   IJEPA_INLINE static RowsOfA<Sum> prepare(const Product& p, Range rows, const Block& block,
                                            Sum* workspace) {
@@ -198,9 +264,14 @@ struct Widened {
     const bool in_place = reads_b_in_place<I, T>(p);
     const Sum* b = in_place ? static_cast<const Sum*>(p.b) + block.begin * p.b_row + panel.col
                             : packed + panel_at<I, Sum>(p, block, panel);
-    multiply_small<I, Sum>({c.rows, panel.cols, block.depth, a.data, a.row, a.col, b,
-                            in_place ? p.b_row : panel.cols, c.data, c.stride, nullptr, c.added,
-                            c.added_stride, true});
+    const SmallProduct<Sum> product{
+        c.rows,         panel.cols, block.depth, a.data,
+        a.row,          a.col,      b,           in_place ? p.b_row : panel.cols,
+        c.data,         c.stride,   nullptr,     c.added,
+        c.added_stride, true};
+    if constexpr (I::copies_gradients)
+      if (is_gradient(p)) return multiply_small<I, Sum, true>(product);
+    multiply_small<I, Sum>(product);
   }
 };
 
@@ -235,7 +306,7 @@ template <class Form, class C = typename Form::Sum>
 void multiply_rows(const Product& p, Range rows, Range panels, const typename Form::Packed* packed,
                    C* workspace) {
   // Rows of a weight gradient share x, of which there is more than of them.
-  const std::int64_t most = p.a_row == 1 ? rows.end - rows.begin : cached_rows;
+  const std::int64_t most = is_gradient(p) ? rows.end - rows.begin : cached_rows;
   for (auto row = rows.begin; row < rows.end; row += most) {
     const std::int64_t end = row + most < rows.end ? row + most : rows.end;
     multiply_cached<Form>(p, {row, end}, panels, packed, workspace);

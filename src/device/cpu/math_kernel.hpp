@@ -1,4 +1,4 @@
-// exp, erf and GELU of vectors. float32: polynomials, errors of a few units in the last place
+// exp, log and GELU of vectors. float32: polynomials, errors of a few units in the last place
 // (tests/device/math_test.cpp measures them); float64: the C library, lane by lane.
 #pragma once
 #include "gelu_table.hpp"
@@ -60,32 +60,6 @@ IJEPA_INLINE Vec<I, double> log(Vec<I, double> x) {
   return x;
 }
 
-/// erf(x) for float32: x times a polynomial in u = 2 (x / 3.92)^2 - 1, the Chebyshev interpolant of
-/// erf(sqrt(s)) / sqrt(s) on [0, 3.92^2]; beyond, 1 - erf is below half a unit in the last place.
-template <class I>
-IJEPA_INLINE Vec<I, float> erf(Vec<I, float> x) {
-  using V = Vec<I, float>;
-  constexpr float end = 3.92F;
-  constexpr float coefficients[] = {
-      -9.3927192051e-04F, 2.1278581796e-03F, -1.0452779819e-03F, 1.8203304216e-03F,
-      -8.1704832506e-03F, 1.4343502027e-02F, -1.9617490143e-02F, 2.9609211987e-02F,
-      -4.3585734304e-02F, 5.8425827190e-02F, -7.3989890379e-02F, 9.0592212347e-02F,
-      -1.0918185428e-01F, 1.3408483690e-01F, -1.8010856218e-01F, 3.6073680864e-01F};
-  const V z = min<V>(max<V>(x, splat<I>(-end)), splat<I>(end));
-  const V u = z * z * (2 / (end * end)) - 1.0F;
-  V p = splat<I>(coefficients[0]);
-#pragma GCC unroll 16
-  for (int i = 1; i < 16; ++i) p = p * u + coefficients[i];
-  // Rounding may pass 1 by a unit in the last place, and no distribution function may.
-  return min<V>(max<V>(z * p, splat<I>(-1.0F)), splat<I>(1.0F));
-}
-
-template <class I>
-IJEPA_INLINE Vec<I, double> erf(Vec<I, double> x) {
-  for (int i = 0; i < lanes<I, double>; ++i) x[i] = __builtin_erf(x[i]);
-  return x;
-}
-
 template <class I, class V>
 IJEPA_INLINE V square_root(V x) {
   for (std::size_t i = 0; i < sizeof(V) / sizeof(x[0]); ++i)
@@ -95,17 +69,18 @@ IJEPA_INLINE V square_root(V x) {
   return x;
 }
 
-/// Whether Phi and the slope of GELU come from tables.
-template <class I, class V>
-constexpr bool has_gelu_tables = std::is_same_v<V, Vec<I, float>> &&
-                                 sizeof(V) == gelu_pieces / 2 * sizeof(float);
-
 /// Phi(x), the normal distribution function.
-template <class I, class V>
-IJEPA_INLINE V normal_cdf(V x) {
-  using C = std::remove_reference_t<decltype(x[0])>;
-  if constexpr (has_gelu_tables<I, V>) return odd_about_half(cdf_table, x);
-  return C(0.5) + C(0.5) * erf<I>(V(x * C(0.70710678118654752440)));
+template <class I>
+IJEPA_INLINE Vec<I, float> normal_cdf(Vec<I, float> x) {
+  using Pieces = GeluPieces<lanes<I, float>>;
+  return odd_about_half<Pieces>(cdf_table<Pieces>, x);
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> normal_cdf(Vec<I, double> x) {
+  for (int i = 0; i < lanes<I, double>; ++i)
+    x[i] = 0.5 + 0.5 * __builtin_erf(x[i] * 0.70710678118654752440);
+  return x;
 }
 
 template <class I, class V>
@@ -114,11 +89,15 @@ IJEPA_INLINE V gelu(V x) {
 }
 
 /// Phi(x) + x phi(x), given Phi(x).
-template <class I, class V>
-IJEPA_INLINE V gelu_gradient(V x, V cdf) {
-  using C = std::remove_reference_t<decltype(x[0])>;
-  if constexpr (has_gelu_tables<I, V>) return odd_about_half(slope_table, x);
-  const V density = exp<I>(V(x * x * C(-0.5))) * C(0.39894228040143267794);
+template <class I>
+IJEPA_INLINE Vec<I, float> gelu_gradient(Vec<I, float> x, Vec<I, float>) {
+  using Pieces = GeluPieces<lanes<I, float>>;
+  return odd_about_half<Pieces>(slope_table<Pieces>, x);
+}
+
+template <class I>
+IJEPA_INLINE Vec<I, double> gelu_gradient(Vec<I, double> x, Vec<I, double> cdf) {
+  const Vec<I, double> density = exp<I>(Vec<I, double>(x * x * -0.5)) * 0.39894228040143267794;
   return cdf + x * density;
 }
 

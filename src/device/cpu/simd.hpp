@@ -13,12 +13,19 @@
 namespace ijepa::cpu {
 
 /// Instruction sets: bytes of a vector, and the register tiles of matrix products: at most so many
-/// vectors wide, and at most so many rows of 1, 2, ... vectors high.
+/// vectors wide, and at most so many rows of 1, 2, ... vectors high. A weight gradient's operands
+/// are multiplied `gradient_depth` tokens at a time, both from copies in the order they are read
+/// where `copies_gradients` says so: narrow tiles read rows of x and dy too often to let them
+/// collide in the first-level cache, as rows a power of two apart do.
 struct Avx2 {
   static constexpr int bytes = 32, tile_vectors = 2, tile_rows[] = {6, 6};
+  static constexpr int gradient_depth = 256;
+  static constexpr bool copies_gradients = true;
 };
 struct Avx512 {
   static constexpr int bytes = 64, tile_vectors = 3, tile_rows[] = {12, 12, 9};
+  static constexpr int gradient_depth = 512;
+  static constexpr bool copies_gradients = false;
 };
 
 template <class T, int Bytes>

@@ -1,6 +1,9 @@
 // Products whose operands lie in the cache: of a single elements are read, of b and c whole vectors
 // of a row. Linear layers and attention are made of these.
 #pragma once
+#include <algorithm>
+#include <functional>
+
 #include "simd.hpp"
 
 namespace ijepa::cpu {
@@ -31,8 +34,38 @@ IJEPA_INLINE void with_count(std::int64_t count, F&& f) {
   f.template operator()<Most>();
 }
 
+/// Calls f.operator()<count>(first row) for register tiles of nearly equal height: a low one would
+/// wait for its sums.
+template <class I, int Vectors, class F>
+IJEPA_INLINE void for_each_tile(std::int64_t rows, F&& f) {
+  constexpr int most = I::tile_rows[Vectors - 1];
+  const std::int64_t tiles = (rows + most - 1) / most;
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    const std::int64_t row = rows * tile / tiles;
+    with_count<most>(rows * (tile + 1) / tiles - row,
+                     [&]<int Count>() { f.template operator()<Count>(row); });
+  }
+}
+
+/// y = rows of a, which lie column by column (k, rows) with `stride` elements between columns: tile
+/// by tile, each (k, rows of the tile).
+template <class I, class T, class C>
+IJEPA_INLINE void copy_in_tiles(const T* a, std::int64_t stride, std::int64_t rows, std::int64_t k,
+                                C* y) {
+  static_assert(std::ranges::adjacent_find(I::tile_rows, std::not_equal_to{}) ==
+                    std::ranges::end(I::tile_rows),
+                "Tiles of all widths read the same copy.");
+  for_each_tile<I, 1>(rows, [&]<int Count>(std::int64_t row) {
+    const T* from = a + row;
+    C* to = y + row * k;
+    for (std::int64_t l = 0; l < k; ++l, from += stride, to += Count)
+#pragma GCC unroll 12
+      for (int r = 0; r < Count; ++r) to[r] = widen<C>(from[r]);
+  });
+}
+
 /// Count rows x Vectors vectors of c, kept in registers.
-template <class I, int Count, int Vectors, class C>
+template <class I, int Count, int Vectors, bool Tiled, class C>
 IJEPA_INLINE void multiply_small_tile(const SmallProduct<C>& p, std::int64_t row,
                                       std::int64_t col) {
   constexpr int n = lanes<I, C>, together = 3;
@@ -41,9 +74,10 @@ IJEPA_INLINE void multiply_small_tile(const SmallProduct<C>& p, std::int64_t row
   // So few addresses stay in registers: the others are one of these and one or two strides.
   const C* a[bases];
 #pragma GCC unroll 4
-  for (int r = 0; r < bases; ++r) a[r] = p.a + (row + together * r) * p.a_row;
+  for (int r = 0; r < bases; ++r)
+    a[r] = Tiled ? p.a + row * p.k + together * r : p.a + (row + together * r) * p.a_row;
   const C* b = p.b + col;
-  const std::int64_t a_row = p.a_row, a_col = p.a_col, b_row = p.b_row;
+  const std::int64_t a_row = Tiled ? 1 : p.a_row, a_col = Tiled ? Count : p.a_col, b_row = p.b_row;
   constexpr auto line = static_cast<std::int64_t>(64 / sizeof(C));
   const bool fetches = p.a_is_far && a_col == 1;
   for (std::int64_t left = p.k; left > 0; left -= line) {
@@ -84,27 +118,23 @@ IJEPA_INLINE void multiply_small_tile(const SmallProduct<C>& p, std::int64_t row
                __attribute__((always_inline)) { store<I>(v, p.c + r * p.c_row + j); });
 }
 
-/// Some columns of c in register tiles of nearly equal height: a low one would wait for its sums.
-template <class I, int Vectors, class C>
+/// Some columns of c.
+template <class I, int Vectors, bool Tiled, class C>
 IJEPA_INLINE void multiply_small_columns(const SmallProduct<C>& p, std::int64_t col) {
-  constexpr int most = I::tile_rows[Vectors - 1];
-  const std::int64_t tiles = (p.m + most - 1) / most;
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    const std::int64_t row = p.m * tile / tiles;
-    with_count<most>(p.m * (tile + 1) / tiles - row,
-                     [&]<int Count>() { multiply_small_tile<I, Count, Vectors>(p, row, col); });
-  }
+  for_each_tile<I, Vectors>(p.m, [&]<int Count>(std::int64_t row) {
+    multiply_small_tile<I, Count, Vectors, Tiled>(p, row, col);
+  });
 }
 
-/// The columns in nearly equal parts of few vectors.
-template <class I, class C>
+/// The columns in nearly equal parts of few vectors. With Tiled, a lies as copy_in_tiles makes it.
+template <class I, class C, bool Tiled = false>
 [[gnu::noinline]] void multiply_small(const SmallProduct<C>& p) {
   constexpr int most = I::tile_vectors;
   const std::int64_t vectors = p.n / lanes<I, C>, parts = (vectors + most - 1) / most;
   for (std::int64_t part = 0; part < parts; ++part) {
     const std::int64_t first = vectors * part / parts;
     with_count<most>(vectors * (part + 1) / parts - first, [&]<int Vectors>() {
-      multiply_small_columns<I, Vectors>(p, first * lanes<I, C>);
+      multiply_small_columns<I, Vectors, Tiled>(p, first * lanes<I, C>);
     });
   }
 }
