@@ -5,13 +5,13 @@
 #include <string_view>
 
 #include "ijepa/device/null_ops.hpp"
+#include "ijepa/device/parameter_chunk.hpp"
 
 namespace ijepa {
 namespace {
 
 ParamRange range_of(const Param& p) {
-  const auto end = p.offset + p.rows * p.cols;
-  return {p.offset, (end + parameter_chunk - 1) / parameter_chunk * parameter_chunk};
+  return {p.offset, padded_to_chunk(p.offset + p.rows * p.cols)};
 }
 
 Tensor as_matrix(Tensor flat, const Param& p) {
