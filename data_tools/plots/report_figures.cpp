@@ -62,7 +62,7 @@ double full_rank(const Health& health) {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-Rows health_rows(const Health& h, const HealthLimits& limits) {
+Rows health_rows(const Health& h, Predicts predicts, const HealthLimits& limits) {
   const double most = full_rank(h);
   const double usual_std = 1 / std::sqrt(static_cast<double>(h.width));
   const auto row = [](const char* name, double value, const std::string& wanted, bool good,
@@ -73,7 +73,7 @@ Rows health_rows(const Health& h, const HealthLimits& limits) {
                                                           : "! look",
                                     meaning};
   };
-  return {
+  Rows rows{
       {"figure", "now", "healthy", "", "what it says"},
       row("RankMe", h.rankme,
           fmt::format("{:.0f} or more of {:.0f}", limits.rank_good * most, most),
@@ -89,14 +89,17 @@ Rows health_rows(const Health& h, const HealthLimits& limits) {
       row("position share", h.position_share, fmt::format("below {}", limits.position_share),
           h.position_share <= limits.position_share,
           "Share of the targets' variance that the place in the image explains. 1: features say "
-          "where a patch is, not what it shows."),
-      row("gap to other images", h.cross_sample_gap,
-          fmt::format("above {}", limits.cross_sample_gap),
-          h.cross_sample_gap >= limits.cross_sample_gap,
-          "How much better predictions fit their own image than another. 0: the predictor knows "
-          "the place alone."),
+          "where a patch is, not what it shows.")};
+  if (predicts == Predicts::pixels) return rows;
+  rows.push_back(row(
+      "gap to other images", h.cross_sample_gap, fmt::format("above {}", limits.cross_sample_gap),
+      h.cross_sample_gap >= limits.cross_sample_gap,
+      "How much better predictions fit their own image than another. 0: the predictor knows "
+      "the place alone."));
+  rows.push_back(
       row("loss / position's mean", h.loss_to_position_mean, "below 1", h.loss_to_position_mean < 1,
-          "Loss on held-out images, relative to a predictor that only knows the place.")};
+          "Loss on held-out images, relative to a predictor that only knows the place."));
+  return rows;
 }
 
 /// The newest result of ijepa-probe on the run; null where there is none.
@@ -197,16 +200,6 @@ std::string settings_part(const RunLog& run) {
       escaped(model_text(run)), list);
 }
 
-/// What the run learned from when its features were looked at.
-Predicts predicts_at(const RunLog& run, const nlohmann::json& health) {
-  const auto weight = run.settings.find("loss.features");
-  const bool features = weight == run.settings.end() || std::stod(weight->second) > 0;
-  const auto starts = run.events_of("start");
-  const bool still_pixels =
-      !starts.empty() && number_of(health, "step") <= number_of(*starts.back(), "pixel_steps");
-  return features && !still_pixels ? Predicts::features : Predicts::pixels;
-}
-
 std::string learning_part(const RunLog& run, std::int64_t points) {
   const HealthLimits limits;
   const auto events = run.events_of("health");
@@ -216,10 +209,10 @@ std::string learning_part(const RunLog& run, std::int64_t points) {
            "</div>\n<p class=\"none\">Nobody has looked at the health of its features: "
            "run.health_every is 0, or it has not come so far.</p>\n";
   const Health now = health_of(run, *events.back());
+  const Predicts predicts = run.predicts(number_of(*events.back(), "step"));
   return out + health_figures_of(run, limits.rank_good * full_rank(now)) +
-         "</div>\n<h3>Health</h3>\n<p>" +
-         escaped(judgement(now, predicts_at(run, *events.back()), limits)) + "</p>\n" +
-         html_table(health_rows(now, limits));
+         "</div>\n<h3>Health</h3>\n<p>" + escaped(judgement(now, predicts, limits)) + "</p>\n" +
+         html_table(health_rows(now, predicts, limits));
 }
 
 std::string evaluation_part(const RunLog& run) {

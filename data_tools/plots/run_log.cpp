@@ -94,12 +94,27 @@ void count_steps(RunLog& run) {
   if (!starts.empty()) {
     const double total = number_of(*starts.back(), "total_steps");
     const double per_epoch = number_of(*starts.back(), "steps_per_epoch");
+    const double pixel_steps = number_of(*starts.back(), "pixel_steps");
     if (std::isfinite(total)) run.total_steps = std::llround(total);
+    if (std::isfinite(pixel_steps)) run.pixel_steps = pixel_steps;
     run.steps_per_epoch = per_epoch > 0 ? per_epoch : run.table.per_epoch;
   }
+  const auto weight = run.settings.find("loss.features");
+  if (weight != run.settings.end() && std::stod(weight->second) == 0)
+    run.pixel_steps = std::numeric_limits<double>::infinity();
   if (run.table.rows() > 0) {
     if (run.steps_per_epoch > 0) run.table.per_epoch = run.steps_per_epoch;
     run.step = std::llround(run.table.epochs().back() * run.table.per_epoch);
+  }
+}
+
+/// Earlier versions told them at every look, also while pixels were predicted.
+void drop_figures_of_no_predictions(RunLog& run) {
+  for (auto& event : run.events) {
+    if (event["event"] != "health") continue;
+    const auto predicts = run.predicts(number_of(event, "step"));
+    for (const auto& figure : health_figures)
+      if (!figure.told(predicts)) event.erase(std::string(figure.name));
   }
 }
 
@@ -199,6 +214,7 @@ RunLog read_run(const LogFile& log) {
   read_table(run);
   read_events(run);
   count_steps(run);
+  drop_figures_of_no_predictions(run);
   judge_state(run);
   return run;
 }

@@ -11,6 +11,7 @@
 
 #include "data_tools/plots/log_curves.hpp"
 #include "data_tools/plots/log_table.hpp"
+#include "ijepa/train/health/health.hpp"
 
 namespace ijepa::tools {
 
@@ -23,12 +24,14 @@ struct RunLog {
   /// "section.key" -> value as TOML, of every setting; those of the run's config.toml, and what a
   /// run of the same model has that leaves all others at their defaults.
   std::map<std::string, std::string> settings, defaults;
-  LogTable table;  // metrics.csv
-  std::vector<nlohmann::json> events;
-  std::vector<std::string> problems;  // sentences: what could not be read
-  std::string state;                  // "finished", "running", "stopped", "broken off", "empty"
-  std::string state_text;             // a sentence
+  LogTable table;                      // metrics.csv
+  std::vector<nlohmann::json> events;  // of health without figures of predictions nobody made
+  std::vector<std::string> problems;   // sentences: what could not be read
+  std::string state;                   // "finished", "running", "stopped", "broken off", "empty"
+  std::string state_text;              // a sentence
   std::int64_t step = 0, total_steps = 0;  // total: 0 where it is not known
+  /// The first ones, which learn pixels alone; infinitely many where features are never predicted.
+  double pixel_steps = 0;
   double steps_per_epoch = 1;
 
   /// The events of one kind, in the order in which they were written.
@@ -39,6 +42,10 @@ struct RunLog {
   double recent(const std::string& column, std::size_t rows = 100) const;
   /// The newest value of such a figure, NaN where there is none.
   double newest(const std::string& kind, const std::string& figure_name) const;
+  /// What the last of so many steps learned.
+  Predicts predicts(double steps) const {
+    return steps <= pixel_steps ? Predicts::pixels : Predicts::features;
+  }
   /// A setting as written, without quotes; "" where the run has none.
   std::string setting(const std::string& key) const;
 };

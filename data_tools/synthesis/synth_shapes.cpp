@@ -10,7 +10,7 @@ namespace ijepa::synth {
 namespace {
 
 using Contour = std::vector<cv::Point2d>;
-constexpr double pi = std::numbers::pi;
+constexpr double two_pi = 2 * std::numbers::pi;
 
 cv::Point2d polar(double radius, double angle) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
@@ -28,16 +28,16 @@ Contour arc(double radius, double from, double to, cv::Point2d centre = {}, int 
 Contour corners(int count, std::vector<double> radii) {
   Contour out;
   for (int i = 0; i < count; ++i)
-    out.push_back(polar(radii[static_cast<std::size_t>(i) % radii.size()], 2 * pi * i / count));
+    out.push_back(polar(radii[static_cast<std::size_t>(i) % radii.size()], two_pi * i / count));
   return out;
 }
 
 Contour crescent() {
-  auto out = arc(1, 0.3 * pi, 1.7 * pi);
-  const auto tip = polar(1, 0.3 * pi);  // the inner circle goes through both tips
+  auto out = arc(1, 0.3 * std::numbers::pi, 1.7 * std::numbers::pi);
+  const auto tip = polar(1, 0.3 * std::numbers::pi);  // the inner circle goes through both tips
   const double offset = 0.95, inner = std::hypot(tip.x - offset, tip.y);
   const double open = std::atan2(tip.y, tip.x - offset);
-  const auto back = arc(inner, 2 * pi - open, open, {offset, 0});
+  const auto back = arc(inner, two_pi - open, open, {offset, 0});
   out.insert(out.end(), back.begin(), back.end());
   return out;
 }
@@ -82,8 +82,8 @@ Shape normalised(std::string name, std::vector<Contour> contours) {
 
 std::vector<Shape> all_shapes() {
   return {
-      normalised("disc", {arc(1, 0, 2 * pi)}),
-      normalised("ring", {arc(1, 0, 2 * pi), arc(0.55, 0, 2 * pi)}),
+      normalised("disc", {arc(1, 0, two_pi)}),
+      normalised("ring", {arc(1, 0, two_pi), arc(0.55, 0, two_pi)}),
       normalised("triangle", {corners(3, {1})}),
       normalised("square", {corners(4, {1})}),
       normalised("star", {corners(10, {1, 0.42})}),
@@ -121,7 +121,7 @@ std::vector<Shape> all_shapes() {
                           {-0.8, -0.8},
                           {-3, -0.8}}}),
       normalised("frame", {corners(4, {1}), corners(4, {0.55})}),
-      normalised("half_disc", {arc(1, 0, pi)}),
+      normalised("half_disc", {arc(1, 0, std::numbers::pi)}),
       normalised("bar", {{{-3, -0.8}, {3, -0.8}, {3, 0.8}, {-3, 0.8}}}),
       normalised("cup", {{{-2, -2.2},
                           {-0.7, -2.2},

@@ -2,19 +2,15 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/device/host_values.hpp"
+#include "ijepa/device/parameter_chunk.hpp"
 #include "ijepa/model/positions.hpp"
 
 namespace ijepa {
 namespace {
 
-/// Constants lie one after the other, each padded as ParamLayout::constant() does.
-std::int64_t padded(std::int64_t size) {
-  return (size + parameter_chunk - 1) / parameter_chunk * parameter_chunk;
-}
-
 void set(Ops& ops, const ParamStore& store, std::int64_t offset, const std::vector<double>& table) {
   const auto size = std::ssize(table);
-  check(offset + padded(size) <= std::ssize(store.layout().constants()),
+  check(offset + padded_to_chunk(size) <= std::ssize(store.layout().constants()),
         "A position table of {} numbers is not one of this model.", size);
   const DType type = store.precision().param;
   auto* base = static_cast<std::byte*>(store.online().constants);
@@ -39,8 +35,9 @@ std::vector<double> table_for_grid(const std::vector<double>& own, Grid from, st
 void set_positions(Ops& ops, const ParamStore& store, const PositionTables& tables) {
   if (!tables.encoder.empty()) set(ops, store, 0, tables.encoder);
   if (!tables.predictor.empty()) {
+    // Constants lie one after the other, each padded as ParamLayout::constant() does.
     const auto first =
-        std::ssize(store.layout().constants()) - padded(std::ssize(tables.predictor));
+        std::ssize(store.layout().constants()) - padded_to_chunk(std::ssize(tables.predictor));
     check(first > 0, "A position table of a predictor was given to a model without one.");
     set(ops, store, first, tables.predictor);
   }

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "ijepa/device/host_values.hpp"
+#include "ijepa/device/parameter_chunk.hpp"
 
 namespace ijepa {
 namespace {
@@ -70,7 +71,7 @@ ParamStore::ParamStore(Device& device, const ParamLayout& layout, Precision prec
 void ParamStore::zero_padding(const Buffer& buffer, ParamRange range) {
   for (const auto& info : layout_.infos()) {
     const auto end = info.offset + info.size;
-    const auto padded = (end + parameter_chunk - 1) / parameter_chunk * parameter_chunk;
+    const auto padded = padded_to_chunk(end);
     if (end < padded && padded <= range.end)
       device_.ops().fill_zero(view(buffer, precision_.param, {end, padded}));
   }

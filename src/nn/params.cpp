@@ -6,7 +6,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/rng.hpp"
-#include "ijepa/device/ops.hpp"
+#include "ijepa/device/parameter_chunk.hpp"
 
 namespace ijepa {
 
@@ -14,10 +14,10 @@ Param ParamLayout::add(ParamInfo info, std::int64_t rows, std::int64_t cols) {
   info.group = group_;
   info.offset = size_;
   info.size = std::max<std::int64_t>(rows, 1) * cols;
-  const std::int64_t chunks = (info.size + parameter_chunk - 1) / parameter_chunk;
-  decay_.insert(decay_.end(), static_cast<std::size_t>(chunks),
+  const std::int64_t padded = padded_to_chunk(info.size);
+  decay_.insert(decay_.end(), static_cast<std::size_t>(padded / parameter_chunk),
                 info.decay == Decay::yes ? 1.0F : 0.0F);
-  size_ += chunks * parameter_chunk;
+  size_ += padded;
   infos_.push_back(std::move(info));
   return {infos_.back().offset, rows, cols};
 }
@@ -56,8 +56,7 @@ Constant ParamLayout::constant(std::int64_t rows, std::int64_t cols,
         "A constant table of {} x {} was given {} values.", rows, cols, values.size());
   const auto offset = static_cast<std::int64_t>(constants_.size());
   constants_.insert(constants_.end(), values.begin(), values.end());
-  const auto padded = (constants_.size() + parameter_chunk - 1) / parameter_chunk * parameter_chunk;
-  constants_.resize(padded, 0.0);
+  constants_.resize(static_cast<std::size_t>(padded_to_chunk(std::ssize(constants_))), 0.0);
   return {offset, rows, cols};
 }
 
@@ -72,9 +71,8 @@ ParamRange ParamLayout::range(std::string_view group) const {
   ParamRange r{size_, 0};
   for (const auto& info : infos_) {
     if (info.group != group) continue;
-    const std::int64_t chunks = (info.size + parameter_chunk - 1) / parameter_chunk;
     r.begin = std::min(r.begin, info.offset);
-    r.end = std::max(r.end, info.offset + chunks * parameter_chunk);
+    r.end = std::max(r.end, info.offset + padded_to_chunk(info.size));
   }
   check(r.begin < r.end, "There are no parameters in the group '{}'.", group);
   return r;

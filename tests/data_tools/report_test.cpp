@@ -62,6 +62,38 @@ TEST_F(Report, TellsWhatARunIsHowItWentAndWhatThatMeans) {
   EXPECT_THAT(text, HasSubstr("It has saved 1 times, the last time after step 40"));
 }
 
+// Events of earlier versions have figures of predictions at every look.
+TEST_F(Report, SaysNothingOfPredictionsBeforeFeaturesArePredicted) {
+  const RunFolder run(runs(), "first", 40, 80);
+  run.event(R"("event":"start","step":0,"total_steps":80,"steps_per_epoch":10,"pixel_steps":30)");
+  run.health(20, 90.5);
+  run.health(30, 110);
+  const auto pixels = read(run);
+  EXPECT_EQ(pixels.figure("health", "rankme").y, (std::vector<double>{90.5, 110}));
+  for (const auto* name : {"cross_sample_gap", "loss", "zero_loss", "position_mean_loss",
+                           "loss_to_zero", "loss_to_position_mean"})
+    EXPECT_THAT(pixels.figure("health", name).y, IsEmpty()) << name;
+  const auto before = page({pixels});
+  EXPECT_THAT(before, HasSubstr("RankMe</td><td>110"));
+  EXPECT_THAT(before, Not(HasSubstr("gap to other images")));
+  EXPECT_THAT(before, Not(HasSubstr("position's mean")));
+  run.health(40, 120);
+  const auto features = read(run);
+  EXPECT_EQ(features.figure("health", "cross_sample_gap").x, std::vector<double>{4});
+  EXPECT_EQ(features.figure("health", "loss").x, std::vector<double>{4});
+  EXPECT_THAT(page({features}), HasSubstr("gap to other images"));
+}
+
+TEST_F(Report, SaysNothingOfPredictionsOfAMaskedAutoencoder) {
+  auto recipe = RunFolder::small_recipe();
+  recipe.loss.features = 0;
+  recipe.loss.pixels = 1;
+  const RunFolder run(runs(), "first", 40, 80, recipe);
+  run.health(40, 120);
+  EXPECT_THAT(read(run).figure("health", "loss").y, IsEmpty());
+  EXPECT_THAT(page({read(run)}), Not(HasSubstr("gap to other images")));
+}
+
 TEST_F(Report, NeedsNothingElse) {
   const RunFolder run(runs(), "first", 40, 40);
   run.health(20, 90.5);

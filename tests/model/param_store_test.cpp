@@ -9,6 +9,7 @@
 #include <numeric>
 #include <span>
 
+#include "ijepa/device/parameter_chunk.hpp"
 #include "ijepa/model/ijepa.hpp"
 
 namespace ijepa::test {
@@ -123,7 +124,7 @@ TEST(ParamStore, PaddingBetweenParametersIsZero) {
     for (const auto& info : model.layout().infos()) {
       if (role == Role::target && info.group != "encoder") continue;
       const auto end = info.offset + info.size;
-      const auto next = (end + parameter_chunk - 1) / parameter_chunk * parameter_chunk;
+      const auto next = padded_to_chunk(end);
       const Tensor padding = store.flat(role, {end, next});
       const std::span values(static_cast<const float*>(padding.data),
                              static_cast<std::size_t>(next - end));

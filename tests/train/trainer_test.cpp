@@ -4,10 +4,14 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/train/health/health.hpp"
+#include "ijepa/train/logs/event_files.hpp"
 #include "tests/support/devices.hpp"
 #include "tests/support/send_signal.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -40,6 +44,12 @@ class TrainerRun : public testing::Test {
  private:
   TemporaryFolder folder_;
 };
+
+std::int64_t count_of(std::string_view part, std::string_view text) {
+  std::int64_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
 
 class ResumedRun : public TrainerRun, public testing::WithParamInterface<RecipeVariant> {};
 
@@ -181,6 +191,32 @@ TEST_F(TrainerRun, TheFirstEpochsAreThoseOfAMaskedAutoencoder) {
   EXPECT_THAT(said(first), testing::HasSubstr("step 5: until here the network was a masked"));
   pixels.run.dir = recipe("not_told").run.dir;
   EXPECT_THAT(said(pixels), testing::Not(testing::HasSubstr("masked")));
+}
+
+TEST_F(TrainerRun, NobodyIsToldOfPredictionsInAPartThatMakesNone) {
+  PretrainRecipe r = recipe("run");
+  r.loss.pixel_epochs = 1.25;  // five steps
+  r.run.health_every = 4;
+  r.run.health_images = 8;
+  train(r, 8);
+  std::map<std::int64_t, nlohmann::json> looks;
+  std::ifstream events(run_folder("run") / "events.jsonl");
+  for (std::string line; std::getline(events, line);) {
+    const auto event = nlohmann::json::parse(line);
+    if (event["event"] == "health") looks[event["step"]] = event;
+  }
+  for (const auto& figure : health_figures) {
+    const std::string name(figure.name);
+    const bool of_predictions = name == "cross_sample_gap" || name.find("loss") != name.npos;
+    EXPECT_EQ(looks.at(4).contains(name), !of_predictions) << name;
+    EXPECT_TRUE(looks.at(8).at(name).is_number()) << name;
+  }
+  const std::string board = read_text_file(event_files(r.run.dir).at(0));
+  for (const char* tag : {"health/raw_std", "health/position_share"})
+    EXPECT_EQ(count_of(tag, board), 2) << tag;
+  for (const char* tag : {"health/cross_sample_gap", "loss/held_out", "loss/zero",
+                          "loss/place_only", "health/loss_to_zero"})
+    EXPECT_EQ(count_of(tag, board), 1) << tag;
 }
 
 TEST_F(TrainerRun, AnotherSeedIsAnotherRun) {

@@ -1,7 +1,5 @@
 #include "ijepa/tasks/network/task_precision.hpp"
 
-#include "ijepa/comm/agree.hpp"
-
 namespace ijepa {
 namespace {
 
@@ -13,12 +11,9 @@ Precision choose_precision(TaskPrecision asked, const ComputeSettings& compute, 
                            const Log& log, const ProductRate& rate) {
   if (asked == TaskPrecision::float32) return Precision::float32();
   if (asked == TaskPrecision::bfloat16) return Precision::bfloat16();
-  ChosenPrecision chosen;
-  on_rank_0(comm, [&] { chosen = precision_of_machine(compute, rate); });
-  std::byte type[1] = {static_cast<std::byte>(chosen.type)};
-  comm.broadcast(type, 0);
+  const auto chosen = chosen_on_rank_0(comm, [&] { return precision_of_machine(compute, rate); });
   log.info("--precision auto is {} here: {}.", name_of(chosen.type), chosen.reason);
-  return static_cast<DType>(type[0]) == DType::bf16 ? Precision::bfloat16() : Precision::float32();
+  return chosen.type == DType::bf16 ? Precision::bfloat16() : Precision::float32();
 }
 
 std::string with_precision(std::string identity, const Precision& precision) {

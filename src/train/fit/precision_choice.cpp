@@ -51,15 +51,22 @@ ChosenPrecision precision_of_machine(const ComputeSettings& compute, const Produ
                       single, half)};
 }
 
+ChosenPrecision chosen_on_rank_0(Communicator& comm,
+                                 const std::function<ChosenPrecision()>& choose) {
+  ChosenPrecision chosen;
+  on_rank_0(comm, [&] { chosen = choose(); });
+  std::byte type[1] = {static_cast<std::byte>(chosen.type)};
+  comm.broadcast(type, 0);
+  chosen.type = static_cast<DType>(type[0]);
+  return chosen;
+}
+
 void choose_precision(PretrainRecipe& recipe_inout, Communicator& comm, const Log& log,
                       const ProductRate& rate) {
   auto& compute = recipe_inout.compute;
   if (!compute.automatic_precision) return;
-  ChosenPrecision chosen;
-  on_rank_0(comm, [&] { chosen = choose(recipe_inout, rate); });
-  std::byte type[1] = {static_cast<std::byte>(chosen.type)};
-  comm.broadcast(type, 0);
-  compute.precision = static_cast<DType>(type[0]);
+  const auto chosen = chosen_on_rank_0(comm, [&] { return choose(recipe_inout, rate); });
+  compute.precision = chosen.type;
   compute.automatic_precision = false;
   if (compute.precision != DType::bf16) compute.residual = DType::f32;
   log.info("compute.precision = \"auto\" is {} here: {}.", name_of(compute.precision),

@@ -59,12 +59,14 @@ void RunLog::step(std::int64_t steps, const StepMetrics& metrics, double peak_sh
 bool RunLog::health(std::int64_t steps, HealthMonitor::Look look, const HealthMonitor& monitor,
                     const std::optional<Health>& before) {
   const Health health = look.health;
-  if (board_) show(*board_, steps, std::move(look), monitor);
+  const Predicts predicted = predicts(steps);
+  if (board_) show(*board_, steps, std::move(look), monitor, predicted);
   nlohmann::json fields{{"step", steps}, {"images", health.images}, {"width", health.width}};
-  for (const auto& figure : health_figures) fields[std::string(figure.name)] = health.*figure.value;
+  for (const auto& figure : health_figures)
+    if (figure.told(predicted)) fields[std::string(figure.name)] = health.*figure.value;
   event("health", fields);
-  info("step {}: {}", steps, health_line(health, predicts(steps)));
-  const auto found = warnings(health, before ? &*before : nullptr, predicts(steps));
+  info("step {}: {}", steps, health_line(health, predicted));
+  const auto found = warnings(health, before ? &*before : nullptr, predicted);
   for (const std::string& warning : found) {
     warn("step {}: {}", steps, warning);
     event("collapse_warning", {{"step", steps}, {"text", warning}});

@@ -65,10 +65,10 @@ std::vector<EventValue> board_values(const StepMetrics& metrics) {
   return values;
 }
 
-std::vector<EventValue> board_values(const Health& health) {
+std::vector<EventValue> board_values(const Health& health, Predicts predicts) {
   std::vector<EventValue> values;
   for (const auto& figure : health_figures)
-    values.push_back({tag_of(figure.name), health.*figure.value});
+    if (figure.told(predicts)) values.push_back({tag_of(figure.name), health.*figure.value});
   return values;
 }
 
@@ -101,17 +101,18 @@ std::unique_ptr<Board> open_board(const std::string& run_dir, std::int64_t steps
   return board;
 }
 
-void show(Board& board, std::int64_t step, HealthMonitor::Look look, const HealthMonitor& monitor) {
+void show(Board& board, std::int64_t step, HealthMonitor::Look look, const HealthMonitor& monitor,
+          Predicts predicts) {
   // In the board's thread: principal components of large features take a second.
-  board.add_later(
-      step, [look = std::move(look), images = monitor.shown_images(), grid = monitor.grid()] {
-        auto values = board_values(look.health);
-        if (!std::isfinite(look.health.rankme)) return values;  // nor have such features a picture
-        values.push_back({"features/variance", histogram_of(look.variances)});
-        if (look.tokens.cols >= 3 && look.tokens.rows > 3)
-          values.push_back(picture_value(patches_tag, pca_sheet(images, {}, look.tokens, grid)));
-        return values;
-      });
+  board.add_later(step, [look = std::move(look), images = monitor.shown_images(),
+                         grid = monitor.grid(), predicts] {
+    auto values = board_values(look.health, predicts);
+    if (!std::isfinite(look.health.rankme)) return values;  // nor have such features a picture
+    values.push_back({"features/variance", histogram_of(look.variances)});
+    if (look.tokens.cols >= 3 && look.tokens.rows > 3)
+      values.push_back(picture_value(patches_tag, pca_sheet(images, {}, look.tokens, grid)));
+    return values;
+  });
 }
 
 }  // namespace ijepa

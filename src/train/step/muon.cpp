@@ -5,17 +5,13 @@
 #include <string_view>
 
 #include "ijepa/device/null_ops.hpp"
+#include "ijepa/device/parameter_chunk.hpp"
 
 namespace ijepa {
 namespace {
 
-constexpr int iterations = 5;
-constexpr double a = 3.4445, b = -4.7750, c = 2.0315;
-constexpr double rms_of_adamw = 0.2;
-
 ParamRange range_of(const Param& p) {
-  const auto end = p.offset + p.rows * p.cols;
-  return {p.offset, (end + parameter_chunk - 1) / parameter_chunk * parameter_chunk};
+  return {p.offset, padded_to_chunk(p.offset + p.rows * p.cols)};
 }
 
 Tensor as_matrix(Tensor flat, const Param& p) {
@@ -64,6 +60,8 @@ std::vector<Param> block_matrices(const ParamLayout& layout) {
 }
 
 void make_orthogonal(Ops& ops, Arena& arena, Tensor x, DType param) {
+  constexpr int iterations = 5;
+  constexpr double a = 3.4445, b = -4.7750, c = 2.0315;
   const auto rows = x.rows(), cols = x.cols(), side = std::min(rows, cols);
   const bool wide = rows <= cols;
   Arena::ScratchScope scope(arena);
@@ -104,6 +102,7 @@ Muon::Muon(const ParamStore& store, double momentum)
 }
 
 void Muon::update(Ops& ops, Arena& arena, const AdamWStep& step) const {
+  constexpr double rms_of_adamw = 0.2;
   for (const ParamRange& range : others_) ops.adamw_ema(store_.optimizer_range(range), step);
   for (const Param& p : matrices_) {
     Arena::ScratchScope scope(arena);

@@ -25,6 +25,11 @@ struct ChosenPrecision {
 ChosenPrecision precision_of_machine(const ComputeSettings& compute,
                                      const ProductRate& rate = measured_rate);
 
+/// Rank 0's choice; it alone knows the reason. An exception of `choose` is an AgreedError on all
+/// ranks. Collective.
+ChosenPrecision chosen_on_rank_0(Communicator& comm,
+                                 const std::function<ChosenPrecision()>& choose);
+
 /// Where compute.precision is "auto", puts a type in its place and says which and why
 /// (compute.residual counts for bfloat16 alone): that of the run in run.dir if there is one, so
 /// that it goes on as it began; else precision_of_machine() of rank 0. The same on all ranks;

@@ -53,10 +53,17 @@ double rankme(MatrixView<const double> z);
 /// the largest (they come from the smaller Gram matrix).
 std::vector<double> singular_values(MatrixView<const double> z);
 
+/// What the predictor is asked for: where it is pixels alone, its features mean nothing.
+enum class Predicts : std::uint8_t { features, pixels };
+
 /// The figures by name, in a fixed order, for the event log and those who read it.
 struct HealthFigure {
   std::string_view name;
   double Health::*value;
+  bool of_predictions = false;  // of the predictor's, or of trivial ones to compare them with
+
+  /// Whether it means something where this is predicted.
+  bool told(Predicts predicts) const { return !of_predictions || predicts == Predicts::features; }
 };
 inline constexpr std::array<HealthFigure, 12> health_figures{
     {{"rankme", &Health::rankme},
@@ -65,12 +72,12 @@ inline constexpr std::array<HealthFigure, 12> health_figures{
      {"raw_std", &Health::raw_std},
      {"pairwise_cosine", &Health::pairwise_cosine},
      {"position_share", &Health::position_share},
-     {"cross_sample_gap", &Health::cross_sample_gap},
-     {"loss", &Health::loss},
-     {"zero_loss", &Health::zero_loss},
-     {"position_mean_loss", &Health::position_mean_loss},
-     {"loss_to_zero", &Health::loss_to_zero},
-     {"loss_to_position_mean", &Health::loss_to_position_mean}}};
+     {"cross_sample_gap", &Health::cross_sample_gap, true},
+     {"loss", &Health::loss, true},
+     {"zero_loss", &Health::zero_loss, true},
+     {"position_mean_loss", &Health::position_mean_loss, true},
+     {"loss_to_zero", &Health::loss_to_zero, true},
+     {"loss_to_position_mean", &Health::loss_to_position_mean, true}}};
 
 /// Limits below (or above) which a warning is given; no source gives universal ones.
 struct HealthLimits {
@@ -82,9 +89,6 @@ struct HealthLimits {
   double position_share = 0.9;     // above this
   double cross_sample_gap = 0.02;  // below this
 };
-
-/// What the predictor is asked for: where it is pixels alone, its features mean nothing.
-enum class Predicts : std::uint8_t { features, pixels };
 
 /// One sentence a suspicion, none when all is well. `previous`: the last evaluation, or nullptr.
 std::vector<std::string> warnings(const Health& health, const Health* previous = nullptr,

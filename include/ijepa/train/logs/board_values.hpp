@@ -24,8 +24,9 @@ constexpr const char* masks_tag = "pictures/masks";
 constexpr const char* patches_tag = "pictures/patches";
 
 std::vector<EventValue> board_values(const StepMetrics& metrics);
-/// The losses stand beside the training's, as loss/held_out, loss/zero and loss/place_only.
-std::vector<EventValue> board_values(const Health& health);
+/// The losses stand beside the training's, as loss/held_out, loss/zero and loss/place_only. Of
+/// predictions nothing is told where pixels are predicted.
+std::vector<EventValue> board_values(const Health& health, Predicts predicts);
 
 /// A row an image: the image, what its first context shows, and each of its target blocks, the rest
 /// of the image grey. Images have one size.
@@ -36,6 +37,7 @@ std::unique_ptr<Board> open_board(const std::string& run_dir, std::int64_t steps
                                   const std::optional<HealthMonitor>& monitor, const Log& log);
 
 /// Health, the variances of features, and the features of patches as colours.
-void show(Board& board, std::int64_t step, HealthMonitor::Look look, const HealthMonitor& monitor);
+void show(Board& board, std::int64_t step, HealthMonitor::Look look, const HealthMonitor& monitor,
+          Predicts predicts);
 
 }  // namespace ijepa
