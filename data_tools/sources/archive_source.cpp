@@ -48,6 +48,11 @@ bool names_have_letters(const std::string& path) {
   return text.starts_with("PK") || text == "7z\xBC\xAF" || path.ends_with(".zip");
 }
 
+/// Tars that were joined by cat would end with the first one's end.
+void read_joined(archive* a) {
+  archive_read_set_format_option(a, "tar", "read_concatenated_archives", "1");
+}
+
 locale_t utf8_locale() {
   for (const char* name : {"C.UTF-8", "C.utf8", "en_US.UTF-8"})
     if (const locale_t made = ::newlocale(LC_CTYPE_MASK, name, nullptr); made != nullptr)
@@ -111,8 +116,6 @@ ArchiveSource::Handle ArchiveSource::make_reader(bool zip_too) {
   archive_read_support_filter_all(handle.get());
   archive_read_support_format_tar(handle.get());
   archive_read_support_format_gnutar(handle.get());
-  // Tars that were joined by cat would end with the first one's end.
-  archive_read_set_format_option(handle.get(), "tar", "read_concatenated_archives", "1");
   if (zip_too) {
     archive_read_support_format_zip(handle.get());
     archive_read_support_format_7zip(handle.get());
@@ -133,11 +136,26 @@ ArchiveSource::~ArchiveSource() = default;
 
 void ArchiveSource::open() {
   outer_ = make_reader(true);
+  read_joined(outer_.get());
   members_ = 0;
   // The result first: check()'s arguments would be evaluated in any order.
   const int status = archive_read_open_filename(outer_.get(), path_.c_str(), read_block_bytes);
   check(status == ARCHIVE_OK, "{} cannot be read as a tar or zip: {}.", path_,
         reason_of(outer_.get()));
+}
+
+/// Whether the first tar ends after the members that were read: what is behind it is no other tar,
+/// but what an end may have behind it, such as the rest of its last block.
+bool ArchiveSource::ends_here() const {
+  const Handle first = make_reader(true);
+  if (archive_read_open_filename(first.get(), path_.c_str(), read_block_bytes) != ARCHIVE_OK)
+    return false;
+  archive_entry* member = nullptr;
+  std::int64_t members = 0;
+  int status = archive_read_next_header(first.get(), &member);
+  for (; status == ARCHIVE_OK || status == ARCHIVE_WARN; ++members)
+    status = archive_read_next_header(first.get(), &member);
+  return status == ARCHIVE_EOF && members == members_;
 }
 
 bool ArchiveSource::next(SourceEntry& entry) {
@@ -187,11 +205,13 @@ bool ArchiveSource::next_member(SourceEntry& entry) {
     archive_entry* member = nullptr;
     const int status = archive_read_next_header(outer_.get(), &member);
     if (status == ARCHIVE_EOF) return false;
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
+      if (members_ > 0 && ends_here()) return false;
       fail("{} {}: {}.", path_,
            members_ == 0 ? std::string("cannot be read as a tar or zip")
                          : fmt::format("is damaged or cut short after {} members", members_),
            reason_of(outer_.get()));
+    }
     ++members_;
     entry = entry_of(member, "");
     if (entry.path.empty() || take_link(member, "", entry)) continue;
@@ -206,6 +226,7 @@ bool ArchiveSource::next_member(SourceEntry& entry) {
 
 void ArchiveSource::enter_inner(SourceEntry& entry) {
   inner_ = make_reader(false);
+  read_joined(inner_.get());
   inner_input_ = std::make_unique<InnerInput>(InnerInput{outer_.get(), {}});
   if (archive_read_open(inner_.get(), inner_input_.get(), nullptr, read_outer<InnerInput>,
                         nullptr) != ARCHIVE_OK) {
@@ -225,7 +246,7 @@ bool ArchiveSource::next_of_inner(SourceEntry& entry) {
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
       // No text of libarchive's: it depends on which members were read and which passed over.
-      entry = {.path = inner_path_, .problem = lost_in_archive};
+      entry = {.path = inner_path_, .problem = lost_in_inner_archive};
       inner_.reset();
       member_ = entry;
       return true;

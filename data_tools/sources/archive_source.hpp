@@ -1,7 +1,7 @@
-// ArchiveSource: the members of a tar (plain, gzip, bzip2, xz or zstd), zip or 7z in the archive's
-// order, read through libarchive. A member that is itself a tar is entered and appears as a folder.
-// What links name follows at the end, in a second reading of an archive that has links. A member's
-// memory grows with what comes of it; names above 4096 bytes are cut and a problem of their entry.
+// ArchiveSource: the members of a tar (plain, gzip, bzip2, xz or zstd; joined ones too), zip or 7z
+// in its order, by libarchive. A member that is itself a tar is entered and appears as a folder.
+// What links name follows at the end, in a second reading. A member's memory grows with what comes
+// of it; names above 4096 bytes are cut and a problem of their entry.
 #pragma once
 #include <locale.h>
 
@@ -44,6 +44,7 @@ class ArchiveSource : public Source {
 
   static Handle make_reader(bool zip_too);
   void open();
+  bool ends_here() const;
   bool next_member(SourceEntry& entry);
   bool next_of_inner(SourceEntry& entry);
   void enter_inner(SourceEntry& entry);

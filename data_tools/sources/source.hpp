@@ -42,6 +42,8 @@ std::unique_ptr<Source> open_source(const std::string& path);
 /// The problem of an archive's entry.
 inline constexpr const char* lost_in_archive =
     "an archive damaged in mid-file: what follows in it is lost";
+inline constexpr const char* lost_in_inner_archive =
+    "an archive damaged in mid-file or followed by bytes that are none: what is behind is lost";
 
 /// True for "n01440764.tar", "x.tar.gz", ...
 bool has_archive_name(const std::string& path);

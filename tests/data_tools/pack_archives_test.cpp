@@ -162,6 +162,23 @@ TEST_F(PackArchives, TarsJoinedByCatAreReadToTheLast) {
   EXPECT_EQ(inner.size(), 5U) << "a tar within a tar\n" << rejected();
 }
 
+TEST_F(PackArchives, BytesBehindAnEndThatAreNoTarAreNoDamage) {
+  write_members({file("a/1.jpg", 1), hard("b/1.jpg", "a/1.jpg")}, at("in.tar"));
+  const auto tar = read_text_file(at("in.tar"));
+  const auto end = tar.find_last_not_of('\0') / 512 * 512 + 3 * std::size_t{512};
+  for (const std::string& behind :
+       {std::string(4096, '#'), std::string("\n"), std::string(100, '\0')}) {
+    write_file_atomically(at("in.tar"), tar.substr(0, end) + behind);
+    fs::remove_all(at("out"));
+    run(options("in.tar", "out"));
+    EXPECT_EQ(contents(at("out")).size(), 2U) << behind.size() << rejected();
+    EXPECT_THAT(rejected(), ::testing::Not(HasSubstr("in.tar")));
+  }
+  write_file_atomically(at("in.tar"), tar + tar.substr(0, 700));
+  EXPECT_THAT(message_of(options("in.tar", "cut")), HasSubstr("cut short"))
+      << "a second tar that is cut within its first member";
+}
+
 TEST_F(PackArchives, RepeatedNamesAreTheSameForAnyRanksAndAfterAKill) {
   std::vector<Member> members;
   for (std::uint64_t i = 0; i < 30; ++i)
