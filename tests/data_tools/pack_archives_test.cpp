@@ -174,6 +174,10 @@ TEST_F(PackArchives, BytesBehindAnEndThatAreNoTarAreNoDamage) {
     EXPECT_EQ(contents(at("out")).size(), 2U) << behind.size() << rejected();
     EXPECT_THAT(rejected(), ::testing::Not(HasSubstr("in.tar")));
   }
+  const auto inner = tar.substr(0, end) + std::string(512, '#');
+  EXPECT_EQ(packed({{"c.tar", Bytes(inner.begin(), inner.end()), "", ""}}).size(), 2U);
+  EXPECT_THAT(rejected(), HasSubstr("c.tar,0,an archive damaged in mid-file or followed by"))
+      << "a tar within a tar cannot be read once more";
   write_file_atomically(at("in.tar"), tar + tar.substr(0, 700));
   EXPECT_THAT(message_of(options("in.tar", "cut")), HasSubstr("cut short"))
       << "a second tar that is cut within its first member";

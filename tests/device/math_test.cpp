@@ -72,6 +72,9 @@ TEST(GeluTables, AreTheDistributionAndTheSlope) {
   };
   expect_tables(GeluPieces<8>{});
   expect_tables(GeluPieces<16>{});
+  using Many = GeluPieces<16>;
+  EXPECT_EQ(cdf_table<Many>[0][Many::count - 1], 0.5F);
+  EXPECT_EQ(slope_table<Many>[0][Many::count - 1], 0.5F);
 }
 
 TEST(GeluTables, BeyondThemPhiAndTheSlopeAreZeroOrOne) {

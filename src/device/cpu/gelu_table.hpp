@@ -1,11 +1,12 @@
 // Phi and the slope of GELU as polynomials on pieces of [0, 6.2], whose coefficients a processor
 // finds in registers: 32 pieces of degree 4 with AVX-512, 8 of degree 6 and 7 with AVX2. Half the
-// work of erf and exp, errors below 1e-7. Both are 1/2 plus an odd function, tabulated for x >= 0.
+// work of erf and exp, errors of 1e-7. Both are 1/2 plus an odd function, tabulated for x >= 0.
 #pragma once
 #include <immintrin.h>
 
 #include <array>
 #include <cstdint>
+#include <numbers>
 
 namespace ijepa::cpu {
 
@@ -65,7 +66,7 @@ constexpr std::array<double, Terms> chebyshev_points() {
   std::array<double, Terms> points{};
   for (int i = 0; i < Terms; ++i)
     points[static_cast<std::size_t>(i)] =
-        constant_sine((2 * i + 1 - Terms) * 3.14159265358979323846 / (2 * Terms)) / 2;
+        constant_sine((2 * i + 1 - Terms) * std::numbers::pi / (2 * Terms)) / 2;
   return points;
 }
 

@@ -82,12 +82,6 @@ IJEPA_INLINE bool reads_b_in_place(const Product& p) {
   return !I::copies_gradients && std::is_same_v<T, C> && is_gradient(p) && p.n % lanes<I, C> == 0;
 }
 
-/// Whether a is read from a copy in tiles.
-template <class I>
-IJEPA_INLINE bool reads_a_in_tiles(const Product& p) {
-  return I::copies_gradients && is_gradient(p);
-}
-
 /// Where a panel of a block lies in packed b: blocks in order of k, panels side by side in each.
 template <class I, class C>
 IJEPA_INLINE std::int64_t panel_at(const Product& p, const Block& block, const Panel& panel) {
@@ -252,7 +246,9 @@ struct Widened {
   static Depth depth(const Product& p) { return depth_of<I>(p); }
   /// Elements of the workspace that prepare_rows takes for so many rows.
   static std::int64_t row_space(const Product& p, std::int64_t rows) {
-    return std::is_same_v<T, Sum> && !reads_a_in_tiles<I>(p) ? 0 : rows * depth(p).most;
+    return std::is_same_v<T, Sum> && !(I::copies_gradients && is_gradient(p))
+               ? 0
+               : rows * depth(p).most;
   }
   IJEPA_INLINE static RowsOfA<Sum> prepare(const Product& p, Range rows, const Block& block,
                                            Sum* workspace) {

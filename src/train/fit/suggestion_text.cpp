@@ -32,7 +32,7 @@ constexpr std::pair<std::string_view, std::string_view> reasons[] = {
     {"optim.micro_batch", "A rank's whole batch at once, so that no image is computed twice."},
     {"optim.epochs", "Passes over the images. More are the first thing to try with more time."},
     {"optim.max_steps", "A part of these passes; the schedules end with it (ipe_scale)."},
-    {"optim.optimizer", "Matrices move by Muon, which learned photographs in a third of the time."},
+    {"optim.optimizer", "Matrices move by Muon: linear heads of photographs gained three points."},
     {"optim.lr", "Halve it where rankme falls after the warm-up (docs/troubleshooting.md)."},
     {"optim.ema_start", "The target forgets within 1 / (1 - this) steps."},
     {"compute.precision", "bfloat16 where, as here, the machine multiplies it faster."},
