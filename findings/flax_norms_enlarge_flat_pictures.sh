@@ -4,8 +4,8 @@
 #
 # The variance is mean(x^2) - mean(x)^2 in float32, of which nothing but rounding is left where the mean is some
 # thousand times the deviation, and one below 0 is set to 0, so the result is divided by the root of epsilon, 0.001.
-# Depths in millimetres of a wall, counts of 16 bits, temperatures in kelvin, dark or empty pictures that
-# are standardised one by one: one such sample is a gradient that no other one of the batch stands up to. From 1000 on
+# Depths of a wall in millimetres, counts of 16 bits, an empty picture with a little noise that is standardised by
+# itself: one such sample is a gradient that no other one of the batch stands up to. From 1000 on
 # it begins, by the number of values that a mean is over; at 100 nothing shows. The careful ways are not the defaults:
 # use_fast_variance=False in Flax, algorithm="stable" in standardize; or subtract a mean before.
 # Source: flax/linen/normalization.py, _compute_stats (use_fast_variance=True, "less numerically stable"); jax/_src/nn/
