@@ -20,7 +20,7 @@ build=(
 tests=(
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv
   patchelf xz-utils                         # the bundle
-  clang libclang-rt-dev                     # fuzz targets
+  clang libclang-rt-dev libomp-dev          # sanitizers, fuzz targets
   man-db bash-completion zsh fish           # manual pages and completions
   dpkg-dev file environment-modules         # the package, the modulefile
   slurm-wlm slurm-wlm-basic-plugins munge   # a Slurm of emulated nodes; no service of it is needed

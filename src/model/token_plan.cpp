@@ -149,9 +149,9 @@ void find_sources(TokenPlan& plan) {
 /// The different rows among the targets, and which of them each is.
 void find_wanted(TokenPlan& plan) {
   plan.wanted_rows = plan.target_rows;
-  std::ranges::sort(plan.wanted_rows);
-  const auto rest = std::ranges::unique(plan.wanted_rows);
-  plan.wanted_rows.erase(rest.begin(), rest.end());
+  auto& wanted = plan.wanted_rows;
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   for (const auto row : plan.target_rows)
     plan.target_numbers.push_back(to_index(static_cast<std::size_t>(
         std::ranges::lower_bound(plan.wanted_rows, row) - plan.wanted_rows.begin())));

@@ -184,7 +184,7 @@ TEST(Samples, TurnsTiffsThatLieOnTheirSide) {
 /// Where tag 262 stands, type SHORT, one value: the only such entry.
 Bytes::iterator photometric_entry(Bytes& bytes, std::uint8_t value) {
   const Bytes entry{0x06, 0x01, 3, 0, 1, 0, 0, 0, value};
-  const auto at = std::ranges::search(bytes, entry).begin();
+  const auto at = std::search(bytes.begin(), bytes.end(), entry.begin(), entry.end());
   if (at == bytes.end()) ADD_FAILURE() << "no such entry";
   return at;
 }

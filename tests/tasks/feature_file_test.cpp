@@ -77,7 +77,8 @@ TEST_F(FeatureFile, DatasetsHaveTheirDimensions) {
   const std::vector<std::pair<const char*, std::vector<hsize_t>>> wrong{
       {"labels", {3, 2000}}, {"labels", {}}, {"features", {3}}, {"features", {1, 1, 3, 4}}};
   for (const auto& [name, shape] : wrong) {
-    const auto said = problem([&](auto& f) { f.dataset(name, H5T_STD_I32LE, shape); });
+    const auto said = problem(
+        [&, name = name, &shape = shape](auto& f) { f.dataset(name, H5T_STD_I32LE, shape); });
     EXPECT_NE(said.find(std::string(name) + " is damaged"), std::string::npos) << said;
   }
   const auto keys = problem([](auto& f) { f.dataset("keys", H5T_C_S1, {3, 2000}); });

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
-#include <ranges>
 #include <string_view>
 #include <vector>
 
@@ -144,9 +144,9 @@ std::int64_t OneDnn::Products::largest_step(const Product& p, Plans& plans) {
   const auto most = std::min(p.m, std::max(smallest_step, cached_bytes / bytes_of_row(p)));
   const auto& fewest = plans.of(smallest_step);
   auto largest = smallest_step;
-  for (const auto step : std::views::reverse(row_steps)) {
-    if (step > most || !plans.of(step).packs_like(fewest)) break;
-    largest = step;
+  for (auto step = std::rbegin(row_steps); step != std::rend(row_steps); ++step) {
+    if (*step > most || !plans.of(*step).packs_like(fewest)) break;
+    largest = *step;
   }
   return largest;
 }

@@ -19,9 +19,10 @@ struct AccumulatorOf<double> {
 template <class T>
 using Accumulator = typename AccumulatorOf<T>::type;
 
-/// Exchanges rows and columns of a square of vectors: in step s, the off-diagonal s x s blocks.
+/// Exchanges rows and columns of a square of lanes<I, C> vectors: in step s, the off-diagonal s x s
+/// blocks.
 template <class I, class C, int Step = 1>
-IJEPA_INLINE void transpose(Vec<I, C> (&v)[lanes<I, C>]) {
+IJEPA_INLINE void transpose(Vec<I, C>* v) {
   constexpr int n = lanes<I, C>;
   if constexpr (Step < n) {
     [&]<int... L>(std::integer_sequence<int, L...>) __attribute__((always_inline)) {

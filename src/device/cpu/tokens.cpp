@@ -1,5 +1,4 @@
 // Rows of token tensors: gathers, scatters and position tables.
-#include <ranges>
 #include <vector>
 
 #include "checks.hpp"
@@ -98,9 +97,16 @@ template <class F>
 std::int64_t row_of_use(const F& first_use, std::int64_t rows, std::int64_t uses,
                         std::int64_t use) {
   if (use == uses) return rows;
-  const auto numbers = std::views::iota(std::int64_t{0}, rows);
-  return static_cast<std::int64_t>(std::ranges::lower_bound(numbers, use, {}, first_use) -
-                                   numbers.begin());
+  std::int64_t low = 0;
+  while (low < rows) {
+    const auto middle = low + (rows - low) / 2;
+    if (first_use(middle) < use) {
+      low = middle + 1;
+    } else {
+      rows = middle;
+    }
+  }
+  return low;
 }
 
 }  // namespace

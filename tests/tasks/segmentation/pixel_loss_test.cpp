@@ -51,7 +51,7 @@ TEST_P(PixelLoss, GradientAgreesWithCentralDifferencesAndThreadsChangeNothing) {
   EXPECT_EQ(std::accumulate(result.confusion.begin(), result.confusion.end(), std::int64_t{0}),
             result.pixels);
   for (std::size_t i = 0; i < low.size(); i += 1 + low.size() / 40) {
-    const auto loss_at = [&](double h) {
+    const auto loss_at = [&, &cells = cells](double h) {
       auto moved = low;
       moved[i] += h;
       return 0.5 * pixel_loss<double>(moved, cells, labels, 0.5, {}, 1).loss;

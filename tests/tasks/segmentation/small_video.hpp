@@ -43,7 +43,8 @@ inline void write_turned_film(const std::filesystem::path& path, int orientation
   }
   auto bytes = read_bytes(path);
   const std::string name = "tkhd";
-  auto at = std::ranges::search(bytes, name).begin() + 4 + 40;  // header of version 0
+  auto at = std::search(bytes.begin(), bytes.end(), name.begin(), name.end()) + 4 +
+            40;  // header of version 0
   const auto put = [&](int value) {
     for (const int shift : {8, 0}) *at++ = static_cast<std::uint8_t>(value >> shift);
     at += 2;  // fraction
