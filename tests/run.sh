@@ -72,7 +72,8 @@ if [[ $scope == quick ]]; then
   finish
 fi
 
-phase "e2e, fault" run_labels release '^(e2e|fault)$' || true
+# e2e.learning has all that e2e.learns has.
+phase "e2e, fault" run_labels release '^(e2e|fault)$' -E '^e2e.learns$' || true
 phase "batch scripts on Slurm" run_labels release '^slurm$' || true
 # Open MPI and libgomp never free some of what they allocate, so leaks are not looked for.
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "data_tools/layout/label_twins.hpp"
 #include "ijepa/core/error.hpp"
@@ -32,6 +33,15 @@ std::string OutFolder::spill(std::size_t index) const {
 
 std::string OutFolder::rejected_of(std::size_t index) const {
   return fmt::format("{}/shard_{:05d}.rejected", work(), index);
+}
+
+void OutFolder::remove_work() const {
+  std::error_code error;
+  do {
+    std::filesystem::remove_all(work(), error);
+  } while (error == std::errc::no_such_file_or_directory);
+  check(!error, "Cannot remove {}, which is only there while packing: {}.", work(),
+        error.message());
 }
 
 PackPass::PackPass(const PackOptions& options, const Plan& plan, const OutFolder& out,

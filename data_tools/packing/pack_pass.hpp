@@ -36,6 +36,8 @@ class OutFolder {
   std::string plan() const { return work() + "/plan.json"; }
   std::string spill(std::size_t index) const;
   std::string rejected_of(std::size_t index) const;
+  /// Removes work(), from which other ranks may be removing their own files. Error: it stays.
+  void remove_work() const;
 
  private:
   std::string out_;

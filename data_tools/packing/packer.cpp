@@ -262,7 +262,7 @@ class Packer {
     s.rejected_path = out_.rejected();
     if (manifest.contains("reasons")) manifest.at("reasons").get_to(s.reasons);
     if (ranks_.rank != 0) return s;
-    fs::remove_all(out_.work());
+    out_.remove_work();
     for (const auto& entry : manifest.at("sets")) {
       const std::string path = out_.split(entry.at("name"));
       const ShardSet set = ShardSet::open(path);

@@ -10,12 +10,12 @@
 namespace ijepa {
 namespace {
 
-struct Sample {
+struct SampleProgram {
   CLI::App app{"Tries things. Ends soon."};
   std::string name;
   int count = 3;
 
-  Sample() {
+  SampleProgram() {
     auto& make = *app.add_subcommand("make", "makes one");
     make.option_defaults()->always_capture_default();
     make.add_option("--name", name, "its name: 'a' [or] \\b")
@@ -50,7 +50,7 @@ bool holds(const std::string& text, const std::string& part) {
 }
 
 TEST(ProgramWords, VersionTellsWhatItWasBuiltWith) {
-  const std::string text = Sample().printed({"--version"});
+  const std::string text = SampleProgram().printed({"--version"});
   EXPECT_TRUE(text.starts_with("ijepa-try " + version())) << text;
   for (const char* part : {"\ncompiler", "\nMPI", "\nHDF5", "\noneDNN", "\nCUDA"})
     EXPECT_TRUE(holds(text, part)) << part << " in " << text;
@@ -74,14 +74,15 @@ TEST(ProgramWords, AnEmptyOutIsRefused) {
 }
 
 TEST(ProgramWords, ASubcommandShowsItsOwnExamples) {
-  const std::string all = Sample().printed({"--help"}), one = Sample().printed({"make", "--help"});
+  const std::string all = SampleProgram().printed({"--help"}),
+                    one = SampleProgram().printed({"make", "--help"});
   EXPECT_TRUE(holds(all, "Make one:\n  ijepa-try make --name a\n")) << all;
   EXPECT_TRUE(holds(all, "Drop one") && holds(all, "More: docs/a.md")) << all;
   EXPECT_TRUE(holds(one, "Make one") && !holds(one, "Drop one")) << one;
 }
 
 TEST(ProgramWords, ThePageEscapesWhatRoffWouldTakeForItself) {
-  const std::string page = Sample().printed({"--print", "man"});
+  const std::string page = SampleProgram().printed({"--print", "man"});
   EXPECT_TRUE(holds(page, ".SH NAME\nijepa\\-try \\- tries things\n")) << page;
   EXPECT_TRUE(holds(page, "its name: 'a' [or] \\eb (one of a, b; required)")) << page;
   EXPECT_TRUE(holds(page, ".B \\-n, \\-\\-count INT\n\\&.of them (1 to 9; default: 3)")) << page;
@@ -90,25 +91,25 @@ TEST(ProgramWords, ThePageEscapesWhatRoffWouldTakeForItself) {
 }
 
 TEST(ProgramWords, CompletionsKnowSubcommandsOptionsAndChoices) {
-  const std::string bash = Sample().printed({"--print", "bash"});
+  const std::string bash = SampleProgram().printed({"--print", "bash"});
   EXPECT_TRUE(holds(bash, "'make --name') takes='a b'")) << bash;
   EXPECT_TRUE(holds(bash, "'make --count' | 'make -n') takes='nothing'") ||
               holds(bash, "'make -n' | 'make --count') takes='nothing'"))
       << bash;
-  const std::string zsh = Sample().printed({"--print", "zsh"});
+  const std::string zsh = SampleProgram().printed({"--print", "zsh"});
   EXPECT_TRUE(holds(zsh, R"('*--name=[its name\: '\''a'\'' \[or\] \\b]:TEXT:(a b)')")) << zsh;
-  const std::string fish = Sample().printed({"--print", "fish"});
+  const std::string fish = SampleProgram().printed({"--print", "fish"});
   EXPECT_TRUE(holds(fish, R"(-l name -x -a 'a b' -d 'its name: \'a\' [or] \\b')")) << fish;
 }
 
 TEST(ProgramWords, AnUnknownFormatIsRefusedWithThoseThereAre) {
-  const std::string text = Sample().printed({"--print", "tcsh"});
+  const std::string text = SampleProgram().printed({"--print", "tcsh"});
   EXPECT_TRUE(holds(text, "tcsh not in {man,bash,zsh,fish}")) << text;
 }
 
 void say_into(const char* file) {
   if (std::freopen(file, "w", stdout) == nullptr) std::_Exit(2);
-  const Sample sample;
+  const SampleProgram sample;
   std::puts("what it has to say");
   std::exit(0);
 }

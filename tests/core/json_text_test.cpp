@@ -7,7 +7,7 @@
 namespace ijepa {
 namespace {
 
-std::string problem_of(const std::string& text) {
+std::string parse_problem(const std::string& text) {
   try {
     parse_json(text, "a.json is damaged");
   } catch (const Error& error) {
@@ -60,11 +60,11 @@ TEST(JsonText, WholeNumbersAreWhole) {
 }
 
 TEST(JsonText, BrokenSyntaxIsOneSentence) {
-  EXPECT_EQ(problem_of("{\"a\":"), "a.json is damaged: it ends too early.");
-  EXPECT_EQ(problem_of("{\"a"), "a.json is damaged: it ends too early.");
-  EXPECT_EQ(problem_of(""), "a.json is damaged: it ends too early.");
-  EXPECT_EQ(problem_of("[1e999]"), "a.json is damaged: number overflow parsing '1e999'.");
-  EXPECT_EQ(problem_of("{\"a\" 3}"), "a.json is damaged: from byte 6 on it is no JSON.");
+  EXPECT_EQ(parse_problem("{\"a\":"), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(parse_problem("{\"a"), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(parse_problem(""), "a.json is damaged: it ends too early.");
+  EXPECT_EQ(parse_problem("[1e999]"), "a.json is damaged: number overflow parsing '1e999'.");
+  EXPECT_EQ(parse_problem("{\"a\" 3}"), "a.json is damaged: from byte 6 on it is no JSON.");
 }
 
 TEST(JsonText, WhatTheLibrarySaysIsSaidInItsWords) {
@@ -83,13 +83,13 @@ TEST(JsonText, WhatTheLibrarySaysIsSaidInItsWords) {
 }
 
 TEST(JsonText, DeepNestingAndTooManyValuesAreRefused) {
-  EXPECT_EQ(problem_of(nested(most_json_levels)), "");
-  EXPECT_EQ(problem_of(nested(most_json_levels + 1)),
+  EXPECT_EQ(parse_problem(nested(most_json_levels)), "");
+  EXPECT_EQ(parse_problem(nested(most_json_levels + 1)),
             "a.json is damaged: it nests more than 64 levels.");
-  EXPECT_EQ(problem_of(nested(1'000'000)), "a.json is damaged: it nests more than 64 levels.");
+  EXPECT_EQ(parse_problem(nested(1'000'000)), "a.json is damaged: it nests more than 64 levels.");
   std::string many = "[0";
   for (std::size_t i = 0; i < most_json_values; ++i) many += ",0";
-  EXPECT_EQ(problem_of(many + "]"), "a.json is damaged: it has more than 4000000 values.");
+  EXPECT_EQ(parse_problem(many + "]"), "a.json is damaged: it has more than 4000000 values.");
 }
 
 }  // namespace

@@ -15,11 +15,11 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-constexpr int height = 40, width = 50;
+constexpr int rows = 40, columns = 50;
 
 Bytes draw_bytes(const TiffForm& form) {
   Rng rng(5, Purpose::test);
-  Bytes out(static_cast<std::size_t>(height * width * form.channels * form.bits / 8));
+  Bytes out(static_cast<std::size_t>(rows * columns * form.channels * form.bits / 8));
   for (auto& byte : out) byte = static_cast<std::uint8_t>(rng.below(256));
   return out;
 }
@@ -50,10 +50,10 @@ std::vector<std::uint8_t> colours_of(const Bytes& bytes) {
 TEST(Tiff, HowItIsPackedChangesNoPixel) {
   for (auto form : layouts()) {
     const auto samples = draw_bytes(form);
-    const auto expected = colours_of(tiff(samples, height, width, form));
+    const auto expected = colours_of(tiff(samples, rows, columns, form));
     for (const int packed : {COMPRESSION_NONE, COMPRESSION_PACKBITS, COMPRESSION_ADOBE_DEFLATE}) {
       form.packed = static_cast<std::uint16_t>(packed);
-      EXPECT_EQ(colours_of(tiff(samples, height, width, form)), expected)
+      EXPECT_EQ(colours_of(tiff(samples, rows, columns, form)), expected)
           << form.channels << " channels of " << form.bits << " bits, apart " << form.apart
           << ", tiles of " << form.tile << ", packed by " << packed;
     }
@@ -63,11 +63,11 @@ TEST(Tiff, HowItIsPackedChangesNoPixel) {
 TEST(Tiff, BitsInReverseAreReadWhereTheyCanBe) {
   for (auto form : layouts()) {
     const auto samples = draw_bytes(form);
-    const auto expected = colours_of(tiff(samples, height, width, form));
+    const auto expected = colours_of(tiff(samples, rows, columns, form));
     form.bit_order = FILLORDER_LSB2MSB;
     for (const int packed : {COMPRESSION_NONE, COMPRESSION_PACKBITS, COMPRESSION_ADOBE_DEFLATE}) {
       form.packed = static_cast<std::uint16_t>(packed);
-      const auto bytes = tiff(samples, height, width, form);
+      const auto bytes = tiff(samples, rows, columns, form);
       if (form.tile == 0 || packed != COMPRESSION_NONE)
         EXPECT_EQ(colours_of(bytes), expected) << form.bits << " bits, packed by " << packed;
       else
@@ -82,7 +82,7 @@ TEST(Tiff, WhatIsNotReadIsNamedByItsKind) {
     TiffForm form{.channels = channels};
     form.photometric = photometric;
     try {
-      decode_samples(tiff(draw_bytes(form), height, width, form), wanted);
+      decode_samples(tiff(draw_bytes(form), rows, columns, form), wanted);
     } catch (const WrongChannels& error) {
       return error.what_it_has();
     }

@@ -172,7 +172,7 @@ class Texts : public Source {
   std::size_t next_ = 0;
 };
 
-std::vector<std::string> classes_of(std::vector<std::string> texts) {
+std::vector<std::string> names_in(std::vector<std::string> texts) {
   Texts source("x/1", std::move(texts));
   TwinClasses classes;
   for (SourceEntry entry; source.next(entry);) classes.add(entry, source);
@@ -180,12 +180,12 @@ std::vector<std::string> classes_of(std::vector<std::string> texts) {
 }
 
 TEST_F(ArchiveHostile, LabelsAreShortAndSoMany) {
-  EXPECT_EQ(classes_of({"cat", std::string(257, 'x'), std::string(256, 'y')}).size(), 2U);
+  EXPECT_EQ(names_in({"cat", std::string(257, 'x'), std::string(256, 'y')}).size(), 2U);
   std::vector<std::string> texts;
   for (int i = 0; i < 100'000; ++i) texts.push_back(std::to_string(i));
-  EXPECT_EQ(classes_of(texts).size(), 100'000U);
+  EXPECT_EQ(names_in(texts).size(), 100'000U);
   texts.emplace_back("one more");
-  EXPECT_TRUE(classes_of(texts).empty());
+  EXPECT_TRUE(names_in(texts).empty());
 }
 
 // As zips that were written to a pipe have them: without a size before the bytes.

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <thread>
 
+#include "data_tools/packing/pack_pass.hpp"
 #include "tests/data_tools/pack_fixture.hpp"
 
 namespace ijepa::test {
@@ -131,6 +133,20 @@ TEST_F(PackRankFiles, ASecondProgramInTheSameFolderIsRefused) {
   other.request_stop();
   other.join();
   EXPECT_NO_THROW(RankFile(at(""), 0, milliseconds(50)));
+}
+
+TEST_F(PackRankFiles, TheFolderGoesWhileOtherRanksRemoveTheirFilesFromIt) {
+  const tools::OutFolder out(at("out"));
+  for (int trial = 0; trial < 20; ++trial) {
+    fs::create_directories(out.work());
+    const auto file = [&](int i) { return out.work() + "/rank_" + std::to_string(i); };
+    for (int i = 0; i < 300; ++i) std::ofstream(file(i)) << i;
+    const std::jthread others([&] {
+      for (int i = 0; i < 300; ++i) ::unlink(file(i).c_str());
+    });
+    EXPECT_NO_THROW(out.remove_work());
+    EXPECT_FALSE(fs::exists(out.work()));
+  }
 }
 
 TEST_F(PackRankFiles, ARankThatDiesIsNoticed) {

@@ -21,7 +21,7 @@ cv::Mat drawn_plot(const Plot& plot) {
   return cv::imread(path);
 }
 
-const cv::Vec3b blue{180, 119, 31}, orange{14, 127, 255};  // blue first
+const cv::Vec3b curve_blue{180, 119, 31}, curve_orange{14, 127, 255};  // channels from blue to red
 
 int count(const cv::Mat& picture, const cv::Vec3b& colour) {
   cv::Mat same;
@@ -42,8 +42,8 @@ TEST(Plot, DrawsEveryCurveInItsColour) {
   const auto picture =
       drawn_plot({"loss", "epoch", {{"a", {1, 2, 3}, {3, 2, NAN}}, {"b", {1, 2, 3}, {1, 1, 1}}}});
   ASSERT_EQ(picture.cols, 960);
-  EXPECT_GT(count(picture, blue), 300);     // to the middle
-  EXPECT_GT(count(picture, orange), 1500);  // from side to side
+  EXPECT_GT(count(picture, curve_blue), 300);     // to the middle
+  EXPECT_GT(count(picture, curve_orange), 1500);  // from side to side
 }
 
 TEST(Plot, NamesStandAboveTheCurves) {
@@ -54,8 +54,8 @@ TEST(Plot, NamesStandAboveTheCurves) {
   // only the last one is seen.
   int top = 0;
   while (count(picture.row(top), cv::Vec3b(30, 30, 30)) < 800) ++top;
-  EXPECT_EQ(count(picture.rowRange(top, 600), blue), 0);
-  EXPECT_GT(count(picture.rowRange(0, top), blue), 2 * 25);
+  EXPECT_EQ(count(picture.rowRange(top, 600), curve_blue), 0);
+  EXPECT_GT(count(picture.rowRange(0, top), curve_blue), 2 * 25);
   EXPECT_LT(top, 200);
 }
 
@@ -63,7 +63,7 @@ TEST(Plot, LogarithmsMakeEqualFactorsEqualSteps) {
   const Plot plot{"loss", "epoch", {{"a", {0, 1, 2, 3}, {100, 10, 1, 0}}}, true};
   const auto picture = drawn_plot(plot);
   cv::Mat same;
-  cv::inRange(picture, blue, blue, same);
+  cv::inRange(picture, curve_blue, curve_blue, same);
   std::vector<int> rows;
   for (int y = 60; y < same.rows; ++y)
     if (cv::countNonZero(same.row(y)) > 0) rows.push_back(y);

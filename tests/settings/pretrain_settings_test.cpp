@@ -23,7 +23,7 @@ const Assignments named{"model.width=0", "model.depth=0", "model.heads=0",
                         "model.predictor.width=12"};
 const Assignments not_finite{"data.mean=[10, 10, 10]", "data.std=[1e-38, 1e-38, 1e-38]"};
 
-const std::vector<SettingEffect> effects{
+const std::vector<SettingEffect> pretrain_effects{
     {"model.name", "vit_tiny", named},
     {"model.width", "32"},
     {"model.depth", "1"},
@@ -116,7 +116,7 @@ const std::vector<SettingEffect> effects{
     {"eval.linear", "true", evaluated},
 };
 
-const std::vector<NeutralSetting> neutral{
+const std::vector<NeutralSetting> pretrain_neutral{
     {"data.threads", "images do not depend on who decodes them (loader_test)"},
     {"data.prefetch", "nor on when (loader_test)"},
     {"data.stage_dir", "the same shards from another disk (stage_test, trainer_test)"},
@@ -216,7 +216,8 @@ class PretrainSettings : public ::testing::Test {
 
 TEST_F(PretrainSettings, EachChangesARunOrHasAReasonNotTo) {
   expect_every_setting_has_its_effect<PretrainRecipe>(
-      effects, neutral, [](const Assignments& assignments) { return run(assignments); });
+      pretrain_effects, pretrain_neutral,
+      [](const Assignments& assignments) { return run(assignments); });
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace ijepa {
 namespace {
 
 /// Class 0 is always known, class 1 is taken for class 0 once in four, class 2 has no image.
-Confusion example() {
+Confusion example_counts() {
   Confusion c{{2, 4, 0}, {2, 3, 0}, {3, 3}};
   c.counts.values = {2, 0, 0, 1, 3, 0, 0, 0, 0};
   return c;
@@ -20,11 +20,11 @@ Confusion example() {
 const std::vector<std::string> names{"cat", "dog, large", "owl"};
 
 TEST(ConfusionReport, TablesNameClasses) {
-  EXPECT_EQ(confusion_csv(example(), names),
+  EXPECT_EQ(confusion_csv(example_counts(), names),
             "truth,cat,\"dog, large\",owl\ncat,2,0,0\n\"dog, large\",1,3,0\nowl,0,0,0\n");
-  auto other = example();
+  auto other = example_counts();
   other.hits = {1, 0, 0};
-  const auto a = example();
+  const auto a = example_counts();
   EXPECT_EQ(per_class_csv({{"trained", &a}, {"pixels", &other}}, names),
             "class,images,trained,pixels\ncat,2,100.000,50.000\n\"dog, large\",4,75.000,0.000\n"
             "owl,0,,\n");
@@ -49,7 +49,7 @@ cv::Point end_of_table(const cv::Mat& picture) {
 TEST(ConfusionReport, PictureIsDarkerWhereMoreAre) {
   const test::TemporaryFolder folder;
   const auto path = (folder.path() / "confusion.png").string();
-  write_confusion_picture(example(), names, path);
+  write_confusion_picture(example_counts(), names, path);
   const auto picture = cv::imread(path);
   ASSERT_FALSE(picture.empty());
   // Cells of 56 pixels, with numbers in their middle.
