@@ -80,7 +80,7 @@ static void describe(ClassifyOptim& o, Fields& f) {
     "Rate of dropped branches in the last block, rising linearly from 0.");
 }
 
-static void describe(ComputeSettings& c, Fields& f) {
+static void describe(ClassifyCompute& c, Fields& f) {
   f.choice(
       "device", c.device,
       {{"auto", DeviceChoice::automatic}, {"cpu", DeviceChoice::cpu}, {"cuda", DeviceChoice::cuda}},

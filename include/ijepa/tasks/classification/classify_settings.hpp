@@ -48,11 +48,15 @@ struct ClassifyRun {
   std::int64_t seed = 42;
 };
 
+/// Those of pretraining that a classifier has as well. A type of its own, since it describes fewer:
+/// of two describe() of one type the linker takes either for both where they are not inlined.
+struct ClassifyCompute : ComputeSettings {};
+
 struct ClassifySettings {
   ClassifyRun run;
   ClassifyData data;
   ClassifyOptim optim;
-  ComputeSettings compute;
+  ClassifyCompute compute;
 };
 
 /// The fields, ranges and help texts of every section.
