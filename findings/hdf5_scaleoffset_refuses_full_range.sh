@@ -6,7 +6,7 @@
 # whose values lie close together is read; one with dark and bright pixels in it is not. So a trial on a few pictures
 # passes and of a large set some fail, when the writer has long ended; a loop that passes over what it cannot
 # read trains without the pictures that have most contrast. The files are whole: h5py 3.11 and 3.16 read them, also what
-# 3.15 wrote, so update before anything is given up or written anew. gzip with shuffle packs as well.
+# 3.15 wrote, so update before anything is given up or written anew.
 # Source: https://github.com/HDFGroup/hdf5/issues/5861, /pull/5864 (the check of the bits has >= for >; 1.14.6 is named).
 # Versions: h5py 3.11.0, 3.12.1, 3.13.0, 3.15.1, 3.16.0 with the HDF5 that is printed, numpy 1.26.4.
 # Seen: the lines at the end.
