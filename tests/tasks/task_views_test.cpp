@@ -20,7 +20,12 @@ class Views : public ::testing::Test {
     std::iota(all_.begin(), all_.end(), 0);
   }
   std::vector<std::uint8_t> train(int threads = 1, std::int64_t epoch = 0) {
-    return TaskViews(*images_, settings_, 42, threads).train(all_, epoch, all_);
+    TaskViews views(*images_, settings_, 42, threads);
+    std::vector<std::uint8_t> out(all_.size() * views.image_bytes());
+    for (std::size_t i = 0; i < all_.size(); ++i)
+      views.train(all_[i], epoch, all_[i], out.data() + i * views.image_bytes(),
+                  static_cast<int>(i) % threads);
+    return out;
   }
   std::vector<std::uint8_t> evaluate() {
     return TaskViews(*images_, settings_, 42, 1).evaluate(all_);
@@ -49,6 +54,25 @@ TEST_F(Views, SquashedTrainingViewsAreTheEvaluationsOrTheirMirrors) {
   EXPECT_LT(mirrored, 8);
   settings_.flip = false;
   EXPECT_EQ(train(), plain);
+}
+
+TEST_F(Views, BatchesMadeAheadAreThoseMadeAtOnce) {
+  const auto plain = evaluate();
+  for (const int threads : {1, 3}) {
+    TaskViews views(*images_, settings_, 42, threads);
+    auto ahead = views.evaluate_ahead(3, [](std::int64_t batch) {
+      return batch == 1 ? std::vector<std::int64_t>{} : image_run(batch * 2, 4 - batch);
+    });
+    std::vector<std::uint8_t> got;
+    for (const std::int64_t count : {4, 0, 2}) {
+      const auto* batch = ahead.next();
+      ASSERT_NE(batch, nullptr);
+      EXPECT_EQ(std::ssize(batch->images), count);
+      got.insert(got.end(), batch->pixels.begin(), batch->pixels.end());
+    }
+    EXPECT_EQ(ahead.next(), nullptr);
+    EXPECT_EQ(got, std::vector(plain.begin(), plain.begin() + 6 * bytes));
+  }
 }
 
 TEST_F(Views, SquashResizesTheWholePicture) {

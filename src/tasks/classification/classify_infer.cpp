@@ -17,7 +17,6 @@
 #include "ijepa/tasks/classification/soft_cross_entropy.hpp"
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
-#include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/tasks/loop/rank_batches.hpp"
 
 namespace ijepa {
@@ -45,8 +44,8 @@ class Classification {
   ClassifyInferResult run() {
     const auto images = images_->size();
     const RankBatches shared(images, opened_.most, comm_);
-    Prefetch<std::vector<std::uint8_t>> ahead(shared.rounds(), [&](std::int64_t round) {
-      return views_->evaluate(shared.first(round), shared.count(round));
+    auto ahead = views_->evaluate_ahead(shared.rounds(), [&](std::int64_t round) {
+      return image_run(shared.first(round), shared.count(round));
     });
     WorkProgress progress(comm_, "classification", "images", images);
     std::unique_ptr<TemporaryFile> table;
@@ -55,12 +54,12 @@ class Classification {
       append(*table, header());
     });
     for (std::int64_t round = 0; round < shared.rounds(); ++round) {
-      const auto lines =
-          comm_.gather_all(classify(shared.first(round), shared.count(round), ahead.next()));
+      const auto lines = comm_.gather_all(
+          classify(shared.first(round), shared.count(round), ahead.next()->pixels));
       on_rank_0(comm_, [&] {
         for (const auto& text : lines) append(*table, text);
       });
-      progress.add(shared.count_of_all(round));
+      progress.add(shared.count_of_all(round), ahead.wait_seconds());
     }
     on_rank_0(comm_, [&] {
       table->publish();

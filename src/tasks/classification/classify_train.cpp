@@ -25,9 +25,11 @@ namespace {
 const std::vector<Role> with_moments{Role::weight, Role::adam_m, Role::adam_v};
 
 struct PictureBatch {
+  std::optional<std::int64_t> epoch;  // of training
+  std::int64_t step = 0;
+  std::vector<std::int64_t> images, positions;
   std::vector<std::uint8_t> pixels;
   std::vector<std::int32_t> labels;
-  std::vector<std::int64_t> positions;
   Matrix<double> targets;  // of training
 };
 
@@ -74,7 +76,8 @@ class Training : public EpochTask<PictureBatch> {
 
   ClassifyResult run() {
     const auto& optim = settings_.optim;
-    Epochs<PictureBatch>(*this, {optim.epochs, shared_, valid_->size(), most_}, comm_, log_).run();
+    const EpochPlan plan{optim.epochs, shared_, valid_->size(), most_, threads_of(settings_)};
+    Epochs<PictureBatch>(*this, plan, comm_, log_).run();
     return {history_,        train_->size(), valid_->size(),  std::ssize(train_->class_names()),
             folder("best_"), folder(""),     std::ssize(bad_)};
   }
@@ -153,24 +156,45 @@ class Training : public EpochTask<PictureBatch> {
     return std::ssize(history_);
   }
 
-  PictureBatch load(std::int64_t epoch, const StepShare& share) override {
-    PictureBatch batch;
-    if (share.count == 0) return batch;
-    std::vector<std::int64_t> images;
-    for (auto p = share.first; p < share.first + share.count; ++p) {
-      batch.positions.push_back(p);
-      images.push_back(sampler_->index(epoch, p));
-      batch.labels.push_back(train_->label(images.back()));
-    }
-    batch.pixels = train_views_->train(images, epoch, batch.positions);
+  void open(PictureBatch& batch, std::int64_t epoch, const StepShare& share) override {
+    batch.epoch = epoch;
+    batch.step = share.step;
+    batch.positions = image_run(share.first, share.count);
+    batch.images.clear();
+    for (const auto p : batch.positions) batch.images.push_back(sampler_->index(epoch, p));
+    make_room(batch, *train_);
+  }
+
+  void open_valid(PictureBatch& batch, std::int64_t first, std::int64_t count) override {
+    batch.epoch.reset();
+    batch.images = image_run(first, count);
+    make_room(batch, *valid_);
+  }
+
+  void make_room(PictureBatch& batch, const ImageSource& images) const {
+    batch.labels.clear();
+    for (const auto image : batch.images) batch.labels.push_back(images.label(image));
+    batch.pixels.resize(batch.images.size() * train_views_->image_bytes());
+  }
+
+  void fill(PictureBatch& batch, std::int64_t i, int thread) override {
+    const auto at = static_cast<std::size_t>(i);
+    auto* out = batch.pixels.data() + at * train_views_->image_bytes();
+    if (batch.epoch)
+      train_views_->train(batch.images[at], *batch.epoch, batch.positions[at], out, thread);
+    else
+      valid_views_->evaluate(batch.images[at], out, thread);
+  }
+
+  void complete(PictureBatch& batch) override {
+    if (!batch.epoch) return;
     batch.targets = smoothed_targets(batch.labels, std::ssize(train_->class_names()),
                                      settings_.optim.label_smoothing);
     const Size size = settings_.data.views.size();
-    Rng rng(unsigned_of(settings_.run.seed), Purpose::augment, unsigned_of(epoch),
-            unsigned_of(share.step), 2);
+    Rng rng(unsigned_of(settings_.run.seed), Purpose::augment, unsigned_of(*batch.epoch),
+            unsigned_of(batch.step), 2);
     mix_pairs(draw_mix(settings_.data.mixup, settings_.data.cutmix, size, rng), size,
               settings_.data.views.channels, batch.pixels, batch.targets.view());
-    return batch;
   }
 
   void learn(const PictureBatch& batch, std::int64_t epoch, const StepShare& share) override {
@@ -192,16 +216,6 @@ class Training : public EpochTask<PictureBatch> {
     gradients_->checked_norm(all.loss, step, settings_.optim.learning_rate);
     for (auto& optimizer : optimizers_) optimizer.update(step, rate);
     train_sums_.add(all);
-  }
-
-  PictureBatch load_valid(std::int64_t first, std::int64_t count) override {
-    PictureBatch batch;
-    for (auto image = first; image < first + count; ++image) {
-      batch.positions.push_back(image);
-      batch.labels.push_back(valid_->label(image));
-    }
-    batch.pixels = valid_views_->evaluate(batch.positions);
-    return batch;
   }
 
   void judge(const PictureBatch& batch) override {

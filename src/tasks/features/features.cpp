@@ -115,7 +115,7 @@ class Extraction {
         maps_[m]->apply(pixels, sets_[m].features.view().slice(open.row + at, batch.count()));
       at += batch.count();
       computed_ += static_cast<std::uint64_t>(batch.count());
-      progress.add(batch.count());
+      progress.add(batch.count(), loader.wait_seconds());
     }
     for (const auto m : open.maps) keep(open, m);
   }

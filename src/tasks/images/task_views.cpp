@@ -91,38 +91,64 @@ TaskViews::TaskViews(const ImageSource& images, const ViewSettings& settings, st
   for (int t = 0; t < std::max(threads, 1); ++t) makers_.emplace_back(settings, seed);
 }
 
-template <class Make>
-std::vector<std::uint8_t> TaskViews::make(std::span<const std::int64_t> images, const Make& view) {
+template <class View>
+void TaskViews::make(std::int64_t image, const View& view) {
+  try {
+    std::vector<std::uint8_t> encoded;
+    images_.read(image, encoded);
+    view(encoded);
+  } catch (const Error& e) {
+    fail("The image {} cannot be read: {}", images_.key(image), e.what());
+  }
+}
+
+void TaskViews::train(std::int64_t image, std::int64_t epoch, std::int64_t position,
+                      std::uint8_t* out, int thread) {
+  make(image, [&](const auto& encoded) {
+    makers_[static_cast<std::size_t>(thread)].train(encoded, epoch, position, out);
+  });
+}
+
+void TaskViews::evaluate(std::int64_t image, std::uint8_t* out, int thread) {
+  make(image, [&](const auto& encoded) {
+    makers_[static_cast<std::size_t>(thread)].evaluate(encoded, out);
+  });
+}
+
+BatchPool<ViewBatch> TaskViews::evaluate_ahead(
+    std::int64_t batches, std::function<std::vector<std::int64_t>(std::int64_t batch)> images_of) {
+  return BatchPool<ViewBatch>(
+      {.open = [this, batches, images_of](std::int64_t number,
+                                          ViewBatch& batch) -> std::optional<std::int64_t> {
+         if (number == batches) return {};
+         batch.images = images_of(number);
+         batch.pixels.resize(batch.images.size() * image_bytes_);
+         return std::ssize(batch.images);
+       },
+       .fill =
+           [this](ViewBatch& batch, std::int64_t i, int thread) {
+             const auto at = static_cast<std::size_t>(i);
+             evaluate(batch.images[at], batch.pixels.data() + at * image_bytes_, thread);
+           }},
+      pool_options());
+}
+
+std::vector<std::uint8_t> TaskViews::evaluate(std::span<const std::int64_t> images) {
   std::vector<std::uint8_t> pixels(images.size() * image_bytes_);
   parallel_for(images.size(), static_cast<int>(makers_.size()), [&](std::size_t i, int thread) {
-    try {
-      std::vector<std::uint8_t> encoded;
-      images_.read(images[i], encoded);
-      view(makers_[static_cast<std::size_t>(thread)], i, encoded, pixels.data() + i * image_bytes_);
-    } catch (const Error& e) {
-      fail("The image {} cannot be read: {}", images_.key(images[i]), e.what());
-    }
+    evaluate(images[i], pixels.data() + i * image_bytes_, thread);
   });
   return pixels;
 }
 
-std::vector<std::uint8_t> TaskViews::train(std::span<const std::int64_t> images, std::int64_t epoch,
-                                           std::span<const std::int64_t> positions) {
-  return make(images, [&](ViewMaker& maker, std::size_t i, const auto& encoded, std::uint8_t* out) {
-    maker.train(encoded, epoch, positions[i], out);
-  });
-}
-
-std::vector<std::uint8_t> TaskViews::evaluate(std::span<const std::int64_t> images) {
-  return make(images, [](ViewMaker& maker, std::size_t, const auto& encoded, std::uint8_t* out) {
-    maker.evaluate(encoded, out);
-  });
-}
-
 std::vector<std::uint8_t> TaskViews::evaluate(std::int64_t first, std::int64_t count) {
+  return evaluate(image_run(first, count));
+}
+
+std::vector<std::int64_t> image_run(std::int64_t first, std::int64_t count) {
   std::vector<std::int64_t> images(static_cast<std::size_t>(count));
   std::iota(images.begin(), images.end(), first);
-  return evaluate(images);
+  return images;
 }
 
 }  // namespace ijepa

@@ -18,7 +18,6 @@
 #include "ijepa/tasks/features/feature_file.hpp"
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
-#include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/train/logs/pca_picture.hpp"
 
 namespace ijepa {
@@ -54,6 +53,7 @@ TaskPrecision precision_of(const InferSettings& settings, Communicator& comm) {
   return begun.empty() ? TaskPrecision::automatic : precision_of_identity(begun);
 }
 
+/// Images of one part, or some of them.
 struct Part {
   std::int64_t number = 0, first = 0, count = 0;
 };
@@ -165,30 +165,36 @@ class Inference {
     std::int64_t own_images = 0;
     for (const auto& part : mine) own_images += part.count;
     WorkProgress progress(comm_, "features", "images", open_images_, own_images);
+    std::vector<Part> batches;
     for (const auto& part : mine)
-      write_feature_part(path_of(part), manifest_.identity, rows_of(part, progress));
+      for (std::int64_t at = 0; at < part.count; at += encoder_.batch())
+        batches.push_back(
+            {part.number, part.first + at, std::min(encoder_.batch(), part.count - at)});
+    auto ahead = views_->evaluate_ahead(std::ssize(batches), [&](std::int64_t i) {
+      const auto& batch = batches[static_cast<std::size_t>(i)];
+      return image_run(batch.first, batch.count);
+    });
+    for (const auto& part : mine)
+      write_feature_part(path_of(part), manifest_.identity, rows_of(part, ahead, progress));
   }
 
-  FeatureRows rows_of(const Part& part, WorkProgress& progress) {
+  FeatureRows rows_of(const Part& part, BatchPool<ViewBatch>& ahead, WorkProgress& progress) {
     const auto tokens = encoder_.config().tokens(), width = encoder_.config().width;
     FeatureRows rows{part.first, {}, {}, {part.count, width}, {}};
     if (settings_.tokens) rows.tokens = {part.count * tokens, width};
-    const auto batch = encoder_.batch(), end = part.first + part.count;
-    const auto count_at = [&](std::int64_t at) { return std::min(batch, part.count - at); };
-    Prefetch<std::vector<std::uint8_t>> ahead((part.count + batch - 1) / batch, [&](auto i) {
-      return views_->evaluate(part.first + i * batch, count_at(i * batch));
-    });
-    for (std::int64_t at = 0; at < part.count; at += batch) {
-      const auto pixels = ahead.next();
-      const auto count = count_at(at);
-      encoder_.features().apply({pixels.data(), count, encoder_.image_size(), encoder_.channels()},
-                                rows.pooled.view().slice(at, count));
+    for (std::int64_t at = 0; at < part.count;) {
+      const auto& batch = *ahead.next();
+      const auto count = std::ssize(batch.images);
+      encoder_.features().apply(
+          {batch.pixels.data(), count, encoder_.image_size(), encoder_.channels()},
+          rows.pooled.view().slice(at, count));
       if (settings_.tokens)
         std::ranges::copy(encoder_.features().tokens().values,
                           rows.tokens.row(at * tokens).begin());
-      progress.add(count);
+      progress.add(count, ahead.wait_seconds());
+      at += count;
     }
-    for (auto i = part.first; i < end; ++i) {
+    for (auto i = part.first; i < part.first + part.count; ++i) {
       rows.keys.push_back(images_->key(i));
       rows.labels.push_back(images_->label(i));
     }

@@ -17,7 +17,7 @@ WorkProgress::~WorkProgress() {
   end_live_line();
 }
 
-void WorkProgress::add(std::int64_t count) {
+void WorkProgress::add(std::int64_t count, std::optional<double> waited) {
   if (task_.empty() || done_ >= mine_) return;
   done_ = std::min(done_ + count, mine_);
   const auto now = Clock::now();
@@ -27,10 +27,11 @@ void WorkProgress::add(std::int64_t count) {
   last_ = now;
   const double done =
       static_cast<double>(done_) / static_cast<double>(mine_) * static_cast<double>(total_);
-  const double rate = done / std::chrono::duration<double>(now - begin_).count();
+  const double spent = std::chrono::duration<double>(now - begin_).count(), rate = done / spent;
+  const auto wait = waited ? fmt::format("  data wait {:.0f} %", 100 * *waited / spent) : "";
   const auto line =
-      fmt::format("{}: {:.0f} of {} {}  {:.1f} {}/s  ETA {}", task_, done, total_, unit_, rate,
-                  unit_, duration_text((static_cast<double>(total_) - done) / rate));
+      fmt::format("{}: {:.0f} of {} {}  {:.1f} {}/s{}  ETA {}", task_, done, total_, unit_, rate,
+                  unit_, wait, duration_text((static_cast<double>(total_) - done) / rate));
   write_to_stderr(live ? std::string(erase_line) + line : line + "\n");
 }
 

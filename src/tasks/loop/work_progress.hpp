@@ -3,6 +3,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,7 +25,8 @@ class WorkProgress {
   WorkProgress(const WorkProgress&) = delete;
   WorkProgress& operator=(const WorkProgress&) = delete;
 
-  void add(std::int64_t count);
+  /// `waited`: for how many seconds in all this rank has waited for images.
+  void add(std::int64_t count, std::optional<double> waited = {});
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -7,7 +7,6 @@
 #include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/error.hpp"
-#include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/tasks/loop/rank_batches.hpp"
 #include "ijepa/tasks/network/encoder_features.hpp"
 
@@ -71,21 +70,23 @@ class Collection {
 
   BlockConditions run(const std::string& task) {
     const auto mine = batches_of(comm_.rank());
-    Prefetch<std::vector<std::uint8_t>> ahead(mine.mine(), [&](std::int64_t round) {
-      return views_.evaluate(part_of(request_.images, mine, round));
+    auto ahead = views_.evaluate_ahead(mine.mine(), [&](std::int64_t round) {
+      const auto part = part_of(request_.images, mine, round);
+      return std::vector(part.begin(), part.end());
     });
     WorkProgress progress(comm_, task, "images", std::ssize(request_.images));
     std::vector<float> own;
     for (std::int64_t round = 0; round < mine.rounds(); ++round) {
       on_all_ranks(comm_, [&] {
-        if (mine.count(round) > 0) compute(part_of(out_.masks, mine, round), ahead.next(), own);
+        if (mine.count(round) > 0)
+          compute(part_of(out_.masks, mine, round), ahead.next()->pixels, own);
       });
       constexpr std::int64_t rounds_together = 16;
       if ((round + 1) % rounds_together == 0 || round + 1 == mine.rounds()) {
         share(round / rounds_together * rounds_together, round + 1, own);
         own.clear();
       }
-      progress.add(mine.count_of_all(round));
+      progress.add(mine.count_of_all(round), ahead.wait_seconds());
     }
     return std::move(out_);
   }

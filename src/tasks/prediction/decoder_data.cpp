@@ -92,12 +92,6 @@ DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
   conditions_.masks = {};  // no step needs them, and they are larger than what is told
 }
 
-std::vector<std::uint8_t> DecoderData::pictures(std::span<const std::int64_t> blocks) {
-  std::vector<std::int64_t> images;
-  for (const auto b : blocks) images.push_back(conditions_.image[static_cast<std::size_t>(b)]);
-  return with_margin(views_.evaluate(images), draws_.shape);
-}
-
 void DecoderData::add_crops(DecoderNetwork& network, DecoderStatistics& s) {
   constexpr std::int64_t most_crops = 2000, at_once = 100;
   const auto chosen = spread_numbers(most_crops, blocks());
@@ -107,10 +101,13 @@ void DecoderData::add_crops(DecoderNetwork& network, DecoderStatistics& s) {
     const auto blocks =
         std::span(chosen).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
     std::vector<std::int32_t> position;
-    for (const auto b : blocks)
+    std::vector<std::int64_t> images;
+    for (const auto b : blocks) {
       position.push_back(conditions_.position[static_cast<std::size_t>(b)]);
-    std::ranges::copy(network.crops(pictures(blocks), position),
-                      crops.values.begin() + first * crops.cols);
+      images.push_back(image_of(b));
+    }
+    const auto padded = with_margin(views_.evaluate(images), draws_.shape);
+    std::ranges::copy(network.crops(padded, position), crops.values.begin() + first * crops.cols);
   }
   auto m = moments_of(crops.view());
   s.crop_mean = std::move(m.mean);
@@ -146,25 +143,50 @@ void DecoderData::tell(const DecoderStatistics& statistics) {
   conditions_.means.predicted = statistics.standardised(conditions_.means.predicted.view());
 }
 
-DecoderBatch DecoderData::batch(std::int64_t step, std::int64_t rank, std::int64_t ranks) {
+void DecoderData::open(DecoderBatch& batch, std::int64_t step, std::int64_t rank,
+                       std::int64_t ranks) const {
   const auto first = draws_.batch * rank / ranks, last = draws_.batch * (rank + 1) / ranks;
-  const auto crop = static_cast<std::size_t>(draws_.shape.model.crop_size());
-  DecoderBatch out;
-  out.condition = {last - first, conditions_.means.predicted.cols};
-  out.noise.resize(static_cast<std::size_t>(last - first) * crop);
-  std::vector<std::int64_t> chosen;
-  for (auto i = first; i < last; ++i) {
-    const auto example = step * draws_.batch + i;
-    const auto block = sampler_.index(example / blocks(), example % blocks());
-    chosen.push_back(block);
-    out.position.push_back(conditions_.position[static_cast<std::size_t>(block)]);
-    out.draws.push_back(draw_flow(draws_.seed, example));
-    draw_noise(draws_.seed, example,
-               std::span(out.noise).subspan(static_cast<std::size_t>(i - first) * crop, crop));
-    std::ranges::copy(conditions_.means.predicted.row(block), out.condition.row(i - first).begin());
+  batch.first_example = step * draws_.batch + first;
+  batch.blocks.clear();
+  batch.position.clear();
+  for (auto i = batch.first_example; i < step * draws_.batch + last; ++i) {
+    batch.blocks.push_back(sampler_.index(i / blocks(), i % blocks()));
+    batch.position.push_back(conditions_.position[static_cast<std::size_t>(batch.blocks.back())]);
   }
-  out.padded = pictures(chosen);
-  return out;
+  const auto count = batch.blocks.size();
+  batch.pictures.resize(count * views_.image_bytes());
+  batch.condition = {last - first, conditions_.means.predicted.cols};
+  batch.draws.resize(count);
+  batch.noise.resize(count * static_cast<std::size_t>(draws_.shape.model.crop_size()));
+}
+
+void DecoderData::fill(DecoderBatch& batch, std::int64_t i, int thread) {
+  const auto at = static_cast<std::size_t>(i);
+  const auto crop = static_cast<std::size_t>(draws_.shape.model.crop_size());
+  const auto block = batch.blocks[at], example = batch.first_example + i;
+  views_.evaluate(image_of(block), batch.pictures.data() + at * views_.image_bytes(), thread);
+  batch.draws[at] = draw_flow(draws_.seed, example);
+  draw_noise(draws_.seed, example, std::span(batch.noise).subspan(at * crop, crop));
+  std::ranges::copy(conditions_.means.predicted.row(block), batch.condition.row(i).begin());
+}
+
+BatchPool<DecoderBatch> DecoderData::batches(std::int64_t first, std::int64_t steps,
+                                             const Communicator& comm) {
+  const auto open_step = [this, first, steps, rank = comm.rank(), ranks = comm.size()](
+                             std::int64_t number,
+                             DecoderBatch& batch) -> std::optional<std::int64_t> {
+    if (first + number >= steps) return {};
+    open(batch, first + number, rank, ranks);
+    return std::ssize(batch.blocks);
+  };
+  return BatchPool<DecoderBatch>(
+      {.open = open_step,
+       .fill = [this](DecoderBatch& batch, std::int64_t i, int thread) { fill(batch, i, thread); },
+       .complete =
+           [this](DecoderBatch& batch) {
+             batch.padded = with_margin(batch.pictures, draws_.shape);
+           }},
+      views_.pool_options());
 }
 
 }  // namespace ijepa

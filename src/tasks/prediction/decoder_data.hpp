@@ -31,7 +31,9 @@ struct DecoderDraws {
 
 /// This rank's share of a step.
 struct DecoderBatch {
-  std::vector<std::uint8_t> padded;
+  std::int64_t first_example = 0;    // of all steps
+  std::vector<std::int64_t> blocks;  // of each example
+  std::vector<std::uint8_t> pictures, padded;
   std::vector<std::int32_t> position;
   Matrix<float> condition;
   std::vector<FlowDraw> draws;
@@ -53,11 +55,15 @@ class DecoderData {
   DecoderStatistics statistics(WholeModel& model, DecoderNetwork& network, Communicator& comm);
   /// By which conditions are standardised from here on. Before the first batch.
   void tell(const DecoderStatistics& statistics);
-  /// Step `step` from 0. One call at a time.
-  DecoderBatch batch(std::int64_t step, std::int64_t rank, std::int64_t ranks);
+  /// Batch 0 belongs to step `first`, the last to step `steps` - 1. Needs the data for itself.
+  BatchPool<DecoderBatch> batches(std::int64_t first, std::int64_t steps, const Communicator& comm);
 
  private:
-  std::vector<std::uint8_t> pictures(std::span<const std::int64_t> blocks);
+  void open(DecoderBatch& batch, std::int64_t step, std::int64_t rank, std::int64_t ranks) const;
+  void fill(DecoderBatch& batch, std::int64_t example, int thread);
+  std::int64_t image_of(std::int64_t block) const {
+    return conditions_.image[static_cast<std::size_t>(block)];
+  }
   /// Mean and variance of crops, on rank 0 alone.
   void add_crops(DecoderNetwork& network, DecoderStatistics& s);
 

@@ -14,7 +14,6 @@
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
 #include "ijepa/tasks/images/task_views.hpp"
-#include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/tasks/loop/rank_batches.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
@@ -197,12 +196,14 @@ class Prediction {
                                        static_cast<std::size_t>(shared.count(round)));
     };
     auto views = model_.views(bank(), threads_);
-    Prefetch<std::vector<std::uint8_t>> ahead(
-        shared.mine(), [&](std::int64_t round) { return views.evaluate(batch_of(round)); });
+    auto ahead = views.evaluate_ahead(shared.mine(), [&](std::int64_t round) {
+      const auto batch = batch_of(round);
+      return std::vector(batch.begin(), batch.end());
+    });
     WorkProgress progress(comm_, "comparison with blocks of others", "images", std::ssize(images));
     for (std::int64_t round = 0; round < shared.mine(); ++round) {
-      compare(batch_of(round), ahead.next());
-      progress.add(shared.count_of_all(round));
+      compare(batch_of(round), ahead.next()->pixels);
+      progress.add(shared.count_of_all(round), ahead.wait_seconds());
     }
   }
 

@@ -15,7 +15,6 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
-#include "ijepa/tasks/loop/prefetch.hpp"
 #include "ijepa/tasks/network/pretrained.hpp"
 #include "ijepa/tasks/prediction/decoder_weights.hpp"
 #include "ijepa/train/run/run_lock.hpp"
@@ -152,15 +151,13 @@ class DecoderTraining {
   }
 
   TrainDecoderResult train() {
-    Prefetch<DecoderBatch> batches(settings_.steps - step_, [this, first = step_](std::int64_t i) {
-      return data_->batch(first + i, comm_.rank(), comm_.size());
-    });
+    auto batches = data_->batches(step_, settings_.steps, comm_);
     WorkProgress progress(comm_, "training of the decoder", "steps", settings_.steps - step_);
     while (step_ < settings_.steps) {
       if (lock_) lock_->check_held();
       train_step(batches);
       ++step_;
-      progress.add(1);
+      progress.add(1, batches.wait_seconds());
       const bool last = step_ == settings_.steps;
       // As in pretraining: one agreement a step on whether to stop, to save, and who still writes.
       std::array<double, 3> wishes{last ? 0.0 : static_cast<double>(stop_is_due()),
@@ -185,12 +182,12 @@ class DecoderTraining {
     return stop_.received() != 0 ? StopReason::signal : deadline_->due(seconds_since(begin_));
   }
 
-  void train_step(Prefetch<DecoderBatch>& batches) {
+  void train_step(BatchPool<DecoderBatch>& batches) {
     const auto start = Clock::now();
     comm_.activity().enter(Phase::loading, step_);
-    DecoderBatch batch;
+    const DecoderBatch* batch = nullptr;
     on_all_ranks(comm_, [&] { batch = batches.next(); });
-    const auto [loss, pixelwise] = learn(batch);
+    const auto [loss, pixelwise] = learn(*batch);
     const double seconds = seconds_since(start);
     deadline_->stepped_in(seconds);
     if (history_.add(step_ + 1, {step_ + 1, loss, pixelwise,

@@ -13,20 +13,6 @@
 namespace ijepa {
 namespace {
 
-/// read(i) for i in [0, count) on threads, put together.
-template <class Read>
-PairBatch make_batch(std::int64_t count, Size size, int threads, const Read& read) {
-  PairBatch batch{{}, std::vector<IndexImage>(static_cast<std::size_t>(count)), size};
-  const auto bytes = static_cast<std::size_t>(PixelBatch{nullptr, 1, size}.bytes_each());
-  batch.rgb.resize(static_cast<std::size_t>(count) * bytes);
-  parallel_for(static_cast<std::size_t>(count), threads, [&](std::size_t i) {
-    LabelledImage pair = read(static_cast<std::int64_t>(i));
-    std::ranges::copy(pair.image.rgb, batch.rgb.begin() + static_cast<std::ptrdiff_t>(i * bytes));
-    batch.labels[i] = std::move(pair.labels);
-  });
-  return batch;
-}
-
 std::string names_of(const std::vector<ImagePair>& pairs) {
   std::string names;
   for (const auto& pair : pairs) names += pair.image + "\n" + pair.mask + "\n";
@@ -159,25 +145,48 @@ MaskContent SegmentationData::inspect(int threads, Communicator& comm) const {
   return all;
 }
 
-LabelledImage SegmentationData::read(std::int64_t pair) const {
-  return resized(reader_.read(this->pair(pair)), size_);
+void SegmentationData::make_room(PairBatch& batch) const {
+  batch.data = this;
+  batch.size = size_;
+  batch.labels.resize(batch.pairs.size());
+  batch.rgb.resize(batch.pairs.size() *
+                   static_cast<std::size_t>(PixelBatch{nullptr, 1, size_}.bytes_each()));
 }
 
-PairBatch SegmentationData::ordered(std::int64_t first, std::int64_t count, int threads) const {
-  return make_batch(count, size_, threads, [&](std::int64_t i) { return read(first + i); });
+void SegmentationData::open(PairBatch& batch, std::int64_t first, std::int64_t count) const {
+  batch.pairs.clear();
+  for (auto pair = first; pair < first + count; ++pair) batch.pairs.push_back({pair, {}});
+  make_room(batch);
 }
 
-PairBatch SegmentationData::shuffled(std::uint64_t seed, std::int64_t epoch, std::int64_t first,
-                                     std::int64_t count, bool augmented, int threads) const {
+void SegmentationData::open(PairBatch& batch, std::uint64_t seed, std::int64_t epoch,
+                            std::int64_t first, std::int64_t count, bool augmented) const {
   const auto n = static_cast<std::uint64_t>(size()), e = static_cast<std::uint64_t>(epoch);
   const Permutation order(n, seed, Purpose::order, e);
-  return make_batch(count, size_, threads, [&](std::int64_t i) {
-    const auto position = static_cast<std::uint64_t>(first + i);
-    LabelledImage pair = read(static_cast<std::int64_t>(order.find(position)));
-    Rng rng(seed, Purpose::augment, e, position);
-    if (augmented) augment(PairDraw::draw(rng), pair);
-    return pair;
-  });
+  batch.pairs.clear();
+  for (auto position = first; position < first + count; ++position) {
+    const auto p = static_cast<std::uint64_t>(position);
+    PairView view{static_cast<std::int64_t>(order.find(p)), {}};
+    Rng rng(seed, Purpose::augment, e, p);
+    if (augmented) view.draw = PairDraw::draw(rng);
+    batch.pairs.push_back(view);
+  }
+  make_room(batch);
+}
+
+void SegmentationData::fill(PairBatch& batch, std::int64_t i) const {
+  const auto& view = batch.pairs[static_cast<std::size_t>(i)];
+  LabelledImage read = resized(reader_.read(pair(view.pair)), size_);
+  if (view.draw) augment(*view.draw, read);
+  std::ranges::copy(read.image.rgb, batch.rgb.begin() + i * std::ssize(read.image.rgb));
+  batch.labels[static_cast<std::size_t>(i)] = std::move(read.labels);
+}
+
+PairBatch SegmentationData::batch(std::int64_t first, std::int64_t count) const {
+  PairBatch out;
+  open(out, first, count);
+  for (std::int64_t i = 0; i < count; ++i) fill(out, i);
+  return out;
 }
 
 void check_classes(const MaskContent& content, const Labels& labels, const std::string& masks) {

@@ -86,9 +86,9 @@ class SegmentTrainer : public EpochTask<PairBatch> {
     identity_ = identity_of(
         settings_, model_.info(),
         {inspect(train_, settings_.train_masks), inspect(valid_, settings_.valid_masks)});
-    Epochs<PairBatch>(*this, {settings_.epochs, shared_, valid_.size(), settings_.batch}, comm_,
-                      log_)
-        .run();
+    const EpochPlan plan{settings_.epochs, shared_, valid_.size(), settings_.batch,
+                         model_.threads()};
+    Epochs<PairBatch>(*this, plan, comm_, log_).run();
     return {epochs_, best_by_loss(epochs_), best_by_iou(epochs_)};
   }
 
@@ -121,10 +121,16 @@ class SegmentTrainer : public EpochTask<PairBatch> {
     return std::ssize(epochs_);
   }
 
-  PairBatch load(std::int64_t epoch, const StepShare& share) override {
-    return train_.shuffled(static_cast<std::uint64_t>(settings_.seed), epoch, share.first,
-                           share.count, settings_.augment, model_.threads());
+  void open(PairBatch& batch, std::int64_t epoch, const StepShare& share) override {
+    train_.open(batch, static_cast<std::uint64_t>(settings_.seed), epoch, share.first, share.count,
+                settings_.augment);
   }
+
+  void open_valid(PairBatch& batch, std::int64_t first, std::int64_t count) override {
+    valid_.open(batch, first, count);
+  }
+
+  void fill(PairBatch& batch, std::int64_t i, int) override { batch.data->fill(batch, i); }
 
   /// The loss is a mean over the pixels of all ranks that count.
   void learn(const PairBatch& batch, std::int64_t, const StepShare&) override {
@@ -148,10 +154,6 @@ class SegmentTrainer : public EpochTask<PairBatch> {
     gradients_.checked_norm(learned_.loss, step, settings_.learning_rate);
     gradients_.update(adamw_step({}, step, rate, settings_.weight_decay, 1));
     train_sum_.add(learned_);
-  }
-
-  PairBatch load_valid(std::int64_t first, std::int64_t count) override {
-    return valid_.ordered(first, count, model_.threads());
   }
 
   void judge(const PairBatch& batch) override {
@@ -190,7 +192,7 @@ class SegmentTrainer : public EpochTask<PairBatch> {
     Sheet sheet{.title = fmt::format("Validation after epoch {}", e + 1),
                 .columns = {{"image"}, {"true labels"}, {"predicted labels"}}};
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto batch = valid_.ordered(i * valid_.size() / count, 1, 1);
+      const auto batch = valid_.batch(i * valid_.size() / count, 1);
       const auto view = batch.pixels().image(0);
       const auto guess = upsampled_classes(model_.network().infer(batch.pixels()),
                                            model_.network().scores_grid(), batch.size, 1);

@@ -1,6 +1,6 @@
-// Loader: batches of pictures, read, decoded and augmented by a pool of threads ahead of the
-// computation, delivered in order in buffers that are used again. What a batch holds is a pure
-// function of its number, so a run resumes by starting at another number.
+// Loader: batches of a shard set's pictures, read, decoded and augmented by a pool of threads
+// (batch_pool.hpp). What a batch holds is a pure function of its number, so a run resumes by
+// starting at another number.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/loading/augment.hpp"
+#include "ijepa/data/loading/batch_pool.hpp"
 #include "ijepa/data/loading/sampler.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
 
@@ -60,8 +61,9 @@ class Loader {
   BadImages bad_images() const;
 
  private:
-  class Pool;
-  std::unique_ptr<Pool> pool_;
+  class Filling;
+  std::unique_ptr<Filling> filling_;
+  std::unique_ptr<BatchPool<Batch>> pool_;  // last: its threads use the filling
 };
 
 }  // namespace ijepa

@@ -2,10 +2,12 @@
 // trained and asked. A view is a pure function of (seed, epoch, position).
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "ijepa/data/loading/augment.hpp"
+#include "ijepa/data/loading/batch_pool.hpp"
 #include "ijepa/tasks/images/image_source.hpp"
 #include "ijepa/tasks/images/rand_augment.hpp"
 
@@ -47,28 +49,49 @@ class ViewMaker {
   PictureReader reader_;
 };
 
-/// Views of the images of a source, decoded on several threads. One call at a time. An Error names
-/// an image that cannot be read.
+/// Images of a source and their pixels (n, height, width, channels).
+struct ViewBatch {
+  std::vector<std::int64_t> images;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Views of the images of a source, made on several threads. An Error names an image that cannot be
+/// read.
 class TaskViews {
  public:
   TaskViews(const ImageSource& images, const ViewSettings& settings, std::uint64_t seed,
             int threads);
 
-  /// Image images[i] at position positions[i] of the epoch: pixels of a batch (n, height,
-  /// width, channels).
-  std::vector<std::uint8_t> train(std::span<const std::int64_t> images, std::int64_t epoch,
-                                  std::span<const std::int64_t> positions);
+  std::size_t image_bytes() const { return image_bytes_; }
+  /// For pools whose items these views make.
+  PoolOptions pool_options() const { return {.threads = static_cast<int>(makers_.size())}; }
+
+  /// One image at a position of the epoch, by a thread that makes nothing else meanwhile: pixels
+  /// (height, width, channels) to `out`.
+  void train(std::int64_t image, std::int64_t epoch, std::int64_t position, std::uint8_t* out,
+             int thread);
+  void evaluate(std::int64_t image, std::uint8_t* out, int thread);
+
+  /// Batches made ahead, which needs these views for itself while it lives: batch k of the images
+  /// that images_of(k) names, as long as k < batches.
+  BatchPool<ViewBatch> evaluate_ahead(
+      std::int64_t batches, std::function<std::vector<std::int64_t>(std::int64_t batch)> images_of);
+
+  /// At once: pixels (n, height, width, channels).
   std::vector<std::uint8_t> evaluate(std::span<const std::int64_t> images);
   /// Images [first, first + count).
   std::vector<std::uint8_t> evaluate(std::int64_t first, std::int64_t count);
 
  private:
-  template <class Make>
-  std::vector<std::uint8_t> make(std::span<const std::int64_t> images, const Make& view);
+  template <class View>
+  void make(std::int64_t image, const View& view);
 
   const ImageSource& images_;
   std::size_t image_bytes_;
   std::vector<ViewMaker> makers_;  // one a thread
 };
+
+/// first, first + 1, ..., first + count - 1.
+std::vector<std::int64_t> image_run(std::int64_t first, std::int64_t count);
 
 }  // namespace ijepa

@@ -3,6 +3,7 @@
 // be told about the masks.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,18 @@
 
 namespace ijepa {
 
+class SegmentationData;
+
+/// A pair as it is shown: `draw` where it is augmented.
+struct PairView {
+  std::int64_t pair = 0;
+  std::optional<PairDraw> draw;
+};
+
 /// Pictures of one size, uint8 (B, height, width, 3), and their labels.
 struct PairBatch {
+  const SegmentationData* data = nullptr;  // of which the pairs are
+  std::vector<PairView> pairs;
   std::vector<std::uint8_t> rgb;
   std::vector<IndexImage> labels;
   Size size;
@@ -43,15 +54,18 @@ class SegmentationData {
   /// training and not after hours: an Error names the first. The same on every rank. Collective.
   MaskContent inspect(int threads, Communicator& comm) const;
 
-  /// Pairs [first, first + count) by name, resized.
-  PairBatch ordered(std::int64_t first, std::int64_t count, int threads) const;
-  /// Positions [first, first + count) of the random order of an epoch, resized and, where asked,
-  /// augmented.
-  PairBatch shuffled(std::uint64_t seed, std::int64_t epoch, std::int64_t first, std::int64_t count,
-                     bool augmented, int threads) const;
+  /// Makes room for pairs [first, first + count) by name.
+  void open(PairBatch& batch, std::int64_t first, std::int64_t count) const;
+  /// For positions [first, first + count) of the random order of an epoch, augmented where asked.
+  void open(PairBatch& batch, std::uint64_t seed, std::int64_t epoch, std::int64_t first,
+            std::int64_t count, bool augmented) const;
+  /// Pair `i` of the batch, resized. From any thread.
+  void fill(PairBatch& batch, std::int64_t i) const;
+  /// open() and fill() at once.
+  PairBatch batch(std::int64_t first, std::int64_t count) const;
 
  private:
-  LabelledImage read(std::int64_t pair) const;
+  void make_room(PairBatch& batch) const;
   /// What this rank's share of the masks holds.
   MaskContent inspect_own(int threads, int rank, int ranks) const;
 
