@@ -47,7 +47,7 @@ mask = [255, 255, 255]
 """
 # What differs from start to start.
 TIMES = {"time (ms)", "images_per_second", "data_wait", "rank_wait", "memory_mib", "seconds"}
-NOT_COMPARED = re.compile(r"events\.jsonl|.*tfevents.*|run\.lock|.*\.lock|.*\.png")
+NOT_COMPARED = re.compile(r"events\.jsonl|.*protected\.json|.*tfevents.*|run\.lock|.*\.lock|.*\.png")
 SPOKEN = re.compile(r".*(?:  ETA |Ctrl-C).*\n|[\d.]+ ?(s|ms|h|MiB|GiB|[GT]FLOP/s|\S+/s|a second)(?=\s|$|[,;.)])")
 
 
@@ -99,7 +99,8 @@ class Build:
         return json.loads(manifest.read_text()) if manifest.exists() else {}
 
     def speech(self):
-        return {step: SPOKEN.sub("", said) for step, said in self.said.items()}
+        # A launcher mixes what is printed and what is logged as they come.
+        return {step: "\n".join(sorted(SPOKEN.sub("", said).splitlines())) for step, said in self.said.items()}
 
 
 def settings(changes):

@@ -17,6 +17,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/data/loading/loader.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 
 namespace ijepa {
 namespace {

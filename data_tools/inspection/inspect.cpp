@@ -149,11 +149,8 @@ Damage verify_set(const ShardSet& set, int threads) {
     for (std::int64_t i = begin; i < std::min(begin + block, set.size()); ++i) {
       try {
         set.read(i, encoded);
-        if (!set.checksum_matches(i, encoded))
-          note(fmt::format("image {} ({}) of {}: wrong checksum", i, set.key(i),
-                           set.shard_path(set.extent(i).shard)));
       } catch (const Error& error) {
-        note(error.what());
+        note(fmt::format("{}: {}", set.where(i), error.what()));
       }
     }
   });

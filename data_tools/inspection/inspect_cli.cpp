@@ -21,9 +21,11 @@ constexpr int sheet_columns = 12, sheet_rows = 8, sheet_cell = 96;
 
 void extract(const ShardSet& set, std::int64_t image, const std::string& out) {
   std::vector<std::uint8_t> encoded;
-  set.read(image, encoded);
-  check(set.checksum_matches(image, encoded), "Image {} ({}) is damaged: wrong checksum.", image,
-        set.key(image));
+  try {
+    set.read(image, encoded);
+  } catch (const Error& error) {
+    fail("The {} cannot be read: {}", set.where(image), error.what());
+  }
   write_file_atomically(out, {encoded.begin(), encoded.end()});
   fmt::print("{}: {}\n", out, describe_image(set, image));
 }

@@ -111,11 +111,12 @@ int main(int argc, char** argv) {
   CLI::App app{"Judges the features of a checkpoint by k-NN and linear heads."};
   app.option_defaults()->always_capture_default();
   ijepa::add_checkpoint_options(app, settings.run, settings.checkpoint);
-  app.add_option("--train", settings.train, "labelled shards; default: those of the run")
-      ->type_name("FOLDER");
-  app.add_option("--test", settings.test, "labelled shards of the same classes")
+  app.add_option("--train", settings.train,
+                 "labelled images: shards, or a folder of class folders; default: the run's")
+      ->type_name("IMAGES");
+  app.add_option("--test", settings.test, "labelled images of the same classes")
       ->required()
-      ->type_name("FOLDER");
+      ->type_name("IMAGES");
   ijepa::add_encoder_option(app, settings.encoder);
   ijepa::add_precision_option(app, settings.precision);
   ijepa::add_number(app, "--layers", settings.layers, ijepa::between(1, 1000),

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "ijepa/data/shards/shard_set.hpp"
 #include "shard_fixture.hpp"
 #include "tests/support/pictures.hpp"
 

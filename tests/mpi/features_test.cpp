@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/mpi/ranks.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"

@@ -1,6 +1,7 @@
 // Probes on several ranks, each with a share of the features, say what one rank says.
 #include <filesystem>
 
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/tasks/probing/knn.hpp"
 #include "ijepa/tasks/probing/linear_probe.hpp"
 #include "ijepa/tasks/probing/online_evaluation.hpp"

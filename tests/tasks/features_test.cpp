@@ -8,6 +8,7 @@
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"

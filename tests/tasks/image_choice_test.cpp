@@ -6,6 +6,7 @@
 #include <map>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/picture_shards.hpp"
 #include "tests/tasks/probing/examples.hpp"

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "ijepa/data/images/image.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "tests/support/pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/tasks/probing/examples.hpp"
@@ -169,6 +169,15 @@ TEST_F(ImageFolders, WithoutImagesItSaysWhatIsThere) {
   const auto message = message_of([&] { open_images(folder_.path().string()); });
   EXPECT_NE(message.find("holds neither shards nor images (JPEG, PNG, WebP"), std::string::npos);
   EXPECT_NE(message.find("a/1.txt (text)"), std::string::npos) << message;
+}
+
+TEST_F(ImageFolders, AFolderOfShardSetsNamesOne) {
+  put_text("train/shard_00000.h5");
+  put_text("val/shard_00000.h5");
+  const auto message = message_of([&] { open_images(folder_.path().string()); });
+  EXPECT_NE(message.find("Name one of the shard sets in it, such as " + path("train").string()),
+            std::string::npos)
+      << message;
 }
 
 }  // namespace

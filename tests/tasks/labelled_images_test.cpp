@@ -24,16 +24,16 @@ class LabelledImages : public ::testing::Test {
         .write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
   }
   /// Two good images of each class, and damaged ones between them.
-  std::unique_ptr<ImageSource> source(const std::vector<std::string>& classes) const {
+  std::unique_ptr<Dataset> source(const std::vector<std::string>& classes) const {
     for (const auto& name : classes)
       for (const char* file : {"/1.png", "/3.png"})
         put(name + file, encode_png(draw_picture(8, 8)));
     return open_images(folder_.path().string());
   }
-  void leave_out(std::unique_ptr<ImageSource>& images) {
+  void leave_out(std::unique_ptr<Dataset>& images) {
     leave_out_bad_images(images, bad_, 2, 3, *local_communicator(), Log(1));
   }
-  static std::vector<std::string> keys_of(const ImageSource& images) {
+  static std::vector<std::string> keys_of(const Dataset& images) {
     std::vector<std::string> keys;
     for (std::int64_t i = 0; i < images.size(); ++i) keys.push_back(images.key(i));
     return keys;

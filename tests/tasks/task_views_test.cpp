@@ -33,7 +33,7 @@ class Views : public ::testing::Test {
   static constexpr std::ptrdiff_t bytes = std::ptrdiff_t{32} * 32 * 3;
 
   TemporaryFolder folder_;
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   ViewSettings settings_;
   std::vector<std::int64_t> all_ = std::vector<std::int64_t>(8);
 };

@@ -51,7 +51,7 @@ struct TinyEncoder {
 };
 
 /// Pictures as a tiny encoder sees them.
-inline std::vector<std::uint8_t> tiny_pictures(const ImageSource& images, std::int64_t first,
+inline std::vector<std::uint8_t> tiny_pictures(const Dataset& images, std::int64_t first,
                                                std::int64_t count) {
   return TaskViews(images, picture_views({32, 32}, 3), 0, 1).evaluate(first, count);
 }

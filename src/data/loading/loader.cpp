@@ -29,11 +29,11 @@ void check_options(const LoaderOptions& o) {
 
 }  // namespace
 
-/// How a batch of a shard set is filled, and what could not be read on the way. The mutex guards
+/// How a batch is filled, and what could not be read on the way. The mutex guards
 /// that alone.
 class Loader::Filling {
  public:
-  Filling(const ShardSet& shards, const Sampler& sampler, SliceSchedule schedule,
+  Filling(const Dataset& images, const Sampler& sampler, SliceSchedule schedule,
           const LoaderOptions& options, const Log& log);
 
   std::optional<std::int64_t> open(std::int64_t number, Batch& batch) const;
@@ -50,9 +50,8 @@ class Loader::Filling {
                  std::uint8_t* out);
   void note_unreadable(std::int64_t image, const std::string& reason);
   void count_image(bool replaced);
-  std::string describe(std::int64_t image) const;
 
-  const ShardSet& shards_;
+  const Dataset& images_;
   const Sampler sampler_;
   const SliceSchedule schedule_;
   const LoaderOptions options_;
@@ -65,9 +64,9 @@ class Loader::Filling {
   std::set<std::int64_t> named_;  // unreadable images in the log, at most max_bad_lines
 };
 
-Loader::Filling::Filling(const ShardSet& shards, const Sampler& sampler, SliceSchedule schedule,
+Loader::Filling::Filling(const Dataset& images, const Sampler& sampler, SliceSchedule schedule,
                          const LoaderOptions& options, const Log& log)
-    : shards_(shards),
+    : images_(images),
       sampler_(sampler),
       schedule_(std::move(schedule)),
       options_(options),
@@ -100,42 +99,32 @@ void Loader::Filling::fill(Batch& batch, std::int64_t i, int thread) {
   const std::int64_t position = batch.first_position + i;
   const std::int64_t wanted = sampler_.index(batch.epoch, position);
   std::uint8_t* out = batch.images.data() + i * image_bytes_;
-  for (std::int64_t step = 0; step <= std::min(max_replacements, shards_.size() - 1); ++step) {
-    const std::int64_t image = (wanted + step) % shards_.size();
+  for (std::int64_t step = 0; step <= std::min(max_replacements, images_.size() - 1); ++step) {
+    const std::int64_t image = (wanted + step) % images_.size();
     if (!try_image(worker, batch, image, position, out)) continue;
     batch.indices[static_cast<std::size_t>(i)] = image;
-    batch.labels[static_cast<std::size_t>(i)] = shards_.label(image);
+    batch.labels[static_cast<std::size_t>(i)] = images_.label(image);
     count_image(step > 0);
     return;
   }
   fail("No readable image was found within {} images from {}: the data is damaged.",
-       max_replacements, describe(wanted));
+       max_replacements, images_.where(wanted));
 }
 
 bool Loader::Filling::try_image(Worker& worker, const Batch& batch, std::int64_t image,
                                 std::int64_t position, std::uint8_t* out) {
   try {
-    shards_.read(image, worker.encoded);
-    check(shards_.checksum_matches(image, worker.encoded), "Its bytes have changed (checksum).");
+    images_.read(image, worker.encoded);
     if (options_.view == View::train)
       worker.augmenter.train(worker.encoded, batch.epoch, position, out);
     else
       worker.augmenter.evaluate(worker.encoded, out);
     return true;
   } catch (const WrongChannels& error) {
-    fail("{}: {}", describe(image), error.what());
+    fail("{}: {}", images_.where(image), error.what());
   } catch (const Error& error) {
     note_unreadable(image, error.what());
     return false;
-  }
-}
-
-std::string Loader::Filling::describe(std::int64_t image) const {
-  try {
-    return fmt::format("image {} ({}) of {}", image, shards_.key(image),
-                       shards_.shard_path(shards_.extent(image).shard));
-  } catch (const Error&) {  // its table entry is what is damaged
-    return fmt::format("image {}", image);
   }
 }
 
@@ -143,7 +132,7 @@ void Loader::Filling::note_unreadable(std::int64_t image, const std::string& rea
   const std::lock_guard lock(mutex_);
   const auto lines = static_cast<std::size_t>(std::max(options_.max_bad_lines, 0));
   if (named_.size() >= lines || !named_.insert(image).second) return;
-  log_.warn("{} cannot be read{}: {}{}", describe(image),
+  log_.warn("{} cannot be read{}: {}{}", images_.where(image),
             options_.max_bad_rate > 0 ? " and is replaced by the next one" : "", reason,
             named_.size() == lines ? " Further ones are only counted." : "");
 }
@@ -156,7 +145,7 @@ void Loader::Filling::count_image(bool replaced) {
   const double allowed =
       options_.max_bad_rate * static_cast<double>(std::max(bad_.read, least_read_for_rate));
   check(static_cast<double>(bad_.bad) <= allowed,
-        "{} of {} images could not be read, above the allowed share of {}: check the shards.",
+        "{} of {} images could not be read, above the allowed share of {}: check the data.",
         bad_.bad, bad_.read, options_.max_bad_rate);
 }
 
@@ -165,12 +154,12 @@ BadImages Loader::Filling::bad_images() const {
   return bad_;
 }
 
-Loader::Loader(const ShardSet& shards, const Sampler& sampler, SliceSchedule schedule,
+Loader::Loader(const Dataset& images, const Sampler& sampler, SliceSchedule schedule,
                const LoaderOptions& options, const Log& log) {
   check_options(options);
-  check(sampler.images_needed() <= shards.size(), "The order is of {} images, the shards hold {}.",
-        sampler.images_needed(), shards.size());
-  filling_ = std::make_unique<Filling>(shards, sampler, std::move(schedule), options, log);
+  check(sampler.images_needed() <= images.size(), "The order is of {} images, there are {}.",
+        sampler.images_needed(), images.size());
+  filling_ = std::make_unique<Filling>(images, sampler, std::move(schedule), options, log);
   const BatchRecipe<Batch> recipe{
       .open = [f = filling_.get()](std::int64_t number,
                                    Batch& batch) { return f->open(number, batch); },

@@ -155,16 +155,24 @@ ShardSet::Extent ShardSet::extent(std::int64_t image) const {
           static_cast<std::int64_t>(p.file->image_bytes(p.row))};
 }
 
-void ShardSet::read(std::int64_t image, std::vector<std::uint8_t>& encoded) const {
+std::string ShardSet::where(std::int64_t image) const {
+  try {
+    return fmt::format("image {} ({}) of {}", image, key(image), shard_path(place_of(image).shard));
+  } catch (const Error&) {  // its table entry is what is damaged
+    return fmt::format("image {}", image);
+  }
+}
+
+void ShardSet::read_unchecked(std::int64_t image, std::vector<std::uint8_t>& encoded) const {
   const Extent e = extent(image);
   encoded.resize(static_cast<std::size_t>(e.bytes));
-  try {
-    const auto file = descriptors_->get(static_cast<std::size_t>(e.shard), shard_path(e.shard));
-    file->read(e.offset, encoded.data(), encoded.size());
-  } catch (const Error& error) {
-    fail("Image {} ({}) of {} cannot be read: {}", image, key(image), shard_path(e.shard),
-         error.what());
-  }
+  const auto file = descriptors_->get(static_cast<std::size_t>(e.shard), shard_path(e.shard));
+  file->read(e.offset, encoded.data(), encoded.size());
+}
+
+void ShardSet::read(std::int64_t image, std::vector<std::uint8_t>& encoded) const {
+  read_unchecked(image, encoded);
+  check(checksum_matches(image, encoded), "Its bytes have changed (wrong checksum).");
 }
 
 bool ShardSet::checksum_matches(std::int64_t image, std::span<const std::uint8_t> encoded) const {

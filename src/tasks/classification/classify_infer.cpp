@@ -168,7 +168,7 @@ class Classification {
 
   const ClassifyInferSettings& settings_;
   Communicator& comm_;
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   std::vector<BadImage> bad_;
   OpenedClassifier opened_;
   std::optional<TaskViews> views_;

@@ -171,7 +171,7 @@ class Training : public EpochTask<PictureBatch> {
     make_room(batch, *valid_);
   }
 
-  void make_room(PictureBatch& batch, const ImageSource& images) const {
+  void make_room(PictureBatch& batch, const Dataset& images) const {
     batch.labels.clear();
     for (const auto image : batch.images) batch.labels.push_back(images.label(image));
     batch.pixels.resize(batch.images.size() * train_views_->image_bytes());
@@ -273,7 +273,7 @@ class Training : public EpochTask<PictureBatch> {
   Communicator& comm_;
   const Log& log_;
   std::vector<BadImage> bad_;
-  std::unique_ptr<ImageSource> train_, valid_;
+  std::unique_ptr<Dataset> train_, valid_;
   std::string checkpoint_;
   PretrainRecipe recipe_;  // of pretraining
   std::unique_ptr<Device> device_;

@@ -19,9 +19,9 @@ constexpr std::int64_t most_batches = 16, ranks_to_share = 64;
 
 class Extraction {
  public:
-  Extraction(const ShardSet& shards, const ImageChoice& images, const FeatureMaps& maps,
+  Extraction(const Dataset& dataset, const ImageChoice& images, const FeatureMaps& maps,
              const ExtractOptions& options, Communicator& comm, FeatureCache& cache)
-      : shards_(shards),
+      : dataset_(dataset),
         images_(images),
         maps_(maps),
         options_(options),
@@ -49,7 +49,7 @@ class Extraction {
     };
     const Activity::Progress watched(comm_.activity(), [this] { return computed_.load(); });
     on_all_ranks(comm_, [&] {
-      Loader loader(shards_, Sampler(images_, 0, {.order = Order::stored}), schedule,
+      Loader loader(dataset_, Sampler(images_, 0, {.order = Order::stored}), schedule,
                     reading_options(options_), Log(comm_.rank()));
       for (const auto& part : open) compute(part, loader, progress);
     });
@@ -65,11 +65,11 @@ class Extraction {
   };
 
   void make_sets() {
-    LabelledFeatures share{{}, {}, std::ssize(shards_.class_names()), {}};
+    LabelledFeatures share{{}, {}, std::ssize(dataset_.class_names()), {}};
     for (const auto& part : parts_)
       for (auto i = part.first; i < part.first + part.count; ++i) {
         share.places.push_back(i);
-        share.labels.push_back(shards_.label(images_[static_cast<std::size_t>(i)]));
+        share.labels.push_back(dataset_.label(images_[static_cast<std::size_t>(i)]));
       }
     for (const auto& map : maps_) {
       sets_.push_back(share);
@@ -77,7 +77,7 @@ class Extraction {
       const auto list = XXH3_64bits(images_.data(), images_.size() * sizeof(images_[0]));
       identities_.push_back(
           {map->identity(),
-           fmt::format("{:016x} {} of list {:016x} {}x{} batch {}", shards_.fingerprint(),
+           fmt::format("{:016x} {} of list {:016x} {}x{} batch {}", dataset_.fingerprint(),
                        images_.size(), list, options_.crop.height, options_.crop.width,
                        options_.batch)});
     }
@@ -125,7 +125,7 @@ class Extraction {
     const auto& set = sets_[map];
     FeatureRows rows{open.part.first, {}, {}, {open.part.count, set.features.cols}, {}};
     for (auto r = open.row; r < open.row + open.part.count; ++r) {
-      rows.keys.push_back(shards_.key(images_[static_cast<std::size_t>(set.place(r))]));
+      rows.keys.push_back(dataset_.key(images_[static_cast<std::size_t>(set.place(r))]));
       rows.labels.push_back(set.labels[static_cast<std::size_t>(r)]);
     }
     const auto values = set.features.view().slice(open.row, open.part.count);
@@ -133,7 +133,7 @@ class Extraction {
     cache_.write(identities_[map], open.part, rows);
   }
 
-  const ShardSet& shards_;
+  const Dataset& dataset_;
   const ImageChoice& images_;
   const FeatureMaps& maps_;
   const ExtractOptions& options_;
@@ -203,20 +203,20 @@ std::vector<FeaturePart> feature_parts(std::int64_t images, std::int64_t batch) 
   return parts;
 }
 
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const ImageChoice& images,
+std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const ImageChoice& images,
                                                const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm,
                                                FeatureCache& cache) {
   check(!images.empty(), "There are no images to extract features from.");
   check(options.batch >= 1, "Extracting features needs a batch of at least 1, not {}.",
         options.batch);
-  return Extraction(shards, images, maps, options, comm, cache).run();
+  return Extraction(dataset, images, maps, options, comm, cache).run();
 }
 
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const FeatureMaps& maps,
+std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm) {
   FeatureCache none("", Log(comm.rank()));
-  return extract_features(shards, first_images(shards), maps, options, comm, none);
+  return extract_features(dataset, first_images(dataset), maps, options, comm, none);
 }
 
 }  // namespace ijepa

@@ -27,18 +27,18 @@ std::optional<double> number_before(std::string_view text, std::string_view endi
   return value;
 }
 
-std::vector<std::int64_t> images_of_classes(const ShardSet& shards) {
-  std::vector<std::int64_t> counts(shards.class_names().size());
-  for (std::int64_t i = 0; i < shards.size(); ++i) {
-    const auto label = shards.label(i);
-    check(label >= 0, "Image {} has no label; a choice by class needs them.", shards.key(i));
+std::vector<std::int64_t> images_of_classes(const Dataset& dataset) {
+  std::vector<std::int64_t> counts(dataset.class_names().size());
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const auto label = dataset.label(i);
+    check(label >= 0, "Image {} has no label; a choice by class needs them.", dataset.key(i));
     ++counts[static_cast<std::size_t>(label)];
   }
   return counts;
 }
 
 /// Of each class as many images as `wanted` says, those with the smallest draws.
-ImageChoice smallest_draws(const ShardSet& shards, const std::vector<std::int64_t>& wanted,
+ImageChoice smallest_draws(const Dataset& dataset, const std::vector<std::int64_t>& wanted,
                            std::uint64_t seed) {
   struct Drawn {
     double draw;
@@ -50,8 +50,8 @@ ImageChoice smallest_draws(const ShardSet& shards, const std::vector<std::int64_
   std::vector<std::vector<Drawn>> heaps(wanted.size());  // the largest draw of each on top
   // No epoch of an order has this number, so that the draws are its own.
   constexpr std::uint64_t epoch = (1 << 24) - 1;
-  for (std::int64_t i = 0; i < shards.size(); ++i) {
-    const auto c = static_cast<std::size_t>(shards.label(i));
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const auto c = static_cast<std::size_t>(dataset.label(i));
     auto& heap = heaps[c];
     heap.push_back({Rng(seed, Purpose::probe, epoch, static_cast<std::uint64_t>(i)).uniform(), i});
     std::ranges::push_heap(heap, std::less<>());
@@ -67,26 +67,25 @@ ImageChoice smallest_draws(const ShardSet& shards, const std::vector<std::int64_
   return images;
 }
 
-ImageChoice listed_images(const ShardSet& shards, const std::string& file) {
+ImageChoice listed_images(const Dataset& dataset, const std::string& file) {
   std::istringstream lines(read_text_file(file));
   std::map<std::string, std::int64_t> found;  // line -> image, -1: not seen yet
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (!line.empty()) found[line] = -1;
   }
-  for (std::int64_t i = 0; i < shards.size(); ++i) {
-    const auto key = shards.key(i);
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const auto key = dataset.key(i);
     auto at = found.find(key);
     if (at == found.end()) at = found.find(key.substr(key.rfind('/') + 1));
     if (at == found.end()) continue;
     check(at->second < 0, "The name {} of the list {} stands for two images, {} and {}; use keys.",
-          at->first, file, shards.key(std::max<std::int64_t>(at->second, 0)), key);
+          at->first, file, dataset.key(std::max<std::int64_t>(at->second, 0)), key);
     at->second = i;
   }
   ImageChoice images;
   for (const auto& [name, image] : found) {
-    check(image >= 0, "The list {} names {}, which is no image of the training shards.", file,
-          name);
+    check(image >= 0, "The list {} names {}, which is none of the training images.", file, name);
     images.push_back(image);
   }
   std::ranges::sort(images);
@@ -96,39 +95,39 @@ ImageChoice listed_images(const ShardSet& shards, const std::string& file) {
 
 }  // namespace
 
-ImageChoice first_images(const ShardSet& shards, std::int64_t most) {
+ImageChoice first_images(const Dataset& dataset, std::int64_t most) {
   ImageChoice images(
-      static_cast<std::size_t>(most > 0 ? std::min(most, shards.size()) : shards.size()));
+      static_cast<std::size_t>(most > 0 ? std::min(most, dataset.size()) : dataset.size()));
   std::iota(images.begin(), images.end(), 0);
   return images;
 }
 
-ImageChoice choose_images(const ShardSet& shards, const std::string& what, std::uint64_t seed) {
-  if (what.empty()) return first_images(shards);
+ImageChoice choose_images(const Dataset& dataset, const std::string& what, std::uint64_t seed) {
+  if (what.empty()) return first_images(dataset);
   if (const auto percent = number_before(what, "%")) {
     check(*percent > 0 && *percent <= 100, "A choice of {} is not within 0 and 100 %.", what);
-    auto counts = images_of_classes(shards);
+    auto counts = images_of_classes(dataset);
     for (auto& n : counts)
       n = std::min(
           n, std::max<std::int64_t>(1, std::llround(*percent / 100 * static_cast<double>(n))));
-    return smallest_draws(shards, counts, seed);
+    return smallest_draws(dataset, counts, seed);
   }
   if (const auto each = number_before(what, "/class")) {
     check(*each >= 1 && *each == std::floor(*each) && *each <= 1e9,
           "A choice of {} is no whole number of images a class.", what);
     auto wanted = static_cast<std::int64_t>(*each);
-    const auto counts = images_of_classes(shards);
+    const auto counts = images_of_classes(dataset);
     for (std::size_t c = 0; c < counts.size(); ++c)
       check(counts[c] == 0 || counts[c] >= wanted, "The class {} has {} images, fewer than {}.",
-            shards.class_names()[c], counts[c], what);
-    return smallest_draws(shards, std::vector(counts.size(), wanted), seed);
+            dataset.class_names()[c], counts[c], what);
+    return smallest_draws(dataset, std::vector(counts.size(), wanted), seed);
   }
-  return listed_images(shards, what);
+  return listed_images(dataset, what);
 }
 
-std::string as_list(const ShardSet& shards, const ImageChoice& images) {
+std::string as_list(const Dataset& dataset, const ImageChoice& images) {
   std::string text;
-  for (const auto image : images) text += shards.key(image) + "\n";
+  for (const auto image : images) text += dataset.key(image) + "\n";
   return text;
 }
 

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
@@ -19,10 +21,34 @@
 namespace ijepa {
 namespace {
 
-/// Images under the class names of another source.
+/// The images of another dataset, with something about them changed.
+class ChangedImages : public Dataset {
+ public:
+  std::int64_t size() const override { return images_->size(); }
+  std::string key(std::int64_t image) const override { return images_->key(at(image)); }
+  int label(std::int64_t image) const override { return images_->label(at(image)); }
+  const std::vector<std::string>& class_names() const override { return images_->class_names(); }
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
+    images_->read(at(image), encoded);
+  }
+  std::string where(std::int64_t image) const override { return images_->where(at(image)); }
+  std::uint64_t fingerprint() const override { return images_->fingerprint(); }
+  std::string why_no_classes() const override { return images_->why_no_classes(); }
+  std::string note() const override { return images_->note(); }
+
+ protected:
+  explicit ChangedImages(std::unique_ptr<Dataset> images) : images_(std::move(images)) {}
+  /// Which of the other's images this one is.
+  virtual std::int64_t at(std::int64_t image) const { return image; }
+
+ private:
+  std::unique_ptr<Dataset> images_;
+};
+
+/// Images under the class names of another dataset.
 class RelabelledImages final : public ChangedImages {
  public:
-  RelabelledImages(std::unique_ptr<ImageSource> images, std::vector<std::string> class_names,
+  RelabelledImages(std::unique_ptr<Dataset> images, std::vector<std::string> class_names,
                    std::vector<int> labels)
       : ChangedImages(std::move(images)),
         class_names_(std::move(class_names)),
@@ -35,17 +61,17 @@ class RelabelledImages final : public ChangedImages {
 
  private:
   std::vector<std::string> class_names_;
-  std::vector<int> labels_;  // of class_names_, by the label in the other source
+  std::vector<int> labels_;  // of class_names_, by the label in the other dataset
 };
 
 std::int64_t index_of(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) - names.begin();
 }
 
-/// Some of the images of another source.
+/// Some of the images of another dataset.
 class ChosenImages final : public ChangedImages {
  public:
-  ChosenImages(std::unique_ptr<ImageSource> all, std::vector<std::int64_t> chosen)
+  ChosenImages(std::unique_ptr<Dataset> all, std::vector<std::int64_t> chosen)
       : ChangedImages(std::move(all)), chosen_(std::move(chosen)) {}
   std::int64_t size() const override { return std::ssize(chosen_); }
   std::uint64_t fingerprint() const override {
@@ -61,7 +87,7 @@ class ChosenImages final : public ChangedImages {
   std::vector<std::int64_t> chosen_;
 };
 
-std::string problem_of(const ImageSource& images, std::int64_t image, PictureReader& reader) {
+std::string problem_of(const Dataset& images, std::int64_t image, PictureReader& reader) {
   try {
     std::vector<std::uint8_t> encoded;
     images.read(image, encoded);
@@ -74,8 +100,7 @@ std::string problem_of(const ImageSource& images, std::int64_t image, PictureRea
 }
 
 /// "number reason" in a line each, of this rank's share.
-std::string bad_of_this_rank(const ImageSource& images, int threads, int channels,
-                             Communicator& comm) {
+std::string bad_of_this_rank(const Dataset& images, int threads, int channels, Communicator& comm) {
   constexpr std::int64_t at_once = 256;
   WorkProgress progress(comm, "decoding", "images", images.size());
   std::vector<PictureReader> readers;
@@ -99,9 +124,9 @@ std::string bad_of_this_rank(const ImageSource& images, int threads, int channel
 
 }  // namespace
 
-std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communicator& comm,
-                                                const Log& log) {
-  std::unique_ptr<ImageSource> images;
+std::unique_ptr<Dataset> open_images_on_all(const std::string& path, Communicator& comm,
+                                            const Log& log) {
+  std::unique_ptr<Dataset> images;
   on_all_ranks(comm, [&] { images = open_images(path); });
   require_equal_on_all_ranks(comm, "The images at " + path,
                              fmt::format("{:016x}", images->fingerprint()));
@@ -109,14 +134,14 @@ std::unique_ptr<ImageSource> open_images_on_all(const std::string& path, Communi
   return images;
 }
 
-void check_labels(const ImageSource& images, const std::string& path) {
+void check_labels(const Dataset& images, const std::string& path) {
   const auto& names = images.class_names();
   check(!names.empty(), "{} {}.", path, images.why_no_classes());
   for (std::int64_t i = 0; i < images.size(); ++i)
     check(images.label(i) >= 0, "The image {} in {} has no label.", images.key(i), path);
 }
 
-void check_classes(const ImageSource& images, const std::string& path) {
+void check_classes(const Dataset& images, const std::string& path) {
   check_labels(images, path);
   for (const auto& name : images.folders())
     check(index_of(images.class_names(), name) < std::ssize(images.class_names()),
@@ -126,10 +151,9 @@ void check_classes(const ImageSource& images, const std::string& path) {
         images.class_names().front());
 }
 
-std::unique_ptr<ImageSource> with_classes_of(const ImageSource& train,
-                                             const std::string& train_path,
-                                             std::unique_ptr<ImageSource> valid,
-                                             const std::string& valid_path, const Log& log) {
+std::unique_ptr<Dataset> with_classes_of(const Dataset& train, const std::string& train_path,
+                                         std::unique_ptr<Dataset> valid,
+                                         const std::string& valid_path, const Log& log) {
   const auto& names = train.class_names();
   if (valid->class_names() == names) return valid;
   std::vector<int> labels;
@@ -150,8 +174,8 @@ std::unique_ptr<ImageSource> with_classes_of(const ImageSource& train,
   return std::make_unique<RelabelledImages>(std::move(valid), names, std::move(labels));
 }
 
-void leave_out_bad_images(std::unique_ptr<ImageSource>& images, std::vector<BadImage>& bad,
-                          int threads, int channels, Communicator& comm, const Log& log) {
+void leave_out_bad_images(std::unique_ptr<Dataset>& images, std::vector<BadImage>& bad, int threads,
+                          int channels, Communicator& comm, const Log& log) {
   constexpr std::int64_t most_named = 10;
   log.info("Decoding all {} images first, to leave out what cannot be read.", images->size());
   std::string mine;

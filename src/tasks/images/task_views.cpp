@@ -83,7 +83,7 @@ void ViewMaker::train(std::span<const std::uint8_t> encoded, std::int64_t epoch,
   }
 }
 
-TaskViews::TaskViews(const ImageSource& images, const ViewSettings& settings, std::uint64_t seed,
+TaskViews::TaskViews(const Dataset& images, const ViewSettings& settings, std::uint64_t seed,
                      int threads)
     : images_(images),
       image_bytes_(static_cast<std::size_t>(bytes_of_pixel(settings.channels) *
@@ -98,7 +98,7 @@ void TaskViews::make(std::int64_t image, const View& view) {
     images_.read(image, encoded);
     view(encoded);
   } catch (const Error& e) {
-    fail("The image {} cannot be read: {}", images_.key(image), e.what());
+    fail("The {} cannot be read: {}", images_.where(image), e.what());
   }
 }
 

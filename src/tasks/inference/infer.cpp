@@ -223,7 +223,7 @@ class Inference {
 
   const InferSettings& settings_;
   Communicator& comm_;
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   std::vector<BadImage> bad_;
   std::string checkpoint_;
   FrozenEncoder encoder_;

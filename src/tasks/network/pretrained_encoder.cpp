@@ -114,7 +114,7 @@ Size FrozenEncoder::image_size() const {
   return size_of_image(config());
 }
 
-TaskViews FrozenEncoder::views(const ImageSource& images, int threads) const {
+TaskViews FrozenEncoder::views(const Dataset& images, int threads) const {
   return {images, picture_views(image_size(), channels()), 0, threads};
 }
 

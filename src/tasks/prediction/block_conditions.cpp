@@ -47,7 +47,7 @@ ImageMasks masks_of(const PretrainRecipe& recipe, Grid grid, const ConditionRequ
 
 class Collection {
  public:
-  Collection(WholeModel& model, const ImageSource& images, const ConditionRequest& request,
+  Collection(WholeModel& model, const Dataset& images, const ConditionRequest& request,
              Communicator& comm)
       : model_(model),
         request_(request),
@@ -212,7 +212,7 @@ std::int64_t images_that_fit(const PretrainRecipe& recipe, std::int64_t bytes) {
   return std::max<std::int64_t>(1, bytes / each);
 }
 
-BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
+BlockConditions collect_conditions(WholeModel& model, const Dataset& images,
                                    const ConditionRequest& request, const std::string& task,
                                    Communicator& comm) {
   return Collection(model, images, request, comm).run(task);

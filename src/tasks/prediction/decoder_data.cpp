@@ -81,8 +81,8 @@ BlockSize parse_block(const std::string& text, Grid grid) {
   return block;
 }
 
-DecoderData::DecoderData(WholeModel& model, const ImageSource& images,
-                         const ConditionRequest& request, DecoderDraws draws, Communicator& comm)
+DecoderData::DecoderData(WholeModel& model, const Dataset& images, const ConditionRequest& request,
+                         DecoderDraws draws, Communicator& comm)
     : images_(images),
       request_(request),
       conditions_(collect_conditions(model, images, request, "predictions of blocks", comm)),

@@ -47,7 +47,7 @@ struct DecoderBatch {
 class DecoderData {
  public:
   /// Computes the conditions. Collective.
-  DecoderData(WholeModel& model, const ImageSource& images, const ConditionRequest& request,
+  DecoderData(WholeModel& model, const Dataset& images, const ConditionRequest& request,
               DecoderDraws draws, Communicator& comm);
 
   std::int64_t blocks() const { return conditions_.size(); }
@@ -67,7 +67,7 @@ class DecoderData {
   /// Mean and variance of crops, on rank 0 alone.
   void add_crops(DecoderNetwork& network, DecoderStatistics& s);
 
-  const ImageSource& images_;
+  const Dataset& images_;
   ConditionRequest request_;
   BlockConditions conditions_;
   DecoderDraws draws_;

@@ -94,7 +94,7 @@ class Prediction {
   }
 
  private:
-  const ImageSource& bank() const { return bank_ ? *bank_ : *input_; }
+  const Dataset& bank() const { return bank_ ? *bank_ : *input_; }
 
   void choose() {
     for (const auto& key : settings_.images) chosen_.push_back(find_image(*input_, key));
@@ -276,7 +276,7 @@ class Prediction {
     return box_of_block(model_.grid(), block_, model_.recipe().model.encoder.patch, position);
   }
 
-  Image picture(const ImageSource& images, std::int64_t image) const {
+  Image picture(const Dataset& images, std::int64_t image) const {
     const auto pixels = model_.views(images, 1).evaluate(image, 1);
     return shown(pixels.data(), model_.image_size(), model_.channels());
   }
@@ -309,7 +309,7 @@ class Prediction {
   const PredictSettings& settings_;
   Communicator& comm_;
   Log log_;
-  std::unique_ptr<ImageSource> input_, bank_;  // bank_ null: the input is the bank
+  std::unique_ptr<Dataset> input_, bank_;  // bank_ null: the input is the bank
   std::vector<BadImage> bad_;
   WholeModel model_;
   int threads_;

@@ -75,8 +75,7 @@ std::string as_json(const PredictResult& r) {
   return json.dump(2) + "\n";
 }
 
-std::string as_csv(const PredictResult& r, Grid grid, const ImageSource& input,
-                   const ImageSource& bank) {
+std::string as_csv(const PredictResult& r, Grid grid, const Dataset& input, const Dataset& bank) {
   const auto places = block_positions(grid, {r.rows, r.cols});
   std::size_t most = 0;
   for (const auto& q : r.queries) most = std::max(most, q.hits.size());

@@ -5,13 +5,13 @@
 
 #include "ijepa/data/images/image.hpp"
 #include "ijepa/model/grid.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "ijepa/tasks/prediction/predict.hpp"
 
 namespace ijepa {
 
-std::string as_csv(const PredictResult& result, Grid grid, const ImageSource& input,
-                   const ImageSource& bank);
+std::string as_csv(const PredictResult& result, Grid grid, const Dataset& input,
+                   const Dataset& bank);
 std::string as_json(const PredictResult& result);
 
 /// A row of the sheet.

@@ -289,7 +289,7 @@ class Sketching {
 
   const SketchSettings& settings_;
   Communicator& comm_;
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   DecoderCard card_;
   std::unique_ptr<WholeModel> model_;
   std::unique_ptr<DecoderNetwork> network_;  // destroyed before the model's device

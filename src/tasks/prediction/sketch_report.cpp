@@ -86,7 +86,7 @@ std::string as_json(const SketchResult& r) {
   return json.dump(2) + "\n";
 }
 
-std::string as_csv(const SketchResult& r, Grid grid, const ImageSource& images) {
+std::string as_csv(const SketchResult& r, Grid grid, const Dataset& images) {
   const auto places = block_positions(grid, {r.rows, r.cols});
   std::string out =
       "image,top,left,rows,cols,told,rank,recall_at_1,recall_at_5,error_of_mean_sample,deviation,"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "ijepa/data/images/image.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "ijepa/tasks/prediction/block_conditions.hpp"
 #include "ijepa/tasks/prediction/sketch.hpp"
 
@@ -13,7 +13,7 @@ namespace ijepa {
 /// Words about what the decoder is told, for tables and pictures.
 const char* words_of(Told told);
 
-std::string as_csv(const SketchResult& result, Grid grid, const ImageSource& images);
+std::string as_csv(const SketchResult& result, Grid grid, const Dataset& images);
 std::string as_json(const SketchResult& result);
 
 /// A line of the sheet.

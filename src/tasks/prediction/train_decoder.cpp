@@ -283,7 +283,7 @@ class DecoderTraining {
   const Log& log_;
   PretrainRecipe recipe_;  // of this training: when it saves, and what the watch allows
   Clock::time_point begin_ = Clock::now();
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   std::vector<BadImage> bad_;
   std::string pretrained_;  // the checkpoint
   std::unique_ptr<WholeModel> model_;

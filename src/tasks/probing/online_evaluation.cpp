@@ -40,11 +40,11 @@ OnlineEvaluation::OnlineEvaluation(const PretrainRecipe& recipe, Device& device,
 
 Evaluation::Result OnlineEvaluation::evaluate() {
   FeatureCache none("", Log(comm_.rank()));
-  const auto extract = [&](const ShardSet& shards, const ImageChoice& images) {
-    return extract_features(shards, images, maps_, options_, comm_, none)[0];
+  const auto extract = [&](const Dataset& dataset, const ImageChoice& images) {
+    return extract_features(dataset, images, maps_, options_, comm_, none)[0];
   };
-  const auto train = extract(images_.train, images_.train_images);
-  const auto test = extract(images_.test, images_.test_images);
+  const auto train = extract(*images_.train, images_.train_images);
+  const auto test = extract(*images_.test, images_.test_images);
   const KnnOptions knn{{std::min<std::int64_t>(20, std::ssize(images_.train_images))}};
   const auto accuracy = knn_accuracy(train, test, knn, comm_)[0];
   Result result{{{"knn_top1", accuracy.top1}, {"knn_top5", accuracy.top5}}, accuracy.top1};

@@ -87,7 +87,7 @@ void write_subset(const ProbeSettings& settings, const ProbeImages& images,
                   const std::string& out) {
   if (settings.subset.empty()) return;
   make_folder(out);
-  write_file_atomically(out + "/subset.txt", as_list(images.train, images.train_images));
+  write_file_atomically(out + "/subset.txt", as_list(*images.train, images.train_images));
 }
 
 std::string name_of(TrainViews views) {
@@ -104,7 +104,7 @@ ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
           name_of(precision.compute),
           std::ssize(images.train_images),
           std::ssize(images.test_images),
-          images.train.class_names(),
+          images.train->class_names(),
           settings.knn,
           settings.linear,
           {}};
@@ -118,7 +118,7 @@ BatchSource augmented_source(const ProbeImages& images, const FeatureMaps& maps,
   return [&, options, seed, crops](const Split& split, std::int64_t batch) {
     std::unique_ptr<FeatureBatches> batches;
     on_all_ranks(comm, [&] {
-      batches = std::make_unique<AugmentedBatches>(images.train, images.train_images, split, maps,
+      batches = std::make_unique<AugmentedBatches>(*images.train, images.train_images, split, maps,
                                                    options, batch, seed, comm, crops);
     });
     return batches;
@@ -140,7 +140,7 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   if (settings.train.empty()) settings.train = recipe.data.shards;
   on_rank_0(comm, [&] {
     check(settings.train != imported_shards,
-          "{} holds imported weights, which name no training images: give labelled shards by "
+          "{} holds imported weights, which name no training images: give labelled images by "
           "--train.",
           checkpoint);
   });
@@ -153,13 +153,13 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
   FeatureCache cache(settings.cache, Log(comm.rank()));
   log.info("features of {} training and {} test images", images.train_images.size(),
            images.test_images.size());
-  const auto extract = [&](const ShardSet& shards, const ImageChoice& chosen, const char* which) {
+  const auto extract = [&](const Dataset& dataset, const ImageChoice& chosen, const char* which) {
     auto own = options;
     own.task = fmt::format("features of {} images", which);
-    return extract_features(shards, chosen, networks.maps, own, comm, cache);
+    return extract_features(dataset, chosen, networks.maps, own, comm, cache);
   };
-  const auto train = extract(images.train, images.train_images, "training");
-  const auto test = extract(images.test, images.test_images, "test");
+  const auto train = extract(*images.train, images.train_images, "training");
+  const auto test = extract(*images.test, images.test_images, "test");
 
   auto report = heading(settings, images, checkpoint, networks.encoder.precision());
   const auto layers = networks.layers_of_maps();

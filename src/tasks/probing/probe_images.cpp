@@ -1,24 +1,15 @@
 #include "ijepa/tasks/probing/probe_images.hpp"
 
-#include <optional>
-
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/tasks/features/labelled.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
 
 namespace ijepa {
 namespace {
 
-ShardSet open_set(const std::string& folder, Communicator& comm) {
-  std::optional<ShardSet> shards;
-  on_all_ranks(comm, [&] { shards = ShardSet::open(folder); });
-  require_equal_on_all_ranks(comm, "The shard set " + folder,
-                             fmt::format("{:016x}", shards->fingerprint()));
-  return std::move(*shards);
-}
-
-LabelledFeatures labels_alone(const ShardSet& shards, const ImageChoice& images) {
-  LabelledFeatures set{{std::ssize(images), 0}, {}, std::ssize(shards.class_names()), images};
-  for (const auto image : images) set.labels.push_back(shards.label(image));
+LabelledFeatures labels_alone(const Dataset& dataset, const ImageChoice& images) {
+  LabelledFeatures set{{std::ssize(images), 0}, {}, std::ssize(dataset.class_names()), images};
+  for (const auto image : images) set.labels.push_back(dataset.label(image));
   return set;
 }
 
@@ -43,24 +34,28 @@ LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t se
 }  // namespace
 
 ProbeImages open_probe_images(const ProbeRequest& request, Communicator& comm) {
-  ProbeImages out{open_set(request.train, comm), open_set(request.test, comm), {}, {}};
+  const Log log(comm.rank());
+  ProbeImages out{open_images_on_all(request.train, comm, log),
+                  open_images_on_all(request.test, comm, log),
+                  {},
+                  {}};
   on_all_ranks(comm, [&] {
     out.train_images = request.subset.empty()
-                           ? first_images(out.train, request.most)
-                           : choose_images(out.train, request.subset, request.seed);
-    out.test_images = first_images(out.test, request.most);
+                           ? first_images(*out.train, request.most)
+                           : choose_images(*out.train, request.subset, request.seed);
+    out.test_images = first_images(*out.test, request.most);
   });
   on_rank_0(comm, [&] {
-    check(out.train.class_names() == out.test.class_names(),
+    check(out.train->class_names() == out.test->class_names(),
           "{} and {} have different classes; a probe needs a training and a test set of the same.",
           request.train, request.test);
-    check_probe_sets(labels_alone(out.train, out.train_images),
-                     labels_alone(out.test, out.test_images), *local_communicator());
+    check_probe_sets(labels_alone(*out.train, out.train_images),
+                     labels_alone(*out.test, out.test_images), *local_communicator());
   });
   return out;
 }
 
-AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& images,
+AugmentedBatches::AugmentedBatches(const Dataset& dataset, const ImageChoice& images,
                                    const Split& split, const FeatureMaps& maps,
                                    const ExtractOptions& options, std::int64_t batch,
                                    std::uint64_t seed, const Communicator& comm, CropKind crops)
@@ -77,7 +72,7 @@ AugmentedBatches::AugmentedBatches(const ShardSet& shards, const ImageChoice& im
   rank_rows_ = schedule.share_end() - schedule.share_begin();
   micro_batches_ = schedule.micro_batches();
   loader_ =
-      std::make_unique<Loader>(shards, Sampler(training_images(images, split), seed), schedule,
+      std::make_unique<Loader>(dataset, Sampler(training_images(images, split), seed), schedule,
                                augmenting_options(options, seed, crops), Log(comm.rank()));
 }
 

@@ -245,7 +245,7 @@ class Search {
   }
 
   /// Of an image of the features among `images`, of which some may have been left out.
-  std::int64_t place_of(const ImageSource& images, std::int64_t image) const {
+  std::int64_t place_of(const Dataset& images, std::int64_t image) const {
     const auto& key = data_.keys[static_cast<std::size_t>(image)];
     if (image < images.size() && images.key(image) == key) return image;
     std::int64_t at = 0;

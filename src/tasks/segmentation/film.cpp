@@ -13,7 +13,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/images/orientation.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 
 namespace ijepa {
 namespace {
@@ -227,7 +227,7 @@ class FrameFolder final : public FrameSource {
   std::int64_t stated_frames() const override { return images_->size(); }
 
  private:
-  std::unique_ptr<ImageSource> images_;
+  std::unique_ptr<Dataset> images_;
   std::vector<std::int64_t> order_;
   double rate_;
   std::size_t next_ = 0;

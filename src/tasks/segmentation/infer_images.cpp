@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <optional>
 
 #include "../loop/work_progress.hpp"
 #include "ijepa/comm/agree.hpp"
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/images/canvas.hpp"
 #include "ijepa/data/images/orientation.hpp"
+#include "ijepa/data/loading/batch_pool.hpp"
 #include "ijepa/data/names.hpp"
 #include "ijepa/tasks/images/image_folder.hpp"
 #include "ijepa/tasks/images/labelled_images.hpp"
@@ -23,12 +25,12 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Without the ending of the image: what both results of it are called.
-std::string result_name(const ImageSource& images, std::int64_t i) {
+std::string result_name(const Dataset& images, std::int64_t i) {
   return path_of_key(without_extension(images.key(i))).string() + ".png";
 }
 
 /// Two images must not be written to one file. Hashes, as millions of names take much memory.
-void check_results_differ(const ImageSource& images) {
+void check_results_differ(const Dataset& images) {
   std::vector<std::size_t> hashes;
   for (std::int64_t i = 0; i < images.size(); ++i)
     hashes.push_back(std::hash<std::string>()(result_name(images, i)));
@@ -40,14 +42,32 @@ void check_results_differ(const ImageSource& images) {
           without_extension(images.key(i)));
 }
 
-Image read_image(const ImageSource& images, std::int64_t i) {
+Image read_image(const Dataset& images, std::int64_t i) {
   std::vector<std::uint8_t> encoded;
   try {
     images.read(i, encoded);
     return decode_upright(encoded);
   } catch (const Error& e) {
-    fail("The image {} cannot be read: {}", images.key(i), e.what());
+    fail("The {} cannot be read: {}", images.where(i), e.what());
   }
+}
+
+struct ReadImage {
+  std::int64_t number = 0;
+  Image image;
+};
+
+/// This rank's images, each a batch of its own since they differ in size.
+BatchPool<ReadImage> read_ahead(const Dataset& images, const RankBatches& shared) {
+  return BatchPool<ReadImage>(
+      {.open = [shared](std::int64_t round, ReadImage& read) -> std::optional<std::int64_t> {
+         if (round == shared.mine()) return {};
+         read.number = shared.first(round);
+         return 1;
+       },
+       .fill = [&images](ReadImage& read, std::int64_t,
+                         int) { read.image = read_image(images, read.number); }},
+      {.threads = 2, .ahead = 2});
 }
 
 }  // namespace
@@ -85,18 +105,18 @@ SegmentInferResult segment_images(const SegmentInferSettings& settings, Communic
   {
     WorkProgress progress(comm, "segmentation", "images", images->size());
     const RankBatches shared(images->size(), 1, comm);
+    auto ahead = read_ahead(*images, shared);
     for (std::int64_t round = 0; round < shared.mine(); ++round) {
-      const auto i = shared.first(round);
-      const Image image = read_image(*images, i);
+      const auto& [i, image] = *ahead.next();
       const auto labels = segmenter.labels(image.view());
       shares.add(labels);
-      write("overlays", i, [&](const std::string& path) {
+      write("overlays", i, [&, &image = image](const std::string& path) {
         const auto drawn = overlay(image.view(), labels, palette, result_overlay);
         write_png(settings.legend ? legend.beside(drawn, labels) : drawn, path);
       });
       if (settings.masks)
         write("masks", i, [&](const std::string& path) { write_index_png(labels, palette, path); });
-      progress.add(shared.count_of_all(round));
+      progress.add(shared.count_of_all(round), ahead.wait_seconds());
     }
   }
   auto result = shares.finish(images->size(), comm);

@@ -13,7 +13,7 @@
 #include "ijepa/core/file.hpp"
 #include "ijepa/core/path.hpp"
 #include "ijepa/data/names.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 
 namespace ijepa {
 namespace {

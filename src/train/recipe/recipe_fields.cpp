@@ -328,9 +328,9 @@ static void describe(RunSettings& r, Fields& f) {
 
 static void describe(EvalSettings& e, Fields& f) {
   f("test_shards", e.test_shards,
-    "Folder of labelled shards of held-out images. Empty: no evaluation.");
+    "Labelled held-out images: shards, or a folder of class folders. Empty: no evaluation.");
   f("train_shards", e.train_shards,
-    "Folder of labelled shards of the same classes, among which neighbours are looked for. Empty: "
+    "Labelled images of the same classes, among which neighbours are looked for. Empty: "
     "`data.shards`.");
   f("every_epochs", e.every_epochs, between(1, 1e6),
     "Epochs between evaluations; there is one before the first step and one after the last, too.");

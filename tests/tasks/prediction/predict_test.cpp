@@ -125,7 +125,7 @@ TEST_F(Predict, CountsAndHitsAreThoseOfAPlainSearch) {
 }
 
 /// model.targets() of two pictures of the run.
-Matrix<float> targets_of(const std::string& run, const ImageSource& images) {
+Matrix<float> targets_of(const std::string& run, const Dataset& images) {
   const auto comm = local_communicator();
   WholeModel model(find_checkpoint(run, "", *comm, Log(1)), 1, *comm, Log(1));
   return model.targets(tiny_pictures(images, 0, 2), 2);

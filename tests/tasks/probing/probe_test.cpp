@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "ijepa/core/file.hpp"
+#include "ijepa/data/shards/shard_set.hpp"
 #include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
@@ -72,8 +73,42 @@ class Probe : public ::testing::Test {
   ProbeSettings settings_;
 };
 
+/// The images of shards as files CLASS/NUMBER.png.
+void unpack(const std::string& shards, const std::filesystem::path& folder) {
+  const auto set = ShardSet::open(shards);
+  std::vector<std::uint8_t> encoded;
+  for (std::int64_t i = 0; i < set.size(); ++i) {
+    const auto place = folder / set.class_names().at(static_cast<std::size_t>(set.label(i)));
+    make_folder(place.string());
+    set.read(i, encoded);
+    write_file_atomically((place / fmt::format("{}.png", i)).string(),
+                          {encoded.begin(), encoded.end()});
+  }
+}
+
 void expect_says(const std::string& message, const std::string& part) {
   EXPECT_NE(message.find(part), std::string::npos) << message;
+}
+
+TEST_F(Probe, ClassFoldersAreAsGoodAsShards) {
+  save();
+  const auto packed = probe();
+  unpack(path("train"), path("train_files"));
+  unpack(path("test"), path("test_files"));
+  settings_.train = path("train_files");
+  settings_.test = path("test_files");
+  const auto plain = probe();
+  EXPECT_EQ(plain.classes, packed.classes);
+  EXPECT_EQ(plain.train_images, 40);
+  EXPECT_EQ(plain.test_images, 12);
+  for (std::size_t m = 0; m < packed.rows.size(); ++m)
+    EXPECT_EQ(plain.rows[m].knn[0].top1, packed.rows[m].knn[0].top1) << packed.rows[m].features;
+
+  write_file_atomically(path("train_files") + "/" + packed.classes[0] + "/0_cut.png",
+                        "\x89PNG\r\n\x1a\n");
+  expect_says(said(), "could not be read");
+  settings_.train = path("train_files") + "/" + packed.classes[0];
+  expect_says(said(), "different classes");
 }
 
 TEST_F(Probe, JudgesAllFeaturesOfTheNewestCheckpoint) {

@@ -1,4 +1,4 @@
-// Loader: batches of a shard set's pictures, read, decoded and augmented by a pool of threads
+// Loader: batches of a dataset's pictures, read, decoded and augmented by a pool of threads
 // (batch_pool.hpp). What a batch holds is a pure function of its number, so a run resumes by
 // starting at another number.
 #pragma once
@@ -9,8 +9,8 @@
 #include "ijepa/core/log.hpp"
 #include "ijepa/data/loading/augment.hpp"
 #include "ijepa/data/loading/batch_pool.hpp"
+#include "ijepa/data/dataset.hpp"
 #include "ijepa/data/loading/sampler.hpp"
-#include "ijepa/data/shards/shard_set.hpp"
 
 namespace ijepa {
 
@@ -44,8 +44,8 @@ struct BadImages {
 
 class Loader {
  public:
-  /// Starts to prefetch. `shards` must outlive the loader; `schedule` is called from its threads.
-  Loader(const ShardSet& shards, const Sampler& sampler, SliceSchedule schedule,
+  /// Starts to prefetch. `images` must outlive the loader; `schedule` is called from its threads.
+  Loader(const Dataset& images, const Sampler& sampler, SliceSchedule schedule,
          const LoaderOptions& options, const Log& log = Log());
   ~Loader();  // at any time; images begun are finished, the rest is dropped
   Loader(const Loader&) = delete;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ijepa/data/dataset.hpp"
 #include "ijepa/data/shards/shard_file.hpp"
 
 namespace ijepa {
@@ -16,27 +17,28 @@ namespace ijepa {
 /// read has none.
 bool holds_shards(const std::string& folder);
 
-class ShardSet {
+class ShardSet final : public Dataset {
  public:
   /// Opens the shards of a folder, which must be the complete set, or a single shard file.
   /// Error: nothing there, shards missing, shards of two sets mixed, a damaged or cut shard.
   static ShardSet open(const std::string& directory_or_file);
-  ~ShardSet();
+  ~ShardSet() override;
   ShardSet(ShardSet&&) noexcept;
   ShardSet& operator=(ShardSet&&) noexcept;
 
-  std::int64_t size() const { return begins_.back(); }  // images over all shards
+  std::int64_t size() const override { return begins_.back(); }  // images over all shards
   int num_shards() const { return static_cast<int>(shards_.size()); }
   /// Index of the first image of `shard`; shard_begin(num_shards()) == size().
   std::int64_t shard_begin(int shard) const { return begins_.at(static_cast<std::size_t>(shard)); }
   const std::string& shard_path(int shard) const { return file(shard).path(); }
-  const std::vector<std::string>& class_names() const { return class_names_; }
+  const std::vector<std::string>& class_names() const override { return class_names_; }
   /// Hash over all metadata and, through the image checksums in it, all images, keys and labels:
   /// equal on all ranks, and equal when a run is resumed on the same data.
-  std::uint64_t fingerprint() const { return fingerprint_; }
+  std::uint64_t fingerprint() const override { return fingerprint_; }
 
-  int label(std::int64_t image) const;        // index into class_names(), -1: none
-  std::string key(std::int64_t image) const;  // "class/name.jpg"
+  int label(std::int64_t image) const override;
+  std::string key(std::int64_t image) const override;    // "class/name.jpg"
+  std::string where(std::int64_t image) const override;  // "image 3 (KEY) of SHARD"
 
   struct Extent {
     int shard = 0;
@@ -46,9 +48,11 @@ class ShardSet {
   /// Error if the table entry is damaged (points outside the file).
   Extent extent(std::int64_t image) const;
 
-  /// The encoded (JPEG or PNG) bytes; any thread. An Error names shard file, index and key.
-  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const;
+  /// The bytes of a picture, which are those that were packed, or an Error.
+  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override;
 
+  /// Whatever bytes lie there now.
+  void read_unchecked(std::int64_t image, std::vector<std::uint8_t>& encoded) const;
   /// Whether bytes, key and label of the image are those that were packed (image_checksum()).
   bool checksum_matches(std::int64_t image, std::span<const std::uint8_t> encoded) const;
 

@@ -67,12 +67,12 @@ std::vector<FeaturePart> feature_parts(std::int64_t images, std::int64_t batch);
 /// ... Every bit of a row is the same for any number of ranks, since parts and batches are. Parts
 /// found in the cache are not computed again. An image that cannot be read is named in the log and
 /// is an AgreedError. Collective.
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const ImageChoice& images,
+std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const ImageChoice& images,
                                                const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm,
                                                FeatureCache& cache);
 /// The same of all images, without a cache.
-std::vector<LabelledFeatures> extract_features(const ShardSet& shards, const FeatureMaps& maps,
+std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm);
 
 }  // namespace ijepa

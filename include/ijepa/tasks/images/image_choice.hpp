@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ijepa/data/shards/shard_set.hpp"
+#include "ijepa/data/dataset.hpp"
 
 namespace ijepa {
 
@@ -13,14 +13,14 @@ namespace ijepa {
 using ImageChoice = std::vector<std::int64_t>;
 
 /// The first `most` images; 0: all.
-ImageChoice first_images(const ShardSet& shards, std::int64_t most = 0);
+ImageChoice first_images(const Dataset& dataset, std::int64_t most = 0);
 
 /// `what` is "" (all), "1%" (this share of every class, rounded, at least one image), "5/class", or
 /// a text file with a key or a file name a line. Of each class the images with the smallest random
 /// numbers are taken, so 5/class holds 1/class of the same seed. An Error says what cannot be had.
-ImageChoice choose_images(const ShardSet& shards, const std::string& what, std::uint64_t seed);
+ImageChoice choose_images(const Dataset& dataset, const std::string& what, std::uint64_t seed);
 
 /// The keys, a line each: a list that choose_images() reads.
-std::string as_list(const ShardSet& shards, const ImageChoice& images);
+std::string as_list(const Dataset& dataset, const ImageChoice& images);
 
 }  // namespace ijepa

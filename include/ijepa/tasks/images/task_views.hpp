@@ -8,7 +8,7 @@
 
 #include "ijepa/data/loading/augment.hpp"
 #include "ijepa/data/loading/batch_pool.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "ijepa/tasks/images/rand_augment.hpp"
 
 namespace ijepa {
@@ -59,8 +59,7 @@ struct ViewBatch {
 /// read.
 class TaskViews {
  public:
-  TaskViews(const ImageSource& images, const ViewSettings& settings, std::uint64_t seed,
-            int threads);
+  TaskViews(const Dataset& images, const ViewSettings& settings, std::uint64_t seed, int threads);
 
   std::size_t image_bytes() const { return image_bytes_; }
   /// For pools whose items these views make.
@@ -86,7 +85,7 @@ class TaskViews {
   template <class View>
   void make(std::int64_t image, const View& view);
 
-  const ImageSource& images_;
+  const Dataset& images_;
   std::size_t image_bytes_;
   std::vector<ViewMaker> makers_;  // one a thread
 };

@@ -101,7 +101,7 @@ class FrozenEncoder {
   int channels() const { return static_cast<int>(config().channels); }
   EncoderFeatures& features() { return *features_; }
   /// Pictures as this encoder sees them, decoded on `threads` threads.
-  TaskViews views(const ImageSource& images, int threads) const;
+  TaskViews views(const Dataset& images, int threads) const;
   /// images_at_once() of this encoder.
   std::int64_t batch() const { return images_at_once(config()); }
   Precision precision() const { return encoder_->store().precision(); }

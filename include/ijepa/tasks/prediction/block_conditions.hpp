@@ -11,7 +11,7 @@
 #include "ijepa/core/matrix.hpp"
 #include "ijepa/data/images/image.hpp"
 #include "ijepa/model/masks.hpp"
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "ijepa/tasks/prediction/whole_model.hpp"
 
 namespace ijepa {
@@ -64,7 +64,7 @@ struct ConditionRequest {
 /// All target blocks of the images, in masks as pretraining draws them, but of this size; images go
 /// round the ranks, and the result is on all of them. `task` names the work for people; empty: it
 /// is not shown. Collective.
-BlockConditions collect_conditions(WholeModel& model, const ImageSource& images,
+BlockConditions collect_conditions(WholeModel& model, const Dataset& images,
                                    const ConditionRequest& request, const std::string& task,
                                    Communicator& comm);
 

@@ -43,7 +43,7 @@ class WholeModel {
   int channels() const { return static_cast<int>(recipe_.model.encoder.channels); }
   /// Pictures as this network sees them, and as a decoder and all that is compared with it do;
   /// decoded on `threads` threads.
-  TaskViews views(const ImageSource& images, int threads) const {
+  TaskViews views(const Dataset& images, int threads) const {
     return {images, picture_views(image_size(), channels()), 0, threads};
   }
   /// What the targets of every patch are made of, (count N, D): the target encoder's features, or

@@ -21,8 +21,8 @@ enum class TrainViews : std::uint8_t {
 struct ProbeSettings {
   std::string run;         // run folder, whose newest valid checkpoint is taken, or
   std::string checkpoint;  // a checkpoint's folder
-  std::string train;       // labelled shards; empty: those the run was trained on
-  std::string test;        // labelled shards of the same classes
+  std::string train;       // labelled images; empty: those the run was trained on
+  std::string test;        // labelled images of the same classes
   std::string subset;      // of the training images, see choose_images(); its seed is linear.seed
   std::string cache;       // folder for features; empty: none is kept
   EncoderChoice encoder = EncoderChoice::target;

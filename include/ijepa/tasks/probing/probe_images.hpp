@@ -13,12 +13,12 @@
 namespace ijepa {
 
 struct ProbeImages {
-  ShardSet train, test;
+  std::unique_ptr<Dataset> train, test;
   ImageChoice train_images, test_images;  // that take part
 };
 
 struct ProbeRequest {
-  std::string train, test;  // shards
+  std::string train, test;  // paths as open_images() takes them
   std::string subset;       // of the training images, see choose_images()
   std::uint64_t seed = 0;   // of the subset
   std::int64_t most = 0;    // images of each set, the first ones; 0: all
@@ -36,7 +36,7 @@ class AugmentedBatches final : public FeatureBatches {
   /// position): random crops of 8 to 100 % of the area at 3/4 to 4/3, or centred ones, flipped
   /// with probability 0.5. All arguments held by reference must outlive the object. An Error if
   /// ranks outnumber the batch.
-  AugmentedBatches(const ShardSet& shards, const ImageChoice& images, const Split& split,
+  AugmentedBatches(const Dataset& dataset, const ImageChoice& images, const Split& split,
                    const FeatureMaps& maps, const ExtractOptions& options, std::int64_t batch,
                    std::uint64_t seed, const Communicator& comm, CropKind crops = CropKind::random);
 

@@ -107,8 +107,8 @@ struct RunSettings {
 
 /// k-NN on labelled images while the run trains.
 struct EvalSettings {
-  std::string train_shards;  // folder; empty: data.shards
-  std::string test_shards;   // folder of held-out images; empty: no evaluation
+  std::string train_shards;  // labelled images; empty: data.shards
+  std::string test_shards;   // held-out images; empty: no evaluation
   std::int64_t every_epochs = 10;
   std::int64_t images = 10000;  // of each set at most; 0: all
   bool linear = false;          // a linear head, too

@@ -1,4 +1,4 @@
-#include "ijepa/tasks/images/image_source.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 
 #include <fmt/ranges.h>
 #include <xxhash.h>
@@ -21,25 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ShardImages final : public ImageSource {
- public:
-  explicit ShardImages(const std::string& path) : shards_(ShardSet::open(path)) {}
-
-  std::int64_t size() const override { return shards_.size(); }
-  std::string key(std::int64_t image) const override { return shards_.key(image); }
-  int label(std::int64_t image) const override { return shards_.label(image); }
-  const std::vector<std::string>& class_names() const override { return shards_.class_names(); }
-  void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
-    shards_.read(image, encoded);
-    check(shards_.checksum_matches(image, encoded), "Image {} ({}) is damaged: wrong checksum.",
-          image, shards_.key(image));
-  }
-  std::uint64_t fingerprint() const override { return shards_.fingerprint(); }
-
- private:
-  ShardSet shards_;
-};
-
 /// Of a file, or of so many bytes of its start.
 std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
   const File file(path, File::Mode::read);
@@ -48,12 +29,12 @@ std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most =
   return bytes;
 }
 
-class FolderImages final : public ImageSource {
+class FolderImages final : public Dataset {
  public:
   explicit FolderImages(const std::string& root) : root_(root), found_(find_images(root)) {
     if (found_.paths.empty())
       fail("{} holds neither shards nor images ({}). {}", utf8_name(root), readable_formats,
-           found_.passed_over == 0 ? "It is empty." : found_.note() + ".");
+           what_instead_of_images());
     name_classes();
   }
 
@@ -102,6 +83,13 @@ class FolderImages final : public ImageSource {
   }
 
  private:
+  std::string what_instead_of_images() const {
+    for (const auto& folder : found_.folders)
+      if (holds_shards((root_ / folder).string()))
+        return fmt::format("Name one of the shard sets in it, such as {}.",
+                           utf8_name((root_ / folder).string()));
+    return found_.passed_over == 0 ? "It is empty." : found_.note() + ".";
+  }
   const std::string& path(std::int64_t image) const {
     return found_.paths.at(static_cast<std::size_t>(image));
   }
@@ -124,7 +112,7 @@ class FolderImages final : public ImageSource {
   std::vector<std::string> other_folders_;  // with all images, which by their names are no classes
 };
 
-class OneImage final : public ImageSource {
+class OneImage final : public Dataset {
  public:
   OneImage(std::string path, std::string key) : path_(std::move(path)), key_(std::move(key)) {}
   std::int64_t size() const override { return 1; }
@@ -144,11 +132,11 @@ class OneImage final : public ImageSource {
   std::vector<std::string> no_classes_;
 };
 
-std::unique_ptr<ImageSource> open_file(const std::string& path) {
+std::unique_ptr<Dataset> open_file(const std::string& path) {
   const auto start = read_bytes(path, signature_bytes);
   if (has_image_name(path) || image_format(start) != ImageFormat::unknown)
     return one_image(path, utf8_name(fs::path(path).filename().string()));
-  if (path.ends_with(".h5")) return std::make_unique<ShardImages>(path);
+  if (path.ends_with(".h5")) return std::make_unique<ShardSet>(ShardSet::open(path));
   fail("{} is {}: give one image ({}), a folder of images, or shards that ijepa-shards made.",
        utf8_name(path), what_instead(start), readable_formats);
 }
@@ -159,22 +147,22 @@ std::vector<std::string> image_files(const std::string& folder) {
   return find_images(folder).paths;
 }
 
-std::unique_ptr<ImageSource> one_image(const std::string& path, const std::string& key) {
+std::unique_ptr<Dataset> one_image(const std::string& path, const std::string& key) {
   return std::make_unique<OneImage>(path, key);
 }
 
-std::unique_ptr<ImageSource> open_images(const std::string& path) {
+std::unique_ptr<Dataset> open_images(const std::string& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   check(fs::exists(status), "There are no images at {}{}.", utf8_name(path),
         error && status.type() != fs::file_type::not_found ? ": " + error.message() : "");
   if (fs::is_regular_file(status)) return open_file(path);
   check(fs::is_directory(status), "{} is neither a file nor a folder.", utf8_name(path));
-  if (holds_shards(path)) return std::make_unique<ShardImages>(path);
+  if (holds_shards(path)) return std::make_unique<ShardSet>(ShardSet::open(path));
   return std::make_unique<FolderImages>(path);
 }
 
-std::int64_t find_image(const ImageSource& images, const std::string& wanted) {
+std::int64_t find_image(const Dataset& images, const std::string& wanted) {
   const auto named = utf8_name(wanted);
   for (std::int64_t i = 0; i < images.size(); ++i)
     if (images.key(i) == wanted || images.key(i) == named) return i;
