@@ -60,9 +60,9 @@ double full_rank(const Health& health) {
   return static_cast<double>(std::min(health.images, health.width));
 }
 
-using Rows = std::vector<std::vector<std::string>>;
+using TableRows = std::vector<std::vector<std::string>>;
 
-Rows health_rows(const Health& h, Predicts predicts, const HealthLimits& limits) {
+TableRows health_rows(const Health& h, Predicts predicts, const HealthLimits& limits) {
   const double most = full_rank(h);
   const double usual_std = 1 / std::sqrt(static_cast<double>(h.width));
   const auto row = [](const char* name, double value, const std::string& wanted, bool good,
@@ -73,7 +73,7 @@ Rows health_rows(const Health& h, Predicts predicts, const HealthLimits& limits)
                                                           : "! look",
                                     meaning};
   };
-  Rows rows{
+  TableRows rows{
       {"figure", "now", "healthy", "", "what it says"},
       row("RankMe", h.rankme,
           fmt::format("{:.0f} or more of {:.0f}", limits.rank_good * most, most),
@@ -118,7 +118,7 @@ Json newest_probe(const RunLog& run) {
 
 std::string probe_table(const Json& probe) {
   if (probe.is_null()) return "";
-  Rows rows{{"features", "k-NN", "linear"}};
+  TableRows rows{{"features", "k-NN", "linear"}};
   for (const auto& row : probe["features"])
     if (row.is_object())
       rows.push_back({text_of(row, "name"), percent_text(number_of(row, "knn_top1")),
