@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* style = R"(
+constexpr const char* page_style = R"(
 :root{color-scheme:light dark;--page:#fff;--text:#1d2126;--soft:#f3f5f7;--bad:#a3260f}
 @media screen and (prefers-color-scheme:dark){:root{--page:#15181c;--text:#e3e7eb;--soft:#20252b;--bad:#ff9c85}}
 *{box-sizing:border-box}
@@ -93,7 +93,7 @@ std::string report_page(const std::vector<ReportRun>& runs, std::int64_t points,
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<title>{0}</title>\n<style>{1}{2}</style></head><body>\n<h1>{0}</h1>\n",
-      escaped(title), style, plot_style());
+      escaped(title), page_style, plot_style());
   out += states(runs) + summary_part(runs);
   if (runs.size() > 1) out += comparison_part(runs, points);
   for (const auto& run : runs) out += run_part(run, points);

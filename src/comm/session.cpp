@@ -99,7 +99,8 @@ constexpr double abort_seconds = 20;
 
 /// Runs before the libraries of the program are initialised, for some start threads then, and
 /// threads inherit the mask. A system call by itself: nothing is set up yet that could watch it.
-[[gnu::no_sanitize("address", "thread", "undefined")]] void block_signals(int, char**, char**) {
+__attribute__((no_sanitize("address", "thread", "undefined"))) void block_signals(int, char**,
+                                                                                  char**) {
   const sigset_t kept = guard::kept_from_threads();
   ::syscall(SYS_rt_sigprocmask, SIG_BLOCK, &kept, nullptr, sizeof(std::uint64_t));
 }

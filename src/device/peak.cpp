@@ -47,7 +47,7 @@ double product_time(Device& device, DType type, std::int64_t n) {
   const auto matrix = [&](std::size_t i) {
     return make_tensor(static_cast<std::byte*>(memory.data()) + i * bytes, type, {n, n});
   };
-  for (const std::size_t i : {0, 1}) fill_random(device.ops(), matrix(i));
+  for (std::size_t i = 0; i < 2; ++i) fill_random(device.ops(), matrix(i));
   return best_time(device, device.memory_is_host() ? 0.05 : 0.12,
                    [&] { device.ops().linear_forward(matrix(0), matrix(1), {}, matrix(2)); });
 }

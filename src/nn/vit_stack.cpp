@@ -106,7 +106,8 @@ Tensor VitStack::infer(Pass& p, Tensor x, const StackSequences& sequences,
     const std::size_t mark = p.arena.mark();
     const Sequences rows = rows_of(i, sequences);
     const std::int64_t outputs = rows.outputs(x.rows());
-    Block::Saved unused{.keeps_pre = false};
+    Block::Saved unused;
+    unused.keeps_pre = false;
     blocks_[i].enter(p, next, unused);
     if (i > 0) show(i - 1);
     const Tensor h = first_rows(h_room, outputs), branch = first_rows(room, outputs);

@@ -109,7 +109,8 @@ class GoldenRun {
                              [&](Tensor context, Tensor predictions) {
                                compare(context, "context_features");
                                compare(predictions, "predictions");
-                             }};
+                             },
+                             {}};
     return run_.step(plan, 1 / elements, s == 0 ? first : StepObserver{});
   }
 

@@ -149,9 +149,9 @@ TEST_F(ReplayedSteps, AreExplainedAndKeptUpToANumber) {
     const auto found = events(r);
     ASSERT_EQ(found.size(), 4U);
     EXPECT_EQ(replays(r).size(), static_cast<std::size_t>(most));
-    for (std::int64_t i = 0; i < 4; ++i) {
-      EXPECT_EQ(found.at(i).contains("explanation"), i < most) << i;
-      EXPECT_EQ(found.at(i).contains("replay"), i < most) << i;
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(found.at(i).contains("explanation"), std::cmp_less(i, most)) << i;
+      EXPECT_EQ(found.at(i).contains("replay"), std::cmp_less(i, most)) << i;
     }
     const std::string sentence =
         fmt::format("not repeated, as run.keep_replays = {} of this run have been", most);
@@ -166,7 +166,7 @@ TEST_F(ReplayedSteps, OfEarlierStartsCount) {
   for (const int steps : {4, 8, 12}) train(r, steps);
   const auto found = events(r);
   ASSERT_EQ(found.size(), 3U);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(found.at(i).contains("explanation"), i == 0) << i;
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(found.at(i).contains("explanation"), i == 0) << i;
   EXPECT_EQ(replays(r).size(), 1U);
 }
 
@@ -184,7 +184,7 @@ TEST_F(ReplayedSteps, OfARowAreRepeatedOnce) {
                                  (path("run") / "non_finite" / "step_0.replay").string()));
   ASSERT_EQ(events(r).size(), 4U);
   EXPECT_TRUE(events(r).front().contains("explanation"));
-  for (int i = 1; i < 4; ++i) EXPECT_FALSE(events(r).at(i).contains("explanation"));
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_FALSE(events(r).at(i).contains("explanation"));
 }
 
 /// Weights that are too large in the second block of the target encoder.

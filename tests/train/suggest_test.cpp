@@ -158,7 +158,7 @@ void write_wedges(const std::filesystem::path& folder, int images, bool both,
           const int along = turned ? side - 1 - x : x;
           const bool inside = y >= top && y - top <= along * steep;
           pixels.insert(pixels.end(), static_cast<std::size_t>(channels),
-                        inside ? bright : 20 + shot);
+                        static_cast<std::uint8_t>(inside ? bright : 20 + shot));
         }
       encoded.push_back(test::encode_png(pixels, side, side, form));
     }

@@ -168,10 +168,10 @@ ImageFacts look_at_images(const std::string& shards) {
   facts.median = sizes[sizes.size() / 2];
   set_pixels(facts, pixels);
   // About a third of a second of decoding; of few images of many pixels nothing can be said.
-  constexpr std::int64_t most_pixels = 32'000'000, fewest_images = 2, most_images = 1024;
+  constexpr std::int64_t most_pixels = 32'000'000, fewest_looked_at = 2, most_looked_at = 1024;
   const auto each = std::int64_t{1} * facts.median.height * facts.median.width;
-  facts.mirrored = look_at_mirrored(set, facts.channels,
-                                    std::clamp(most_pixels / each, fewest_images, most_images));
+  facts.mirrored = look_at_mirrored(
+      set, facts.channels, std::clamp(most_pixels / each, fewest_looked_at, most_looked_at));
   return facts;
 }
 

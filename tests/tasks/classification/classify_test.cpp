@@ -340,7 +340,7 @@ TEST_F(Classify, EndsWhenTheLossIsNoNumber) {
   fine_tune();
   settings_.optim.learning_rate = 1e30;
   settings_.optim.schedule = RateSchedule::cosine;
-  settings_.optim.warmup_epochs = settings_.optim.epochs / 2.0;
+  settings_.optim.warmup_epochs = static_cast<double>(settings_.optim.epochs) / 2;
   // The option's rate, not what the warm-up has made of it.
   EXPECT_NE(problem().find("is not a number; start again with a lower --lr than 1e+30."),
             std::string::npos);

@@ -124,13 +124,14 @@ TEST_F(SegmentTrain, AFrozenEncoderMayMultiplyBfloat16) {
   settings_.precision = TaskPrecision::float32;
   settings_.out = path("patches").string();
   train();
-  const auto of_patches = message_of([&] {
-    open_segmentation(path("patches/last_model").string(),
-                      {.threads = 1, .precision = TaskPrecision::bfloat16}, *comm_, Log(1));
-  });
+  OpenOptions options;
+  options.threads = 1;
+  options.precision = TaskPrecision::bfloat16;
+  const auto of_patches = message_of(
+      [&] { open_segmentation(path("patches/last_model").string(), options, *comm_, Log(1)); });
   EXPECT_NE(of_patches.find("leave out --precision"), std::string::npos) << of_patches;
 
-  OpenOptions options{.threads = 1};
+  options.precision = TaskPrecision::float32;
   const auto scores = [&] {
     auto model = open_segmentation(path("out/last_model").string(), options, *comm_, Log(1));
     const auto picture = block_picture(40, 48, 5);
