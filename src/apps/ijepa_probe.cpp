@@ -50,7 +50,7 @@ int probe(Arguments arguments, ijepa::Communicator& comm) {
          {"Features of images",
           fmt::format("ijepa-infer {} --input IMAGES --out FEATURES", from)}});
   });
-  return 0;
+  return ijepa::end_of_run(report.bad_images, out, comm);
 }
 
 /// Whether the arguments name the paper's protocol, whose values the other options then start from.
@@ -95,7 +95,7 @@ ijepa::ProgramWords words() {
                         "ijepa-probe --checkpoint IN1K-vit.h.14-300e.pth.tar --train shards/train "
                         "--test shards/val --protocol paper"}},
           .pages = {"docs/probe.md"},
-          .statuses = ijepa::rank_statuses(false)};
+          .statuses = ijepa::rank_statuses(true)};
 }
 
 }  // namespace
@@ -135,6 +135,7 @@ int main(int argc, char** argv) {
                     "votes count exp(cosine / this)");
   add_linear_options(app, settings.linear);
   ijepa::add_thread_option(app, settings.threads);
+  ijepa::add_skip_bad_option(app, settings.skip_bad);
   app.add_option("--cache", settings.cache, "folder for features; default: RUN/probe/features")
       ->type_name("FOLDER");
   app.add_flag("--no-cache", arguments.no_cache, "compute all features anew and keep none");

@@ -182,7 +182,7 @@ def programs():
         "--decay-epochs": ("1",), "--validation-share": ("0.4",), "--seed": ("1",)},
         {"--checkpoint": WEIGHTS, "--threads": THREADS, "--out": OUT,
          "--cache": "the same features from a file (probe_test)",
-         "--no-cache": "the same features, computed anew (probe_test)"})
+         "--no-cache": "the same features, computed anew (probe_test)", "--skip-bad": BAD})
     yield Program("ijepa-infer", INFER, {
         "--run": ("other", INFER.replace("--run run", "")),
         "--input": ("shards/train", INFER.replace("--input shards/test", "")),

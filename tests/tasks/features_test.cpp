@@ -174,7 +174,7 @@ class FeatureCaching : public Features {
     maps.push_back(std::make_unique<Counting>(identity));
     auto& map = static_cast<Counting&>(*maps[0]);
     FeatureCache cache(cache_.string(), Log(1));
-    auto sets = extract_features(shards, first_images(shards), maps, {{32, 32}, 4, 1},
+    auto sets = extract_features(shards, sample_images(shards), maps, {{32, 32}, 4, 1},
                                  *local_communicator(), cache);
     return {std::move(sets[0].features), map.seen};
   }
@@ -260,7 +260,7 @@ TEST_F(Features, SayWhatCannotWork) {
             std::string::npos);
   EXPECT_NE(message_of([&] {
               extract({.damaged = 6}, {{32, 32}, 4, 2});
-            }).find("1 of"),
+            }).find("cannot be read"),
             std::string::npos);
   EXPECT_NE(message_of([&] {
               extract({}, {{32, 32}, 0, 1});

@@ -48,8 +48,8 @@ TEST_F(Choice, TakesTheSameOfEveryClass) {
   EXPECT_EQ(classes_of(set, choose_images(set, "25%", 0)), five);
   EXPECT_EQ(classes_of(set, choose_images(set, "1%", 0)), one);  // never none
   EXPECT_EQ(choose_images(set, "", 0).size(), 60U);
-  EXPECT_EQ(choose_images(set, "100%", 0), first_images(set));
-  EXPECT_EQ(first_images(set, 7).back(), 6);
+  EXPECT_EQ(choose_images(set, "100%", 0), sample_images(set));
+  EXPECT_EQ(sample_images(set, 7).back(), 6);
 }
 
 TEST_F(Choice, IsAFunctionOfTheSeedAndASmallOneLiesInALargeOne) {

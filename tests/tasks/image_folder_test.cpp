@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "ijepa/data/images/image.hpp"
+#include "ijepa/tasks/images/image_choice.hpp"
 #include "ijepa/tasks/images/open_images.hpp"
 #include "tests/support/pictures.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -66,7 +67,7 @@ TEST_F(ImageFolders, FoldersNamedLikeSplitsAndAnnotationsAreNoClasses) {
        {Paths{"bus", "car", "train"}, Paths{"face", "face_mask"}, Paths{"1", "2"}}) {
     const auto images = classes_of(folders);
     EXPECT_EQ(images->class_names(), folders);
-    EXPECT_EQ(images->note(), "");
+    EXPECT_EQ(images->note().find("no classes"), std::string::npos) << images->note();
   }
 }
 
@@ -169,6 +170,52 @@ TEST_F(ImageFolders, WithoutImagesItSaysWhatIsThere) {
   const auto message = message_of([&] { open_images(folder_.path().string()); });
   EXPECT_NE(message.find("holds neither shards nor images (JPEG, PNG, WebP"), std::string::npos);
   EXPECT_NE(message.find("a/1.txt (text)"), std::string::npos) << message;
+}
+
+TEST_F(ImageFolders, ClassesAreThoseInTheOneFolderOfAll) {
+  put_image("birds/all/a/1.png");
+  put_image("birds/all/b/1.png");
+  put_text("README.txt");
+  const auto images = open_images(folder_.path().string());
+  EXPECT_EQ(images->class_names(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(images->label(1), 1);
+  EXPECT_EQ(images->key(1), "birds/all/b/1.png");
+  EXPECT_NE(images->note().find("2 classes by its folders in birds/all/: a, b"), std::string::npos)
+      << images->note();
+}
+
+TEST_F(ImageFolders, SplitsBesideOthersAreNoClasses) {
+  put_image("Train/0/1.png");
+  put_image("Test/1.png");
+  put_image("Meta/1.png");
+  const auto images = open_images(folder_.path().string());
+  EXPECT_TRUE(images->class_names().empty());
+  EXPECT_EQ(images->label(0), -1);
+  EXPECT_NE(images->why_no_classes().find("Meta, Test, Train"), std::string::npos);
+}
+
+TEST_F(ImageFolders, AnArchiveUnpackedIntoItsNameHasNoClass) {
+  put_image("celeba/celeba/1.png");
+  EXPECT_TRUE(open_images(folder_.path().string())->class_names().empty());
+}
+
+TEST_F(ImageFolders, AStrayOutsideTheClassFoldersIsNamed) {
+  put_image("good/1.png");
+  put_image("bad/1.png");
+  put_image("preview.png");
+  const auto images = open_images(folder_.path().string());
+  EXPECT_TRUE(images->class_names().empty());
+  EXPECT_NE(images->note().find("preview.png lies outside of the folders"), std::string::npos)
+      << images->note();
+}
+
+TEST_F(ImageFolders, SomeOfAFolderAreSpreadOverItsClasses) {
+  for (const char* name : {"a", "b", "c"})
+    for (int i = 0; i < 4; ++i) put_image(fmt::format("{}/{}.png", name, i));
+  const auto images = open_images(folder_.path().string());
+  EXPECT_EQ(sample_images(*images, 6), (ImageChoice{0, 2, 4, 6, 8, 10}));
+  EXPECT_EQ(sample_images(*images).size(), 12U);
+  EXPECT_EQ(sample_images(*images, 50).size(), 12U);
 }
 
 TEST_F(ImageFolders, AFolderOfShardSetsNamesOne) {

@@ -19,8 +19,11 @@ class Dataset {
   virtual void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const = 0;
   /// For a sentence about an image: "image a/b.png".
   virtual std::string where(std::int64_t image) const { return "image " + key(image); }
-  /// Differs when the images, their order or their names do (of a folder: names and sizes).
+  /// Differs when the images, their order or their names do (of a folder: names, sizes and a sample
+  /// of the bytes).
   virtual std::uint64_t fingerprint() const = 0;
+  /// Whether the order was drawn, so that the first images are a sample of all.
+  virtual bool is_shuffled() const { return false; }
   /// Of a plain folder: those in it that could be classes, with images or without.
   virtual std::vector<std::string> folders() const { return {}; }
   /// Why there are no class names, as the end of a sentence about its path.

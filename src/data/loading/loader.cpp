@@ -123,6 +123,8 @@ bool Loader::Filling::try_image(Worker& worker, const Batch& batch, std::int64_t
   } catch (const WrongChannels& error) {
     fail("{}: {}", images_.where(image), error.what());
   } catch (const Error& error) {
+    if (options_.max_bad_rate == 0)
+      fail("The {} cannot be read: {}", images_.where(image), error.what());
     note_unreadable(image, error.what());
     return false;
   }
@@ -132,8 +134,7 @@ void Loader::Filling::note_unreadable(std::int64_t image, const std::string& rea
   const std::lock_guard lock(mutex_);
   const auto lines = static_cast<std::size_t>(std::max(options_.max_bad_lines, 0));
   if (named_.size() >= lines || !named_.insert(image).second) return;
-  log_.warn("{} cannot be read{}: {}{}", images_.where(image),
-            options_.max_bad_rate > 0 ? " and is replaced by the next one" : "", reason,
+  log_.warn("{} cannot be read and is replaced by the next one: {}{}", images_.where(image), reason,
             named_.size() == lines ? " Further ones are only counted." : "");
 }
 

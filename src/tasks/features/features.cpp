@@ -216,7 +216,7 @@ std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const Ima
 std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm) {
   FeatureCache none("", Log(comm.rank()));
-  return extract_features(dataset, first_images(dataset), maps, options, comm, none);
+  return extract_features(dataset, sample_images(dataset), maps, options, comm, none);
 }
 
 }  // namespace ijepa

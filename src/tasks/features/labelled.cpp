@@ -18,7 +18,8 @@ void check_share(const LabelledFeatures& set, const char* name) {
   for (std::size_t i = 0; i < set.labels.size(); ++i) {
     const auto place = set.place(static_cast<std::int64_t>(i));
     check(set.labels[i] >= 0,
-          "Image {} of the {} set has no label; a probe needs shards made from class folders.",
+          "Image {} of the {} set has no label; a probe needs images in class folders, or shards "
+          "made of such.",
           place, name);
     check(set.labels[i] < set.classes,
           "Image {} of the {} set has label {}, but there are {} classes.", place, name,

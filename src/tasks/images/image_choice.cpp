@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -95,15 +94,16 @@ ImageChoice listed_images(const Dataset& dataset, const std::string& file) {
 
 }  // namespace
 
-ImageChoice first_images(const Dataset& dataset, std::int64_t most) {
-  ImageChoice images(
-      static_cast<std::size_t>(most > 0 ? std::min(most, dataset.size()) : dataset.size()));
-  std::iota(images.begin(), images.end(), 0);
+ImageChoice sample_images(const Dataset& dataset, std::int64_t most) {
+  const auto size = dataset.size(), count = most > 0 ? std::min(most, size) : size;
+  ImageChoice images(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i)
+    images[static_cast<std::size_t>(i)] = dataset.is_shuffled() ? i : i * size / count;
   return images;
 }
 
 ImageChoice choose_images(const Dataset& dataset, const std::string& what, std::uint64_t seed) {
-  if (what.empty()) return first_images(dataset);
+  if (what.empty()) return sample_images(dataset);
   if (const auto percent = number_before(what, "%")) {
     check(*percent > 0 && *percent <= 100, "A choice of {} is not within 0 and 100 %.", what);
     auto counts = images_of_classes(dataset);

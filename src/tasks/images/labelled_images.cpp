@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
@@ -33,6 +34,7 @@ class ChangedImages : public Dataset {
   }
   std::string where(std::int64_t image) const override { return images_->where(at(image)); }
   std::uint64_t fingerprint() const override { return images_->fingerprint(); }
+  bool is_shuffled() const override { return images_->is_shuffled(); }
   std::string why_no_classes() const override { return images_->why_no_classes(); }
   std::string note() const override { return images_->note(); }
 
@@ -161,8 +163,8 @@ std::unique_ptr<Dataset> with_classes_of(const Dataset& train, const std::string
   for (const auto& name : valid->class_names()) {
     labels.push_back(static_cast<int>(index_of(names, name)));
     check(labels.back() < std::ssize(names),
-          "{} has the class {}, but {} has not{}: a classifier learns the classes of its training "
-          "images alone.",
+          "{} has the class {}, but {} has not{}: heads and classifiers learn the classes of "
+          "the training images alone.",
           valid_path, name, train_path, look_alike_note(name, names));
     missing.erase(name);
   }
@@ -208,11 +210,16 @@ void leave_out_bad_images(std::unique_ptr<Dataset>& images, std::vector<BadImage
 }
 
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder) {
-  if (bad.empty()) return;
+  const auto path = folder + "/bad_images.csv";
+  std::error_code none;
+  if (bad.empty()) {  // those of an earlier call are not of this one
+    std::filesystem::remove(path, none);
+    return;
+  }
   std::string text = "key,reason\n";
   for (const auto& image : bad)
     text += fmt::format("{},{}\n", csv_field(image.key), csv_field(image.reason));
-  write_file_atomically(folder + "/bad_images.csv", text);
+  write_file_atomically(path, text);
 }
 
 }  // namespace ijepa

@@ -7,9 +7,11 @@
 #include <charconv>
 #include <filesystem>
 #include <set>
+#include <span>
 
 #include "ijepa/core/error.hpp"
 #include "ijepa/core/file.hpp"
+#include "ijepa/core/parallel.hpp"
 #include "ijepa/data/folder_names.hpp"
 #include "ijepa/data/images/image_kind.hpp"
 #include "ijepa/data/names.hpp"
@@ -20,6 +22,14 @@ namespace ijepa {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The first names and the last.
+std::string shortened_list(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 6;
+  if (names.size() <= most) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{}, ..., {}", fmt::join(std::span(names).first(most - 1), ", "),
+                     names.back());
+}
 
 /// Of a file, or of so many bytes of its start.
 std::vector<std::uint8_t> read_bytes(const std::string& path, std::size_t most = SIZE_MAX) {
@@ -36,33 +46,24 @@ class FolderImages final : public Dataset {
       fail("{} holds neither shards nor images ({}). {}", utf8_name(root), readable_formats,
            what_instead_of_images());
     name_classes();
+    fingerprint_ = hash_of_all();
   }
 
   std::int64_t size() const override { return std::ssize(found_.paths); }
   std::string key(std::int64_t image) const override { return utf8_name(path(image)); }
   int label(std::int64_t image) const override {
     if (class_names_.empty()) return -1;
-    const auto at = std::ranges::lower_bound(class_names_, class_of(path(image)));
+    const auto at = std::ranges::lower_bound(class_names_, folder_of(path(image)));
     return static_cast<int>(at - class_names_.begin());
   }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   void read(std::int64_t image, std::vector<std::uint8_t>& encoded) const override {
     encoded = read_bytes((root_ / path(image)).string());
   }
-  std::uint64_t fingerprint() const override {
-    std::uint64_t hash = 0;
-    for (std::int64_t i = 0; i < size(); ++i) {
-      std::error_code error;
-      const auto bytes = fs::file_size(root_ / path(i), error);
-      check(!error, "Cannot read the size of {}: {}.", key(i), error.message());
-      const auto name = key(i);
-      hash = XXH3_64bits_withSeed(name.data(), name.size(), hash + bytes);
-    }
-    return hash;
-  }
+  std::uint64_t fingerprint() const override { return fingerprint_; }
   std::vector<std::string> folders() const override {
     std::vector<std::string> names;
-    if (!class_names_.empty())
+    if (!class_names_.empty() && wrapper_.empty())
       for (const auto& name : found_.folders) names.push_back(utf8_name(name));
     return names;
   }
@@ -76,10 +77,20 @@ class FolderImages final : public Dataset {
         std::ssize(other_folders_) == 1 ? "folder" : "folders", fmt::join(other_folders_, ", "));
   }
   std::string note() const override {
-    const std::string note = found_.note();
-    if (other_folders_.empty()) return note;
-    return fmt::format("{}{}by their names these folders are no classes: {}", note,
-                       note.empty() ? "" : "; ", fmt::join(other_folders_, ", "));
+    std::string note = found_.note();
+    const auto add = [&](const std::string& more) { note += (note.empty() ? "" : "; ") + more; };
+    if (!class_names_.empty())
+      add(fmt::format("{} {} by its folders{}: {}", class_names_.size(),
+                      class_names_.size() == 1 ? "class" : "classes",
+                      wrapper_.empty() ? "" : " in " + utf8_name(wrapper_),
+                      shortened_list(class_names_)));
+    else if (!other_folders_.empty())
+      add(fmt::format("by their names these folders are no classes: {}",
+                      fmt::join(other_folders_, ", ")));
+    else if (!first_outside_.empty() && !found_.folders.empty())
+      add(fmt::format("{} lies outside of the folders, so that these are no classes",
+                      utf8_name(first_outside_)));
+    return note;
   }
 
  private:
@@ -93,23 +104,81 @@ class FolderImages final : public Dataset {
   const std::string& path(std::int64_t image) const {
     return found_.paths.at(static_cast<std::size_t>(image));
   }
-  static std::string class_of(const std::string& path) {
-    return utf8_name(path.substr(0, path.find('/')));
+  /// The first folder below the wrapper.
+  std::string folder_of(const std::string& path) const {
+    return utf8_name(
+        path.substr(wrapper_.size(), path.find('/', wrapper_.size()) - wrapper_.size()));
   }
+
+  /// "data/birds/", where all images lie in folders of that one.
+  void find_wrapper() {
+    for (;;) {
+      const auto& first = found_.paths.front();
+      const auto end = first.find('/', wrapper_.size());
+      if (end == std::string::npos) return;
+      const auto longer = first.substr(0, end + 1);
+      if (!std::ranges::all_of(found_.paths, [&](const auto& path) {
+            return path.starts_with(longer) && path.find('/', longer.size()) != std::string::npos;
+          }))
+        return;
+      wrapper_ = longer;
+    }
+  }
+
   void name_classes() {
-    if (std::ranges::any_of(found_.paths,
-                            [](const auto& p) { return p.find('/') == std::string::npos; }))
+    find_wrapper();
+    const auto outside = std::ranges::find_if(found_.paths, [&](const auto& path) {
+      return path.find('/', wrapper_.size()) == std::string::npos;
+    });
+    if (outside != found_.paths.end()) {
+      first_outside_ = *outside;
       return;
+    }
     std::set<std::string> names;
-    for (const auto& path : found_.paths) names.insert(class_of(path));
+    for (const auto& path : found_.paths) names.insert(folder_of(path));
     class_names_.assign(names.begin(), names.end());
-    if (are_no_classes(class_names_)) std::swap(class_names_, other_folders_);
+    // Train/ Test/ Meta/: one of a set's own name, such as test, may be a class, two are splits.
+    const bool are_splits = std::ranges::count_if(class_names_, [](const auto& name) {
+                              return is_split_name(name);
+                            }) > 1;
+    // celeba/celeba/1.jpg: an archive unpacked into a folder of its name.
+    const bool twice = class_names_.size() == 1 && wrapper_.ends_with(class_names_[0] + "/");
+    if (are_splits || twice || are_no_classes(class_names_))
+      std::swap(class_names_, other_folders_);
+  }
+
+  /// Names, sizes and up to 4096 bytes in the middle of each file, which differ where the images do
+  /// even if all are of one size. A file that cannot be read counts as empty: who reads it says so.
+  std::uint64_t hash_of_all() const {
+    constexpr int threads = 8;  // more than cores: a shared disk answers slowly
+    constexpr std::int64_t sample = 4096;
+    std::vector<std::uint64_t> hashes(found_.paths.size());
+    parallel_for(hashes.size(), threads, [&](std::size_t i) {
+      const auto& name = found_.paths[i];
+      std::vector<std::uint8_t> bytes;
+      std::int64_t size = 0;
+      try {
+        const File file((root_ / name).string(), File::Mode::read);
+        size = file.size();
+        bytes.resize(static_cast<std::size_t>(std::min(size, sample)));
+        file.read((size - std::ssize(bytes)) / 2, bytes.data(), bytes.size());
+      } catch (const Error&) {
+        bytes.clear();
+      }
+      const auto seed =
+          XXH3_64bits_withSeed(name.data(), name.size(), static_cast<XXH64_hash_t>(size));
+      hashes[i] = XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+    });
+    return XXH3_64bits(hashes.data(), hashes.size() * sizeof(hashes[0]));
   }
 
   fs::path root_;
   ImageFolder found_;
   std::vector<std::string> class_names_;
   std::vector<std::string> other_folders_;  // with all images, which by their names are no classes
+  std::string wrapper_;                     // "birds/", the folder of the class folders
+  std::string first_outside_;               // of the folders, if there is one
+  std::uint64_t fingerprint_ = 0;
 };
 
 class OneImage final : public Dataset {

@@ -16,7 +16,8 @@ ProbeRequest request_of(const PretrainRecipe& recipe) {
           eval.test_shards,
           {},
           0,
-          eval.images};
+          eval.images,
+          recipe.run.dir};
 }
 
 }  // namespace

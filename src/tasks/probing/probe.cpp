@@ -21,9 +21,13 @@ namespace ijepa {
 namespace {
 
 /// Everything that can be refused before the features are computed, which may take hours.
-ProbeImages open_images_of(const ProbeSettings& settings, Communicator& comm) {
-  auto images = open_probe_images(
-      {settings.train, settings.test, settings.subset, settings.linear.seed, 0}, comm);
+ProbeImages open_images_of(const ProbeSettings& settings, const PretrainRecipe& recipe,
+                           const std::string& out, Communicator& comm) {
+  auto images =
+      open_probe_images({settings.train, settings.test, settings.subset, settings.linear.seed, 0,
+                         out, settings.skip_bad, static_cast<int>(recipe.model.encoder.channels),
+                         threads_or_cores(settings.threads)},
+                        comm);
   on_rank_0(comm, [&] {
     check_knn_options(settings.knn, std::ssize(images.train_images));
     check_linear_images(std::ssize(images.train_images));
@@ -107,7 +111,8 @@ ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
           images.train->class_names(),
           settings.knn,
           settings.linear,
-          {}};
+          {},
+          std::ssize(images.bad)};
 }
 
 BatchSource augmented_source(const ProbeImages& images, const FeatureMaps& maps,
@@ -144,8 +149,12 @@ ProbeReport run_probe(const ProbeSettings& asked, const std::string& checkpoint,
           "--train.",
           checkpoint);
   });
-  const auto images = open_images_of(settings, comm);
-  on_rank_0(comm, [&] { write_subset(settings, images, out); });
+  const auto images = open_images_of(settings, recipe, out, comm);
+  on_rank_0(comm, [&] {
+    write_subset(settings, images, out);
+    make_folder(out);
+    write_bad_images(images.bad, out);
+  });
 
   Networks networks(settings, checkpoint, recipe, comm, log);
   const ExtractOptions options{networks.encoder.image_size(), networks.encoder.batch(),

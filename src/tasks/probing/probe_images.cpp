@@ -1,8 +1,9 @@
 #include "ijepa/tasks/probing/probe_images.hpp"
 
 #include "ijepa/comm/agree.hpp"
+#include "ijepa/data/names.hpp"
 #include "ijepa/tasks/features/labelled.hpp"
-#include "ijepa/tasks/images/labelled_images.hpp"
+#include "ijepa/tasks/images/image_folder.hpp"
 
 namespace ijepa {
 namespace {
@@ -35,20 +36,26 @@ LoaderOptions augmenting_options(const ExtractOptions& options, std::uint64_t se
 
 ProbeImages open_probe_images(const ProbeRequest& request, Communicator& comm) {
   const Log log(comm.rank());
-  ProbeImages out{open_images_on_all(request.train, comm, log),
-                  open_images_on_all(request.test, comm, log),
-                  {},
-                  {}};
+  ProbeImages out;
+  for (const auto& [path, images] :
+       {std::pair(&request.train, &out.train), {&request.test, &out.test}}) {
+    *images = open_images_on_all(*path, comm, log);
+    on_rank_0(comm, [&, &path = path, &images = images] {
+      check_no_image_of(*path, request.results);
+      check(!(*images)->class_names().empty(), "{} {}.", utf8_name(*path),
+            (*images)->why_no_classes());
+    });
+    if (request.skip_bad)
+      leave_out_bad_images(*images, out.bad, request.threads, request.channels, comm, log);
+  }
   on_all_ranks(comm, [&] {
+    out.test = with_classes_of(*out.train, request.train, std::move(out.test), request.test, log);
     out.train_images = request.subset.empty()
-                           ? first_images(*out.train, request.most)
+                           ? sample_images(*out.train, request.most)
                            : choose_images(*out.train, request.subset, request.seed);
-    out.test_images = first_images(*out.test, request.most);
+    out.test_images = sample_images(*out.test, request.most);
   });
   on_rank_0(comm, [&] {
-    check(out.train->class_names() == out.test->class_names(),
-          "{} and {} have different classes; a probe needs a training and a test set of the same.",
-          request.train, request.test);
     check_probe_sets(labels_alone(*out.train, out.train_images),
                      labels_alone(*out.test, out.test_images), *local_communicator());
   });

@@ -7,6 +7,7 @@
 
 #include "ijepa/core/file.hpp"
 #include "ijepa/data/shards/shard_set.hpp"
+#include "ijepa/tasks/images/open_images.hpp"
 #include "ijepa/tasks/network/pretrained_encoder.hpp"
 #include "ijepa/train/checkpoint/checkpoint.hpp"
 #include "ijepa/train/checkpoint/run_state.hpp"
@@ -106,9 +107,64 @@ TEST_F(Probe, ClassFoldersAreAsGoodAsShards) {
 
   write_file_atomically(path("train_files") + "/" + packed.classes[0] + "/0_cut.png",
                         "\x89PNG\r\n\x1a\n");
-  expect_says(said(), "could not be read");
+  expect_says(said(), "0_cut.png cannot be read: ");
+  settings_.skip_bad = true;
+  EXPECT_EQ(probe().bad_images, 1);
+  EXPECT_TRUE(std::filesystem::exists(path("out") + "/bad_images.csv"));
+
   settings_.train = path("train_files") + "/" + packed.classes[0];
-  expect_says(said(), "different classes");
+  expect_says(said(), "has images outside class folders");
+}
+
+TEST_F(Probe, TestImagesMayLackAClassAndAreNamedByTheTrainingSet) {
+  save();
+  unpack(path("train"), path("train_files"));
+  unpack(path("test"), path("test_files"));
+  settings_.train = path("train_files");
+  settings_.test = path("test_files");
+  const auto all = probe();
+  std::filesystem::remove_all(path("test_files") + "/" + all.classes[0]);
+  const auto fewer = probe();
+  EXPECT_EQ(fewer.classes, all.classes);
+  EXPECT_LT(fewer.test_images, all.test_images);
+  std::filesystem::rename(path("test_files") + "/" + all.classes[1], path("test_files") + "/other");
+  expect_says(said(), "has the class other, but");
+}
+
+TEST_F(Probe, ResultsMayNotLieInItsImages) {
+  save();
+  unpack(path("train"), path("train_files"));
+  settings_.train = path("train_files");
+  const auto checkpoint = find_checkpoint(settings_.run, settings_.checkpoint, *comm_, log_);
+  expect_says(
+      message_of([&] { run_probe(settings_, checkpoint, path("train_files/out"), *comm_, log_); }),
+      "lies in the input");
+}
+
+TEST_F(Probe, OtherPicturesOfTheSameNamesAndSizesAreComputed) {
+  save();
+  const auto write = [&](std::uint8_t from) {
+    for (const char* name : {"a", "b"})
+      for (int i = 0; i < 20; ++i) {
+        make_folder(path("plain") + "/" + name);
+        std::string bytes = fmt::format("P5 32 32 255\n{:1024}", "");
+        for (std::size_t p = 0; p < 1024; ++p)
+          bytes[bytes.size() - 1024 + p] =
+              static_cast<char>(static_cast<std::size_t>(from + i) * p % 251 + (*name == 'b'));
+        write_file_atomically(fmt::format("{}/{}/{}.pgm", path("plain"), name, i), bytes);
+      }
+  };
+  settings_.train = settings_.test = path("plain");
+  settings_.cache = path("cache");
+  write(1);
+  const auto first = open_images(path("plain"))->fingerprint();
+  EXPECT_EQ(open_images(path("plain"))->fingerprint(), first);
+  probe();
+  write(50);
+  EXPECT_NE(open_images(path("plain"))->fingerprint(), first);
+  probe();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path("cache")), {}), 8)
+      << "four kinds of features of two sets";
 }
 
 TEST_F(Probe, JudgesAllFeaturesOfTheNewestCheckpoint) {
@@ -225,7 +281,7 @@ TEST_F(Probe, RefusesSetsThatCannotBeJudged) {
   EXPECT_NE(said(), "no error");
   test::write_pictures(path("other"), {.images = 12, .classes = 4});
   settings_.test = path("other");
-  expect_says(said(), "have different classes");
+  expect_says(said(), "has the class");
   test::write_pictures(path("unlabelled"), {.images = 12, .unlabelled = 3});
   settings_.test = path("unlabelled");
   expect_says(said(), "Image 3 of the test set has no label");

@@ -35,6 +35,7 @@ class ShardSet final : public Dataset {
   /// Hash over all metadata and, through the image checksums in it, all images, keys and labels:
   /// equal on all ranks, and equal when a run is resumed on the same data.
   std::uint64_t fingerprint() const override { return fingerprint_; }
+  bool is_shuffled() const override { return true; }  // by ijepa-shards
 
   int label(std::int64_t image) const override;
   std::string key(std::int64_t image) const override;    // "class/name.jpg"

@@ -12,8 +12,9 @@ namespace ijepa {
 /// Indices into a shard set, ascending.
 using ImageChoice = std::vector<std::int64_t>;
 
-/// The first `most` images; 0: all.
-ImageChoice first_images(const Dataset& dataset, std::int64_t most = 0);
+/// All images, or `most` of them: the first of a shuffled set, others spread evenly over the set,
+/// since the first files of a folder are those of its first classes. 0: all.
+ImageChoice sample_images(const Dataset& dataset, std::int64_t most = 0);
 
 /// `what` is "" (all), "1%" (this share of every class, rounded, at least one image), "5/class", or
 /// a text file with a key or a file name a line. Of each class the images with the smallest random

@@ -37,7 +37,7 @@ struct BadImage {
 void leave_out_bad_images(std::unique_ptr<Dataset>& images, std::vector<BadImage>& bad, int threads,
                           int channels, Communicator& comm, const Log& log);
 
-/// bad_images.csv in `folder`: key and reason. Nothing where there are none.
+/// bad_images.csv in `folder`: key and reason. Where there are none, that of an earlier call goes.
 void write_bad_images(const std::vector<BadImage>& bad, const std::string& folder);
 
 }  // namespace ijepa

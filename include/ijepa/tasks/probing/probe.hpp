@@ -31,7 +31,8 @@ struct ProbeSettings {
   TrainViews views = TrainViews::kept;
   KnnOptions knn;
   LinearProbeOptions linear;
-  int threads = 0;  // a rank; 0: as the run was configured
+  int threads = 0;        // a rank; 0: as the run was configured
+  bool skip_bad = false;  // leave out images that cannot be read
 };
 
 /// Features at the run's image size, k-NN and linear heads, all shared by the ranks. The

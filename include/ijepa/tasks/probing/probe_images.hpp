@@ -3,29 +3,36 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ijepa/comm/communicator.hpp"
 #include "ijepa/data/loading/loader.hpp"
 #include "ijepa/tasks/features/feature_batches.hpp"
 #include "ijepa/tasks/features/features.hpp"
 #include "ijepa/tasks/images/image_choice.hpp"
+#include "ijepa/tasks/images/labelled_images.hpp"
 
 namespace ijepa {
 
 struct ProbeImages {
   std::unique_ptr<Dataset> train, test;
   ImageChoice train_images, test_images;  // that take part
+  std::vector<BadImage> bad;              // of both, left out
 };
 
 struct ProbeRequest {
   std::string train, test;  // paths as open_images() takes them
   std::string subset;       // of the training images, see choose_images()
   std::uint64_t seed = 0;   // of the subset
-  std::int64_t most = 0;    // images of each set, the first ones; 0: all
+  std::int64_t most = 0;    // images of each set, see sample_images(); 0: all
+  std::string results;      // folder that must not lie in one of both
+  bool skip_bad = false;    // leave_out_bad_images(), read as these channels, on these threads
+  int channels = 3, threads = 1;
 };
 
-/// The same on all ranks. An AgreedError unless both sets have the same classes, labels for all
-/// images that take part, and at least two classes to be learned. Collective.
+/// The same on all ranks, the test set under the classes of the training set, of which it may lack
+/// some. An AgreedError for a class that the training set lacks, for images that take part without
+/// a label, and for fewer than two classes to be learned. Collective.
 ProbeImages open_probe_images(const ProbeRequest& request, Communicator& comm);
 
 /// Features computed anew in every epoch of crops and flips, as the paper trains its heads (Assran

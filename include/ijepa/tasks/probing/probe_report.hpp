@@ -27,6 +27,7 @@ struct ProbeReport {
   KnnOptions knn;
   LinearProbeOptions linear;
   std::vector<ProbeRow> rows;
+  std::int64_t bad_images = 0;  // left out
 };
 
 /// Aligned text, accuracies in percent, with the chance level below and the best heads.
