@@ -30,9 +30,8 @@ struct CurvesCommand {
   void run() const {
     ijepa::check(!logs.empty(), "Name a run or a log: ijepa-plot RUN. --help shows all commands.");
     ijepa::Plot plot{column, "epoch", {}, logarithmic};
-    for (const auto& log : logs) {
-      plot.curves.push_back(
-          ijepa::tools::log_curve(ijepa::tools::parse_log_file(log), column, points));
+    for (const auto& log : ijepa::tools::parse_log_files(logs)) {
+      plot.curves.push_back(ijepa::tools::log_curve(log, column, points));
       const auto& c = plot.curves.back();
       fmt::print("{}: epoch {:.2f} to {:.2f}, {} from {:.5g} to {:.5g}\n", c.name, c.x.front(),
                  c.x.back(), column, c.y.front(), c.y.back());

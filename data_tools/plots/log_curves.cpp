@@ -84,6 +84,15 @@ LogFile parse_log_file(const std::string& argument) {
   return {of_run ? folder : fs::is_directory(path) ? file : path.stem().string(), argument};
 }
 
+std::vector<LogFile> parse_log_files(const std::vector<std::string>& arguments) {
+  std::vector<LogFile> logs;
+  std::map<std::string, int> count;
+  for (const auto& argument : arguments) ++count[logs.emplace_back(parse_log_file(argument)).name];
+  for (auto& log : logs)
+    if (count[log.name] > 1) log.name = log.path;
+  return logs;
+}
+
 Curve log_curve(const LogFile& log, const std::string& column, std::int64_t points) {
   const auto rows = read_rows(log.path, column);
   auto means = means_of(rows.epochs, rows.values, points);

@@ -18,6 +18,9 @@ struct LogFile {
 /// its own. A run's folder stands for both of its files.
 LogFile parse_log_file(const std::string& argument);
 
+/// parse_log_file() of each; those of one name are called by their paths.
+std::vector<LogFile> parse_log_files(const std::vector<std::string>& arguments);
+
 /// `column` of a log over epochs: at most `points` means over equally many rows. A row that comes
 /// again, as after a resume, counts as it was last; a repeated header is passed over. An Error
 /// names the file, and the line or the column that is not there.

@@ -14,19 +14,8 @@
 #include "ijepa/core/file.hpp"
 
 namespace ijepa::tools {
-namespace {
 
 namespace fs = std::filesystem;
-
-/// Runs of one name are told apart by their folders.
-void rename_twins(std::vector<ReportRun>& runs) {
-  std::vector<std::string> names;
-  for (const auto& run : runs) names.push_back(run.log.name);
-  for (auto& run : runs)
-    if (std::ranges::count(names, run.log.name) > 1) run.log.name = run.log.folder;
-}
-
-}  // namespace
 
 void ReportCommand::add_to(CLI::App& app) {
   app.add_option("runs", runs, "RUN or NAME=RUN: folders of runs")->required()->type_name("PATH");
@@ -39,13 +28,12 @@ void ReportCommand::add_to(CLI::App& app) {
 
 void ReportCommand::run() const {
   std::vector<ReportRun> read;
-  for (const auto& argument : runs) {
-    auto log = read_run(parse_log_file(argument));
+  for (const auto& run : parse_log_files(runs)) {
+    auto log = read_run(run);
     const bool first = read.empty();
     auto shown = pictures_of(log, first ? pictures : std::vector<std::string>{});
     read.push_back({std::move(log), std::move(shown)});
   }
-  rename_twins(read);
   const auto made = fmt::format("Made on {:%Y-%m-%d %H:%M} UTC by ijepa-plot report {}",
                                 fmt::gmtime(std::time({})), fmt::join(runs, " "));
   write_file_atomically(out, report_page(read, points, made));

@@ -123,16 +123,31 @@ std::string probe_table(const Json& probe) {
     if (row.is_object())
       rows.push_back({text_of(row, "name"), percent_text(number_of(row, "knn_top1")),
                       percent_text(number_of(row, "linear_top1"))});
-  return fmt::format("<p>What <code>ijepa-probe</code> found of {}:</p>\n{}",
+  const auto test = text_of(probe, "test");
+  return fmt::format("<p>What <code>ijepa-probe</code> found of {}{}:</p>\n{}",
                      escaped(fs::path(text_of(probe, "checkpoint")).filename().string()),
+                     test.empty() ? "" : ", judged by the images of " + escaped(test),
                      html_table(rows));
+}
+
+/// Whether a probe judged by the images that the run's evaluations judge by. One of an earlier
+/// version does not say which it took.
+bool is_of_same_images(const Json& probe, const RunLog& run) {
+  const auto same = [&](const char* key, const std::string& of_run) {
+    std::error_code none;
+    const auto path = text_of(probe, key);
+    return path.empty() || path == of_run || fs::equivalent(path, of_run, none);
+  };
+  const auto train = run.setting("eval.train_shards");
+  return text_of(probe, "subset").empty() && same("test", run.setting("eval.test_shards")) &&
+         same("train", train.empty() ? run.setting("data.shards") : train);
 }
 
 /// Levels to see the k-NN accuracy beside: of the untrained network and of pixels.
 void add_levels(const RunLog& run, const Curve& knn, const Json& probe, Plot& plot) {
   if (!knn.x.empty() && knn.x.front() == 0)
     plot.curves.push_back(level("untrained", knn.y.front(), run));
-  if (probe.is_null()) return;
+  if (probe.is_null() || !is_of_same_images(probe, run)) return;
   for (const auto& row : probe["features"])
     if (row.is_object() && text_of(row, "name") == "pixels")
       plot.curves.push_back(level("pixels", 100 * number_of(row, "knn_top1"), run));

@@ -18,9 +18,10 @@ std::string figure_of_all(const std::vector<ReportRun>& runs, const std::string&
   for (const auto& run : runs) {
     auto c = curve(run.log);
     c.name = run.log.name;
-    if (!c.x.empty()) plot.curves.push_back(std::move(c));
+    plot.curves.push_back(std::move(c));  // an empty one keeps the others' colours
   }
-  return plot.curves.empty() ? "" : svg_figure(plot, words);
+  const bool any = std::ranges::any_of(plot.curves, [](const auto& c) { return !c.x.empty(); });
+  return any ? svg_figure(plot, words) : "";
 }
 
 std::string differences(const std::vector<ReportRun>& runs) {

@@ -112,6 +112,7 @@ class Figure {
   std::string curve(std::size_t c) const {
     const Curve& curve = plot_.curves[c];
     const std::size_t style = c % styles, count = curve.x.size();
+    if (count == 0) return "";
     constexpr std::size_t most_markers = 8;
     const std::size_t every = count <= 2 * most_markers ? 1 : count / most_markers;
     std::string line, markers;

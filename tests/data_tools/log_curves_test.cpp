@@ -90,5 +90,11 @@ TEST(LogFile, IsNamedByItsFolderOrItself) {
   EXPECT_EQ(parse_log_file("published=logs/a.csv").path, "logs/a.csv");
 }
 
+TEST(LogFiles, OfOneNameAreCalledByTheirPaths) {
+  const auto logs = parse_log_files({"a/run", "b/run/", "c/other", "name=a/run"});
+  const std::vector<std::string> names{"a/run", "b/run/", "other", "name"};
+  for (std::size_t i = 0; i < names.size(); ++i) EXPECT_EQ(logs[i].name, names[i]);
+}
+
 }  // namespace
 }  // namespace ijepa::tools

@@ -117,6 +117,35 @@ TEST_F(Report, OfSeveralRunsBeginsWithWhatDiffers) {
   EXPECT_THAT(text, ContainsRegex("Training loss(.|\n)*>first<(.|\n)*>second<"));
 }
 
+// A run without a figure leaves its colour to nobody.
+TEST_F(Report, ColoursAreThoseOfTheRuns) {
+  const RunFolder first(runs(), "first", 40, 40), second(runs(), "second", 40, 40);
+  second.event(R"("event":"evaluation","step":20,"linear_top1":0.5)");
+  const auto text = page({read(first), read(second)});
+  EXPECT_THAT(text, ContainsRegex("Linear accuracy in percent(.|\n)*class=\"t s1\">second<"));
+}
+
+TEST_F(Report, OfAProbeOfOtherImagesNoLevelIsDrawn) {
+  auto recipe = RunFolder::small_recipe();
+  recipe.data.shards = "shards/train";
+  recipe.eval.test_shards = "shards/test";
+  const RunFolder run(runs(), "first", 40, 40, recipe);
+  run.event(R"("event":"evaluation","step":20,"knn_top1":0.5)");
+  const auto level = [&](const std::string& images) {
+    std::filesystem::create_directories(run.path() / "probe" / "step_1");
+    write_file_atomically(
+        (run.path() / "probe" / "step_1" / "probe.json").string(),
+        R"({"checkpoint":"step_1",)" + images +
+            R"("features":[{"name":"pixels","knn_top1":0.2,"linear_top1":0.3}]})");
+    return page({read(run)}).find(">pixels</text>") != std::string::npos;
+  };
+  EXPECT_TRUE(level(R"("subset":"","train":"shards/train","test":"shards/test",)"));
+  EXPECT_TRUE(level("")) << "of an earlier version";
+  EXPECT_FALSE(level(R"("subset":"","train":"shards/train","test":"other/test",)"));
+  EXPECT_FALSE(level(R"("subset":"","train":"other/train","test":"shards/test",)"));
+  EXPECT_FALSE(level(R"("subset":"1%","train":"shards/train","test":"shards/test",)"));
+}
+
 TEST_F(Report, SpellsOutWhatWouldBeMarkup) {
   const RunFolder run(runs(), "<b>&\"", 3, 3);
   run.event("\"event\":\"stopped\",\"step\":3,\"saved\":\"<script>\xff\"");

@@ -116,8 +116,9 @@ void write_confusion_picture(const Confusion& confusion, const std::vector<std::
   const int cell = std::clamp(side / count, 1, largest_cell);
   std::vector<std::string> names(classes.size());
   if (cell >= named_cell)
-    std::ranges::transform(classes, names.begin(),
-                           [](const auto& n) { return n.substr(0, longest); });
+    std::ranges::transform(classes, names.begin(), [](const auto& n) {
+      return fitting(n, text_width(std::string(longest, 'n')));  // names differ in their ends
+    });
   const auto left = name_column(names, cell, Align::right);
   const auto top = turned(name_column(names, cell, Align::left));
   const auto table = cells(confusion, cell);

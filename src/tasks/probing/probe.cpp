@@ -112,7 +112,9 @@ ProbeReport heading(const ProbeSettings& settings, const ProbeImages& images,
           settings.knn,
           settings.linear,
           {},
-          std::ssize(images.bad)};
+          std::ssize(images.bad),
+          settings.train,
+          settings.test};
 }
 
 BatchSource augmented_source(const ProbeImages& images, const FeatureMaps& maps,

@@ -139,6 +139,8 @@ std::string as_json(const ProbeReport& r) {
            {"subset", r.subset},
            {"precision", r.precision},
            {"views", r.views},
+           {"train", utf8_name(r.train)},
+           {"test", utf8_name(r.test)},
            {"train_images", r.train_images},
            {"test_images", r.test_images},
            {"classes", r.classes.size()},

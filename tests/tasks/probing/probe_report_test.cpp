@@ -27,8 +27,16 @@ LinearProbeResult result(const Accuracy& test, const Head& head, double validati
 }
 
 ProbeReport example() {
-  ProbeReport r{
-      "runs/a/checkpoint-100", "target", "", "kept", "float32", 5000, 1000, {"a", "b"}, {}, {}, {}};
+  ProbeReport r;
+  r.checkpoint = "runs/a/checkpoint-100";
+  r.encoder = "target";
+  r.views = "kept";
+  r.precision = "float32";
+  r.train_images = 5000;
+  r.test_images = 1000;
+  r.classes = {"a", "b"};
+  r.train = "shards/train";
+  r.test = "shards/test";
   r.knn.k = {20, 5};
   r.rows.push_back({"trained",
                     192,

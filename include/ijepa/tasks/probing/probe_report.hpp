@@ -28,6 +28,7 @@ struct ProbeReport {
   LinearProbeOptions linear;
   std::vector<ProbeRow> rows;
   std::int64_t bad_images = 0;  // left out
+  std::string train, test;      // where the images are
 };
 
 /// Aligned text, accuracies in percent, with the chance level below and the best heads.
