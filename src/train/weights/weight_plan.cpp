@@ -24,7 +24,7 @@ bool is_training_state(const FileTensor& tensor) {
 
 WeightPlan::WeightPlan(const WeightFile& file, const PretrainRecipe& recipe,
                        const ImportOptions& options)
-    : file_(file), recipe_(recipe), model_(recipe.model.encoder, recipe.model.predictor) {
+    : file_(file), model_(recipe.model.encoder, recipe.model.predictor) {
   for (auto [group, naming] : held_groups(file)) {
     if (group.empty()) group = unsaid_group(options);
     add_group(group, naming);

@@ -46,7 +46,6 @@ class WeightPlan {
   void initialise(const PlannedTensor& planned, std::span<float> out) const;
 
   const WeightFile& file_;
-  const PretrainRecipe& recipe_;
   IJepa model_;
   std::vector<PlannedTensor> tensors_;
   std::vector<std::string> groups_;

@@ -204,8 +204,8 @@ TEST_F(Probe, KeepsFeaturesByBfloat16Apart) {
   const auto loss = [](const ProbeReport& report, std::size_t row) {
     return report.rows[row].linear.grid[0].validation.loss;
   };
-  for (const std::size_t row : {0, 1}) EXPECT_NE(loss(half, row), loss(wide, row)) << row;
-  for (const std::size_t row : {2, 3}) EXPECT_EQ(loss(half, row), loss(wide, row)) << row;
+  for (const std::size_t row : {0UL, 1UL}) EXPECT_NE(loss(half, row), loss(wide, row)) << row;
+  for (const std::size_t row : {2UL, 3UL}) EXPECT_EQ(loss(half, row), loss(wide, row)) << row;
   EXPECT_EQ(as_json(probe()), as_json(half));
   settings_.cache.clear();
   EXPECT_EQ(as_json(probe()), as_json(half));

@@ -15,9 +15,9 @@ namespace ijepa {
 std::vector<std::string> image_files(const std::string& folder);
 
 /// A shard set; or else a folder: its images in the order of their paths, at any depth. Where all
-/// lie in sub-folders, those are the classes, unless their names say otherwise
-/// (are_no_classes()). Or one image file. An Error if there is nothing, or
-/// no image in it.
+/// lie in sub-folders, those are the classes, past one folder around all of them, unless their
+/// names say otherwise (are_no_classes(), two splits). Or one image file. An Error if there is
+/// nothing, or no image in it.
 std::unique_ptr<Dataset> open_images(const std::string& path);
 
 /// One image file, whatever it holds, under this key.

@@ -1,4 +1,4 @@
-// Task views: encoded pictures of an image source as batches of pixels, the way a classifier is
+// Task views: encoded pictures of a dataset as batches of pixels, the way a classifier is
 // trained and asked. A view is a pure function of (seed, epoch, position).
 #pragma once
 #include <cstdint>
@@ -49,13 +49,13 @@ class ViewMaker {
   PictureReader reader_;
 };
 
-/// Images of a source and their pixels (n, height, width, channels).
+/// Images of a dataset and their pixels (n, height, width, channels).
 struct ViewBatch {
   std::vector<std::int64_t> images;
   std::vector<std::uint8_t> pixels;
 };
 
-/// Views of the images of a source, made on several threads. An Error names an image that cannot be
+/// Views of the images of a dataset, made on several threads. An Error names an image that cannot be
 /// read.
 class TaskViews {
  public:
