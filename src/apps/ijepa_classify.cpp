@@ -110,6 +110,9 @@ int infer(const ijepa::ClassifyInferSettings& settings, ijepa::Communicator& com
   if (result.accuracy)
     fmt::print("top-1 {:.2f} %, top-5 {:.2f} %\n", 100 * result.accuracy->top1,
                100 * result.accuracy->top5);
+  else if (!result.unknown_class.empty())
+    fmt::print("no accuracy: the images' class {} is none of the classifier's\n",
+               result.unknown_class);
   return code;
 }
 

@@ -31,7 +31,7 @@ class Classification {
         comm_(comm),
         images_(open_images_on_all(settings.input, comm, log)),
         opened_(open_classifier(settings.weights, settings.threads, settings.precision, comm, log)),
-        same_classes_(images_->class_names() == opened_.card.classes) {
+        known_(classes_known()) {
     const int threads = threads_or_cores(settings.threads);
     on_rank_0(comm_, [&] {
       if (settings.pictures) check_no_image_of(settings.input, settings.out);
@@ -66,7 +66,7 @@ class Classification {
       write_bad_images(bad_, settings_.out);
     });
     sums_.reduce(comm_);
-    ClassifyInferResult result{images, {}, std::ssize(bad_)};
+    ClassifyInferResult result{images, {}, std::ssize(bad_), unknown_class()};
     if (sums_.images > 0)
       result.accuracy = Accuracy{sums_.top1 / sums_.images, sums_.top5 / sums_.images};
     return result;
@@ -109,12 +109,31 @@ class Classification {
     return lines;
   }
 
+  std::vector<std::int32_t> classes_known() const {
+    const auto& classes = opened_.card.classes;
+    std::vector<std::int32_t> known;
+    for (const auto& name : images_->class_names()) {
+      const auto at = std::ranges::find(classes, name) - classes.begin();
+      known.push_back(at < std::ssize(classes) ? static_cast<std::int32_t>(at) : -1);
+    }
+    return known;
+  }
+
+  /// The first class of the images that the classifier does not know.
+  std::string unknown_class() const {
+    const auto at = std::ranges::find(known_, -1) - known_.begin();
+    return at < std::ssize(known_) ? images_->class_names()[static_cast<std::size_t>(at)] : "";
+  }
+
+  /// Of images with a label, where the classifier knows all their classes.
   void count_hits(std::int64_t first, const Matrix<double>& logits) {
-    if (!same_classes_) return;
-    std::vector<std::int32_t> labels;
-    for (std::int64_t i = 0; i < logits.rows; ++i) labels.push_back(images_->label(first + i));
-    if (std::ranges::any_of(labels, [](auto label) { return label < 0; })) return;
-    sums_.add(logits.view(), labels, std::vector<double>(labels.size()));
+    if (!unknown_class().empty()) return;
+    for (std::int64_t i = 0; i < logits.rows; ++i) {
+      const auto label = images_->label(first + i);
+      if (label < 0) continue;
+      const std::vector<std::int32_t> known{known_[static_cast<std::size_t>(label)]};
+      sums_.add(logits.view().slice(i, 1), known, std::vector<double>(1));
+    }
   }
 
   std::string line_of(std::int64_t image, std::span<const double> shares) const {
@@ -172,7 +191,8 @@ class Classification {
   std::vector<BadImage> bad_;
   OpenedClassifier opened_;
   std::optional<TaskViews> views_;
-  bool same_classes_;
+  std::vector<std::int32_t>
+      known_;  // class of the classifier of each class of the images, -1: none
   ClassifySums sums_;
   std::int64_t written_ = 0;
 };

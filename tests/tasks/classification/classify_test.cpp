@@ -209,6 +209,26 @@ TEST_F(Classify, AnswersWithATableAndPictures) {
             "key,label,class_1,probability_1,class_2,probability_2,class_3,probability_3");
   const auto source = open_images(path("valid"));
   EXPECT_TRUE(fs::exists(path("answers/pictures/" + source->key(0) + ".png")));
+  // Of one class alone, then of one that the classifier does not know.
+  const auto name = source->class_names().at(1);
+  const auto fewer = path("fewer/" + name), other = path("fewer/none of them");
+  fs::create_directories(path("fewer"));
+  fs::copy(path("valid/" + name), fewer);
+  infer_.input = path("fewer");
+  infer_.out = path("of_fewer");
+  const auto of_one = infer();
+  ASSERT_TRUE(of_one.accuracy.has_value());
+  const auto table = contents(path("of_fewer/predictions.csv"));
+  std::int64_t right = 0;
+  for (std::size_t at = 0;
+       (at = table.find("," + name + "," + name + ",", at)) != std::string::npos; ++at)
+    ++right;
+  EXPECT_NEAR(of_one.accuracy->top1,
+              static_cast<double>(right) / static_cast<double>(of_one.images), 1e-9);
+  fs::copy(fewer, other);
+  const auto unknown = infer();
+  EXPECT_FALSE(unknown.accuracy.has_value());
+  EXPECT_EQ(unknown.unknown_class, "none of them");
   // One image alone, outside of any class folder.
   fs::create_directories(path("one"));
   fs::copy(path("valid/" + source->key(0)), path("one/a.png"));

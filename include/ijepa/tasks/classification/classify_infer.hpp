@@ -26,8 +26,9 @@ struct ClassifyInferSettings {
 
 struct ClassifyInferResult {
   std::int64_t images = 0;
-  std::optional<Accuracy> accuracy;  // where the images are in folders of the same classes
+  std::optional<Accuracy> accuracy;  // of those in folders of the classifier's classes
   std::int64_t bad_images = 0;       // left out since they cannot be read
+  std::string unknown_class;         // of the images, for which there is no accuracy
 };
 
 /// OUT/predictions.csv: key, label (where there are), then class and probability of the `top` most
