@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "ijepa/core/log.hpp"
+#include "ijepa/data/dataset.hpp"
 #include "ijepa/data/loading/augment.hpp"
 #include "ijepa/data/loading/batch_pool.hpp"
-#include "ijepa/data/dataset.hpp"
 #include "ijepa/data/loading/sampler.hpp"
 
 namespace ijepa {

@@ -55,8 +55,8 @@ struct ViewBatch {
   std::vector<std::uint8_t> pixels;
 };
 
-/// Views of the images of a dataset, made on several threads. An Error names an image that cannot be
-/// read.
+/// Views of the images of a dataset, made on several threads. An Error names an image that cannot
+/// be read.
 class TaskViews {
  public:
   TaskViews(const Dataset& images, const ViewSettings& settings, std::uint64_t seed, int threads);
