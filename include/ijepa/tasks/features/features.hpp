@@ -65,8 +65,8 @@ std::vector<FeaturePart> feature_parts(std::int64_t images, std::int64_t batch);
 
 /// One set a map: this rank's share, the parts of the images whose numbers are rank, rank + ranks,
 /// ... Every bit of a row is the same for any number of ranks, since parts and batches are. Parts
-/// found in the cache are not computed again. An image that cannot be read is named in the log and
-/// is an AgreedError. Collective.
+/// found in the cache are not computed again. An image that cannot be read is an
+/// AgreedError that names it. Collective.
 std::vector<LabelledFeatures> extract_features(const Dataset& dataset, const ImageChoice& images,
                                                const FeatureMaps& maps,
                                                const ExtractOptions& options, Communicator& comm,
